@@ -1,0 +1,233 @@
+"""Every option of the program, once: its default, its bounds and its help text.
+
+The dataclasses here are the command line (`novelgen.cli` turns fields into flags), the Python API and what a
+run directory's `config.json` holds. Nothing here imports torch, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass, field
+from typing import Any, Mapping, TypeVar
+
+from novelgen.errors import ConfigError
+
+Section = TypeVar("Section")
+
+
+def option(default: Any, help: str, *, choices: tuple[str, ...] | None = None, above: float | None = None,
+           minimum: float | None = None, maximum: float | None = None, flags: tuple[str, ...] = ()) -> Any:
+    """A dataclass field that knows its bounds: `above` is exclusive, `minimum` and `maximum` inclusive.
+
+    `flags` are further names of the same option on the command line.
+    """
+    bounds = {"choices": choices, "above": above, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata={"help": help, "flags": flags, **bounds})
+
+
+def flag(name: str) -> str:
+    """The command-line spelling of a field: `top_p` → `--top-p`."""
+    return "--" + name.replace("_", "-")
+
+
+def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> str:
+    """`name` when it is one of `known`; otherwise a ConfigError that offers the nearest name and the list."""
+    if name in known:
+        return name
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    hint = f"是否想写 {close[0]}？did you mean {close[0]}? " if close else ""
+    raise ConfigError(f"{what}：没有 {name!r} 这个选择；{hint}可选 choices: {', '.join(known)}")
+
+
+def _check_field(section: Any, spec: dataclasses.Field) -> None:
+    value, bounds = getattr(section, spec.name), spec.metadata
+    if value is None:
+        return
+    if bounds["choices"]:
+        nearest(value, bounds["choices"], flag(spec.name))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        parts = []
+        if bounds["above"] is not None:
+            parts.append(f"> {bounds['above']:g}")
+        if bounds["minimum"] is not None:
+            parts.append(f"≥ {bounds['minimum']:g}")
+        if bounds["maximum"] is not None:
+            parts.append(f"≤ {bounds['maximum']:g}")
+        wrong = (not math.isfinite(value)
+                 or bounds["above"] is not None and value <= bounds["above"]
+                 or bounds["minimum"] is not None and value < bounds["minimum"]
+                 or bounds["maximum"] is not None and value > bounds["maximum"])
+        if wrong:
+            allowed = "，".join(parts) or "有限数 a finite number"
+            raise ConfigError(f"{flag(spec.name)} {value:g}：超出范围，应 {allowed} | out of range, must be {allowed}")
+
+
+class _Checked:
+    """Checks every field against its bounds when the section is made."""
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            _check_field(self, spec)
+
+
+@dataclass(frozen=True)
+class TextConfig(_Checked):
+    """How a raw file becomes clean segments."""
+
+    encoding: str = option("auto", "文件编码，auto 为自动判断 | encoding of the corpus; auto decides by evidence")
+    errors: str = option("strict", "遇到坏字节：strict 报错，replace 换成 � 后删去 | undecodable bytes: stop, or replace",
+                         choices=("strict", "replace"))
+    simplify: bool = option(False, "繁体转简体 | convert Traditional characters to Simplified")
+    segment_length: int = option(100, "一段最多多少字，更长的在句末切开 | longest segment in characters; longer paragraphs are cut "
+                                 "at sentence ends", minimum=10, maximum=10_000)
+
+
+@dataclass(frozen=True)
+class DataConfig(_Checked):
+    """How segments become ids and pairs."""
+
+    tokenizer: str = option("char", "按字或按词（结巴分词）| characters, or jieba words", choices=("char", "word"))
+    user_dict: str | None = option(None, "结巴用户词典（人名等），每行一词 | jieba user dictionary (names), one word a line")
+    min_count: int = option(2, "出现少于此数的字、词不入词表，改为逐字或逐字节拼写 | rarer characters and words are spelled "
+                            "in bytes and characters instead", minimum=1)
+    vocabulary_size: int = option(30_000, "词表大小上限 | largest vocabulary, special and byte tokens included",
+                                  minimum=260, maximum=2_000_000)
+    context_paragraphs: int = option(1, "用前几段作为源 | how many preceding segments form the source", minimum=1, maximum=100)
+
+
+@dataclass(frozen=True)
+class ModelConfig(_Checked):
+    """Sizes of the default model (Bahdanau et al., 2015)."""
+
+    embedding_size: int = option(256, "字词向量维数，也是读出层宽度 | width of embeddings and of the readout they are tied to", minimum=1)
+    encoder_size: int = option(256, "编码器每个方向的隐层维数 | hidden size of each encoder direction", minimum=1)
+    encoder_layers: int = option(1, "编码器层数 | encoder layers", minimum=1, maximum=16)
+    decoder_size: int = option(512, "解码器隐层维数 | hidden size of the decoder", minimum=1)
+    decoder_layers: int = option(1, "解码器层数 | decoder layers", minimum=1, maximum=16)
+    attention_size: int = option(256, "注意力打分的隐层维数 | width of the additive attention score", minimum=1)
+    dropout: float = option(0.3, "变分丢弃率 | variational dropout rate", minimum=0.0, maximum=0.95)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(_Checked):
+    """The budget, the optimiser and what is watched on the way."""
+
+    epochs: int | None = option(None, "训练几轮 | budget in passes over the training pairs", minimum=1)
+    max_steps: int | None = option(None, "训练几步 | budget in optimiser steps", minimum=1)
+    max_minutes: float | None = option(None, "训练几分钟 | budget in minutes", above=0)
+    batch_tokens: int = option(3200, "每批的目标词元数（含填充）| target tokens of a batch, padding included", minimum=1)
+    accumulate: int = option(1, "每步累积几个小批 | micro-batches whose gradients form one step", minimum=1)
+    learning_rate: float = option(3e-3, "最高学习率 | peak learning rate", above=0, maximum=1)
+    final_learning_rate: float = option(0.05, "末了学习率占最高的比例 | learning rate at the end of the budget, as a share of the peak",
+                                        minimum=0, maximum=1)
+    warmup_steps: int = option(50, "预热步数 | steps of linear warm-up", minimum=0)
+    weight_decay: float = option(0.01, "权重衰减 | decoupled weight decay of the weight matrices", minimum=0, maximum=1)
+    clip_norm: float = option(1.0, "梯度裁剪的范数 | gradients are clipped to this norm", above=0)
+    ema_decay: float = option(0.0, "权重滑动平均的衰减，0 为不用 | decay of the moving average of the weights; 0 is off", minimum=0, maximum=0.99999)
+    validate_every: int | None = option(None, "每几步验证一次，默认每轮一次 | steps between validations; default once an epoch", minimum=1)
+    patience: int = option(5, "几次验证没有进步就停 | stop after this many validations without progress", minimum=1)
+    save_every: int = option(200, "每几步存一次进度 | steps between saves of the progress", minimum=1)
+    precision: str = option("auto", "计算精度，auto 在合适的硬件上用 bfloat16 | arithmetic; auto takes bfloat16 where the hardware gains by it",
+                            choices=("auto", "float32", "bfloat16"))
+    device: str = option("auto", "在哪里算 | where to compute", choices=("auto", "cpu", "cuda"))
+    seed: int = option(1, "随机种子 | random seed", minimum=0, maximum=2**63 - 1)
+
+
+@dataclass(frozen=True)
+class DecodingConfig(_Checked):
+    """How the next paragraph is chosen. Every rule is honoured by every decoder."""
+
+    decoder: str = option("sample", "解码方法 | decoding strategy", choices=("sample", "beam", "greedy"))
+    temperature: float = option(0.8, "温度：低则稳，高则奇 | below 1 safer, above 1 wilder; near 0 greedy", above=0, maximum=100)
+    top_k: int = option(0, "只从最可能的 k 个里选，0 为不限 | keep the k likeliest tokens; 0 is off", minimum=0)
+    top_p: float = option(0.95, "只从累计概率达 p 的词元里选 | keep the smallest set with this much probability (nucleus)", above=0, maximum=1)
+    min_p: float = option(0.0, "舍去概率低于最大者此倍数的词元 | drop tokens below this share of the likeliest one's probability", minimum=0, maximum=1)
+    beam_size: int = option(5, "束宽 | beam size", minimum=1, maximum=1000)
+    length_penalty: float = option(1.0, "长度归一的指数：分数 = 对数概率 / 长度^此数 | score = log-probability / length ** this", minimum=0, maximum=10)
+    num_samples: int = option(1, "给出几个候选（束搜索为最好的几个）| candidates in one batch (beam: the n best)", minimum=1, maximum=1000,
+                              flags=("--n-best",))
+    repetition_penalty: float = option(1.1, "重复惩罚，1 为不罚 | penalty on recently written tokens; 1 is off", minimum=1, maximum=10)
+    repetition_window: int = option(32, "重复惩罚看最近几个词元 | how many recent tokens the penalty looks at", minimum=1)
+    no_repeat_ngram: int = option(4, "不许重复的 n 元组（标点不计），0 为不限 | no n-gram of this size is written twice, punctuation "
+                                  "not counted; 0 is off", minimum=0, maximum=100)
+    min_length: int = option(4, "至少写几个词元 | fewest tokens of a paragraph", minimum=0)
+    max_length: int = option(160, "至多写几个词元 | most tokens of a paragraph", minimum=1, maximum=100_000)
+    paragraphs: int = option(1, "连写几段，每段成为下一段的源 | paragraphs to write; each becomes the next source", minimum=1, maximum=1000)
+    prefix: str = option("", "要写的段落的开头 | the given opening of the paragraph to write")
+    seed: int | None = option(None, "随机种子，不给则随机并印出 | random seed; drawn and printed when not given", minimum=0, maximum=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_length > self.max_length:
+            raise ConfigError(f"--min-length {self.min_length} 大于 --max-length {self.max_length}；请调小前者 | "
+                              "the minimum exceeds the maximum; lower --min-length")
+        if self.decoder == "beam" and self.num_samples > self.beam_size:
+            raise ConfigError(f"--n-best {self.num_samples} 大于 --beam-size {self.beam_size}；请加宽束 | "
+                              "more candidates than the beam is wide; raise --beam-size")
+        if self.decoder == "greedy" and self.num_samples > 1:
+            raise ConfigError("--decoder greedy 只有一个结果；要多个候选请用 sample 或 beam | "
+                              "greedy writes one text; use sample or beam for several candidates")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run, whole: what `config.json` holds."""
+
+    text: TextConfig = TextConfig()
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def replace(self, **values: Any) -> "Config":
+        """A copy with the named fields, of whichever section, set. Unknown names raise ConfigError."""
+        sections = {spec.name: getattr(self, spec.name) for spec in dataclasses.fields(self)}
+        for name, section in sections.items():
+            own = {key: values.pop(key) for key in list(values) if hasattr(section, key)}
+            sections[name] = dataclasses.replace(section, **own)
+        if values:
+            known = tuple(spec.name for section in sections.values() for spec in dataclasses.fields(section))
+            nearest(next(iter(values)), known, "配置项 configuration")
+        return Config(**sections)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Plain data for JSON, section by section."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Mapping[str, Any]]) -> "Config":
+        """The inverse of `to_dict`; raises ConfigError on an unknown field or a value out of range."""
+        flat = {key: value for section in data.values() for key, value in section.items()}
+        return cls().replace(**flat)
+
+
+def tiny() -> Config:
+    """For tests and a first try: trains in seconds."""
+    return Config().replace(embedding_size=64, encoder_size=64, decoder_size=128, attention_size=64, dropout=0.1, batch_tokens=1600,
+                            max_minutes=2)
+
+
+def small() -> Config:
+    """For a laptop's CPU."""
+    return Config().replace(max_minutes=20)
+
+
+def base() -> Config:
+    """For one GPU."""
+    return Config().replace(embedding_size=512, encoder_size=512, decoder_size=1024, attention_size=512, batch_tokens=12_800,
+                            learning_rate=2e-3, warmup_steps=200, max_minutes=30)
+
+
+def large() -> Config:
+    """For a data-centre GPU with a large corpus."""
+    return Config().replace(embedding_size=1024, encoder_size=1024, encoder_layers=2, decoder_size=2048, decoder_layers=2,
+                            attention_size=1024, batch_tokens=51_200, learning_rate=1e-3, warmup_steps=500, max_minutes=120)
+
+
+PRESETS = {"tiny": tiny, "small": small, "base": base, "large": large}
+
+
+def preset(name: str) -> Config:
+    """The full configuration called `name`; an unknown name is answered with the nearest one."""
+    return PRESETS[nearest(name, PRESETS, "--preset")]()

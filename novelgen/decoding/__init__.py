@@ -1,0 +1,1 @@
+"""From a prompt to text: rules over logits, strategies, and the Generator."""

@@ -1,0 +1,1 @@
+"""Bits per character, and what generated text looks like in numbers."""

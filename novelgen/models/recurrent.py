@@ -1,0 +1,89 @@
+"""Recurrent parts: the LSTM step, the bidirectional encoder, dropout that stays the same along time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def token_mask(lengths: Tensor, size: int) -> Tensor:
+    """True where a position holds a real token: lengths (B,) → (B, size) bool."""
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def reverse_by_length(sequence: Tensor, lengths: Tensor) -> Tensor:
+    """Reverses each row within its own length and leaves its padding where it is.
+
+    sequence (B, S, …), lengths (B,) → the same shape. It is its own inverse.
+    """
+    positions = torch.arange(sequence.shape[1], device=sequence.device)
+    index = torch.where(token_mask(lengths, sequence.shape[1]), lengths.unsqueeze(1) - 1 - positions, positions)
+    index = index.view(*index.shape, *[1] * (sequence.dim() - 2)).expand_as(sequence)
+    return sequence.gather(1, index)
+
+
+class VariationalDropout(nn.Module):
+    """Dropout with one mask for a whole sequence (Gal and Ghahramani, 2016): (B, T, D) → (B, T, D)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """Zeroes the same features at every step of a row and scales the rest by 1 / (1 − rate)."""
+        if not self.training or self.rate == 0:
+            return sequence
+        keep = 1 - self.rate
+        mask = sequence.new_empty(sequence.shape[0], 1, sequence.shape[2]).bernoulli_(keep).div_(keep)
+        return sequence * mask
+
+
+class LSTMCell(nn.Module):
+    """One step of an LSTM (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
+
+    The same equations and gate order (i, f, g, o) as torch.nn.LSTMCell. The share of the input is a call of its own,
+    so that a caller who knows all inputs beforehand computes it for every step at once.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.input = nn.Linear(input_size, 4 * hidden_size)
+        self.recurrent = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+
+    def forward(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """gates (B, 4H), the input's share; hidden and cell (B, H) → the next hidden and cell."""
+        i, f, g, o = (gates + self.recurrent(hidden)).chunk(4, dim=-1)
+        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(cell), cell
+
+
+class BidirectionalEncoder(nn.Module):
+    """Reads the source in both directions; h_j = [→h_j; ←h_j] (Bahdanau et al., 2015, section 3.2).
+
+    The backward direction is an ordinary LSTM over the source reversed within its length: no packing, so shapes stay
+    static and the padding never touches a state that is used.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        sizes = [input_size] + [2 * hidden_size] * (layers - 1)
+        self.forwards = nn.ModuleList(nn.LSTM(size, hidden_size, batch_first=True) for size in sizes)
+        self.backwards = nn.ModuleList(nn.LSTM(size, hidden_size, batch_first=True) for size in sizes)
+        self.dropout = VariationalDropout(dropout)
+
+    def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """embedded (B, S, D), lengths (B,) → annotations (B, S, 2H), zero at padding, and last states (B, layers, 2H).
+
+        A last state is the forward one after the last token beside the backward one after the first token.
+        """
+        is_token = token_mask(lengths, embedded.shape[1]).unsqueeze(-1)
+        last = (lengths - 1).view(-1, 1, 1)
+        states = []
+        for forwards, backwards in zip(self.forwards, self.backwards, strict=True):
+            ahead, _ = forwards(embedded)
+            behind, _ = backwards(reverse_by_length(embedded, lengths))
+            ends = [side.gather(1, last.expand(-1, 1, side.shape[2])).squeeze(1) for side in (ahead, behind)]
+            states.append(torch.cat(ends, dim=-1))
+            annotations = torch.cat([ahead, reverse_by_length(behind, lengths)], dim=-1)
+            embedded = self.dropout(annotations)
+        return annotations.masked_fill(~is_token, 0.0), torch.stack(states, dim=1)

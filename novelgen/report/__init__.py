@@ -1,0 +1,1 @@
+"""Figures for people: curves and attention heatmaps."""
