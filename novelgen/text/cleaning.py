@@ -1,0 +1,144 @@
+"""Small rules from text to text, each treating every line alone: rule(block) is its lines' results, joined again."""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from collections.abc import Callable
+
+from novelgen.errors import ConfigError
+from novelgen.text.adverts import adverts
+
+Rule = Callable[[str], str]
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff〇○□"
+
+_ENTITY = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}[0-9]{0,2});")
+_BLOCK_TAGS = "br|p|div|li|ul|ol|dl|dt|dd|h[1-6]|tr|table|blockquote|hr|section|article|title|body|html|head|center"
+_INLINE_TAGS = ("b|i|u|s|em|strong|span|font|a|img|sup|sub|small|big|strike|del|ins|td|th|tbody|thead|meta|link|script|style|"
+                "input|iframe|ruby|rt|rp|rb|pre|code|nobr|wbr|label|form|button|o:p")
+# An attribute needs its "=", so that a text's own "a <b and c> d" survives.
+_ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"\n]*"|'[^'\n]*'|[^\s"'<>]+))*\s*/?"""
+_BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK_TAGS}){_ATTRIBUTES}>", re.IGNORECASE)
+_INLINE_TAG = re.compile(rf"<(script|style)\b[^<>\n]*>[^\n]*?</\1>|</?(?:{_INLINE_TAGS}){_ATTRIBUTES}>|<!--[^\n]*?-->"
+                         r"|<!DOCTYPE[^<>\n]*>|<\?xml[^<>\n]*\?>", re.IGNORECASE)
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
+                        "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff\ud800-\udfff"
+                        "\U000e0000-\U0010ffff]+")
+_SPACES = re.compile("[\t\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3164]")
+_WIDE_GAP = re.compile(r"(?:　 ?){2,}| {4,}")
+_RUN_OF_SPACES = re.compile("[ 　]{2,}")
+_RULER = re.compile(r"^(?:[-=_~#+*\s＝－＊＿～]{3,}|—{5,}|[·.]{12,})$", re.MULTILINE)
+# Both neighbours of the dot in 约翰．史密斯 are characters that transcribe foreign names.
+_NAME = frozenset("阿艾爱安奥巴白柏班邦保贝比彼别宾波伯勃博布查达大戴丹道德登迪蒂丁杜多顿恩尔法范菲费弗福夫冈戈格哥古哈海汉赫亨华霍基吉加贾杰"
+                  "金卡凯坎康考科克肯库夸拉莱赖兰朗劳勒雷蕾里丽莉利列林琳卢鲁路伦罗洛马玛麦曼梅门蒙米密莫姆穆纳娜南内尼宁诺帕培佩皮普奇乔"
+                  "切琼让萨塞森沙莎山舍圣史什斯司苏索塔泰坦汤特腾提汀图托瓦万威韦维温文翁沃乌伍西希夏肖谢休雅亚扬耶叶伊英尤于约泽詹"
+                  "珍朱茨兹佐愛奧貝賓達爾費馮岡漢華賈凱萊賴蘭勞麗盧魯倫羅馬瑪麥門蒙諾喬薩聖蘇圖萬衛溫烏謝亞揚葉約澤")
+_WIDE_STOP = re.compile(rf"(?<=[{_HAN}”’」』）])[．｡﹒](?=[{_HAN}“‘「『（《”’」』]|$)", re.MULTILINE)
+_NARROW = re.compile(rf"(?<=[{_HAN}”’」』）])(?:[,?!;:]|\.(?!\.))(?=[{_HAN}“‘「『（《”’」』]|$)", re.MULTILINE)
+_FULL_WIDTH = {",": "，", "?": "？", "!": "！", ";": "；", ":": "：", ".": "。"}
+
+
+def entities(text: str) -> str:
+    """HTML entities, escaped once or more often: &nbsp; &#20320; &amp;lt;."""
+    if "&" not in text:
+        return text
+    return _ENTITY.sub(lambda match: html.unescape(match[0].replace("&amp;", "&") if match[0] != "&amp;" else "&"), text)
+
+
+def tags(text: str) -> str:
+    """HTML tags: those of blocks break the line, others go; a text's own < stays."""
+    if "<" not in text:
+        return text
+    return _BLOCK_TAG.sub("\n", _INLINE_TAG.sub("", text))
+
+
+def newlines(text: str) -> str:
+    """Every kind of line end becomes \\n."""
+    if "\r" in text:
+        text = re.sub("\r+(?=\n|$)", "", text).replace("\r", "\n")
+    for other in ("\x0b", "\x0c", "\x85", "\u2028", "\u2029"):
+        text = text.replace(other, "\n")
+    return text
+
+
+def invisible(text: str) -> str:
+    """Control, zero-width, direction and private-use characters, noncharacters and lone surrogates."""
+    return _INVISIBLE.sub("", text)
+
+
+def replacement_marks(text: str) -> str:
+    """The marks � that stand where bytes could not be decoded."""
+    return text.replace("\ufffd", "")
+
+
+def unusual_spaces(text: str) -> str:
+    """Tabs, no-break spaces and typographic spaces become ordinary ones."""
+    return _SPACES.sub(" ", text)
+
+
+def _is_break(match: re.Match[str]) -> bool:
+    """Whether a wide gap hides a paragraph break: a sentence ends before it, or prose follows."""
+    text, start, end = match.string, match.start(), match.end()
+    if start == 0 or text[start - 1] == "\n" or text[end:end + 1] in ("", "\n"):
+        return False
+    if text[start - 1] in "。！？…”’」』）!?—\"":
+        return True
+    following = re.compile(r"[^\n]{0,200}?(?=\n|$|　　)").match(text, end)[0] if "　" in match[0] else ""
+    return bool(re.search("[。！？：“]|，.*，", following))
+
+
+def hidden_breaks(text: str) -> str:
+    """A paragraph's indentation in the middle of a line (　　) breaks the line."""
+    return _WIDE_GAP.sub(lambda match: "\n" if _is_break(match) else match[0], text)
+
+
+def outer_spaces(text: str) -> str:
+    """Indentation, and spaces at the end of a line."""
+    return "\n".join([line.strip(" 　") for line in text.split("\n")])
+
+
+def inner_spaces(text: str) -> str:
+    """A run of spaces inside a line becomes one; it stays full-width where it was."""
+    return _RUN_OF_SPACES.sub(lambda match: "　" if "　" in match[0] else " ", text)
+
+
+def odd_stops(text: str) -> str:
+    """．and ｡ for 。 between Chinese characters; not in 3．14, nor in names such as 约翰．史密斯."""
+    def mend(match: re.Match[str]) -> str:
+        start, end = match.span()
+        return match[0] if match.string[start - 1] in _NAME and match.string[end:end + 1] in _NAME else "。"
+    return _WIDE_STOP.sub(mend, text)
+
+
+def narrow_punctuation(text: str) -> str:
+    """Half-width , . ? ! ; : between Chinese characters become full-width; runs such as ... stay as written."""
+    return _NARROW.sub(lambda match: _FULL_WIDTH[match[0]], text)
+
+
+def rulers(text: str) -> str:
+    """Lines of dashes, stars or the like."""
+    return _RULER.sub("", text)
+
+
+TEXT_RULES: tuple[Rule, ...] = (entities, tags, newlines, invisible, replacement_marks, unusual_spaces, hidden_breaks, outer_spaces,
+                                inner_spaces, odd_stops, narrow_punctuation)
+"""What makes characters sound; fit for a prompt too."""
+
+RULES: tuple[Rule, ...] = (*TEXT_RULES, rulers, adverts)
+"""What a corpus goes through, in this order."""
+
+
+@functools.cache
+def _converter() -> Callable[[str], str]:
+    try:
+        from opencc import OpenCC
+    except ImportError:
+        raise ConfigError("--simplify 需要 opencc：pip install opencc | --simplify needs opencc: pip install opencc") from None
+    return OpenCC("t2s").convert
+
+
+def simplify(text: str) -> str:
+    """Traditional Chinese characters and wording of `text` in Simplified ones (OpenCC t2s)."""
+    return _converter()(text)
