@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
-from novelgen.models.attention import AdditiveScore, attend
-from novelgen.models.recurrent import LSTMCell, VariationalDropout
-
-
-class Memory(NamedTuple):
-    """What a source leaves behind; fixed while a target is written. Every field is batch first."""
-
-    annotations: Tensor  # (B, S, M): h_j
-    keys: Tensor  # (B, S, A): U h_j
-    is_token: Tensor  # (B, S) bool: True = real
-
+from novelgen.models.kernels import manual
+from novelgen.models.kernels.reference import LoopMemory as Memory
+from novelgen.models.kernels.reference import LoopWeights
+from novelgen.models.recurrent import VariationalDropout
 
 State = tuple[Tensor, ...]  # (B, H) each: hidden and cell of the first layer, then of the second, …
 
@@ -26,48 +17,36 @@ class BahdanauDecoder(nn.Module):
     """The decoder of Bahdanau, Cho and Bengio (2015), with LSTM cells.
 
     e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i);  c_i = Σ_j α_ij h_j;  s_i = f(s_{i-1}, y_{i-1}, c_i);
-    deep output: the readout t_i of s_i, c_i and y_{i-1}. Attention belongs to the first layer; further layers stand on it.
+    then the readout t_i of s_i, c_i and y_{i-1} (their "deep output"). Attention belongs to the first layer; further layers are
+    ordinary LSTMs on top of it.
     """
 
     def __init__(self, embedding_size: int, memory_size: int, size: int, layers: int, attention_size: int,
                  dropout: float) -> None:
         super().__init__()
-        self.score = AdditiveScore(size, memory_size, attention_size)
-        self.cells = nn.ModuleList([LSTMCell(embedding_size + memory_size, size)]
-                                   + [LSTMCell(size, size) for _ in range(layers - 1)])
-        self.embedding_size = embedding_size
+        self.key = nn.Linear(memory_size, attention_size, bias=False)
+        self.query = nn.Linear(size, attention_size, bias=False)
+        self.score = nn.Parameter(torch.empty(attention_size))
+        self.token = nn.Linear(embedding_size, 4 * size)
+        self.context = nn.Linear(memory_size, 4 * size, bias=False)
+        self.recurrent = nn.Linear(size, 4 * size, bias=False)
+        self.upper = nn.ModuleList(nn.LSTM(size, size, batch_first=True) for _ in range(layers - 1))
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)
         self.dropout = VariationalDropout(dropout)
+        self.loop = manual.attention_loop
 
     def remember(self, annotations: Tensor, is_token: Tensor) -> Memory:
-        """annotations (B, S, M), is_token (B, S) → the memory that every step reads."""
-        return Memory(annotations, self.score.keys(annotations), is_token)
-
-    def _split_input(self) -> tuple[Tensor, Tensor]:
-        """The first cell's input weights: the columns for y_{i-1} and those for c_i."""
-        weight = self.cells[0].input.weight
-        return weight[:, :self.embedding_size], weight[:, self.embedding_size:]
-
-    def advance(self, gates: Tensor, memory: Memory, state: State) -> tuple[State, Tensor, Tensor]:
-        """One step: gates (B, 4H), the share of y_{i-1} in the first cell → state, context (B, M), weights (B, S)."""
-        hidden, cell = state[:2]
-        context, weights = attend(self.score(hidden, memory.keys), memory.annotations, memory.is_token)
-        gates = gates + nn.functional.linear(context, self._split_input()[1])
-        hidden, cell = self.cells[0](gates, hidden, cell)
-        moved = [hidden, cell]
-        for layer, above in enumerate(self.cells[1:], start=1):
-            hidden, cell = above(above.input(hidden), *state[2 * layer:2 * layer + 2])
-            moved += [hidden, cell]
-        return tuple(moved), context, weights
+        """annotations (B, S, M), is_token (B, S) bool → the memory that every step reads; U h_j is computed once."""
+        return Memory(annotations, self.key(annotations), is_token)
 
     def forward(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
         """Runs along y_0 … y_{T-1}: embedded (B, T, D) → readouts (B, T, D), the last state, weights (B, T, S)."""
-        gates = nn.functional.linear(embedded, self._split_input()[0], self.cells[0].input.bias)
-        hiddens, contexts, weights = [], [], []
-        for step in gates.unbind(1):
-            state, context, weight = self.advance(step, memory, state)
-            hiddens.append(state[-2])
-            contexts.append(context)
-            weights.append(weight)
-        seen = torch.cat([torch.stack(hiddens, 1), torch.stack(contexts, 1), embedded.to(hiddens[0].dtype)], dim=-1)
-        return torch.tanh(self.readout(self.dropout(seen))), state, torch.stack(weights, 1)
+        weights = LoopWeights(self.query.weight, self.score, self.recurrent.weight, self.context.weight)
+        hiddens, cell, contexts, alphas = self.loop(self.token(embedded), memory, *state[:2], weights)
+        moved = [hiddens[:, -1], cell]
+        for layer, upper in enumerate(self.upper, start=1):
+            first = [x.unsqueeze(0).contiguous() for x in state[2 * layer:2 * layer + 2]]
+            hiddens, last = upper(self.dropout(hiddens), tuple(first))
+            moved += [x.squeeze(0) for x in last]
+        seen = torch.cat([hiddens, contexts, embedded], dim=-1)
+        return torch.tanh(self.readout(self.dropout(seen))), tuple(moved), alphas

@@ -1,4 +1,4 @@
-"""Recurrent parts: the LSTM step, the bidirectional encoder, dropout that stays the same along time."""
+"""Recurrent parts: the bidirectional encoder, dropout that stays the same along time."""
 
 from __future__ import annotations
 
@@ -36,25 +36,6 @@ class VariationalDropout(nn.Module):
         keep = 1 - self.rate
         mask = sequence.new_empty(sequence.shape[0], 1, sequence.shape[2]).bernoulli_(keep).div_(keep)
         return sequence * mask
-
-
-class LSTMCell(nn.Module):
-    """One step of an LSTM (Hochreiter and Schmidhuber, 1997; forget gate of Gers et al., 2000).
-
-    The same equations and gate order (i, f, g, o) as torch.nn.LSTMCell. The share of the input is a call of its own,
-    so that a caller who knows all inputs beforehand computes it for every step at once.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        self.input = nn.Linear(input_size, 4 * hidden_size)
-        self.recurrent = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
-
-    def forward(self, gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """gates (B, 4H), the input's share; hidden and cell (B, H) → the next hidden and cell."""
-        i, f, g, o = (gates + self.recurrent(hidden)).chunk(4, dim=-1)
-        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(cell), cell
 
 
 class BidirectionalEncoder(nn.Module):

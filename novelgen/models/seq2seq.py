@@ -27,9 +27,10 @@ class Seq2Seq(nn.Module):
         self.encoder = BidirectionalEncoder(config.embedding_size, config.encoder_size, config.encoder_layers,
                                             config.dropout)
         # The first layer's decoder state starts from the source's end and beginning, as every further layer's does.
-        self.bridge = nn.Linear(memory_size, 2 * config.decoder_size * config.decoder_layers)
+        self.bridge = nn.Linear(memory_size, 2 * config.decoder_layers * config.decoder_size)
         self.decoder = BahdanauDecoder(config.embedding_size, memory_size, config.decoder_size, config.decoder_layers,
                                        config.attention_size, config.dropout)
+        self.state_parts = 2 * config.decoder_layers
         self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
         initialize(self)
 
@@ -37,7 +38,7 @@ class Seq2Seq(nn.Module):
         """Encodes: source (B, S) int64, lengths (B,) int64 ≥ 1 → the memory and the first state."""
         annotations, last = self.encoder(self.dropout(self.embedding(source)), lengths)
         memory = self.decoder.remember(self.dropout(annotations), token_mask(lengths, source.shape[1]))
-        return memory, torch.tanh(self.bridge(last[:, -1])).chunk(2 * len(self.decoder.cells), dim=-1)
+        return memory, torch.tanh(self.bridge(last[:, -1])).chunk(self.state_parts, dim=-1)
 
     def _run(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
         readout, state, weights = self.decoder(self.dropout(self.embedding(tokens)), memory, state)
@@ -64,11 +65,13 @@ def initialize(model: nn.Module) -> None:
     for name, parameter in model.named_parameters():
         if "embedding" in name:
             nn.init.normal_(parameter, std=0.1)
+        elif name.endswith("score"):
+            nn.init.uniform_(parameter, -1, 1).mul_(parameter.numel() ** -0.5)
         elif parameter.dim() < 2:
             nn.init.zeros_(parameter)
-            if name.endswith((".input.bias", "bias_ih_l0")):
+            if name.endswith(("token.bias", "bias_ih_l0")):
                 parameter.chunk(4)[1].fill_(1.0)
-        elif name.endswith((".recurrent.weight", "weight_hh_l0")):
+        elif name.endswith(("recurrent.weight", "weight_hh_l0")):
             for gate in parameter.chunk(4):
                 nn.init.orthogonal_(gate)
         else:
