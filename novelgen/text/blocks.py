@@ -10,9 +10,8 @@ from collections import Counter
 from hashlib import blake2b
 from typing import NamedTuple
 
-from novelgen.text.chapters import Heading, find_heading
+from novelgen.text.chapters import Heading, Headings, find_heading
 from novelgen.text.cleaning import RULES, Rule, simplify
-from novelgen.text.layout import Layout
 from novelgen.text.report import Removal
 from novelgen.text.segments import cut_segments
 
@@ -20,7 +19,7 @@ from novelgen.text.segments import cut_segments
 class BlockOptions(NamedTuple):
     """What cleaning a block depends on, besides its text."""
 
-    layout: Layout
+    headings: Headings
     segment_length: int
     simplify: bool
     list_removals: bool
@@ -60,7 +59,7 @@ def _hash(paragraph: str) -> int:
 def process_block(text: str, options: BlockOptions) -> Block:
     """Restores, cleans and cuts one block of whole lines, newlines being "\\n" already."""
     changed: list[tuple[Rule, str, str]] = []
-    text = clean(options.layout.restore(text), RULES, changed)
+    text = clean(text, RULES, changed)
     if options.simplify:
         text = simplify(text)
     block = Block("", array("q"), array("Q"), [], Counter(), Counter(), [])
@@ -71,7 +70,7 @@ def process_block(text: str, options: BlockOptions) -> Block:
             block.removals.append(Removal(rule.__name__, before, after))
     segments: list[str] = []
     for line in text.split("\n"):
-        heading = find_heading(line, options.layout.markdown)
+        heading = find_heading(line, options.headings)
         if heading:
             block.headings.append((len(block.ends), heading))
             line = heading.body

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import NamedTuple
 
 LONGEST_HEADING = 60
+
+
+class Headings(enum.Enum):
+    """What makes a line a heading: its FORM (第N章 …); MARKDOWN: a # too; MARKED: nothing but a #, put before titles
+    that the layout of a file gave away."""
+
+    FORM = "form"
+    MARKDOWN = "markdown"
+    MARKED = "marked"
 
 
 class Heading(NamedTuple):
@@ -169,7 +179,7 @@ def _english(text: str, start: int) -> Heading | None:
 def _entry(text: str) -> Heading | None:
     """A line of a table of contents, known by its leader dots or by the many headings in it."""
     if _LEADERS.search(text):
-        heading = find_heading(_LEADERS.sub("", text).rstrip(), False)
+        heading = find_heading(_LEADERS.sub("", text).rstrip())
         return heading and heading._replace(is_entry=True)
     marks = _PART.findall(text)
     if len(marks) >= 3 and len({unit for _, unit in marks}) <= 2 and not re.search(r"[。！？]", text):
@@ -181,16 +191,15 @@ def _key(text: str) -> str:
     return re.sub(r"[\s　#☆★◎●■◆※＊*、：:·.．—\-【】〖〗［］\[\]〔〕「」『』]", "", text)
 
 
-def find_heading(line: str, marked: bool) -> Heading | None:
-    """The heading that a clean, stripped line is or begins with, else None.
-
-    With `marked`, a line that starts with # (Markdown, or titles that the layout of a file gave away) is one whatever it says.
-    """
+def find_heading(line: str, headings: Headings = Headings.FORM) -> Heading | None:
+    """The heading that a clean, stripped line is or begins with, else None."""
     if not line or line[0] not in _FIRST:
         return None
-    if marked and line.startswith("#") and len(line) <= LONGEST_HEADING + 40:
+    if headings is not Headings.FORM and line.startswith("#") and len(line) <= LONGEST_HEADING + 40:
         title = line.lstrip("#").strip()
-        return find_heading(title, False) or (Heading(_key(title), "") if title else None)
+        return find_heading(title) or (Heading(_key(title), "") if title else None)
+    if headings is Headings.MARKED:
+        return None
     if _CONTENTS.fullmatch(line):
         return Heading(line, "目录")
     start = _PREFIX.match(line).end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import chain
 from multiprocessing import get_all_start_methods, get_context
@@ -16,11 +16,10 @@ import numpy as np
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
 from novelgen.text.blocks import Block, BlockOptions, process_block
-from novelgen.text.cleaning import TEXT_RULES, simplify
 from novelgen.text.duplicates import SeenHashes
-from novelgen.text.layout import Layout
+from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
-from novelgen.text.reading import TextFile, find_files, open_text
+from novelgen.text.reading import find_files, open_text
 from novelgen.text.report import FileReport, ImportReport, Removal
 
 BLOCK_CHARACTERS = 1 << 20
@@ -40,16 +39,16 @@ class CorpusImport:
 
     `paths` are files or folders, `workers` the processes for a large corpus (default: the processors there are). Raises
     CorpusError when a file cannot be read (at once, or during the iteration when its middle cannot) and at the end
-    of the iteration when there were fewer than two paragraphs. `report` is complete when the iteration has ended. `show_removed` is
-    called with every Removal.
+    of the iteration when there were fewer than two paragraphs. `report` is complete when the iteration has ended; with `list_removals`
+    it lists everything that was removed.
     """
 
-    def __init__(self, paths: Sequence[Path], config: TextConfig, *, workers: int | None = None,
-                 show_removed: Callable[[Removal], None] | None = None, block_characters: int = BLOCK_CHARACTERS) -> None:
+    def __init__(self, paths: Sequence[Path], config: TextConfig, workers: int | None = None, list_removals: bool = False,
+                 *, block_characters: int = BLOCK_CHARACTERS) -> None:
         self._config = config
         self._files = [open_text(path, config.encoding, config.errors) for path in find_files(paths)]
         self._workers = workers or _processors()
-        self._show_removed = show_removed
+        self._list_removals = list_removals
         self._block_characters = block_characters
         self.report = ImportReport()
 
@@ -64,6 +63,12 @@ class CorpusImport:
         if self.report.paragraphs < 2:
             raise CorpusError(self._too_little())
 
+    def _book(self, rule: str, text: str) -> None:
+        """Books text that was taken away before the text was cut into blocks."""
+        self.report.count(rule, 1, len(text))
+        if self._list_removals:
+            self.report.removals.append(Removal(rule, text, ""))
+
     def _too_little(self) -> str:
         report = self.report
         names = "、".join(str(file.path) for file in self._files[:3]) + ("……" if len(self._files) > 3 else "")
@@ -75,11 +80,14 @@ class CorpusImport:
     def _tasks(self) -> Iterator[tuple[FileReport | None, str, BlockOptions]]:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
-            options = BlockOptions(Layout(), self._config.segment_length, self._config.simplify, self._show_removed is not None)
-            report: FileReport | None = FileReport(str(file.path), file.encoding, file.size)
-            for block in cut_blocks(file.chunks(), self._block_characters):
-                yield report, block, options
-                report = None
+            report = FileReport(str(file.path), file.encoding, file.size)
+            source = FileText(file, report, self._book)
+            options = BlockOptions(source.headings, self._config.segment_length, self._config.simplify, self._list_removals)
+            is_first = True
+            for block in cut_blocks(source.lines(), self._block_characters):
+                yield report if is_first else None, block, options
+                is_first = False
+            source.finish()
 
     def _blocks(self) -> Iterator[tuple[FileReport | None, Block]]:
         """Cleaned blocks, in order; made by several processes when the corpus is large."""
@@ -108,9 +116,7 @@ class CorpusImport:
         report = self.report
         report.removed.update(block.removed)
         report.removed_characters.update(block.removed_characters)
-        if self._show_removed:
-            for removal in block.removals:
-                self._show_removed(removal)
+        report.removals.extend(block.removals)
         repeated = seen.add(np.frombuffer(block.hashes, dtype=np.uint64)).tolist() if block.hashes else []
         segments = block.segments.split("\n")
         headings = iter([*block.headings, (len(repeated), None)])
@@ -124,8 +130,8 @@ class CorpusImport:
             characters = sum(map(len, own))
             if is_repeated:
                 report.count("duplicates", 1, characters)
-                if self._show_removed:
-                    self._show_removed(Removal("duplicates", "".join(own), ""))
+                if self._list_removals:
+                    report.removals.append(Removal("duplicates", "".join(own), ""))
                 continue
             report.paragraphs += 1
             report.segments += len(own)
@@ -142,32 +148,17 @@ def _processors() -> int:
 
 
 def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:
-    """The text of `chunks` as blocks of whole lines, about `size` characters each, without the last newline."""
-    pending: list[str] = []
-    held = 0
+    """The text of `chunks`, which end in newlines, as blocks of about `size` characters or one longer line, without the last newline."""
+    text = ""
     for chunk in chunks:
-        pending.append(chunk)
-        held += len(chunk)
-        while held >= size:
-            text = "".join(pending)
-            cut = text.rfind("\n", 0, size)
+        text += chunk
+        start = 0
+        while len(text) - start >= size:
+            cut = text.rfind("\n", start, start + size)
             if cut < 0:
-                cut = text.find("\n", size)
-            if cut < 0:
-                pending = [text]
-                break
-            yield text[:cut]
-            pending = [text[cut + 1:]]
-            held = len(pending[0])
-    text = "".join(pending)
+                cut = text.index("\n", start + size - 1)
+            yield text[start:cut]
+            start = cut + 1
+        text = text[start:]
     if text:
-        yield text
-
-
-def clean_prompt(text: str, config: TextConfig) -> list[str]:
-    """The paragraphs of a prompt, cleaned by the same rules as a corpus; adverts and headings are not looked for."""
-    for rule in TEXT_RULES:
-        text = rule(text)
-    if config.simplify:
-        text = simplify(text)
-    return [line for line in text.split("\n") if line]
+        yield text.removesuffix("\n")

@@ -30,7 +30,10 @@ class FileReport:
 
 @dataclass
 class ImportReport:
-    """Totals of an import. `removed` counts the places that each rule changed, `removed_characters` what they lost."""
+    """Totals of an import. `removed` counts the places that each rule changed, `removed_characters` what they lost.
+
+    `removals` lists them when that was asked for.
+    """
 
     files: list[FileReport] = field(default_factory=list)
     chapters: int = 0
@@ -39,6 +42,7 @@ class ImportReport:
     characters: int = 0
     removed: Counter[str] = field(default_factory=Counter)
     removed_characters: Counter[str] = field(default_factory=Counter)
+    removals: list[Removal] = field(default_factory=list)
 
     @property
     def encoding(self) -> str:

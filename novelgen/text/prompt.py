@@ -1,0 +1,19 @@
+"""A prompt becomes segments by the rules that made those of the corpus."""
+
+from __future__ import annotations
+
+from novelgen.config import TextConfig
+from novelgen.text.cleaning import TEXT_RULES, simplify
+from novelgen.text.segments import cut_segments
+
+
+def clean_prompt(text: str, config: TextConfig) -> list[str]:
+    """The segments of a prompt, in order; none for a prompt of spaces.
+
+    Cleaned as a corpus is, save that headings and adverts are not looked for: what the user wrote is meant.
+    """
+    for rule in TEXT_RULES:
+        text = rule(text)
+    if config.simplify:
+        text = simplify(text)
+    return [segment for line in text.split("\n") for segment in cut_segments(line, config.segment_length)]

@@ -1,0 +1,86 @@
+"""Bare chapter titles, known only by the blank lines around them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from novelgen.text.chapters import find_heading
+
+MARK = "# "
+"""Stands before a title that its blank lines gave away; `find_heading(line, Headings.MARKED)` knows it."""
+
+_LONGEST_TITLE = 30
+_FEWEST_TITLES = 2
+_FEWEST_CHARACTERS_A_CHAPTER = 200
+_LETTER = re.compile(r"[^\W\d_]|^\d{1,4}$")
+_PROSE = re.compile("[。；：]|[，、].*，|^[“‘「『\"'—…（(]|[，、…—”’」』\"]$")
+
+
+def _is_title_like(line: str) -> bool:
+    return len(line) <= _LONGEST_TITLE and bool(_LETTER.search(line)) and not _PROSE.search(line)
+
+
+def _after_gaps(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """(stripped line, number of blank lines before it) of every line that is not blank."""
+    gap = 0
+    for line in lines:
+        text = line.strip()
+        if text:
+            yield text, gap
+            gap = 0
+        else:
+            gap += 1
+
+
+@dataclass(frozen=True)
+class BareTitles:
+    """In this file a short line after more than `gap` blank lines is a chapter's title, and nothing else is a heading."""
+
+    gap: int
+
+    def mark(self, chunks: Iterable[str]) -> Iterator[str]:
+        """Chunks of whole lines, with a mark before every title."""
+        gap = self.gap + 1
+        for chunk in chunks:
+            done = []
+            for line in chunk.removesuffix("\n").split("\n"):
+                text = line.strip()
+                if text:
+                    is_title = gap > self.gap and (_is_title_like(text) or find_heading(text))
+                    done.append(MARK + text if is_title else line)
+                    gap = 0
+                else:
+                    gap += 1
+            if done:
+                yield "\n".join(done) + "\n"
+
+
+def detect_titles(sample: str) -> BareTitles | None:
+    """Whether blank lines in `sample` give away titles that no form (第N章 …) shows; None where they do not.
+
+    They do when nearly every line behind an unusual gap looks like a title, some of them have no form of a
+    heading, and more headings stand behind a gap than elsewhere.
+    """
+    rows = list(_after_gaps(sample.split("\n")))
+    usual = Counter(gap for _, gap in rows[1:]).most_common(1)
+    base = usual[0][0] if usual else 0
+    bare = formed = formed_elsewhere = prose = 0
+    is_after_title = False
+    for index, (line, gap) in enumerate(rows):
+        stands_alone = gap > base or index == 0
+        is_heading = find_heading(line) is not None
+        if not stands_alone:
+            formed_elsewhere += is_heading
+        elif is_heading:
+            formed += 1
+        elif _is_title_like(line):
+            bare += 1
+        elif _LETTER.search(line) and not is_after_title and index:
+            prose += 1
+        is_after_title = stands_alone and (is_heading or _is_title_like(line))
+    titles = bare + formed
+    is_clear = bare >= _FEWEST_TITLES and titles > formed_elsewhere and prose * 20 <= titles
+    return BareTitles(base) if is_clear and len(sample) >= titles * _FEWEST_CHARACTERS_A_CHAPTER else None
