@@ -77,8 +77,7 @@ class Search:
     def _best(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, tokens and log-probabilities of the continuations that stay, by source, best first."""
         # A row can place at most beam_size continuations, so no more than these compete.
-        widths = np.full(len(logits), self._beam_size)
-        rows, tokens = np.nonzero(largest(logits, widths) & ~np.isneginf(logits))
+        rows, tokens = np.nonzero(largest(logits, self._beam_size) & ~np.isneginf(logits))
         steered = self._steered[rows] + logits[rows, tokens] - log_sum_exp(logits)[rows]
         order = np.lexsort((tokens, rows, -steered, self.items[rows]))
         items = self.items[rows[order]]

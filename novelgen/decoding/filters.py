@@ -26,6 +26,8 @@ from novelgen.decoding.history import (
     following,
 )
 
+# Probabilities from which on the nucleus is looked for; 0 is all tokens.
+LIKELY = (1e-3, 1e-5, 0.0)
 Rule = Callable[[np.ndarray, History], np.ndarray]
 
 FORBIDDEN = np.float32(-np.inf)
@@ -70,12 +72,9 @@ def apply(rules: Sequence[Rule], logits: np.ndarray, history: History) -> np.nda
 
 def well_formed(vocabulary: Vocabulary, max_length: int) -> Rule:
     """Never PAD or BOS; byte tokens only where they spell a whole, printable character that fits in max_length."""
-    size, has_bytes = vocabulary.size, vocabulary.has_bytes
-    bytes_span = slice(FIRST_BYTE, FIRST_BYTE + BYTES)
-    after = np.full((len(AFTER_BYTE), size), BETWEEN, dtype=np.int8)
-    if has_bytes:
-        after[BETWEEN + 1:] = -1
-        after[:, bytes_span] = AFTER_BYTE
+    after = np.full((len(AFTER_BYTE), vocabulary.size), BETWEEN, dtype=np.int8)
+    after[BETWEEN + 1:] = -1
+    after[:, FIRST_BYTE:FIRST_BYTE + BYTES] = AFTER_BYTE
     after[:, [PAD, BOS]] = -1
     forbidden = after < 0
     to_go = np.where(forbidden, 0, BYTES_TO_GO[after])
@@ -83,7 +82,7 @@ def well_formed(vocabulary: Vocabulary, max_length: int) -> Rule:
     def rule(logits: np.ndarray, history: History) -> np.ndarray:
         blocked = forbidden[history.byte_states]
         left = max_length - history.length
-        if has_bytes and left < BYTES_TO_GO.max() + 1:
+        if left < BYTES_TO_GO.max() + 1:
             blocked = blocked | (to_go[history.byte_states] >= left)
         return np.where(blocked, FORBIDDEN, logits)
 
@@ -193,9 +192,7 @@ def top_k(count: int) -> Rule:
     """Keeps the `count` likeliest tokens (Fan et al., 2018); of equals those that come first in the vocabulary."""
 
     def rule(logits: np.ndarray, history: History) -> np.ndarray:
-        if count >= logits.shape[1]:
-            return logits
-        return np.where(largest(logits, np.full(len(logits), count)), logits, FORBIDDEN)
+        return np.where(largest(logits, count), logits, FORBIDDEN)
 
     return rule
 
@@ -204,11 +201,18 @@ def top_p(share: float) -> Rule:
     """Keeps the fewest likeliest tokens that reach this share of the probability (Holtzman et al., 2020)."""
 
     def rule(logits: np.ndarray, history: History) -> np.ndarray:
-        probabilities = np.exp(np.float64(1) * logits - log_sum_exp(logits)[:, None])
-        reached = np.cumsum(-np.sort(-probabilities, axis=-1), axis=-1) >= share
-        # Rounding may leave the sum of all just under a share near 1; then all are kept.
-        counts = np.where(reached[:, -1], reached.argmax(axis=-1) + 1, logits.shape[1])
-        return np.where(largest(logits, counts), logits, FORBIDDEN)
+        probabilities = np.exp(logits - log_sum_exp(logits)[:, None])
+        result = np.full_like(logits, FORBIDDEN)
+        for row, shares in enumerate(probabilities):
+            # Few tokens are likely; where those alone reach the share only they have to be sorted.
+            for least in LIKELY:
+                tokens = np.flatnonzero(shares >= least)
+                if shares[tokens].sum() >= share:
+                    break
+            tokens = tokens[np.argsort(-logits[row, tokens], kind="stable")]
+            kept = tokens[: np.searchsorted(np.cumsum(shares[tokens]), share) + 1]
+            result[row, kept] = logits[row, kept]
+        return result
 
     return rule
 
@@ -230,11 +234,11 @@ def _finite_maximum(logits: np.ndarray) -> np.ndarray:
     return np.where(np.isneginf(top), np.float32(0), top)
 
 
-def largest(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(B, V) bool: the counts[b] ≥ 1 largest of each row, exactly; of equal values the first ones."""
-    counts = np.minimum(counts, values.shape[1])[:, None]
-    descending = -np.sort(-values, axis=-1)
-    border = np.take_along_axis(descending, counts - 1, axis=-1)
+def largest(values: np.ndarray, count: int) -> np.ndarray:
+    """(B, V) bool: the `count` ≥ 1 largest of each row, exactly; of equal values the first ones."""
+    if count >= values.shape[1]:
+        return np.ones(values.shape, dtype=bool)
+    border = np.partition(values, -count, axis=-1)[:, -count, None]
     above, equal = values > border, values == border
-    room = counts - above.sum(axis=-1, keepdims=True)
+    room = count - above.sum(axis=-1, keepdims=True)
     return above | (equal & (np.cumsum(equal, axis=-1) <= room))

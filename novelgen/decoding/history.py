@@ -41,11 +41,10 @@ AFTER_BYTE = _automaton()
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the rules must know about the tokens. Tokens 0, 1, 2 are PAD, BOS, EOS."""
+    """What the rules must know about the tokens. Tokens 0, 1, 2 are PAD, BOS, EOS; 3 to 258 the 256 bytes."""
 
     size: int
     is_punctuation: np.ndarray  # (V,) bool: exempt from the rules against repetition
-    has_bytes: bool = True  # tokens 3 to 258 are the 256 bytes
 
     @classmethod
     def of(cls, tokenizer) -> Vocabulary:
@@ -56,7 +55,7 @@ class Vocabulary:
 
     def is_byte(self, tokens: np.ndarray) -> np.ndarray:
         """Which of the tokens (any shape) are single bytes."""
-        return self.has_bytes & (tokens >= FIRST_BYTE) & (tokens < FIRST_BYTE + BYTES)
+        return (tokens >= FIRST_BYTE) & (tokens < FIRST_BYTE + BYTES)
 
 
 class History:

@@ -97,11 +97,15 @@ class Dice:
 
     def __call__(self, logits: np.ndarray, live: np.ndarray) -> np.ndarray:
         """Draws from softmax(logits) (B, V); rows that are not live use up no number."""
-        values = logits.astype(np.float64)
-        cumulative = np.cumsum(np.exp(values - values.max(axis=-1, keepdims=True)), axis=-1)
-        total = cumulative[:, -1:]
-        uniform = np.array([generator.random() if alive else 0.0
-                            for generator, alive in zip(self._generators, live, strict=True)])
-        drawn = (cumulative <= uniform[:, None] * total).sum(axis=-1)
-        # uniform · total may round up to the total itself; the last token with any probability is meant then.
-        return np.minimum(drawn, (cumulative == total).argmax(axis=-1))
+        return np.array([_draw(values, generator.random()) if is_live else PAD
+                         for values, generator, is_live in zip(logits, self._generators, live, strict=True)])
+
+
+def _draw(logits: np.ndarray, uniform: float) -> int:
+    """The token of one row (V,) at which the distribution function of softmax(logits) passes `uniform` in [0, 1)."""
+    allowed = np.flatnonzero(~np.isneginf(logits))
+    values = logits[allowed].astype(np.float64)
+    cumulative = np.cumsum(np.exp(values - values.max()))
+    place = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    # uniform · total may round up to the total itself; the last token with any probability is meant then.
+    return int(allowed[min(place, np.searchsorted(cumulative, cumulative[-1]))])

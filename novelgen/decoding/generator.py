@@ -1,0 +1,242 @@
+"""Text in, text and attention out: what the command line, the web page and the evaluation call."""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from novelgen.config import Config, DecodingConfig, TextConfig, nearest
+from novelgen.decoding.beam import Search, search
+from novelgen.decoding.contract import Hypothesis, Model
+from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
+from novelgen.decoding.history import BYTES, EOS, FIRST_BYTE, History, Vocabulary, content_units, following
+from novelgen.decoding.sampling import Dice, Draft, Task, greedy, write
+from novelgen.errors import ConfigError
+from novelgen.text.segments import cut_segments
+
+if TYPE_CHECKING:
+    from novelgen.text.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A written paragraph, a given opening included."""
+
+    text: str
+    source_tokens: list[str]  # S labels of what it was written from
+    tokens: list[str]  # T labels, EOS included where it was reached
+    log_probabilities: list[float]  # T, natural, of the model itself: temperature 1, no rules
+    attention: np.ndarray  # (T, S) float32, a row sums to 1
+    score: float  # Σ log-probability / T ** length_penalty
+    finished: bool  # ended by itself, not by max_length
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What was written for a prompt. `notes` are lines for the user about how the request was understood."""
+
+    prompt: str
+    paragraphs: list[Paragraph]
+    seed: int
+    finished: bool  # nothing follows any more; False in the snapshots of a stream
+    notes: list[str]
+
+    @property
+    def text(self) -> str:
+        """The paragraphs, one a line."""
+        return "\n".join(paragraph.text for paragraph in self.paragraphs)
+
+    @property
+    def score(self) -> float:
+        """The mean of the paragraphs' scores."""
+        return sum(paragraph.score for paragraph in self.paragraphs) / len(self.paragraphs)
+
+
+class Generator:
+    """Writes the paragraphs that follow a prompt.
+
+    Holds nothing that moves, so that several threads may use one Generator. Closing the iterator that `stream`
+    returns stops the writing.
+    """
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, config: Config, device: torch.device) -> None:
+        """`model` must be in evaluation mode and on `device`; of `config` the sections text and data count."""
+        self.model, self.tokenizer, self.config, self.device = model, tokenizer, config, device
+        self.vocabulary = Vocabulary.of(tokenizer)
+
+    @classmethod
+    def load(cls, directory: str | Path, device: str = "auto") -> Generator:
+        """The generator of a run directory. Raises CheckpointError when that is missing, damaged or too new."""
+        from novelgen.training.checkpoint import load_run
+
+        run = load_run(Path(directory), device)
+        return cls(run.model, run.tokenizer, run.config, next(run.model.parameters()).device)
+
+    def generate(self, prompt: str, **options: Any) -> Generation:
+        """Writes on from `prompt`; `options` are the fields of DecodingConfig. Of several candidates the first.
+
+        Raises ConfigError for a prompt without text, an unknown option or one out of range.
+        """
+        return self.candidates(prompt, **options)[0]
+
+    def candidates(self, prompt: str, **options: Any) -> list[Generation]:
+        """`num_samples` texts: the samples in the order of their seeds, or the n best of the beam, best first.
+
+        Candidate r of seed s is the only candidate of seed s + r, whatever else is in the batch.
+        """
+        story = _Story(self, prompt, checked(options))
+        for _ in story.write():
+            pass
+        return story.generations()
+
+    def stream(self, prompt: str, **options: Any) -> Iterator[Generation]:
+        """Writes as `generate` does and yields snapshots whose text grows; the last one is finished.
+
+        Text that was yielded once stays: a character is held back until all its bytes are there, and of a beam that
+        opening is shown on which all its hypotheses agree. The request is checked at once, before the first `next`.
+        """
+        story = _Story(self, prompt, checked(options))
+        return self._snapshots(story)
+
+    @staticmethod
+    def _snapshots(story: _Story) -> Iterator[Generation]:
+        for draft in story.write():
+            yield story.snapshot(draft.settled())
+        yield story.generations()[0]
+
+
+def clean_prompt(text: str, config: TextConfig) -> list[str]:
+    return [segment for line in text.split() for segment in cut_segments(line, config.segment_length)]
+
+
+def checked(options: dict[str, Any]) -> DecodingConfig:
+    """The options as a DecodingConfig; raises ConfigError for an unknown name and offers the nearest."""
+    known = tuple(spec.name for spec in dataclasses.fields(DecodingConfig))
+    for name in options:
+        nearest(name, known, "生成选项 decoding option")
+    return DecodingConfig(**options)
+
+
+@dataclass
+class _Candidate:
+    """One text being written: what stands before the next paragraph, and what was written of it."""
+
+    segments: list[list[int]]  # tokens, EOS behind each: the prompt's, then the written ones
+    units: list[list[int]]  # the content units of the segments
+    paragraphs: list[Paragraph]
+
+
+class _Story:
+    """All that moves while one request is answered."""
+
+    def __init__(self, generator: Generator, prompt: str, config: DecodingConfig) -> None:
+        self._generator, self._tokenizer, self._config = generator, generator.tokenizer, config
+        self._prompt, self._notes = prompt, []
+        self._context = generator.config.data.context_paragraphs
+        self._rules = build_rules(config, generator.vocabulary)
+        self.seed = secrets.randbelow(2**32) if config.seed is None else config.seed
+        segments = [[*self._tokenizer.encode(segment), EOS] for segment in self._prompt_segments()]
+        self._prefix = self._prefix_tokens()
+        first = _Candidate(segments, [content_units(generator.vocabulary, segment) for segment in segments], [])
+        # A beam is one row of the request that later becomes its n best; samples go their own ways from the start.
+        self._candidates = [first] * (config.num_samples if config.decoder == "sample" else 1)
+        self._dice = Dice([self.seed + row for row in range(len(self._candidates))])
+
+    def _prompt_segments(self) -> list[str]:
+        segments = clean_prompt(self._prompt, self._generator.config.text)
+        if not segments:
+            raise ConfigError("--prompt 没有文字；请给出小说的一段 | the prompt holds no text; give a paragraph "
+                              "of a novel")
+        if len(segments) > self._context:
+            self._notes.append(f"提示共 {len(segments)} 段，模型读最后 {self._context} 段 | the prompt has "
+                               f"{len(segments)} segments, the model reads the last {self._context}")
+        return segments
+
+    def _prefix_tokens(self) -> list[int]:
+        prefix = "".join(clean_prompt(self._config.prefix, self._generator.config.text))
+        tokens = list(self._tokenizer.encode(prefix))
+        if len(tokens) >= self._config.max_length:
+            raise ConfigError(f"--prefix 有 {len(tokens)} 个词元，--max-length {self._config.max_length} 容不下；请缩短"
+                              f"前者或调大后者 | the prefix has {len(tokens)} tokens and leaves no room; shorten it or "
+                              "raise the limit")
+        return tokens
+
+    def write(self) -> Iterator[Draft | Search]:
+        """Writes paragraph after paragraph, for all candidates in step; yields the growing draft after every token."""
+        for number in range(self._config.paragraphs):
+            task = self._task(self._prefix if number == 0 else ())
+            count = self._config.num_samples if number == 0 else 1
+            draft = None
+            for draft in self._strategy(task, count):
+                yield draft
+            self._candidates = [self._continued(candidate, hypothesis)
+                                for candidate, found in zip(self._candidates, draft.hypotheses(), strict=True)
+                                for hypothesis in found]
+
+    def _task(self, prefix: Sequence[int]) -> Task:
+        size, vocabulary = EARLIER_FACTOR * self._config.no_repeat_ngram, self._generator.vocabulary
+        told = [following(candidate.units, size) if size else {} for candidate in self._candidates]
+        history = History(vocabulary, len(told), self._config.max_length, told)
+        return Task(self._generator.model, self._generator.device, [self._source(each) for each in self._candidates],
+                    history, self._rules, self._config.max_length, prefix)
+
+    def _strategy(self, task: Task, count: int) -> Iterator[Draft | Search]:
+        if self._config.decoder == "beam":
+            return search(task, self._config.beam_size, self._config.length_penalty, count)
+        return write(task, self._dice if self._config.decoder == "sample" else greedy)
+
+    def _source(self, candidate: _Candidate) -> list[int]:
+        return [token for segment in candidate.segments[-self._context:] for token in segment]
+
+    def _continued(self, candidate: _Candidate, hypothesis: Hypothesis) -> _Candidate:
+        paragraphs = [*candidate.paragraphs, self._paragraph(candidate, hypothesis)]
+        tokens = _without_end(hypothesis.tokens)
+        if not tokens:
+            return dataclasses.replace(candidate, paragraphs=paragraphs)  # nothing that could be written on from
+        return _Candidate([*candidate.segments, [*tokens, EOS]],
+                          [*candidate.units, content_units(self._generator.vocabulary, tokens)], paragraphs)
+
+    def _paragraph(self, candidate: _Candidate, hypothesis: Hypothesis) -> Paragraph:
+        labels = self._tokenizer.labels
+        return Paragraph(self._tokenizer.decode(whole_characters(_without_end(hypothesis.tokens))),
+                         labels(self._source(candidate)), labels(hypothesis.tokens.tolist()),
+                         hypothesis.log_probabilities.tolist(), hypothesis.attention,
+                         hypothesis.score(self._config.length_penalty), hypothesis.finished)
+
+    def snapshot(self, settled: Hypothesis) -> Generation:
+        """The first candidate so far, `settled` being what is certain of the paragraph that is being written."""
+        candidate = self._candidates[0]
+        return self._generation([*candidate.paragraphs, self._paragraph(candidate, settled)], 0, finished=False)
+
+    def generations(self) -> list[Generation]:
+        """All candidates, when everything is written."""
+        return [self._generation(candidate.paragraphs, row, finished=True)
+                for row, candidate in enumerate(self._candidates)]
+
+    def _generation(self, paragraphs: list[Paragraph], row: int, finished: bool) -> Generation:
+        seed = self.seed + row if self._config.decoder == "sample" else self.seed
+        return Generation(self._prompt, paragraphs, seed, finished, list(self._notes))
+
+
+def _without_end(tokens: np.ndarray) -> list[int]:
+    written = tokens.tolist()
+    return written[:-1] if written[-1:] == [EOS] else written
+
+
+def whole_characters(tokens: list[int]) -> list[int]:
+    """`tokens` without the bytes at their end that begin a character and do not complete it."""
+    start = len(tokens)
+    while start and FIRST_BYTE <= tokens[start - 1] < FIRST_BYTE + BYTES:
+        start -= 1
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(bytes(token - FIRST_BYTE for token in tokens[start:]))
+    waiting, _ = decoder.getstate()
+    return tokens[: len(tokens) - len(waiting)]
