@@ -16,8 +16,8 @@ import torch
 
 from novelgen.decoding.contract import Hypothesis, Prediction, log_sum_exp, normalized, predict, select, start
 from novelgen.decoding.filters import apply, largest
-from novelgen.decoding.history import BOS, EOS
 from novelgen.decoding.sampling import Task
+from novelgen.text.tokenizers import BOS, EOS
 
 
 class _Step(NamedTuple):

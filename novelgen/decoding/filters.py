@@ -15,16 +15,13 @@ from novelgen.decoding.contract import log_sum_exp
 from novelgen.decoding.history import (
     AFTER_BYTE,
     BETWEEN,
-    BOS,
     BYTES,
     BYTES_TO_GO,
-    EOS,
-    FIRST_BYTE,
-    PAD,
     History,
     Vocabulary,
     following,
 )
+from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
 # Probabilities from which on the nucleus is looked for; 0 is all tokens.
 LIKELY = (1e-3, 1e-5, 0.0)

@@ -8,22 +8,20 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-from novelgen.config import Config, DecodingConfig, TextConfig, nearest
+from novelgen.config import Config, DecodingConfig, nearest
 from novelgen.decoding.beam import Search, search
 from novelgen.decoding.contract import Hypothesis, Model
 from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
-from novelgen.decoding.history import BYTES, EOS, FIRST_BYTE, History, Vocabulary, content_units, following
+from novelgen.decoding.history import BYTES, History, Vocabulary, content_units, following
 from novelgen.decoding.sampling import Dice, Draft, Task, greedy, write
 from novelgen.errors import ConfigError
-from novelgen.text.segments import cut_segments
-
-if TYPE_CHECKING:
-    from novelgen.text.tokenizers import Tokenizer
+from novelgen.text.prompt import clean_prompt
+from novelgen.text.tokenizers import EOS, FIRST_BYTE, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Generator:
         from novelgen.training.checkpoint import load_run
 
         run = load_run(Path(directory), device)
-        return cls(run.model, run.tokenizer, run.config, next(run.model.parameters()).device)
+        return cls(run.model, run.tokenizer, run.config, run.device)
 
     def generate(self, prompt: str, **options: Any) -> Generation:
         """Writes on from `prompt`; `options` are the fields of DecodingConfig. Of several candidates the first.
@@ -111,10 +109,6 @@ class Generator:
         for draft in story.write():
             yield story.snapshot(draft.settled())
         yield story.generations()[0]
-
-
-def clean_prompt(text: str, config: TextConfig) -> list[str]:
-    return [segment for line in text.split() for segment in cut_segments(line, config.segment_length)]
 
 
 def checked(options: dict[str, Any]) -> DecodingConfig:

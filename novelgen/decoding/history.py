@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PAD, BOS, EOS = 0, 1, 2
-FIRST_BYTE = 3
+from novelgen.text.tokenizers import EOS, FIRST_BYTE, Tokenizer
+
 BYTES = 256
 
 # States of the UTF-8 automaton (Unicode 15, table 3-7): between characters, k continuation bytes to go, and the
@@ -47,7 +47,7 @@ class Vocabulary:
     is_punctuation: np.ndarray  # (V,) bool: exempt from the rules against repetition
 
     @classmethod
-    def of(cls, tokenizer) -> Vocabulary:
+    def of(cls, tokenizer: Tokenizer) -> Vocabulary:
         """The vocabulary of a tokenizer, whose `punctuation_ids` have no letter, digit or ideograph."""
         is_punctuation = np.zeros(tokenizer.size, dtype=bool)
         is_punctuation[list(tokenizer.punctuation_ids)] = True

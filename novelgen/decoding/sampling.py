@@ -10,7 +10,8 @@ import torch
 
 from novelgen.decoding.contract import Hypothesis, Model, predict, start
 from novelgen.decoding.filters import Rule, apply
-from novelgen.decoding.history import BOS, EOS, PAD, History
+from novelgen.decoding.history import History
+from novelgen.text.tokenizers import BOS, EOS, PAD
 
 # Given filtered logits (B, V) and which rows are still being written (B,), the next token of each row (B,) int64.
 Choice = Callable[[np.ndarray, np.ndarray], np.ndarray]

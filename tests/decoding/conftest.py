@@ -9,9 +9,8 @@ import torch
 
 from novelgen.config import Config
 from novelgen.decoding.generator import Generator
-from novelgen.decoding.history import FIRST_BYTE, Vocabulary
-
-FIRST_CHARACTER = FIRST_BYTE + 256
+from novelgen.decoding.history import Vocabulary
+from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 
 
 class ToyMemory(NamedTuple):
@@ -46,43 +45,14 @@ class ToyModel:
         return self.table[mixed[:, 0]], (mixed,), scores.softmax(-1)
 
 
-class ToyTokenizer:
-    """Characters and bytes."""
-
-    def __init__(self, characters, punctuation="，。！？“”…"):
-        self.characters = list(dict.fromkeys(characters))
-        self.size = FIRST_CHARACTER + len(self.characters)
-        self._ids = {character: FIRST_CHARACTER + place for place, character in enumerate(self.characters)}
-        self.punctuation_ids = [self._ids[mark] for mark in punctuation if mark in self._ids]
-
-    def encode(self, text):
-        ids = []
-        for character in text:
-            known = self._ids.get(character)
-            ids += [known] if known else [FIRST_BYTE + byte for byte in character.encode()]
-        return ids
-
-    def decode(self, ids):
-        pieces = []
-        for token in ids:
-            if FIRST_BYTE <= token < FIRST_CHARACTER:
-                pieces.append(bytes([token - FIRST_BYTE]))
-            elif token >= FIRST_CHARACTER:
-                pieces.append(self.characters[token - FIRST_CHARACTER].encode())
-        return b"".join(pieces).decode("utf-8", "replace")
-
-    def labels(self, ids):
-        return [f"<{token}>" if token < FIRST_CHARACTER else self.decode([token]) for token in ids]
-
-
 @pytest.fixture(scope="session")
 def toy():
-    """The toy classes, a tokenizer of 40 characters, its vocabulary, and a function that makes Generators."""
-    tokenizer = ToyTokenizer("，。！？“”…宝玉黛钗凤贾母笑道说来去一不了的我你他这那里人见听好日天月花门风水山心")
+    """The toy model, a tokenizer of some characters, its vocabulary, and a function that makes Generators."""
+    tokenizer = Tokenizer("，。！？“”…宝玉黛钗凤贾母笑道说来去一不了的我你他这那里人见听好日天月花门风水山心")
 
     def generator(config=None, **options):
         model = ToyModel(tokenizer.size, **options)
         return Generator(model, tokenizer, config or Config(), torch.device("cpu"))
 
-    return SimpleNamespace(Model=ToyModel, Tokenizer=ToyTokenizer, tokenizer=tokenizer, generator=generator,
+    return SimpleNamespace(Model=ToyModel, tokenizer=tokenizer, generator=generator,
                            vocabulary=Vocabulary.of(tokenizer), first=FIRST_CHARACTER)

@@ -1,0 +1,135 @@
+"""Where the model looked: attention weights as a picture, tokens written down, source tokens across."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+from novelgen.report.fonts import Font, require_font
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from novelgen.decoding.generator import Paragraph
+
+DPI = 150
+CELL = 0.17  # inches: 25 pixels, in which a character of 8.5 points is easy to read
+FONT_SIZE = 8.5
+PANEL_ROWS, PANEL_COLUMNS = 60, 120
+# A picture of more rows than this is 17,000 pixels high and of no use to anyone; what is left out is said.
+MOST_ROWS = 640
+LONGEST_LABEL = 8
+TITLE, GAP, EDGE, BAR = 0.6, 0.35, 0.25, 0.9  # inches
+
+
+def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None = None) -> None:
+    """Draws the attention of a paragraph as a PNG file.
+
+    Rows are the written tokens, columns the source tokens; what is too large for one panel goes on in the next one
+    below, with the labels repeated. Raises ConfigError where no Chinese font is installed, and then writes no file.
+    """
+    font = font or require_font()
+    columns = [_label(token, font) for token in paragraph.source_tokens]
+    rows = [_label(token, font) for token in paragraph.tokens]
+    column_blocks = _blocks(len(columns), PANEL_COLUMNS)
+    shown = min(len(rows), max(MOST_ROWS // len(column_blocks), 1))
+    panels = [(across, down) for down in _blocks(shown, PANEL_ROWS) for across in column_blocks]
+    cells = _Layout(rows, columns, panels)
+    figure = Figure(figsize=(cells.width, cells.height), dpi=DPI, facecolor="white")
+    title = "注意力热图 Attention"
+    if shown < len(rows):
+        title += f"（前 {shown} 个词元，共 {len(rows)} | the first {shown} of {len(rows)} tokens）"
+    text = FontProperties(fname=str(font.path))
+    figure.text(EDGE / cells.width, 1 - EDGE / cells.height, title, fontproperties=text, fontsize=12, va="top")
+    largest = float(paragraph.attention.max())
+    for (across, down), box in zip(panels, cells.boxes(), strict=True):
+        axes = figure.add_axes(box)
+        image = axes.pcolormesh(paragraph.attention[down, across], cmap="Blues", vmin=0, vmax=largest,
+                                edgecolors="#e4e4e4", linewidth=0.3)
+        _name_cells(axes, rows[down], columns[across], text)
+    bar = figure.colorbar(image, cax=figure.add_axes(cells.bar_box()))
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_linewidth(0.3)
+    bar.set_label("权重 weight", fontproperties=text, fontsize=FONT_SIZE)
+    FigureCanvasAgg(figure).print_png(path)
+
+
+class _Layout:
+    """Sizes of the figure in inches and the places of its panels, one below the other."""
+
+    def __init__(self, rows: list[str], columns: list[str], panels: list[tuple[slice, slice]]) -> None:
+        self._panels = panels
+        self._left = EDGE + 0.3 + CELL * max(map(_width, rows)) / 2
+        self._header = 0.3 + CELL * max(len(label) if _is_stacked(label) else _width(label) / 2 for label in columns)
+        self._wide = CELL * max(across.stop - across.start for across, _ in panels)
+        self.width = max(self._left + self._wide + EDGE + BAR, 3.6)
+        self._heights = [self._header + CELL * (down.stop - down.start) for _, down in panels]
+        self.height = TITLE + sum(self._heights) + GAP * (len(panels) - 1) + EDGE
+        self.height = max(self.height, 2.4)
+
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """Left, bottom, width and height of every panel as shares of the figure."""
+        top, found = self.height - TITLE, []
+        for (across, down), height in zip(self._panels, self._heights, strict=True):
+            found.append(self._share(self._left, top - height, CELL * (across.stop - across.start),
+                                     CELL * (down.stop - down.start)))
+            top -= height + GAP
+        return found
+
+    def bar_box(self) -> tuple[float, float, float, float]:
+        """The place of the colour bar, beside the first panel."""
+        top = self.height - TITLE - self._header
+        height = min(2.0, top - EDGE)
+        return self._share(self._left + self._wide + EDGE, top - height, 0.12, height)
+
+    def _share(self, left: float, bottom: float, width: float, height: float) -> tuple[float, float, float, float]:
+        return left / self.width, bottom / self.height, width / self.width, height / self.height
+
+
+def _blocks(count: int, most: int) -> list[slice]:
+    """0 … count - 1 in the fewest slices of at most `most`, as equal as can be."""
+    borders = np.linspace(0, count, -(-count // most) + 1).round().astype(int).tolist()
+    return [slice(start, stop) for start, stop in itertools.pairwise(borders)]
+
+
+def _label(token: str, font: Font) -> str:
+    """What stands at a row or column: the token, or its code points where it would be an empty box or nothing."""
+    token = token.replace(" ", "␣")
+    token = "".join(character if font.shows(character) and character.isprintable() else f"U+{ord(character):X}"
+                    for character in token)
+    return token if len(token) <= LONGEST_LABEL else token[: LONGEST_LABEL - 1] + "…"
+
+
+def _width(label: str) -> int:
+    """Half-width columns that a label takes."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WFA" else 1 for character in label)
+
+
+def _is_stacked(label: str) -> bool:
+    """Chinese is written downwards above a column; letters and digits are turned."""
+    return _width(label) == 2 * len(label) or len(label) == 1
+
+
+def _name_cells(axes: Axes, rows: list[str], columns: list[str], text: FontProperties) -> None:
+    """Puts the labels at the cells, the source above, and the first row on top."""
+    axes.set_ylim(len(rows), 0)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xticks(np.arange(len(columns)) + 0.5, ["\n".join(c) if _is_stacked(c) else c for c in columns])
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+    axes.tick_params(length=0, pad=2)
+    for tick, label in zip(axes.get_xticklabels(), columns, strict=True):
+        tick.set(fontproperties=text, fontsize=FONT_SIZE, linespacing=1.0, rotation=0 if _is_stacked(label) else 90)
+    for tick in axes.get_yticklabels():
+        tick.set(fontproperties=text, fontsize=FONT_SIZE)
+    axes.set_xlabel("源 source →", fontproperties=text, fontsize=FONT_SIZE, color="#555555", loc="left")
+    axes.set_ylabel("← 写出 written", fontproperties=text, fontsize=FONT_SIZE, color="#555555", loc="top")
+    for spine in axes.spines.values():
+        spine.set_linewidth(0.3)
