@@ -1,12 +1,14 @@
-"""Which paragraphs were seen before: eight bytes each, in sorted arrays that are merged when they grow alike."""
+"""Which paragraphs were seen before, and which of those are dropped."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 
 class SeenHashes:
-    """A growing set of 64-bit hashes, tested a block at a time.
+    """A growing set of 64-bit hashes, tested a block at a time: eight bytes each, in sorted arrays that are merged when they grow alike.
 
     The arrays are kept sorted and each at least twice as long as the next, so that n hashes take 8 n bytes
     (16 n for a moment, while the two largest are merged) and a block is tested in O(log² n) steps a hash. Two different
@@ -38,3 +40,32 @@ class SeenHashes:
             merged = np.concatenate([self._levels.pop(), self._levels.pop()])
             merged.sort(kind="stable")
             self._levels.append(merged)
+
+
+SHORTEST_REPEAT = 20
+"""Characters. A shorter repeat that stands alone is no copy: people say 「是。」 more than once, and a ballad has its refrain."""
+
+
+class RepeatedRun:
+    """Holds repeated paragraphs that follow each other until it is plain whether they are a copy.
+
+    They are when together they have `SHORTEST_REPEAT` characters; then all of the run is dropped, and otherwise all of it stays.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Sequence[str]] = []
+        self._characters = 0
+
+    def add(self, segments: Sequence[str]) -> list[Sequence[str]]:
+        """Takes a repeated paragraph; returns those that are now known to be copies."""
+        self._held.append(segments)
+        self._characters += sum(map(len, segments))
+        if self._characters < SHORTEST_REPEAT:
+            return []
+        copies, self._held = self._held, []
+        return copies
+
+    def end(self) -> list[Sequence[str]]:
+        """Ends the run, because a new paragraph or a heading follows; returns the paragraphs that stay."""
+        kept, self._held, self._characters = self._held, [], 0
+        return kept

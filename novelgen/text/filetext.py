@@ -49,7 +49,7 @@ class FileText:
             sample, lines = _peek(wrapping.unwrap(lines))
         self.headings = Headings.FORM
         titles = None
-        if len(_MARKDOWN.findall(sample)) >= 2:
+        if file.is_epub or len(_MARKDOWN.findall(sample)) >= 2:
             self.headings = Headings.MARKDOWN
         else:
             titles = detect_titles(sample)

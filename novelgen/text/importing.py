@@ -16,7 +16,7 @@ import numpy as np
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
 from novelgen.text.blocks import Block, BlockOptions, process_block
-from novelgen.text.duplicates import SeenHashes
+from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
 from novelgen.text.reading import find_files, open_text
@@ -51,20 +51,24 @@ class CorpusImport:
         self._list_removals = list_removals
         self._block_characters = block_characters
         self.report = ImportReport()
+        self._outline = Outline(self.report)
+        self._seen = SeenHashes()
+        self._run = RepeatedRun()
 
     def __iter__(self) -> Iterator[Paragraph]:
-        outline, seen = Outline(self.report), SeenHashes()
         for file, block in self._blocks():
             if file is not None:
-                outline.start_file()
+                yield from self._end_run()
+                self._outline.start_file()
                 self.report.files.append(file)
-            yield from self._take(block, outline, seen)
-        outline.finish()
+            yield from self._take(block)
+        yield from self._end_run()
+        self._outline.finish()
         if self.report.paragraphs < 2:
             raise CorpusError(self._too_little())
 
     def _book(self, rule: str, text: str) -> None:
-        """Books text that was taken away before the text was cut into blocks."""
+        """Books `text`, taken away by `rule`."""
         self.report.count(rule, 1, len(text))
         if self._list_removals:
             self.report.removals.append(Removal(rule, text, ""))
@@ -111,35 +115,44 @@ class CorpusImport:
                 for _, future in running:
                     future.cancel()
 
-    def _take(self, block: Block, outline: Outline, seen: SeenHashes) -> Iterator[Paragraph]:
-        """The new paragraphs of a block, each in its chapter."""
-        report = self.report
+    def _take(self, block: Block) -> Iterator[Paragraph]:
+        """The paragraphs of a block that are no copies, each in its chapter."""
+        report, outline, run = self.report, self._outline, self._run
         report.removed.update(block.removed)
         report.removed_characters.update(block.removed_characters)
         report.removals.extend(block.removals)
-        repeated = seen.add(np.frombuffer(block.hashes, dtype=np.uint64)).tolist() if block.hashes else []
+        repeated = self._seen.add(np.frombuffer(block.hashes, dtype=np.uint64)).tolist() if block.hashes else []
         segments = block.segments.split("\n")
         headings = iter([*block.headings, (len(repeated), None)])
         place, heading = next(headings)
         start = 0
         for index, (end, is_repeated) in enumerate(zip(block.ends, repeated, strict=True)):
             while heading is not None and place == index:
+                yield from self._end_run()
                 outline.heading(heading)
                 place, heading = next(headings)
             own, start = tuple(segments[start:end]), end
-            characters = sum(map(len, own))
             if is_repeated:
-                report.count("duplicates", 1, characters)
-                if self._list_removals:
-                    report.removals.append(Removal("duplicates", "".join(own), ""))
+                for copy in run.add(own):
+                    self._book("duplicates", "".join(copy))
                 continue
-            report.paragraphs += 1
-            report.segments += len(own)
-            report.characters += characters
-            yield Paragraph(outline.paragraph(), own)
+            yield from self._end_run()
+            yield self._paragraph(own)
         for _, heading in chain([(place, heading)], headings):
             if heading is not None:
+                yield from self._end_run()
                 outline.heading(heading)
+
+    def _end_run(self) -> Iterator[Paragraph]:
+        """The repeated paragraphs that turned out to be no copies."""
+        return map(self._paragraph, self._run.end())
+
+    def _paragraph(self, segments: Sequence[str]) -> Paragraph:
+        report = self.report
+        report.paragraphs += 1
+        report.segments += len(segments)
+        report.characters += sum(map(len, segments))
+        return Paragraph(self._outline.paragraph(), tuple(segments))
 
 
 def _processors() -> int:

@@ -22,10 +22,10 @@ _UNWRAPPABLE = re.compile(r"[-=_~#+*＊—·.\s　]*")
 
 
 def columns(line: str) -> int:
-    """How many columns a line takes on a terminal: two for a Chinese character, one for a Latin letter."""
+    """How many columns a line takes on a terminal: two for a Chinese character or quotation mark, one for a Latin letter."""
     if line.isascii():
         return len(line)
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
+    return sum(2 if unicodedata.east_asian_width(character) in "WFA" else 1 for character in line)
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,16 @@ class Wrapping:
         ends = bool(_SENTENCE_END.search(before))
         if is_short and (ends or not (self.indented or self.blank)) or ends and size > LONGEST_LINE:
             return True
+        if not (self.indented or self.blank) and not self._is_ragged() and width < self.width - (2 if ends else 4):
+            # Nothing marks a paragraph, but Chinese fills a line to its last column or the last but one.
+            return True
         if not is_short and not ends:
             # The line before goes on, so that a line that opens like a heading (第三回…) is none.
             return False
         return bool(find_heading(text, Headings.MARKDOWN) or find_heading(before, Headings.MARKDOWN) or _UNWRAPPABLE.fullmatch(text))
+
+    def _is_ragged(self) -> bool:
+        return self.width - self.full > _RAGGED_WORDS
 
 
 def join_lines(lines: list[str]) -> str:

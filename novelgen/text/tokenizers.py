@@ -1,0 +1,187 @@
+"""Text to token ids and back, without loss: words are spelled by characters, characters by UTF-8 bytes.
+
+Ids: PAD, BOS, EOS are 0, 1, 2; the 256 bytes 3 to 258; then the characters, then the words, each by falling count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from novelgen.errors import CheckpointError, CorpusError
+from novelgen.text.words import Cutter, UserWord, word_cutter
+
+PAD, BOS, EOS = 0, 1, 2
+SPECIALS = ("<PAD>", "<BOS>", "<EOS>")
+FIRST_BYTE = len(SPECIALS)
+FIRST_CHARACTER = FIRST_BYTE + 256
+FORMAT = 1
+_NEWLINE = ord("\n")
+
+
+def code_points(text: str) -> np.ndarray:
+    """The code points of `text`, (characters,) uint32. Raises CorpusError on a lone surrogate: no character."""
+    try:
+        return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+    except UnicodeEncodeError as error:
+        code = f"U+{ord(text[error.start]):04X}"
+        raise CorpusError(f"第 {error.start + 1} 字 {code} 是半个代理对，不是字符；请先删去 | "
+                          f"character {error.start + 1} is a lone surrogate ({code}); remove it") from None
+
+
+class Tokenizer:
+    """Characters, and with `words` also jieba's words. Every text can be encoded; decode(encode(text)) == text.
+
+    `characters` and `words` (two characters and more) are the vocabulary in the order of their ids; `words` None means
+    a character tokenizer. `user_words` go to the word segmenter.
+    """
+
+    def __init__(self, characters: Sequence[str], words: Sequence[str] | None = None,
+                 user_words: Sequence[UserWord] = ()) -> None:
+        self.kind = "char" if words is None else "word"
+        self.characters, self.words, self.user_words = list(characters), list(words or ()), list(user_words)
+        if any(len(character) != 1 or character == "\n" for character in self.characters):
+            raise ValueError("an entry of the characters is not one character, or a newline")
+        if any(len(word) < 2 for word in self.words):
+            raise ValueError("a word has less than two characters")
+        self._ids = {symbol: number for number, symbol in enumerate([*self.characters, *self.words], FIRST_CHARACTER)}
+        self.size = FIRST_CHARACTER + len(self.characters) + len(self.words)
+        if len(self._ids) != self.size - FIRST_CHARACTER:
+            raise ValueError("a character or word occurs twice")
+        known = code_points("".join(self.characters))
+        # The id of every code point, -1 for none; the last entry stands for all code points beyond the table.
+        self._character_ids = np.full(int(known.max(initial=_NEWLINE)) + 2, -1, dtype=np.int32)
+        self._character_ids[known] = np.arange(FIRST_CHARACTER, FIRST_CHARACTER + len(known))
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of `text`, without BOS or EOS. Raises CorpusError on a lone surrogate."""
+        return self._encode(text).tolist()
+
+    def encode_lines(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """All lines at once: ids (tokens,) int32 with EOS after each line, and how many each line has, (lines,) int64.
+
+        Raises CorpusError on a lone surrogate.
+        """
+        text = "".join(f"{line}\n" for line in lines)
+        if text.count("\n") == len(lines) and "\r" not in text:  # "\r\n" would be one word
+            ids = self._encode(text, newline=EOS)
+        else:
+            pieces = [np.append(self._encode(line), np.int32(EOS)) for line in lines]
+            ids = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
+        return ids, np.diff(np.flatnonzero(ids == EOS), prepend=-1)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of `ids`; incomplete UTF-8 becomes �, specials are left out."""
+        return b"".join([self._bytes[number] for number in ids]).decode("utf-8", errors="replace")
+
+    def labels(self, ids: Iterable[int]) -> list[str]:
+        """A readable name for each token: its text, <E4> for a byte, <EOS> for a special."""
+        return [self._label(int(number)) for number in ids]
+
+    @cached_property
+    def punctuation_ids(self) -> tuple[int, ...]:
+        """The characters and words without a letter, digit or ideograph."""
+        return tuple(number for symbol, number in self._ids.items() if not any(map(str.isalnum, symbol)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names this very vocabulary: two tokenizers with equal fingerprints give equal ids."""
+        data = json.dumps(self.to_dict(), sort_keys=True).encode("ascii")
+        return hashlib.sha256(data).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data: dict[str, Any] = {"format": FORMAT, "kind": self.kind, "characters": "".join(self.characters)}
+        if self.kind == "word":
+            data.update(words=self.words, user_words=[list(entry) for entry in self.user_words])
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Tokenizer:
+        """The inverse of `to_dict`. Raises CheckpointError when the data is damaged or of a newer format."""
+        try:
+            if data["format"] > FORMAT:
+                raise CheckpointError(f"词表格式 {data['format']} 比本程序新；请升级 novelgen | the tokenizer's format "
+                                      f"{data['format']} is newer than this program; upgrade novelgen")
+            if data["kind"] == "char":
+                return cls(data["characters"])
+            if data["kind"] == "word":
+                return cls(data["characters"], data["words"], [UserWord(*entry) for entry in data["user_words"]])
+            raise ValueError(f"kind {data['kind']!r}")
+        except (KeyError, TypeError, ValueError, CorpusError) as error:
+            raise CheckpointError(f"词表已损坏（{error}）；请从备份恢复或重新训练 | "
+                                  "the tokenizer is damaged; restore it or train again") from None
+
+    def save(self, path: Path) -> None:
+        """Writes the tokenizer as JSON. Raises OSError."""
+        with Path(path).open("w", encoding="utf-8", newline="\n") as file:
+            json.dump(self.to_dict(), file, ensure_ascii=False, indent=0)
+
+    @classmethod
+    def load(cls, path: Path) -> Tokenizer:
+        """Reads what `save` wrote. Raises CheckpointError when it is missing, damaged or of a newer format."""
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise CheckpointError(f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+        except ValueError as error:  # neither JSON nor UTF-8
+            raise CheckpointError(f"{path}：词表已损坏（{error}）| the tokenizer is damaged") from None
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}：{error}") from None
+
+    @cached_property
+    def _cut(self) -> Cutter:
+        # Loading the segmenter's dictionary takes a while, and decoding alone does not need it.
+        return word_cutter(tuple(self.user_words))
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        """The UTF-8 bytes of every token. Bytes spelled singly never join with a whole character's to form another."""
+        single = [bytes([value]) for value in range(256)]
+        return [b""] * FIRST_BYTE + single + [symbol.encode("utf-8") for symbol in self._ids]
+
+    def _label(self, number: int) -> str:
+        if number < FIRST_BYTE:
+            return SPECIALS[number]
+        if number < FIRST_CHARACTER:
+            return f"<{number - FIRST_BYTE:02X}>"
+        return self._bytes[number].decode("utf-8")
+
+    def _encode(self, text: str, newline: int = -1) -> np.ndarray:
+        """(tokens,) int32; `newline` is the token of a newline, -1 to spell it."""
+        codes = code_points(text)
+        if self.kind == "char":
+            return self._encode_characters(text, codes, newline)
+        words = self._cut(text)
+        ids = np.fromiter(map(self._ids.get, words, repeat(-1)), dtype=np.int32, count=len(words))
+        unknown = np.flatnonzero(ids < 0).tolist()
+        return _replace(ids, unknown, [self._encode_characters(words[place], code_points(words[place]), newline)
+                                       for place in unknown])
+
+    def _encode_characters(self, text: str, codes: np.ndarray, newline: int) -> np.ndarray:
+        ids = self._character_ids.take(codes, mode="clip")
+        if newline >= 0:
+            ids[codes == _NEWLINE] = newline
+        unknown = np.flatnonzero(ids < 0).tolist()
+        return _replace(ids, unknown, [np.frombuffer(text[place].encode("utf-8"), np.uint8).astype(np.int32)
+                                       + FIRST_BYTE for place in unknown])
+
+
+def _replace(ids: np.ndarray, places: Sequence[int], spellings: Sequence[np.ndarray]) -> np.ndarray:
+    """`ids` with the token at each of `places` replaced by its spelling."""
+    if not places:
+        return ids
+    counts = np.ones(len(ids), dtype=np.int64)
+    counts[places] = [len(spelling) for spelling in spellings]
+    is_spelled = np.zeros(len(ids), dtype=bool)
+    is_spelled[places] = True
+    longer = np.repeat(ids, counts)
+    longer[np.repeat(is_spelled, counts)] = np.concatenate(spellings)
+    return longer
