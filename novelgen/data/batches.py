@@ -1,0 +1,66 @@
+"""Which pairs form which batch: a pure function of lengths, budget, seed and epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Pairs are sorted by target length and cut into pools of this many batches, which are sorted by source length: large
+# pools waste little on the sources, small ones little on the targets. The sum is lowest about here.
+_POOL_BATCHES = 12
+
+
+def plan_batches(source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_tokens: int, seed: int, epoch: int,
+                 shuffle: bool = True) -> list[np.ndarray]:
+    """The batches of an epoch, as (B,) int64 indices into the pairs; every pair is in exactly one.
+
+    source_lengths, target_lengths: (n,) integers. A batch padded to its longest target has at most `batch_tokens`
+    target tokens, and padded to its longest source at most `source_budget` source tokens; only a single pair may have
+    more. The same arguments give the same plan on every machine. Without `shuffle`, for
+    evaluation, the plan does not depend on seed and epoch.
+    """
+    source_lengths, target_lengths = np.asarray(source_lengths), np.asarray(target_lengths)
+    if len(target_lengths) == 0:
+        return []
+    generator = np.random.default_rng(np.random.SeedSequence([seed, epoch])) if shuffle else None
+    order = _bucket(source_lengths, target_lengths, batch_tokens, generator)
+    batches = _cut(order, source_lengths, target_lengths, source_budget(source_lengths, target_lengths, batch_tokens),
+                   batch_tokens)
+    if generator is not None:
+        batches = [batches[place] for place in generator.permutation(len(batches))]
+    return batches
+
+
+def source_budget(source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int) -> int:
+    """The most padded source tokens of a batch, so that its memory is bounded: twice the usual, given the budget."""
+    return int(2 * batch_tokens * max(1.0, source_lengths.sum() / target_lengths.sum()))
+
+
+def _bucket(source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int,
+            generator: np.random.Generator | None) -> np.ndarray:
+    """(n,) int64: all pairs, those of like target length and then like source length beside each other."""
+    pairs = len(target_lengths)
+    ties = np.arange(pairs) if generator is None else generator.permutation(pairs)
+    order = ties[np.argsort(target_lengths[ties], kind="stable")]
+    # The share of the plan, in batches, that lies before each pair, shifted by a random part of a pool, so that pools
+    # are cut at other lengths in every epoch.
+    place = np.cumsum(target_lengths[order]) / batch_tokens
+    shift = 0.0 if generator is None else generator.uniform(0, _POOL_BATCHES)
+    pool = ((place + shift) // _POOL_BATCHES).astype(np.int64)
+    # Every other pool runs from long sources to short, so that neighbours across the seam are alike.
+    sources = np.where(pool % 2 == 0, source_lengths[order], -source_lengths[order])
+    return order[np.lexsort((sources, pool))]
+
+
+def _cut(order: np.ndarray, source_lengths: np.ndarray, target_lengths: np.ndarray, source_tokens: int,
+         target_tokens: int) -> list[np.ndarray]:
+    """Cuts the order into the longest runs that stay within both budgets when padded."""
+    cuts = []
+    longest_source = longest_target = start = 0
+    lengths = zip(source_lengths[order].tolist(), target_lengths[order].tolist(), strict=True)
+    for place, (source, target) in enumerate(lengths):
+        longest_source, longest_target = max(longest_source, source), max(longest_target, target)
+        size = place + 1 - start
+        if size > 1 and (size * longest_target > target_tokens or size * longest_source > source_tokens):
+            cuts.append(place)
+            start, longest_source, longest_target = place, source, target
+    return np.split(order.astype(np.int64), cuts)
