@@ -55,6 +55,9 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
     if len(paths) == 1 and is_store(paths[0]):
         raise ConfigError(f"{paths[0]}：已是 prepare 好的语料，可直接 python train.py --corpus {paths[0]} | "
                           "already prepared; train on it directly")
+    if any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in paths):
+        raise ConfigError(f"--output {target}：在语料文件夹里面，会被当作语料；请放到别处 | lies inside the corpus folder, where it "
+                          "would be read as text; put it elsewhere")
     identity, user_words = identify(paths, text, data)
     if is_store(target):
         if _holds(target, identity):
@@ -178,5 +181,5 @@ def _check_options(store: Store, text: TextConfig, data: DataConfig, given: Coll
                 same = value == getattr(kept, name)
             if not same:
                 was = getattr(kept, name)
-                raise ConfigError(f"{flag(name)} {value}：{store.directory} 是用 {was} 做的；请去掉此选项，或重新 prepare"
+                raise ConfigError(f"{flag(name)} {value}：{store.directory} 是用 {was} 做的；请去掉此选项或重新 prepare"
                                   f" | it was prepared with {was}; drop the option or prepare it again")

@@ -156,32 +156,38 @@ class Tokenizer:
 
     def _encode(self, text: str, newline: int = -1) -> np.ndarray:
         """(tokens,) int32; `newline` is the token of a newline, -1 to spell it."""
-        codes = code_points(text)
         if self.kind == "char":
-            return self._encode_characters(text, codes, newline)
+            return self._spell(text, newline)[0]
+        code_points(text)  # complains about a surrogate better than the segmenter does
         words = self._cut(text)
         ids = np.fromiter(map(self._ids.get, words, repeat(-1)), dtype=np.int32, count=len(words))
-        unknown = np.flatnonzero(ids < 0).tolist()
-        return _replace(ids, unknown, [self._encode_characters(words[place], code_points(words[place]), newline)
-                                       for place in unknown])
+        unknown = np.flatnonzero(ids < 0)
+        if not len(unknown):
+            return ids
+        spelled = [words[place] for place in unknown.tolist()]
+        spelling, counts = self._spell("".join(spelled), newline)
+        starts = np.cumsum([0, *map(len, spelled[:-1])])
+        return _replace(ids, unknown, spelling, np.add.reduceat(counts, starts))[0]
 
-    def _encode_characters(self, text: str, codes: np.ndarray, newline: int) -> np.ndarray:
+    def _spell(self, text: str, newline: int) -> tuple[np.ndarray, np.ndarray]:
+        """`text` in characters and bytes: (tokens,) int32, and the tokens of each character, (characters,) int64."""
+        codes = code_points(text)
         ids = self._character_ids.take(codes, mode="clip")
         if newline >= 0:
             ids[codes == _NEWLINE] = newline
-        unknown = np.flatnonzero(ids < 0).tolist()
-        return _replace(ids, unknown, [np.frombuffer(text[place].encode("utf-8"), np.uint8).astype(np.int32)
-                                       + FIRST_BYTE for place in unknown])
+        unknown = np.flatnonzero(ids < 0)
+        in_bytes = [text[place].encode("utf-8") for place in unknown.tolist()]
+        spelling = np.frombuffer(b"".join(in_bytes), dtype=np.uint8).astype(np.int32) + FIRST_BYTE
+        return _replace(ids, unknown, spelling, np.array([len(piece) for piece in in_bytes], dtype=np.int64))
 
 
-def _replace(ids: np.ndarray, places: Sequence[int], spellings: Sequence[np.ndarray]) -> np.ndarray:
-    """`ids` with the token at each of `places` replaced by its spelling."""
-    if not places:
-        return ids
+def _replace(ids: np.ndarray, places: np.ndarray, spelling: np.ndarray,
+             lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`ids` with the one at places[i] replaced by the next lengths[i] ids of `spelling`; and the length of each."""
     counts = np.ones(len(ids), dtype=np.int64)
-    counts[places] = [len(spelling) for spelling in spellings]
+    counts[places] = lengths
     is_spelled = np.zeros(len(ids), dtype=bool)
     is_spelled[places] = True
     longer = np.repeat(ids, counts)
-    longer[np.repeat(is_spelled, counts)] = np.concatenate(spellings)
-    return longer
+    longer[np.repeat(is_spelled, counts)] = spelling
+    return longer, counts

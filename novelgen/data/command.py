@@ -1,0 +1,98 @@
+"""`python -m novelgen prepare`: a raw corpus in, a report, a store and perhaps text files of pairs out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from novelgen.cli import add_section, given
+from novelgen.config import DataConfig, TextConfig
+from novelgen.data.export import export_pairs
+from novelgen.data.prepare import prepare_at
+from novelgen.data.split import NONE, PARTS
+from novelgen.data.store import Store
+from novelgen.text.importing import CorpusImport
+from novelgen.text.report import FileReport, ImportReport, Removal
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options of `prepare`."""
+    parser.add_argument("--corpus", required=True, nargs="+", type=Path, metavar="PATH",
+                        help="小说文件或文件夹，可多个 | files and folders of text")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR",
+                        help="存到哪里，之后可给 train.py 作语料 | where to store it, for train.py --corpus")
+    parser.add_argument("--overwrite", action="store_true", help="换掉那里原有的语料 | replace the corpus prepared there")
+    parser.add_argument("--export-pairs", type=Path, metavar="DIR",
+                        help="另写 train/valid/test.tsv | also write the pairs, as .tsv files")
+    parser.add_argument("--show-removed", action="store_true", help="列出清理掉的内容 | list what cleaning removed")
+    parser.add_argument("--json", action="store_true", help="报告用 JSON | print the report as JSON")
+    add_section(parser, TextConfig, "文本 | text")
+    add_section(parser, DataConfig, "数据 | data")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Runs `prepare`."""
+    text, data = TextConfig(**given(args, TextConfig)), DataConfig(**given(args, DataConfig))
+    removals = _removals(args.corpus, text, print_them=not args.json) if args.show_removed else None
+    store = prepare_at(args.corpus, text, data, args.output, overwrite=args.overwrite)
+    exported = export_pairs(store, args.export_pairs, data.context_paragraphs) if args.export_pairs else []
+    if args.json:
+        print(json.dumps(to_dict(store, removals, exported), ensure_ascii=False, indent=2))
+    else:
+        print(to_text(store, exported))
+
+
+def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) -> dict[str, Any]:
+    """The report as plain data."""
+    meta = store.meta
+    report = {**meta["import"], "pairs": sum(meta["pairs"].values()), "pairs_by_part": meta["pairs"],
+              "target_characters": meta["target_characters"], "split": meta["split"], "tokens": meta["tokens"],
+              "vocabulary_size": meta["vocabulary_size"], "store": str(store.directory)}
+    if meta["split"]["rule"] == NONE:  # the three parts are the same pairs
+        report["pairs"] = meta["pairs"]["train"]
+    if removals is not None:
+        report["removals"] = [removal._asdict() for removal in removals]
+    if exported:
+        report["exported"] = [str(path) for path in exported]
+    return report
+
+
+def to_text(store: Store, exported: list[Path]) -> str:
+    """The report for a person: the import's, then what became of it and what to do next."""
+    meta = store.meta
+    kind = {"char": "按字 characters", "word": "按词 words"}[store.data_config.tokenizer]
+    pairs = "，".join(f"{part} {meta['pairs'][part]:,}" for part in PARTS)
+    lines = [
+        _import_report(meta["import"]).to_text(),
+        f"对 pairs         {pairs}",
+        f"划分 split       {meta['split']['description']}",
+        f"词元 tokens      {meta['tokens']:,}（{kind}，词表 vocabulary {meta['vocabulary_size']:,}）",
+        f"存于 store       {store.directory}",
+    ]
+    lines.extend(f"导出 exported    {path}" for path in exported)
+    lines.append(f"下一步 next      python train.py --corpus {store.directory}")
+    return "\n".join(lines)
+
+
+def _import_report(data: dict[str, Any]) -> ImportReport:
+    """The inverse of ImportReport.to_dict: a reused store tells its report again."""
+    files = [FileReport(file["path"], file["encoding"], file["bytes"], file["notes"]) for file in data["files"]]
+    counts = {name: data[name] for name in ("chapters", "paragraphs", "segments", "characters")}
+    return ImportReport(files, **counts, removed=Counter(data["removed"]),
+                        removed_characters=Counter(data["removed_characters"]))
+
+
+def _removals(paths: list[Path], text: TextConfig, *, print_them: bool) -> list[Removal]:
+    """What cleaning removes, also when too little is left or the store is there already."""
+    corpus = CorpusImport(paths, text, list_removals=True)
+    try:
+        for _ in corpus:
+            pass
+    finally:
+        if print_them:
+            for removal in corpus.report.removals:
+                print(removal)
+    return corpus.report.removals
