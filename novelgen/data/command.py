@@ -23,10 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, nargs="+", type=Path, metavar="PATH",
                         help="小说文件或文件夹，可多个 | files and folders of text")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR",
-                        help="存到哪里，之后可给 train.py 作语料 | where to store it, for train.py --corpus")
+                        help="存到哪里，可给 train.py 作语料 | where to store it, for train.py --corpus")
     parser.add_argument("--overwrite", action="store_true", help="换掉那里原有的语料 | replace the corpus prepared there")
     parser.add_argument("--export-pairs", type=Path, metavar="DIR",
-                        help="另写 train/valid/test.tsv | also write the pairs, as .tsv files")
+                        help="另写 train、valid、test.tsv | also write the pairs as text")
     parser.add_argument("--show-removed", action="store_true", help="列出清理掉的内容 | list what cleaning removed")
     parser.add_argument("--json", action="store_true", help="报告用 JSON | print the report as JSON")
     add_section(parser, TextConfig, "文本 | text")

@@ -89,7 +89,7 @@ class Pairs:
             columns = columns or width
             source = [segment for segment in source if segment]
             if not source or not target:
-                raise CorpusError(f"{path}：第 {number} 行应为：源 TAB 目标，都不空 | line {number} is not source "
+                raise CorpusError(f"{path}：第 {number} 行应为“源 TAB 目标”| line {number} must be source "
                                   "TAB target, both non-empty")
             if width != columns:
                 raise CorpusError(f"{path}：第 {number} 行有 {width} 列，前面是 {columns} 列，须一致 | line {number} has "

@@ -56,8 +56,8 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
         raise ConfigError(f"{paths[0]}：已是 prepare 好的语料，可直接 python train.py --corpus {paths[0]} | "
                           "already prepared; train on it directly")
     if any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in paths):
-        raise ConfigError(f"--output {target}：在语料文件夹里面，会被当作语料；请放到别处 | lies inside the corpus folder, where it "
-                          "would be read as text; put it elsewhere")
+        raise ConfigError(f"--output {target}：在语料文件夹里，会被当作语料；请放到别处 | lies inside the corpus folder, "
+                          "where it would be read as text; put it elsewhere")
     identity, user_words = identify(paths, text, data)
     if is_store(target):
         if _holds(target, identity):
