@@ -32,7 +32,7 @@ _BOOK_SITE = r"(?:小说|文学|中文|读书|看书|书|原创|阅读)(?:网|�
 
 _ADVERT_LINES = (
     # An address and little else, or an address and what a site says about itself.
-    rf"[^\w\n]{{0,6}}\w{{0,3}}[^\w\n]{{0,3}}{_URL}[^\w\n]{{0,6}}",
+    rf"(?!.*[。！？])[^\w\n]{{0,6}}\w{{0,4}}[^\w\n]{{0,3}}{_URL}[^\w\n]{{0,6}}",
     rf"(?={_X}{{0,120}}$)(?=.*(?:{_SITE_WORDS})).*{_URL}.*",
     rf"(?:本|此|该)(?:书|文|小说|作品|电子书){_N}{{0,12}}(?:来自|由|首发){_N}{{0,20}}(?:网|网站|书库|书屋|论坛|书吧|电子书|小说|下载站)"
     rf"{_N}{{0,12}}(?:{_X}{{0,12}}(?:整理|制作|提供|收集|上传|首发|阅读|下载){_X}{{0,40}})?",
@@ -65,18 +65,28 @@ _INSERT = re.compile(_both_scripts(
     r")[）)】\]〕]"), re.IGNORECASE)
 
 _LONGEST = 160
-# Every advert has one of these; they are sought first, because nearly no line of a book has one.
-_SIGNS = re.compile(_both_scripts(
-    r"[wｗ] ?[wｗ] ?[wｗ]|https?|[.．](?:com|net|org|cc|cn|la|info|tw)|[本此该](?:书|文|小|作|电|章|站|网)|更多|最新|最快|更好|手机|收藏|关注|请|未完|求|ps|ｐｓ"
-    r"|p\.s|txt|ｔｘｔ|电子书|首发|弹窗|更新|手打|在线|免费|书友|记住|百度|字数|发布|上一|下一|返回|提供|整理|欢迎|为您|校对"), re.IGNORECASE)
+# Every advert has one of these; they are sought first, in lower case, because few lines of a book have one.
+_SIGNS = ("www", "ｗｗｗ", "w w w", "http", ".com", ".net", ".org", ".cc", ".cn", ".la", ".info", ".tw", "．com", "．net", "．cn", "．org",
+          "ps", "p.s", "ｐｓ", "txt", "ｔｘｔ", "本书", "本書", "本文", "本小", "本作", "本电", "本電", "本章", "本站", "本网", "本網", "此书",
+          "此書", "此文", "此小", "此章", "该书", "該書", "该文", "該文", "更多", "最新", "最快", "更好", "手机", "手機", "喜欢", "喜歡", "觉得",
+          "覺得", "未完", "求", "电子书", "電子書", "首发", "首發", "弹窗", "彈窗", "字更新", "手打", "在线", "在線", "免费", "免費", "书友",
+          "書友", "记住", "記住", "百度", "字数", "字數", "更新", "发布", "發布", "上一", "下一", "返回", "提供", "整理", "欢迎您", "歡迎您",
+          "为您", "為您", "校对", "校對", "小说", "小說")
+_BRACKETS = "（(【[〔"
 
 
 def adverts(text: str) -> str:
     """Site lines, adverts, notes of the uploader and inserted addresses."""
-    return "\n".join([_without_adverts(line) if _SIGNS.search(line) else line for line in text.split("\n")])
+    return "\n".join([_without_adverts(line) for line in text.split("\n")])
 
 
 def _without_adverts(line: str) -> str:
-    if len(line) <= _LONGEST and _LINE.fullmatch(line):
-        return ""
-    return _INSERT.sub("", line).strip(" 　")
+    if len(line) <= _LONGEST:
+        lowered = line.lower()
+        if not any(sign in lowered for sign in _SIGNS):
+            return line
+        if _LINE.fullmatch(line):
+            return ""
+    if any(bracket in line for bracket in _BRACKETS):
+        return _INSERT.sub("", line).strip(" 　")
+    return line

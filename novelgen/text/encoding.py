@@ -60,10 +60,10 @@ def common_share(data: bytes, encoding: str) -> float:
     0 for text without any character beyond ASCII.
     """
     text = data.decode(encoding, errors="replace")
-    foreign = sum(character > "\x7f" for character in text)
+    foreign = len(text) - sum(map(str.isascii, text))
     if not foreign:
         return 0.0
-    common = sum(character in COMMON for character in text)
+    common = sum(map(COMMON.__contains__, text))
     return (common - 5 * len(_NOISE.findall(text))) / foreign
 
 

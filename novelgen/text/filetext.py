@@ -16,6 +16,7 @@ from novelgen.text.report import FileReport
 from novelgen.text.titles import detect_titles
 
 _SAMPLE = 1 << 19
+_WRAPPING_SAMPLE = 1 << 17
 _MARKDOWN = re.compile(r"^#{1,6}[ 　]+\S", re.MULTILINE)
 
 
@@ -42,7 +43,7 @@ class FileText:
         lines = self._long_lines.whole_lines(file.chunks())
         lines = strip_gutenberg(lines, removed)
         sample, lines = _peek(lines)
-        wrapping = detect_wrapping(sample)
+        wrapping = detect_wrapping(sample[:_WRAPPING_SAMPLE])
         if wrapping:
             report.notes.append(f"每行约 {wrapping.width // 2} 字处断开，已按段接好 | lines were cut at {wrapping.width} columns; "
                                 "joined into paragraphs")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -22,10 +21,8 @@ _UNWRAPPABLE = re.compile(r"[-=_~#+*＊—·.\s　]*")
 
 
 def columns(line: str) -> int:
-    """How many columns a line takes on a terminal: two for a Chinese character or quotation mark, one for a Latin letter."""
-    if line.isascii():
-        return len(line)
-    return sum(2 if unicodedata.east_asian_width(character) in "WFA" else 1 for character in line)
+    """How many columns a line takes on a terminal: one for an ASCII character, two for any other."""
+    return 2 * len(line) - sum(map(str.isascii, line))
 
 
 @dataclass(frozen=True)

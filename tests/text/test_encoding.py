@@ -1,0 +1,75 @@
+import codecs
+
+import pytest
+
+from novelgen.errors import ConfigError, CorpusError
+from novelgen.text.encoding import check_encoding, detect_encoding
+
+SIMPLIFIED = "他走到门前，看见一个人站在那里。“你是谁？”他问道。那人没有回答，只是笑了一笑，便转身去了。\n" * 8
+TRADITIONAL = "他走到門前，看見一個人站在那裡。「你是誰？」他問道。那人沒有回答，只是笑了一笑，便轉身去了。\n" * 8
+
+
+def write(tmp_path, data):
+    path = tmp_path / "novel.txt"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(("text", "encoding", "detected"), [
+    (SIMPLIFIED, "utf-8", "utf-8"), (TRADITIONAL, "utf-8", "utf-8"),
+    (SIMPLIFIED, "utf-8-sig", "utf-8-sig"), (SIMPLIFIED, "utf-16", "utf-16"), (SIMPLIFIED, "utf-32", "utf-32"),
+    (SIMPLIFIED, "utf-16-le", "utf-16-le"), (SIMPLIFIED, "utf-16-be", "utf-16-be"),
+    (SIMPLIFIED, "gb2312", "gb18030"), (SIMPLIFIED + "囧镕喆", "gb18030", "gb18030"), (TRADITIONAL, "gbk", "gb18030"),
+    (TRADITIONAL, "big5", "big5"), (TRADITIONAL + "恒碁裏銹粧\n", "cp950", "cp950"),
+])
+def test_detects_the_encoding(tmp_path, text, encoding, detected):
+    assert detect_encoding(write(tmp_path, text.encode(encoding))) == detected
+
+
+def test_big5_that_gb18030_decodes_without_complaint_is_big5(tmp_path):
+    data = TRADITIONAL.encode("big5")
+    assert data.decode("gb18030") != TRADITIONAL
+    assert detect_encoding(write(tmp_path, data)) == "big5"
+
+
+def test_big5_with_a_few_bad_bytes_is_still_big5(tmp_path):
+    data = TRADITIONAL.encode("big5").replace("笑".encode("big5"), b"\xff\xff", 1)
+    assert detect_encoding(write(tmp_path, data)) == "big5"
+
+
+@pytest.mark.parametrize("line", ["“好。”她说。", "天亮了，雨还在下。", "第一章 风起"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_one_short_line_is_enough(tmp_path, line, encoding):
+    assert detect_encoding(write(tmp_path, f"{line}\n".encode(encoding))) == encoding
+
+
+def test_chinese_after_a_long_ascii_preface_is_found(tmp_path):
+    data = b"Preface in English.\n" * 60_000 + SIMPLIFIED.encode("gb18030") + b"Afterword in English.\n" * 60_000
+    assert detect_encoding(write(tmp_path, data)) == "gb18030"
+
+
+def test_utf32_is_not_taken_for_utf16(tmp_path):
+    assert SIMPLIFIED.encode("utf-32").startswith(codecs.BOM_UTF16_LE)
+    assert detect_encoding(write(tmp_path, SIMPLIFIED.encode("utf-32"))) == "utf-32"
+
+
+def test_plain_ascii_reads_as_utf8(tmp_path):
+    assert detect_encoding(write(tmp_path, b"It was a dark and stormy night.\n" * 5)) == "utf-8"
+
+
+@pytest.mark.parametrize("data", [bytes(range(256)) * 40, b"\x89PNG\r\n\x1a\n" + b"\0" * 200, b"\0" * 500])
+def test_binary_files_are_refused_in_one_line(tmp_path, data):
+    with pytest.raises(CorpusError, match="novel.txt") as caught:
+        detect_encoding(write(tmp_path, data))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_encoding_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match="gb18030"):
+        check_encoding("gb1803")
+    assert check_encoding("GBK") == "gbk"
+
+
+def test_a_codec_that_is_no_text_encoding_is_refused():
+    with pytest.raises(ConfigError, match="hex"):
+        check_encoding("hex")
