@@ -19,3 +19,7 @@ class ConfigError(NovelgenError):
 
 class CheckpointError(NovelgenError):
     """A run directory is missing, damaged, too new, or does not fit."""
+
+
+class TrainingError(NovelgenError):
+    """Training cannot go on as configured: the loss is no number, or not even one pair fits into memory."""

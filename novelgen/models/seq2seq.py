@@ -41,19 +41,32 @@ class Seq2Seq(nn.Module):
         return memory, torch.tanh(self.bridge(last[:, -1])).chunk(self.state_parts, dim=-1)
 
     def _run(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
-        readout, state, weights = self.decoder(self.dropout(self.embedding(tokens)), memory, state)
-        return nn.functional.linear(readout, self.embedding.weight, self.output_bias), state, weights
+        return self.decoder(self.dropout(self.embedding(tokens)), memory, state)
 
     def step(self, token: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
         """One token on: token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S)."""
-        logits, state, weights = self._run(token.unsqueeze(1), memory, state)
-        return logits.squeeze(1), state, weights.squeeze(1)
+        readout, state, weights = self._run(token.unsqueeze(1), memory, state)
+        return self.project(readout.squeeze(1)), state, weights.squeeze(1)
 
     def unroll(self, target: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor]:
         """Teacher forcing: target (B, T) int64, the tokens to predict → logits (B, T, V), attention weights (B, T, S)."""
+        readout, weights = self.read(target, memory, state)
+        return self.project(readout), weights
+
+    def read(self, target: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor]:
+        """`unroll` up to its readouts (B, T, D): training projects only the real ones, and never holds all logits."""
         before = torch.cat([target.new_full((len(target), 1), BOS), target[:, :-1]], dim=1)
-        logits, _, weights = self._run(before, memory, state)
-        return logits, weights
+        readout, _, weights = self._run(before, memory, state)
+        return readout, weights
+
+    def project(self, readout: Tensor) -> Tensor:
+        """Readouts (…, D) → logits (…, V), through the embeddings (Press and Wolf, 2017)."""
+        return nn.functional.linear(readout, self.embedding.weight, self.output_bias)
+
+    @property
+    def output(self) -> tuple[Tensor, Tensor]:
+        """What `project` multiplies with: weight (V, D) and bias (V,)."""
+        return self.embedding.weight, self.output_bias
 
 
 @torch.no_grad()

@@ -1,8 +1,11 @@
 """The same loop with its gradients written out: backpropagation through time (Werbos, 1990) by hand.
 
 What it saves over autograd: every weight gradient is one large product after the loop instead of T small ones that
-each touch the whole weight; tanh(W s + U h), of size (B, S, A) a step, is computed again instead of kept; products may run
-in bfloat16 while states, softmax and sums stay in float32.
+each touch the whole weight; what the score computes for every source position, of size (B, S, A) a step, is computed
+again instead of kept; products may run in bfloat16 while states, softmax and sums stay in float32.
+
+The score needs no tanh for every (t, s, a): with r = 1 / (1 + exp(2 W s) · exp(2 U h)), tanh(W s + U h) = 1 − 2r, and
+the 1 adds the same vᵀ1 to every position, which the softmax cancels. Its slope is 1 − tanh² = 4 (r − r²).
 """
 
 from __future__ import annotations
@@ -13,6 +16,15 @@ import torch
 from torch import Tensor
 
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
+
+
+# exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at |x| = 20 every tanh is
+# 1 to the last bit of float32 unless the two nearly cancel each other.
+_LARGEST_EXPONENT = 40.0
+
+
+def _exponential(values: Tensor) -> Tensor:
+    return (2 * values).clamp_(-_LARGEST_EXPONENT, _LARGEST_EXPONENT).exp_()
 
 
 class _AttentionLoop(torch.autograd.Function):
@@ -29,16 +41,17 @@ class _AttentionLoop(torch.autograd.Function):
         sources = annotations.to(product)
         squashed = torch.empty_like(gates)
         hiddens, cells = (x.new_empty(steps + 1, rows, hidden_size) for x in (gates, gates))
-        queries = gates.new_empty(steps, rows, 1, size)
+        one, exp_keys = gates.new_ones(()), _exponential(keys)
+        exp_queries = gates.new_empty(steps, rows, 1, size)
         alphas = gates.new_empty(steps, rows, annotations.shape[1])
         contexts = gates.new_empty(steps, rows, annotations.shape[2])
         hiddens[0], cells[0] = hidden, cell
-        summed = torch.empty_like(keys)
+        inverse = torch.empty_like(keys)
         for t in range(steps):
             seen = hiddens[t].to(product) @ state_to
-            queries[t] = seen[:, :size].unsqueeze(1)
-            torch.add(queries[t], keys, out=summed).tanh_()
-            scores = (summed @ score).masked_fill_(blocked, -torch.inf)
+            exp_queries[t] = _exponential(seen[:, :size].to(score.dtype)).unsqueeze(1)
+            torch.addcmul(one, exp_queries[t], exp_keys, out=inverse).reciprocal_()
+            scores = (inverse @ (-2 * score)).masked_fill_(blocked, -torch.inf)
             torch.softmax(scores, dim=-1, out=alphas[t])
             contexts[t] = torch.bmm(alphas[t].to(product).unsqueeze(1), sources).squeeze(1)
             torch.add(gates[t], seen[:, size:], out=squashed[t])
@@ -47,8 +60,8 @@ class _AttentionLoop(torch.autograd.Function):
             i, f = i_f.sigmoid_().chunk(2, dim=1)
             torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g.tanh_())
             torch.mul(o.sigmoid_(), torch.tanh(cells[t + 1]), out=hiddens[t + 1])
-        ctx.save_for_backward(annotations, keys, state_weight, context_weight, score, squashed, hiddens, cells, queries,
-                              alphas, contexts)
+        ctx.save_for_backward(annotations, exp_keys, state_weight, context_weight, score, squashed, hiddens, cells,
+                              exp_queries, alphas, contexts)
         ctx.product = product
         ctx.set_materialize_grads(False)
         return hiddens[1:], cells[-1].clone(), contexts, alphas
@@ -56,7 +69,7 @@ class _AttentionLoop(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_hiddens: Tensor | None, d_cell: Tensor | None, d_contexts: Tensor | None,
                  d_alphas: Tensor | None) -> tuple[Tensor | None, ...]:
-        (annotations, keys, state_weight, context_weight, score, squashed, hiddens, cells, queries, alphas,
+        (annotations, exp_keys, state_weight, context_weight, score, squashed, hiddens, cells, exp_queries, alphas,
          contexts) = ctx.saved_tensors
         product, (steps, rows, size) = ctx.product, (*alphas.shape[:2], score.shape[0])
         state_from, context_from = state_weight.to(product), context_weight.to(product)
@@ -64,10 +77,10 @@ class _AttentionLoop(torch.autograd.Function):
         # Of every step: the gradients of queries and gates side by side, as state_weight has them.
         d_states = squashed.new_empty(steps, rows, state_weight.shape[0])
         d_read = torch.zeros_like(contexts) if d_contexts is None else d_contexts.clone()
-        d_keys, d_score = torch.zeros_like(keys), torch.zeros_like(score)
+        d_keys, d_score = torch.zeros_like(exp_keys), torch.zeros_like(score)
         d_hidden = torch.zeros_like(cells[0])
         d_cell = torch.zeros_like(cells[0]) if d_cell is None else d_cell
-        summed = torch.empty_like(keys)
+        one, inverse = score.new_ones(()), torch.empty_like(exp_keys)
         for t in reversed(range(steps)):
             if d_hiddens is not None:
                 d_hidden = d_hidden + d_hiddens[t]
@@ -78,10 +91,10 @@ class _AttentionLoop(torch.autograd.Function):
             if d_alphas is not None:
                 d_alpha = d_alpha + d_alphas[t]
             d_scores = alphas[t] * (d_alpha - (alphas[t] * d_alpha).sum(1, keepdim=True))
-            torch.add(queries[t], keys, out=summed).tanh_()
-            d_score += d_scores.flatten() @ summed.flatten(0, 1)
-            slope = torch.addcmul(summed.new_ones(()), summed, summed, value=-1, out=summed)  # 1 − tanh²
-            torch.mul(torch.bmm(d_scores.unsqueeze(1), slope).squeeze(1), score, out=d_states[t, :, :size])
+            torch.addcmul(one, exp_queries[t], exp_keys, out=inverse).reciprocal_()
+            d_score += d_scores.flatten() @ inverse.flatten(0, 1)
+            slope = torch.addcmul(inverse, inverse, inverse, value=-1, out=inverse)
+            torch.mul(torch.bmm(d_scores.unsqueeze(1), slope).squeeze(1), 4 * score, out=d_states[t, :, :size])
             d_keys.addcmul_(d_scores.unsqueeze(2), slope)
             d_hidden = (d_states[t].to(product) @ state_from).to(score.dtype)
 
@@ -90,8 +103,9 @@ class _AttentionLoop(torch.autograd.Function):
             return (outputs.to(product).flatten(0, 1).t() @ inputs.to(product).flatten(0, 1)).to(score.dtype)
 
         d_annotations = torch.bmm(alphas.permute(1, 2, 0).to(product), d_read.transpose(0, 1).to(product))
-        return (d_states[:, :, size:], d_annotations.to(annotations.dtype), d_keys * score, None, d_hidden, d_cell,
-                weight_gradient(d_states, hiddens[:-1]), weight_gradient(d_states[:, :, size:], contexts), d_score, None)
+        return (d_states[:, :, size:], d_annotations.to(annotations.dtype), d_keys.mul_(4 * score), None, d_hidden, d_cell,
+                weight_gradient(d_states, hiddens[:-1]), weight_gradient(d_states[:, :, size:], contexts), -2 * d_score,
+                None)
 
 
 def _lstm_backward(d_gates: Tensor, d_hidden: Tensor, d_cell: Tensor, squashed: Tensor, before: Tensor, after: Tensor,

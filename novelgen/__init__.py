@@ -1,0 +1,20 @@
+"""novelgen: a Chinese novel text generator, from a raw novel to new paragraphs.
+
+>>> from novelgen import Generator
+>>> Generator.load("checkpoints/novel").generate("……").text  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["Generator"]
+
+
+def __getattr__(name: str) -> Any:
+    # Only who asks for the Generator pays for torch; `train.py --help` does not.
+    if name == "Generator":
+        from novelgen.decoding.generator import Generator
+        return Generator
+    raise AttributeError(f"module 'novelgen' has no attribute {name!r}")

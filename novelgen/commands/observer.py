@@ -1,0 +1,50 @@
+"""What a run shows of itself after a validation: a sample of its writing, and its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from novelgen.config import Config
+from novelgen.data.pairs import Pairs
+from novelgen.decoding.generator import Generator
+from novelgen.report.curves import draw_curves
+from novelgen.text.tokenizers import Tokenizer
+from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.journal import read_metrics
+from novelgen.training.trainer import Validation
+
+_SEED = 1
+
+
+class Observer:
+    """Writes samples.md and loss.png of a run; called after every validation."""
+
+    def __init__(self, run: RunDirectory, config: Config, tokenizer: Tokenizer, valid: Pairs, device: torch.device) -> None:
+        self._run, self._config, self._tokenizer, self._device = run, config, tokenizer, device
+        self._valid = valid
+
+    def __call__(self, model: nn.Module, validation: Validation) -> None:
+        prompt = self._prompts(1)[0]
+        text = Generator(model, self._tokenizer, self._config, self._device).generate(prompt, seed=_SEED).text
+        with self._run.samples.open("a", encoding="utf-8") as file:
+            file.write(f"## 第 {validation.step} 步 step {validation.step} · BPC {validation.bits_per_character:.3f}\n\n"
+                       f"> {prompt}\n\n{text}\n\n")
+        draw_curves(read_metrics(self._run.metrics), self._run.path / "loss.png")
+
+    def samples(self, count: int) -> Iterator[tuple[str, str]]:
+        """Prompts of the validation part, and what the weights that were kept write after them."""
+        run = load_run(self._run.path, self._device.type)
+        generator = Generator(run.model, run.tokenizer, run.config, run.device)
+        for number, prompt in enumerate(self._prompts(count)):
+            yield prompt, generator.generate(prompt, seed=_SEED + number).text
+
+    def _prompts(self, count: int) -> list[str]:
+        """Sources spread over the validation part, the same ones every time."""
+        places = np.linspace(0, len(self._valid) - 1, min(count, len(self._valid)), dtype=np.int64)
+        batch = self._valid.batch(places)
+        return [self._tokenizer.decode(source[:length].tolist())
+                for source, length in zip(batch.source, batch.source_lengths, strict=True)]

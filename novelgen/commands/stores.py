@@ -1,0 +1,32 @@
+"""Where a run's data is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from novelgen.data.prepare import open_or_build
+from novelgen.data.store import Store
+from novelgen.errors import CheckpointError
+
+
+def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
+    """The store that a run was trained on; built anew from the corpus when it is gone.
+
+    Raises CheckpointError when the corpus is gone too, or is not what it was.
+    """
+    path = directory / info["store"]
+    if path.is_dir():
+        return Store.open(path)
+    corpus = [directory / part for part in info["corpus"]]
+    missing = [part for part in corpus if not part.exists()]
+    if missing:
+        raise CheckpointError(f"{path}：训练数据不在了，语料 {missing[0]} 也不在；请放回语料，或用 --corpus、--pairs 评测 | the run's data is "
+                              f"gone and so is its corpus {missing[0]}; put it back, or evaluate with --corpus or --pairs")
+    config = info["config"]
+    store = open_or_build(corpus, config.text, config.data, path.parent)
+    if store.tokenizer.fingerprint != info["tokenizer"]:
+        raise CheckpointError(f"{corpus[0]}：语料已不是训练时的样子；请放回原来的文件 | the corpus has changed since the run was "
+                              "trained; put the original file back")
+    return store

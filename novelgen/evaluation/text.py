@@ -1,0 +1,65 @@
+"""Measures of written text: variety, repetition, likeness to the truth, originality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+COPY_LENGTH = 8
+
+
+def ngrams(text: str, size: int) -> Iterator[str]:
+    """The character n-grams of a text, in order."""
+    return (text[start:start + size] for start in range(len(text) - size + 1))
+
+
+def distinct(texts: Sequence[str], size: int) -> float:
+    """Distinct-n (Li et al., 2016): different character n-grams over all of them, all texts together; 0 without any."""
+    grams = [gram for text in texts for gram in ngrams(text, size)]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def repeated(texts: Sequence[str], size: int = 4) -> float:
+    """The share of character n-grams that stood earlier in the same text; 0 without any."""
+    total = again = 0
+    for text in texts:
+        grams = list(ngrams(text, size))
+        total += len(grams)
+        again += len(grams) - len(set(grams))
+    return again / total if total else 0.0
+
+
+def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> float:
+    """The share of the texts' character n-grams that occur in the training text; 0 without any.
+
+    Only the texts' own n-grams are kept in memory; the training text is streamed past them.
+    """
+    grams = [gram for text in texts for gram in ngrams(text, size)]
+    wanted = _hashes(np.array([[ord(character) for character in gram] for gram in set(grams)]))
+    if not len(wanted):
+        return 0.0
+    suspects: set[str] = set()
+    for passage in training:
+        codes = np.frombuffer(passage.encode("utf-32-le"), dtype=np.uint32)
+        if len(codes) < size:
+            continue
+        windows = np.lib.stride_tricks.sliding_window_view(codes, size)
+        suspects.update(passage[place:place + size] for place in np.flatnonzero(np.isin(_hashes(windows), wanted)))
+    return sum(gram in suspects for gram in grams) / len(grams)
+
+
+def _hashes(windows: np.ndarray) -> np.ndarray:
+    """(N, n) code points → (N,) uint64; equal windows agree, others hardly ever, and the texts are compared afterwards."""
+    if not windows.size:
+        return np.zeros(0, dtype=np.uint64)
+    powers = np.array([pow(1_000_003, power, 1 << 64) for power in range(windows.shape[1])], dtype=np.uint64)
+    return windows.astype(np.uint64) @ powers
+
+
+def likeness(written: Sequence[str], truth: Sequence[str]) -> dict[str, float]:
+    """BLEU over characters (Papineni et al., 2002) and chrF (Popović, 2015) against the true texts, both 0..100."""
+    from sacrebleu.metrics import BLEU, CHRF
+
+    return {"bleu": BLEU(tokenize="zh").corpus_score(list(written), [list(truth)]).score,
+            "chrf": CHRF().corpus_score(list(written), [list(truth)]).score}

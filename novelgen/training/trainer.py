@@ -1,0 +1,241 @@
+"""The training loop: from a model and pairs to the best weights that a budget buys."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from novelgen.config import TrainingConfig, flag
+from novelgen.data.batches import plan_batches
+from novelgen.data.pairs import Pairs
+from novelgen.errors import ConfigError, TrainingError
+from novelgen.training.average import WeightAverage
+from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.hardware import choose_precision
+from novelgen.training.journal import Journal
+from novelgen.training.loss import Tally, batch_loss, measure, tally
+from novelgen.training.progress import ProgressLine, clock
+from novelgen.training.schedule import Position, learning_rate, progress
+
+# Without --validate-every: once an epoch, but neither all the time on a tiny corpus nor hardly ever on a huge one.
+_VALIDATION_STEPS = (50, 1000)
+
+
+class Validation(NamedTuple):
+    """What a look at the validation part found."""
+
+    step: int
+    bits_per_character: float
+    is_best: bool
+
+
+class Outcome(NamedTuple):
+    """How training ended: `reason` is "budget", "patience" or "interrupted"."""
+
+    reason: str
+    best: float | None  # validation BPC of the weights that were kept
+
+
+class Trainer:
+    """Trains `model` on `train`, keeping in `run` the weights that do best on `valid`.
+
+    Everything random in a step follows from the seed and the step's number, and the batches from the seed and the epoch: a run
+    that is resumed from its last save goes on bit for bit (on CPU) as if it had never stopped. `info` is what config.json
+    shall hold; `observe` is called with the model, in evaluation mode, after every validation.
+    """
+
+    def __init__(self, model: nn.Module, config: TrainingConfig, train: Pairs, valid: Pairs, run: RunDirectory,
+                 info: dict[str, Any], device: torch.device,
+                 observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None) -> None:
+        if config.epochs is None and config.max_steps is None and config.max_minutes is None:
+            raise ConfigError("请给出训练预算：--epochs、--max-steps 或 --max-minutes | give a budget: --epochs, --max-steps or "
+                              "--max-minutes")
+        self.model, self.config, self.run, self.device = model.to(device), config, run, device
+        self._train, self._valid, self._info, self._observe = train, valid, info, observe
+        self._precision = choose_precision(config.precision, device)
+        self._optimizer = _optimizer(self.model, config)
+        self._average = WeightAverage(self.model, config.ema_decay)
+        self.position = Position()
+        self._best: float | None = None
+        self._misses = 0
+        self._characters = 0
+        self._validated_step = -1
+        self._slices = 1
+        self._epoch_plan: tuple[int, list[np.ndarray]] = (-1, [])
+        self._line = ProgressLine()
+
+    def resume(self) -> None:
+        """Continues from the last save of the run."""
+        saved = self.run.load_trainer()
+        self.model.load_state_dict(saved["model"])
+        self._optimizer.load_state_dict(saved["optimizer"])
+        self._average.load(saved["average"])
+        self.position = Position(**saved["position"])
+        self._best, self._misses, self._validated_step = saved["best"], saved["misses"], saved["validated_step"]
+        self._characters = saved["characters"]
+
+    def fit(self) -> Outcome:
+        """Trains until the budget is spent, nothing improves any more, or Ctrl-C; what was reached is saved."""
+        every = self.config.validate_every or min(max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1])
+        started = time.monotonic() - self.position.seconds
+        self.model.train()
+        with _Interrupt() as interrupt, Journal(self.run, self.position.step) as journal:
+            reason = self._stop_reason(interrupt)
+            while not reason:
+                journal.step(self._step())
+                self.position = self.position._replace(seconds=time.monotonic() - started)
+                if self.position.step % every == 0:
+                    self._validate(journal)
+                elif self.position.step % self.config.save_every == 0:
+                    self._save(journal)
+                reason = self._stop_reason(interrupt)
+            if reason != "interrupted" and self._validated_step != self.position.step:
+                self._validate(journal)
+            elif reason == "interrupted":
+                self._save(journal)
+                if not self.run.has_model:
+                    self.run.save_model(self._average.weights())
+        return Outcome(reason, self._best)
+
+    def _stop_reason(self, interrupt: _Interrupt) -> str:
+        if interrupt.asked:
+            return "interrupted"
+        if self._used() >= 1:
+            return "budget"
+        return "patience" if self._misses >= self.config.patience else ""
+
+    def _used(self) -> float:
+        return progress(self.config, self.position, len(self._plan(self.position.epoch)))
+
+    def _plan(self, epoch: int) -> list[np.ndarray]:
+        if self._epoch_plan[0] != epoch:
+            plan = plan_batches(self._train.source_lengths, self._train.target_lengths,
+                                batch_tokens=self.config.batch_tokens, seed=self.config.seed, epoch=epoch)
+            self._epoch_plan = (epoch, plan)
+        return self._epoch_plan[1]
+
+    def _step(self) -> dict[str, Any]:
+        """One optimiser step; returns what the journal keeps of it."""
+        position, plan = self.position, self._plan(self.position.epoch)
+        rate = learning_rate(self.config, position.step, self._used())
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        total = self._gradients(plan[position.batch])
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm).item()
+        loss = total.nats / total.tokens
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise TrainingError(self._not_a_number(loss, norm, rate))
+        self._optimizer.step()
+        self._average.update()
+        ends = position.batch + 1 == len(plan)
+        self.position = position._replace(step=position.step + 1, epoch=position.epoch + ends,
+                                          batch=0 if ends else position.batch + 1)
+        self._characters += total.characters
+        self._line.update(step=self.position.step, epoch=position.epoch + (position.batch + 1) / len(plan), loss=loss,
+                          best=self._best, characters=self._characters, used=self._used())
+        return {"step": self.position.step, "epoch": position.epoch, "loss": loss, "bpc": total.bits_per_character,
+                "gradient_norm": norm, "learning_rate": rate, "characters": self._characters,
+                "seconds": round(position.seconds, 3)}
+
+    def _gradients(self, indices: np.ndarray) -> Tally:
+        """Fills the gradients of the mean loss of a token of the batch; in slices where the whole does not fit."""
+        tokens = int(self._train.target_lengths[indices].sum())
+        while True:
+            # From the seed and the step alone, so that a resumed run draws the same dropout masks.
+            torch.manual_seed(int(np.random.SeedSequence([self.config.seed, self.position.step]).generate_state(1)[0]))
+            self._optimizer.zero_grad()
+            total = Tally()
+            try:
+                for part in np.array_split(indices, min(self._slices, len(indices))):
+                    batch = self._train.batch(part)
+                    with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
+                        loss = batch_loss(self.model, batch, self.device)
+                    (loss / tokens).backward()
+                    total += tally(batch, loss.item())
+                return total
+            except torch.OutOfMemoryError:
+                if self._slices >= len(indices):
+                    raise TrainingError("显存连一对段落也装不下；请调小 --segment-length 或模型 | not even one pair fits into the "
+                                        "GPU's memory; lower --segment-length or the model's sizes") from None
+            self._slices *= 2
+            torch.cuda.empty_cache()
+            self._line.note(f"显存不够，每批改分 {self._slices} 份累积 | out of GPU memory: each batch is now accumulated "
+                            f"from {self._slices} micro-batches")
+
+    def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
+        position = self.position
+        return (f"第 {position.step + 1} 步（第 {position.epoch + 1} 轮第 {position.batch + 1} 批）损失为 {loss}，梯度范数 {norm}；之前的检查点"
+                f"完好，请调低 {flag('learning_rate')}（现为 {rate:g}）后重新训练 | at step {position.step + 1} the loss is {loss}, the "
+                f"gradient norm {norm}; the last checkpoint is kept, train again with a lower {flag('learning_rate')}")
+
+    def _validate(self, journal: Journal) -> None:
+        with self._average.applied():
+            found = measure(self.model, self._valid, batch_tokens=2 * self.config.batch_tokens, device=self.device,
+                            precision=self._precision)
+        value = found.bits_per_character
+        is_best = math.isfinite(value) and (self._best is None or value < self._best)
+        self._misses = 0 if is_best else self._misses + 1
+        self._validated_step = self.position.step
+        if is_best:
+            self._best = value
+            self.run.save_model(self._average.weights())
+            self.run.save_info({**self._info, "best": {"step": self.position.step, "validation_bpc": value}})
+        journal.validation({"step": self.position.step, "validation_bpc": value, "validation_perplexity": found.perplexity,
+                            "is_best": is_best, "seconds": round(self.position.seconds, 3)})
+        self._save(journal)
+        self._line.note(f"验证 validation · 步 step {self.position.step} · {clock(self.position.seconds)} · BPC {value:.3f}"
+                        + (" ★" if is_best else f"（最好 best {self._best:.3f}）" if self._best is not None else ""))
+        self.model.eval()
+        with self._average.applied():
+            self._observe(self.model, Validation(self.position.step, value, is_best))
+        self.model.train()
+        self._line.pause()
+
+    def _save(self, journal: Journal) -> None:
+        journal.flush()
+        self.run.save_trainer({
+            "model": self.model.state_dict(), "optimizer": self._optimizer.state_dict(), "average": self._average.state(),
+            "position": self.position._asdict(), "best": self._best, "misses": self._misses,
+            "validated_step": self._validated_step, "characters": self._characters})
+
+
+def _optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter, 2019); vectors, biases and scores do not decay."""
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    return torch.optim.AdamW([{"params": matrices, "weight_decay": config.weight_decay},
+                              {"params": vectors, "weight_decay": 0.0}], lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+class _Interrupt:
+    """Ctrl-C and SIGTERM ask for an orderly end; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> _Interrupt:
+        # Signals reach the main thread alone; elsewhere (a notebook's worker, say) there is nothing to catch.
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print("\n正在存盘，这一步之后停下；再按一次立即退出 | stopping after this step and saving; press again to quit at once", flush=True)
+
+    def __exit__(self, *_: Any) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
