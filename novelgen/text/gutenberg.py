@@ -11,7 +11,7 @@ _END = re.compile(r"^[ \t]*(?:\*{2,}[ \t]*END OF (?:THE |THIS )?PROJECT GUTENBER
                   r"|\*{2,}[ \t]*START: FULL LICENSE|START: FULL LICENSE|THE FULL PROJECT GUTENBERG LICENSE)",
                   re.MULTILINE | re.IGNORECASE)
 _CREDITS = re.compile(r"\s*(?:(?:Produced|E-text prepared|Etext prepared|Transcribed|This e-?text was (?:produced|prepared)) by"
-                      r"[^\n]*\n(?:[^\n\x80-\uffff]+\n)*\s*)", re.IGNORECASE)
+                      r"[^\n]*\n(?:[ -~]+\n)*\s*)", re.IGNORECASE)
 _HEAD = 1 << 17
 
 

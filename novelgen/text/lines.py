@@ -28,74 +28,75 @@ class LongLines:
     def __init__(self, fail: Callable[[], CorpusError]) -> None:
         self._fail = fail
         self._longest = LONGEST_LINE
+        # Of the line that is being read: is it known to be too long, and was its last part already broken at a sentence end?
+        self._in_long_line = False
+        self._in_long_part = False
         self.broken = 0
 
     def whole_lines(self, chunks: Iterable[str]) -> Iterator[str]:
         """The text of `chunks` as chunks that end in a newline. Raises the CorpusError made by `fail` for a million
         characters without a sentence end."""
-        rest, is_long, is_first = "", False, True
+        rest, is_first = "", True
         for chunk in chunks:
             head, newline, tail = chunk.rpartition("\n")
             if newline:
-                yield "".join(self._lines(rest + head, is_long, is_first and not tail))
-                rest, is_long, is_first = tail, False, False
+                yield self._lines(rest + head, is_first and not tail)
+                rest, is_first = tail, False
             else:
                 rest += chunk
             if len(rest) > LONGEST_LINE + _UNSURE:
-                text, rest, is_long = self._long_line(rest, is_long, is_whole=False)
-                yield text
+                pieces, rest = self._long_line(rest, is_whole=False)
+                if pieces:
+                    yield _joined(pieces)
         if rest:
-            yield "".join(self._lines(rest, is_long, is_first))
+            yield self._lines(rest, is_first)
 
-    def _lines(self, text: str, is_long: bool, is_all: bool) -> Iterator[str]:
-        """Whole lines, the first of them being the rest of a long one when `is_long`."""
+    def _lines(self, text: str, is_all: bool) -> str:
+        """Whole lines, broken where they are too long."""
         lines = text.split("\n")
-        if is_all and len(lines) - lines.count("") == 1:
-            # The whole file is one line: it is broken though a longer text would pass it.
+        if is_all and not self._in_long_line and len(lines) - lines.count("") == 1:
+            # The whole file is one line: it is broken though a longer one would pass in another file.
             self._longest = _LONGEST_OF_A_LONE_LINE
-        if len(lines[0]) <= self._longest and not is_long and max(map(len, lines)) <= self._longest:
-            yield text + "\n"
-            return
+        if not self._in_long_line and max(map(len, lines)) <= self._longest:
+            return text + "\n"
+        done: list[str] = []
         for line in lines:
-            if is_long or len(line) > self._longest:
-                yield self._long_line(line, is_long, is_whole=True)[0]
-            else:
-                yield line + "\n"
-            is_long = False
+            done.extend(self._long_line(line, is_whole=True)[0] if self._in_long_line or len(line) > self._longest else [line])
+        return _joined(done)
 
-    def _long_line(self, line: str, is_long: bool, is_whole: bool) -> tuple[str, str, bool]:
-        """(broken lines, what cannot be broken before more has come, whether that is the rest of a broken line)."""
+    def _long_line(self, line: str, is_whole: bool) -> tuple[list[str], str]:
+        """(parts of a long line, what cannot be broken before more has come)."""
         *shorter, last = _HIDDEN_BREAK.sub("\n", line if is_whole else line[:-_UNSURE]).split("\n")
-        longest = LONGEST_LINE if shorter else self._longest
+        longest = LONGEST_LINE if shorter or self._in_long_line else self._longest
+        self._in_long_line = not is_whole
         done: list[str] = []
         for part in shorter:
-            done.extend(self._sentences(part, is_long, longest)[0])
-            is_long = False
+            done.extend(self._sentences(part, longest, is_whole=True)[0])
         if is_whole:
-            done.extend(self._sentences(last, is_long, longest)[0])
-            return "".join(f"{piece}\n" for piece in done), "", False
-        if is_long or len(last) > longest:
-            pieces, last = self._sentences(last, is_long, longest, is_whole=False)
+            done.extend(self._sentences(last, longest, is_whole=True)[0])
+            return done, ""
+        if self._in_long_part or len(last) > longest:
+            pieces, last = self._sentences(last, longest, is_whole=False)
             done.extend(pieces)
-            is_long = True
-        return "".join(f"{piece}\n" for piece in done), last + line[-_UNSURE:], is_long
+        return done, last + line[-_UNSURE:]
 
-    def _sentences(self, line: str, is_long: bool, longest: int, is_whole: bool = True) -> tuple[list[str], str]:
-        """(paragraph-sized pieces, the rest that is too short to be one yet); `is_long` when pieces of the line went before."""
-        if not is_long:
-            if len(line) <= longest:
-                return [line], ""
+    def _sentences(self, part: str, longest: int, is_whole: bool) -> tuple[list[str], str]:
+        """(paragraph-sized pieces, the rest that is too short to be one yet) of a part without hidden breaks."""
+        if not self._in_long_part:
+            if len(part) <= longest:
+                return [part], ""
             self.broken += 1
+        self._in_long_part = not is_whole
         pieces, start = [], 0
-        while len(line) - start > _PIECE:
-            end = self._piece_end(line, start, is_whole)
+        while len(part) - start > _PIECE:
+            end = self._piece_end(part, start, is_whole)
             if end is None:
                 break
-            pieces.append(line[start:end])
+            pieces.append(part[start:end])
             start = end
-        if is_whole and start < len(line):
-            return [*pieces, line[start:]], ""
-        return pieces, line[start:]
+        if is_whole and start < len(part):
+            return [*pieces, part[start:]], ""
+        return pieces, part[start:]
 
     def _piece_end(self, line: str, start: int, is_whole: bool) -> int | None:
         """Behind the last sentence end within a piece's size, or else the first one; None where more must come first."""
@@ -113,3 +114,7 @@ class LongLines:
             if len(window) < size:
                 return len(line)
             size *= 2
+
+
+def _joined(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
