@@ -53,18 +53,16 @@ class BidirectionalEncoder(nn.Module):
         self.dropout = VariationalDropout(dropout)
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """embedded (B, S, D), lengths (B,) → annotations (B, S, 2H), zero at padding, and last states (B, layers, 2H).
+        """embedded (B, S, D), lengths (B,) → annotations (B, S, 2H), zero at padding, and the last state (B, 2H).
 
-        A last state is the forward one after the last token beside the backward one after the first token.
+        The last state is the top layer's: forward after the last token, beside backward after the first token.
         """
         is_token = token_mask(lengths, embedded.shape[1]).unsqueeze(-1)
-        last = (lengths - 1).view(-1, 1, 1)
-        states = []
         for forwards, backwards in zip(self.forwards, self.backwards, strict=True):
             ahead, _ = forwards(embedded)
             behind, _ = backwards(reverse_by_length(embedded, lengths))
-            ends = [side.gather(1, last.expand(-1, 1, side.shape[2])).squeeze(1) for side in (ahead, behind)]
-            states.append(torch.cat(ends, dim=-1))
             annotations = torch.cat([ahead, reverse_by_length(behind, lengths)], dim=-1)
             embedded = self.dropout(annotations)
-        return annotations.masked_fill(~is_token, 0.0), torch.stack(states, dim=1)
+        rows = torch.arange(len(lengths), device=lengths.device)
+        last = torch.cat([ahead[rows, lengths - 1], behind[rows, lengths - 1]], dim=-1)
+        return annotations.masked_fill(~is_token, 0.0), last

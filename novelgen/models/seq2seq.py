@@ -26,7 +26,6 @@ class Seq2Seq(nn.Module):
         self.dropout = VariationalDropout(config.dropout)
         self.encoder = BidirectionalEncoder(config.embedding_size, config.encoder_size, config.encoder_layers,
                                             config.dropout)
-        # The first layer's decoder state starts from the source's end and beginning, as every further layer's does.
         self.bridge = nn.Linear(memory_size, 2 * config.decoder_layers * config.decoder_size)
         self.decoder = BahdanauDecoder(config.embedding_size, memory_size, config.decoder_size, config.decoder_layers,
                                        config.attention_size, config.dropout)
@@ -38,7 +37,7 @@ class Seq2Seq(nn.Module):
         """Encodes: source (B, S) int64, lengths (B,) int64 ≥ 1 → the memory and the first state."""
         annotations, last = self.encoder(self.dropout(self.embedding(source)), lengths)
         memory = self.decoder.remember(self.dropout(annotations), token_mask(lengths, source.shape[1]))
-        return memory, torch.tanh(self.bridge(last[:, -1])).chunk(self.state_parts, dim=-1)
+        return memory, torch.tanh(self.bridge(last)).chunk(self.state_parts, dim=-1)
 
     def _run(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
         return self.decoder(self.dropout(self.embedding(tokens)), memory, state)

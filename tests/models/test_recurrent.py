@@ -1,0 +1,65 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from novelgen.models.recurrent import BidirectionalEncoder, VariationalDropout, reverse_by_length, token_mask
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=4))
+def test_reversing_turns_every_row_around_and_leaves_its_padding(lengths):
+    width = max(lengths)
+    rows = [[*range(1, length + 1), *[0] * (width - length)] for length in lengths]
+    reversed_rows = [[*range(length, 0, -1), *[0] * (width - length)] for length in lengths]
+    sequence, sizes = torch.tensor(rows), torch.tensor(lengths)
+    assert reverse_by_length(sequence, sizes).tolist() == reversed_rows
+    assert reverse_by_length(reverse_by_length(sequence, sizes), sizes).tolist() == rows
+
+
+def test_mask_is_true_at_real_tokens():
+    assert token_mask(torch.tensor([2, 3]), 3).tolist() == [[True, True, False], [True, True, True]]
+
+
+def packed(encoder, embedded, lengths):
+    """What torch's own bidirectional LSTM makes of it, with packing; one layer."""
+    oracle = nn.LSTM(embedded.shape[2], encoder.forwards[0].hidden_size, batch_first=True, bidirectional=True).double()
+    ahead, behind = encoder.forwards[0].state_dict(), encoder.backwards[0].state_dict()
+    oracle.load_state_dict(ahead | {f"{name}_reverse": tensor for name, tensor in behind.items()})
+    output, (last, _) = oracle(pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False))
+    return pad_packed_sequence(output, batch_first=True)[0], torch.cat([last[0], last[1]], dim=-1)
+
+
+def test_encoder_equals_a_packed_bidirectional_lstm():
+    torch.manual_seed(0)
+    encoder = BidirectionalEncoder(5, 4, layers=1, dropout=0.0).double()
+    embedded, lengths = torch.randn(3, 6, 5, dtype=torch.float64), torch.tensor([6, 1, 4])
+    annotations, last = encoder(embedded, lengths)
+    expected, expected_last = packed(encoder, embedded, lengths)
+    torch.testing.assert_close(annotations, expected)
+    torch.testing.assert_close(last, expected_last)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_padding_never_touches_what_is_used(layers):
+    torch.manual_seed(0)
+    encoder = BidirectionalEncoder(5, 4, layers, dropout=0.0)
+    embedded, lengths = torch.randn(2, 6, 5), torch.tensor([6, 3])
+    changed = embedded.clone()
+    changed[1, 3:] = 1e3
+    for before, after in zip(encoder(embedded, lengths), encoder(changed, lengths), strict=True):
+        torch.testing.assert_close(before, after)
+    alone, _ = encoder(embedded[1:, :3], lengths[1:])
+    torch.testing.assert_close(encoder(embedded, lengths)[0][1:, :3], alone)
+
+
+def test_dropout_keeps_one_mask_along_time_and_the_mean():
+    torch.manual_seed(0)
+    dropout = VariationalDropout(0.25)
+    dropped = dropout(torch.ones(200, 7, 50))
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
+    assert dropped.mean() == pytest.approx(1.0, abs=0.02)
+    dropout.eval()
+    assert torch.equal(dropout(torch.ones(2, 3, 4)), torch.ones(2, 3, 4))

@@ -1,0 +1,33 @@
+import pytest
+import torch
+
+from novelgen.errors import ConfigError
+from novelgen.training.hardware import choose_device, choose_precision, keep_freed_memory
+
+
+def test_cuda_in_vain_is_said(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="--device cpu"):
+        choose_device("cuda")
+    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
+
+
+def test_auto_takes_what_there_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto").type == "cuda"
+    assert choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("amx, avx, expected", [(True, False, torch.bfloat16), (False, True, torch.bfloat16),
+                                                (False, False, torch.float32)])
+def test_auto_precision_follows_the_processor(monkeypatch, amx, avx, expected):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+    assert choose_precision("auto", torch.device("cpu")) == expected
+    assert choose_precision("float32", torch.device("cpu")) == torch.float32
+
+
+def test_keeping_memory_changes_no_result():
+    before = torch.arange(1 << 20, dtype=torch.float32).sum()
+    keep_freed_memory()
+    assert torch.arange(1 << 20, dtype=torch.float32).sum() == before

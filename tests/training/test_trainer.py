@@ -1,0 +1,222 @@
+import itertools
+import math
+import os
+import signal
+
+import pytest
+import torch
+
+from novelgen.errors import CheckpointError, ConfigError, TrainingError
+from novelgen.training import checkpoint, trainer as trainer_module
+from novelgen.training.checkpoint import load_run
+from novelgen.training.journal import read_metrics
+
+
+def losses(trainer):
+    """The exact loss of every step, by its number."""
+    return {record["step"]: record["loss"] for record in read_metrics(trainer.run.metrics) if "loss" in record}
+
+
+def weights(trainer):
+    return {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+class Killed(BaseException):
+    """Ends a run in the middle of a step, as kill -9 does: nothing is saved, nothing is tidied up."""
+
+
+def kill_at(trainer, step):
+    """Lets a trainer die while it computes the gradients of the given step."""
+    gradients = trainer._gradients
+
+    def dying(indices):
+        if trainer.position.step == step:
+            raise Killed
+        return gradients(indices)
+
+    trainer._gradients = dying
+    with pytest.raises(Killed):
+        trainer.fit()
+
+
+@pytest.mark.parametrize("died_at", [4, 7, 11])
+@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9}, {"max_steps": None, "epochs": 3}])
+def test_a_run_that_died_continues_bit_for_bit(workshop, died_at, changes):
+    whole = workshop.trainer("whole", **changes)
+    expected = whole.fit()
+    broken = workshop.trainer("broken", **changes)
+    kill_at(broken, died_at)
+    resumed = workshop.trainer("broken", resume=True, **changes)
+    assert 4 <= resumed.position.step <= died_at
+    assert resumed.fit() == expected
+    assert losses(resumed) == losses(whole)
+    assert_same(weights(resumed), weights(whole))
+    kept = [(workshop.directory / name / "model.safetensors").read_bytes() for name in ("whole", "broken")]
+    assert kept[0] == kept[1]
+
+
+def test_a_half_written_last_record_is_dropped_on_resume(workshop):
+    broken = workshop.trainer()
+    kill_at(broken, 7)
+    with broken.run.metrics.open("a") as file:
+        file.write('{"step": 7, "lo')
+    resumed = workshop.trainer(resume=True)
+    resumed.fit()
+    assert list(losses(resumed)) == list(range(1, 13))
+
+
+def test_seeds_matter(workshop):
+    one, other = workshop.trainer("one"), workshop.trainer("other", seed=4)
+    one.fit(), other.fit()
+    assert losses(one) != losses(other)
+
+
+def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
+    values = iter([5.0, 3.0, 4.0])
+    seen = []
+
+    def measure(model, pairs, **_):
+        seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return trainer_module.Tally(nats=next(values) * math.log(2), tokens=1, characters=1, pairs=1)
+
+    monkeypatch.setattr(trainer_module, "measure", measure)
+    trainer = workshop.trainer(max_steps=15)
+    outcome = trainer.fit()
+    assert outcome.reason == "budget" and outcome.best == pytest.approx(3.0)
+    run = load_run(trainer.run.path, "cpu")
+    assert_same(run.model.state_dict(), seen[1])
+    assert run.info["best"] == {"step": 10, "validation_bpc": pytest.approx(3.0)}
+
+
+def test_stops_when_patience_runs_out(workshop, monkeypatch):
+    values = itertools.chain([3.0], itertools.repeat(4.0))
+    monkeypatch.setattr(trainer_module, "measure", lambda *_, **__: trainer_module.Tally(next(values), 1, 1, 1))
+    trainer = workshop.trainer(max_steps=1000, patience=3, validate_every=2)
+    assert trainer.fit().reason == "patience"
+    assert trainer.position.step == 8
+
+
+@pytest.mark.parametrize("changes, steps", [({"max_steps": 7}, 7), ({"max_steps": None, "epochs": 2}, None)])
+def test_spends_exactly_its_budget(workshop, changes, steps):
+    trainer = workshop.trainer(**changes)
+    trainer.fit()
+    assert trainer.position.step == (steps or 2 * len(trainer._plan(0)))
+    if steps is None:
+        assert trainer.position.epoch == 2 and trainer.position.batch == 0
+    assert read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step  # validated at the very end
+
+
+def test_needs_a_budget(workshop):
+    with pytest.raises(ConfigError, match="--max-minutes"):
+        workshop.trainer(max_steps=None)
+
+
+def test_averaged_weights_are_validated_and_saved(workshop):
+    seen = []
+    trainer = workshop.trainer(ema_decay=0.9, observe=lambda model, validation: seen.append(
+        (validation.is_best, {name: tensor.clone() for name, tensor in model.state_dict().items()})))
+    trainer.fit()
+    best = [state for is_best, state in seen if is_best][-1]
+    assert_same(load_run(trainer.run.path, "cpu").model.state_dict(), best)
+    assert any(not torch.equal(best[name], tensor) for name, tensor in trainer.model.state_dict().items())
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(workshop, broken):
+    trainer = workshop.trainer()
+    gradients = trainer._gradients
+
+    def spoiled(indices):
+        total = gradients(indices)
+        if trainer.position.step == 9:
+            if broken == "gradient":
+                next(trainer.model.parameters()).grad.fill_(math.inf)
+            else:
+                total = trainer_module.Tally(math.nan, 1, 1, 1)
+        return total
+
+    trainer._gradients = spoiled
+    with pytest.raises(TrainingError, match=r"step 10 .*--learning-rate"):
+        trainer.fit()
+    saved = trainer.run.load_trainer()
+    assert saved["position"]["step"] == 8
+    assert all(tensor.isfinite().all() for tensor in saved["model"].values())
+    assert all(tensor.isfinite().all() for tensor in trainer.model.parameters())
+
+
+def out_of_memory_above(trainer, rows):
+    """Pretends that batches of more than `rows` pairs do not fit."""
+    start = trainer.model.start
+
+    def greedy_start(source, lengths):
+        if len(source) > rows:
+            raise torch.OutOfMemoryError("pretended")
+        return start(source, lengths)
+
+    trainer.model.start = greedy_start
+
+
+def test_out_of_memory_halves_the_micro_batch_and_takes_the_same_step(workshop):
+    whole, sliced = workshop.trainer("whole", dropout=0.0), workshop.trainer("sliced", dropout=0.0)
+    indices = whole._plan(0)[0]
+    out_of_memory_above(sliced, len(indices) // 3)
+    assert sliced._gradients(indices).nats == pytest.approx(whole._gradients(indices).nats, rel=1e-5)
+    for one, other in zip(whole.model.parameters(), sliced.model.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
+    assert sliced._slices == 4
+
+
+def test_memory_too_small_for_one_pair_is_said(workshop):
+    trainer = workshop.trainer()
+    out_of_memory_above(trainer, 0)
+    with pytest.raises(TrainingError, match="--segment-length"):
+        trainer.fit()
+
+
+def test_interrupt_saves_and_the_run_goes_on_as_if_nothing_had_been(workshop):
+    whole = workshop.trainer("whole")
+    whole.fit()
+    stopped = workshop.trainer("stopped")
+    step = stopped._step
+
+    def interrupted():
+        if stopped.position.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step()
+
+    stopped._step = interrupted
+    assert stopped.fit().reason == "interrupted"
+    assert stopped.position.step == 3
+    load_run(stopped.run.path, "cpu")  # something to write with is there although no validation has been
+    resumed = workshop.trainer("stopped", resume=True)
+    resumed.fit()
+    assert losses(resumed) == losses(whole)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_full_disk_leaves_the_checkpoint_whole(workshop, monkeypatch):
+    trainer = workshop.trainer()
+    fsync, calls = os.fsync, itertools.count()
+
+    def full(descriptor):
+        if next(calls) >= 6:
+            raise OSError(28, "No space left on device")
+        fsync(descriptor)
+
+    kill_at(trainer, 5)
+    before = {path.name: path.read_bytes() for path in trainer.run.path.iterdir() if path.suffix in (".pt", ".safetensors")}
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    resumed = workshop.trainer(resume=True)
+    with pytest.raises(CheckpointError, match="disk is full"):
+        resumed.fit()
+    monkeypatch.undo()
+    assert not list(trainer.run.path.glob(".*.partial"))
+    for name, content in before.items():
+        assert (trainer.run.path / name).stat().st_size == len(content)
+    assert workshop.trainer(resume=True).fit().reason == "budget"
