@@ -139,10 +139,11 @@ def detect_encoding(path: Path) -> str:
 
 def _without_chinese(path: Path, windows: Sequence[bytes]) -> str:
     """For text that does not read as Chinese prose in any encoding: UTF-8 if it is that without damage."""
-    for encoding in ("utf-8", "gb18030"):
+    # A bad byte in a text that is otherwise UTF-8 is told with its place when the text is read.
+    for encoding, tolerated in (("utf-8", 0.1), ("gb18030", 0.01)):
         text = "".join(window.decode(encoding, errors="ignore") for window in windows)
         damage = sum(window.decode(encoding, errors="replace").count("\ufffd") for window in windows)
-        if damage * 100 <= len(text) and len(_NOISE.findall(text)) * 100 <= len(text):
+        if damage <= tolerated * len(text) and len(_NOISE.findall(text)) * 100 <= len(text):
             return encoding
     raise CorpusError(f"{path}：认不出编码，可能是二进制文件；若是文本请用 --encoding 指明 | no encoding makes this readable, perhaps it is "
                       "binary; if it is text, name its encoding with --encoding")
