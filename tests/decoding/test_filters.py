@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -23,6 +23,7 @@ from novelgen.decoding.filters import (
 from novelgen.decoding.history import History, content_units, following
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
+SOME = settings(max_examples=50, deadline=None)
 OFF = DecodingConfig(temperature=1, top_p=1, repetition_penalty=1, no_repeat_ngram=0, min_length=0)
 # Few different values, so that there are ties; some tokens are forbidden already, but not all.
 ROWS = arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(2, 9)),
@@ -36,7 +37,7 @@ def support(logits):
 
 def by_likelihood(row):
     """Finite tokens, likeliest first, of equals the first in the vocabulary."""
-    return sorted((token for token in range(len(row)) if np.isfinite(row[token])), key=lambda token: (-row[token], token))
+    return sorted(np.flatnonzero(np.isfinite(row)).tolist(), key=lambda token: (-row[token], token))
 
 
 def probabilities(row):
@@ -53,6 +54,7 @@ def history_of(vocabulary, tokens, capacity=60, earlier=None):
     return history
 
 
+@SOME
 @given(ROWS, st.integers(1, 10))
 def test_top_k_keeps_exactly_the_k_likeliest(rows, count):
     kept = top_k(count)(rows, None)
@@ -60,6 +62,7 @@ def test_top_k_keeps_exactly_the_k_likeliest(rows, count):
     assert (kept[np.isfinite(kept)] == rows[np.isfinite(kept)]).all()
 
 
+@SOME
 @given(ROWS, st.floats(0.01, 0.999))
 def test_top_p_keeps_the_smallest_set_that_reaches_the_share(rows, share):
     for row, kept in zip(rows, support(top_p(share)(rows, None)), strict=True):
@@ -80,6 +83,7 @@ def test_top_p_is_exact_for_flat_and_sharp_distributions_of_many_tokens(spread, 
     assert kept == set(order[: len(kept)])
 
 
+@SOME
 @given(ROWS, st.floats(0.001, 1))
 def test_min_p_compares_with_the_likeliest(rows, share):
     for row, kept in zip(rows, support(min_p(share)(rows, None)), strict=True):
@@ -89,12 +93,14 @@ def test_min_p_compares_with_the_likeliest(rows, share):
                 assert (token in kept) == (value / max(shares) >= share and np.isfinite(row[token]))
 
 
+@SOME
 @given(ROWS, st.floats(0.05, 5))
 def test_temperature_divides_the_logits(rows, value):
     for row, changed in zip(rows, temperature(value)(rows, None), strict=True):
         assert probabilities(changed) == pytest.approx(probabilities(row / value), abs=1e-5)
 
 
+@SOME
 @given(ROWS)
 def test_temperature_near_zero_leaves_only_the_likeliest(rows):
     changed = temperature(1e-300)(rows, None)
@@ -104,6 +110,7 @@ def test_temperature_near_zero_leaves_only_the_likeliest(rows):
         assert np.isneginf(after[after < after.max()]).all()
 
 
+@SOME
 @given(ROWS, st.integers(1, 10))
 def test_largest_is_exact_with_ties(rows, count):
     for row, chosen in zip(rows, largest(rows, count), strict=True):
@@ -111,6 +118,7 @@ def test_largest_is_exact_with_ties(rows, count):
         assert set(np.flatnonzero(chosen)) == set(order[:count])
 
 
+@SOME
 @given(st.data(), st.integers(1, 12))
 def test_well_formed_text_is_whole_characters_only(toy, data, max_length):
     rule, history, written = well_formed(toy.vocabulary, max_length), history_of(toy.vocabulary, [], max_length), []
@@ -144,6 +152,7 @@ def test_control_characters_cannot_be_spelled(toy):
     assert second == {FIRST_BYTE + byte for byte in range(0xA0, 0xC0)}
 
 
+@SOME
 @given(st.integers(0, 6), st.integers(1, 6))
 def test_minimum_length_forbids_only_the_early_end(toy, written, length):
     logits = np.zeros((1, toy.vocabulary.size), np.float32)
@@ -152,6 +161,7 @@ def test_minimum_length_forbids_only_the_early_end(toy, written, length):
     assert len(kept) >= toy.vocabulary.size - 1
 
 
+@SOME
 @given(st.lists(st.integers(3, 285), max_size=12), st.integers(1, 8), st.floats(1.01, 5), st.floats(-50, 50))
 def test_repetition_penalty_multiplies_log_probabilities_of_recent_content(toy, tokens, window, penalty, shift):
     logits = np.random.default_rng(0).normal(0, 3, (1, toy.vocabulary.size)).astype(np.float32)
@@ -170,6 +180,7 @@ def spelled(character):
     return [FIRST_BYTE + byte for byte in character.encode()]
 
 
+@SOME
 @given(st.data(), st.integers(1, 4))
 def test_no_repeat_ngram_blocks_exactly_the_completions(toy, data, size):
     """Against the definition: a token is blocked when with it the content repeats an n-gram, punctuation skipped."""
@@ -197,6 +208,7 @@ def test_no_repeat_ngram_blocks_exactly_the_completions(toy, data, size):
 @example("！！！！", "！")
 @example("！！！", None)
 @example("…！…！…", None)
+@SOME
 @given(st.text("！…", max_size=7), st.none())
 def test_a_run_of_marks_repeats_no_four_gram_of_its_own(toy, run, blocked):
     history = history_of(toy.vocabulary, toy.tokenizer.encode("宝玉" + run))

@@ -1,10 +1,11 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novelgen.decoding.history import History, Vocabulary, content_units, following
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
+SOME = settings(max_examples=50, deadline=None)
 TEXTS = st.text(st.sampled_from("宝玉，。！龘é😀A"), max_size=20)
 
 
@@ -21,11 +22,13 @@ def filled(toy, tokens, capacity=120):
     return history
 
 
+@SOME
 @given(TEXTS)
 def test_units_are_characters_however_they_are_spelled(toy, text):
     assert content_units(toy.vocabulary, toy.tokenizer.encode(text)) == naive_units(toy, text)
 
 
+@SOME
 @given(TEXTS)
 def test_run_length_counts_the_marks_at_the_end(toy, text):
     history = filled(toy, toy.tokenizer.encode(text))
@@ -33,6 +36,7 @@ def test_run_length_counts_the_marks_at_the_end(toy, text):
     assert history.tokens[0].tolist() == toy.tokenizer.encode(text)
 
 
+@SOME
 @given(st.lists(TEXTS, min_size=2, max_size=4))
 def test_rows_do_not_touch_each_other(toy, texts):
     rows = [toy.tokenizer.encode(text) for text in texts]
