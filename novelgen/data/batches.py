@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-# Pairs are sorted by target length and cut into pools of this many batches, which are sorted by source length: large
-# pools waste little on the sources, small ones little on the targets. The sum is lowest about here.
-_POOL_BATCHES = 12
-
 
 def plan_batches(source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_tokens: int, seed: int, epoch: int,
                  shuffle: bool = True) -> list[np.ndarray]:
@@ -31,21 +27,27 @@ def plan_batches(source_lengths: np.ndarray, target_lengths: np.ndarray, *, batc
 
 
 def source_budget(source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int) -> int:
-    """The most padded source tokens of a batch, so that its memory is bounded: twice the usual, given the budget."""
-    return int(2 * batch_tokens * max(1.0, source_lengths.sum() / target_lengths.sum()))
+    """The most padded source tokens of a batch, so that its memory is bounded: twice what is usual for these pairs."""
+    usual = np.median(source_lengths) / np.median(target_lengths)  # one huge source does not move it
+    return int(2 * batch_tokens * max(1.0, usual))
 
 
 def _bucket(source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int,
             generator: np.random.Generator | None) -> np.ndarray:
-    """(n,) int64: all pairs, those of like target length and then like source length beside each other."""
+    """(n,) int64: all pairs, those of like target length and then like source length beside each other.
+
+    Sorted by target length they are cut into pools, and each pool is sorted by source length. Large pools waste little
+    on the sources, small ones little on the targets; with √n batches in each of √n pools both waste alike.
+    """
     pairs = len(target_lengths)
+    pool_batches = max(1.0, (target_lengths.sum() / batch_tokens) ** 0.5)
     ties = np.arange(pairs) if generator is None else generator.permutation(pairs)
     order = ties[np.argsort(target_lengths[ties], kind="stable")]
     # The share of the plan, in batches, that lies before each pair, shifted by a random part of a pool, so that pools
     # are cut at other lengths in every epoch.
     place = np.cumsum(target_lengths[order]) / batch_tokens
-    shift = 0.0 if generator is None else generator.uniform(0, _POOL_BATCHES)
-    pool = ((place + shift) // _POOL_BATCHES).astype(np.int64)
+    shift = 0.0 if generator is None else generator.uniform(0, pool_batches)
+    pool = ((place + shift) // pool_batches).astype(np.int64)
     # Every other pool runs from long sources to short, so that neighbours across the seam are alike.
     sources = np.where(pool % 2 == 0, source_lengths[order], -source_lengths[order])
     return order[np.lexsort((sources, pool))]

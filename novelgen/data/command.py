@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="小说文件或文件夹，可多个 | files and folders of text")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR",
                         help="存到哪里，可给 train.py 作语料 | where to store it, for train.py --corpus")
-    parser.add_argument("--overwrite", action="store_true", help="换掉那里原有的语料 | replace the corpus prepared there")
+    parser.add_argument("--overwrite", action="store_true", help="换掉原有的语料 | replace the corpus prepared there")
     parser.add_argument("--export-pairs", type=Path, metavar="DIR",
                         help="另写 train、valid、test.tsv | also write the pairs as text")
     parser.add_argument("--show-removed", action="store_true", help="列出清理掉的内容 | list what cleaning removed")

@@ -89,11 +89,11 @@ class Pairs:
             columns = columns or width
             source = [segment for segment in source if segment]
             if not source or not target:
-                raise CorpusError(f"{path}：第 {number} 行应为“源 TAB 目标”| line {number} must be source "
+                raise CorpusError(f"{path}：第 {number} 行应是源、TAB、目标，都不空 | line {number} must be source "
                                   "TAB target, both non-empty")
             if width != columns:
-                raise CorpusError(f"{path}：第 {number} 行有 {width} 列，前面是 {columns} 列，须一致 | line {number} has "
-                                  f"{width} columns, the lines before {columns}; make them alike")
+                raise CorpusError(f"{path}：第 {number} 行有 {width} 列，前面是 {columns} 列，须一致 | line {number} "
+                                  f"has {width} columns, the lines before {columns}; make them alike")
             pairs.append((source, target))
         if not pairs:
             raise CorpusError(f"{path}：没有一对文本 | the file holds no pairs")

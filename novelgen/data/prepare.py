@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
         raise ConfigError(f"{paths[0]}：已是 prepare 好的语料，可直接 python train.py --corpus {paths[0]} | "
                           "already prepared; train on it directly")
     if any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in paths):
-        raise ConfigError(f"--output {target}：在语料文件夹里，会被当作语料；请放到别处 | lies inside the corpus folder, "
+        raise ConfigError(f"--output {target}：在语料文件夹里，会被当作语料，请换一处 | lies inside the corpus folder, "
                           "where it would be read as text; put it elsewhere")
     identity, user_words = identify(paths, text, data)
     if is_store(target):
@@ -89,10 +90,9 @@ def identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tuple
     user_words = read_user_dict(data.user_dict) if data.user_dict else []
     options = {"text": asdict(text), "data": {name: value for name, value in asdict(data).items()
                                               if name != "context_paragraphs"}}
-    shaping = {**options["text"], **options["data"], "user_dict": user_words, "format": FORMAT}
+    shaping = {**options["text"], **options["data"], "user_dict": user_words, "format": FORMAT, "code": _code_hash()}
     content = hashlib.blake2b(json.dumps(shaping, sort_keys=True).encode("ascii"), digest_size=20)
-    sources = sorted(Path(novelgen.text.__file__).parent.glob("*.py"))
-    for path in [*sources, *find_files(paths)]:
+    for path in find_files(paths):
         try:
             content.update(f"{path.suffix.lower()} {path.stat().st_size}\n".encode())
             with path.open("rb") as file:
@@ -103,12 +103,19 @@ def identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tuple
     return {"content": content.hexdigest(), "options": options}, user_words
 
 
+@lru_cache(maxsize=1)
+def _code_hash() -> str:
+    """Stands for how text is cleaned and encoded: the source of text/ at the start of the process."""
+    sources = sorted(Path(novelgen.text.__file__).parent.glob("*.py"))
+    return hashlib.blake2b(b"\0".join(path.read_bytes() for path in sources), digest_size=20).hexdigest()
+
+
 def build_at(target: Path, corpus: Callable[[], CorpusImport], data: DataConfig, user_words: Sequence[UserWord],
              identity: dict[str, Any], workers: int | None) -> None:
     """Builds a store under a temporary name beside `target` and renames it; a store or empty directory gives way."""
     target = Path(target).absolute()
     # Who builds is part of the name, so that what a killed build left behind can be told from one at work.
-    prefix = f".{target.name}.{socket.gethostname()}-"
+    prefix = f".novelgen-build-{socket.gethostname()}-"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(target.parent, prefix)
@@ -136,7 +143,7 @@ def _move(directory: Path, target: Path, identity: dict[str, Any]) -> None:
     """Renames `directory` to `target`, unless somebody else has finished the same store meanwhile."""
     if _holds(target, identity):
         return
-    with _temporary(target.parent, f".{target.name}.old-") as old:
+    with _temporary(target.parent, ".novelgen-old-") as old:
         if target.exists():
             target.rename(old / "store")
         try:

@@ -14,13 +14,14 @@ from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, FIRST_CHARACTER, PAD,
 from novelgen.text.vocabulary import SymbolCounts
 from novelgen.text.words import UserWord, _jieba_cutter, _rjieba_cutter, read_user_dict, word_cutter
 
-TEXT = ("宝玉听了，笑道：“这话说得是。林妹妹今日身上可大好了？”黛玉冷笑道：“多谢你想着，我这病原是一日不死，一日不好的。”\n"
-        "一时丫头们摆上饭来，大家吃过了，各自散去。那日正是三月中浣，宝玉携了一套《会真记》，走到沁芳闸桥边桃花底下一块石上坐着。\n"
+TEXT = ("宝玉听了，笑道：“这话说得是。林妹妹今日身上可大好了？”黛玉冷笑道：“多谢你想着，我这病原是一日不好的。”\n"
+        "一时丫头们摆上饭来，大家吃过了，各自散去。那日正是三月中浣，宝玉携了一套《会真记》，走到沁芳闸桥边桃花底下坐着。\n"
         "宝玉道：“好好，来把这个花扫起来，撂在那水里。”黛玉道：“撂在水里不好，你看这里的水干净。”\n") * 3
 
 # Any text at all, and text that mixes the known characters with the rest.
-texts = st.text(st.characters(exclude_categories=["Cs"])) | st.text(
-    st.sampled_from("宝玉黛玉道，。“”了 \n\r\t\x00a1Z䴐𠀀😀\u0301\ufeff\u3000") | st.characters(exclude_categories=["Cs"]))
+characters = st.characters(exclude_categories=["Cs"])
+known = st.sampled_from("宝玉黛玉道，。“”了 \n\r\t\x00a1Z䴐𠀀😀\u0301\ufeff\u3000")
+texts = st.text(characters) | st.text(known | characters)
 
 
 def build(kind: str, text: str = TEXT, **options) -> Tokenizer:
@@ -33,6 +34,7 @@ both = pytest.mark.parametrize("tokenizer", [CHAR, WORD], ids=["char", "word"])
 
 
 @both
+@settings(deadline=None)
 @given(text=texts)
 def test_decoding_undoes_encoding(tokenizer, text):
     ids = tokenizer.encode(text)
@@ -41,7 +43,7 @@ def test_decoding_undoes_encoding(tokenizer, text):
 
 
 @both
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(lines=st.lists(texts, max_size=6))
 def test_lines_encode_as_each_alone_with_eos(tokenizer, lines):
     ids, lengths = tokenizer.encode_lines(lines)
@@ -107,7 +109,7 @@ def test_newlines_are_no_character():
 
 
 @given(size=st.integers(260, 420))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_vocabulary_size_is_honoured_characters_first(size):
     tokenizer = build("word", min_count=1, vocabulary_size=size)
     assert tokenizer.size <= size
@@ -196,21 +198,26 @@ def test_the_file_is_the_same_in_every_process(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["format"] == 1
 
 
-def test_jieba_and_rjieba_cut_alike():
-    pytest.importorskip("rjieba")
+@pytest.fixture(scope="module")
+def jieba_cut():
     pytest.importorskip("jieba")
+    return _jieba_cutter(())
+
+
+def test_jieba_and_rjieba_cut_alike(jieba_cut):
+    pytest.importorskip("rjieba")
     text = TEXT + "他說㐀㐀字䴐䴐地。a1.5% B+C😀 \r\n　　9月1日\n"
     names = (UserWord("宝玉道"), UserWord("水里", 1), UserWord("林妹妹今日", 50_000))
-    for user_words in ((), names):
-        assert _rjieba_cutter(user_words)(text) == _jieba_cutter(user_words)(text)
+    assert _rjieba_cutter(())(text) == jieba_cut(text)
+    assert _rjieba_cutter(names)(text) == _jieba_cutter(names)(text)
     assert "宝玉道" in _rjieba_cutter(names)(text)
+    assert "宝玉道" not in _rjieba_cutter(())(text)
 
 
-@settings(max_examples=40)
+@settings(max_examples=60, deadline=None)
 @given(text=texts)
-def test_jieba_loses_nothing_either(text):
-    pytest.importorskip("jieba")
-    assert "".join(_jieba_cutter(())(text)) == text
+def test_jieba_loses_nothing_either(jieba_cut, text):
+    assert "".join(jieba_cut(text)) == text
 
 
 def test_without_rjieba_jieba_cuts_and_without_both_it_is_said(monkeypatch):

@@ -1,0 +1,114 @@
+"""`prepare` on the command line."""
+
+import json
+
+import pytest
+
+from novelgen.cli import Parser
+from novelgen.config import DataConfig, TextConfig
+from novelgen.data import export
+from novelgen.data.command import add_arguments, main
+from novelgen.data.pairs import Pairs
+from novelgen.data.store import Store
+from novelgen.errors import ConfigError, CorpusError
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs `prepare` and returns what it printed."""
+    def run(*arguments):
+        parser = Parser(prog="prepare")
+        add_arguments(parser)
+        main(parser.parse_args([str(argument) for argument in arguments]))
+        return capsys.readouterr().out
+    return run
+
+
+def test_the_report_says_what_is_there_and_what_to_do_next(run, novel, tmp_path):
+    output = run("--corpus", novel, "--output", tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    assert f"train {store.meta['pairs']['train']:,}，valid {store.meta['pairs']['valid']:,}" in output
+    assert "utf-8" in output
+    assert "chapters      40" in output
+    assert store.meta["split"]["description"] in output
+    assert output.splitlines()[-1].endswith(f"python train.py --corpus {tmp_path / 'store'}")
+
+
+def test_a_reused_store_reports_the_same(run, novel, tmp_path):
+    novel.write_text("　　" + novel.read_text(encoding="utf-8") + "更多小说请访问www.example.com\n", encoding="utf-8")
+    first = run("--corpus", novel, "--output", tmp_path / "store")
+    assert run("--corpus", novel, "--output", tmp_path / "store") == first
+
+
+def test_json_has_the_promised_keys(run, novel, tmp_path):
+    report = json.loads(run("--corpus", novel, "--output", tmp_path / "store", "--json"))
+    assert report["encoding"] == "utf-8"
+    assert report["chapters"] == 40
+    assert report["paragraphs"] == sum(3 + number % 4 for number in range(40))
+    assert report["characters"] == sum(map(len, Store.open(tmp_path / "store").texts()))
+    assert report["pairs"] == sum(report["pairs_by_part"].values()) > 0
+    assert isinstance(report["removed"], dict)
+
+
+def test_json_counts_the_pairs_of_an_undivided_corpus_once(run, make_novel, tmp_path):
+    report = json.loads(run("--corpus", make_novel([4]), "--output", tmp_path / "store", "--json"))
+    assert report["pairs"] == 3
+
+
+def test_options_reach_the_store(run, novel, tmp_path):
+    run("--corpus", novel, "--output", tmp_path / "store", "--segment-length", 30, "--tokenizer", "word",
+        "--min-count", 3)
+    store = Store.open(tmp_path / "store")
+    assert store.text_config == TextConfig(segment_length=30)
+    assert store.data_config == DataConfig(tokenizer="word", min_count=3)
+    with pytest.raises(ConfigError, match="--tokenizer"):
+        run("--corpus", novel, "--output", tmp_path / "other", "--tokenizer", "wrod")
+
+
+def test_removed_lines_are_shown_even_for_a_store_that_is_there(run, novel, tmp_path):
+    line = "更多小说请访问www.example.com"
+    novel.write_text(novel.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
+    for _ in range(2):
+        output = run("--corpus", novel, "--output", tmp_path / "store", "--show-removed")
+        assert any(line in shown for shown in output.splitlines())
+    report = json.loads(run("--corpus", novel, "--output", tmp_path / "store", "--show-removed", "--json"))
+    assert any(removal["before"] == line for removal in report["removals"])
+
+
+def test_removed_lines_are_shown_when_too_little_is_left(run, tmp_path, capsys):
+    path = tmp_path / "short.txt"
+    path.write_text("这是唯一的一段话，再也没有别的了。\n更多小说请访问www.example.com\n", encoding="utf-8")
+    with pytest.raises(CorpusError):
+        run("--corpus", path, "--output", tmp_path / "store", "--show-removed")
+    assert "www.example.com" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("context", [1, 3])
+def test_exported_pairs_are_the_pairs(run, novel, tmp_path, context):
+    run("--corpus", novel, "--output", tmp_path / "store", "--export-pairs", tmp_path / "pairs",
+        "--context-paragraphs", context)
+    store = Store.open(tmp_path / "store")
+    assert sorted(path.name for path in (tmp_path / "pairs").iterdir()) == ["test.tsv", "train.tsv", "valid.tsv"]
+    for part in ("train", "valid", "test"):
+        stored = Pairs.from_store(store, part, context)
+        read = Pairs.read_tsv(tmp_path / "pairs" / f"{part}.tsv", store.tokenizer)
+        everything = range(len(stored))
+        assert len(stored) == len(read) == store.meta["pairs"][part]
+        assert [array.tolist() for array in read.batch(everything)] == [
+            array.tolist() for array in stored.batch(everything)]
+
+
+def test_a_failed_export_keeps_the_old_file(run, novel, tmp_path, monkeypatch):
+    arguments = ("--corpus", novel, "--output", tmp_path / "store", "--export-pairs", tmp_path / "pairs")
+    run(*arguments)
+    before = (tmp_path / "pairs" / "train.tsv").read_bytes()
+
+    def full_disk(*arguments):
+        yield "half a line"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "_lines", full_disk)
+    with pytest.raises(CorpusError, match="No space left"):
+        run(*arguments)
+    assert (tmp_path / "pairs" / "train.tsv").read_bytes() == before
+    assert len(list((tmp_path / "pairs").iterdir())) == 3
