@@ -1,7 +1,7 @@
 """Imports a large generated novel and measures speed and memory: python benchmarks/import_scale.py --size-mib 1024
 
-The text has chapter headings and random Chinese paragraphs. Memory is the sum of the proportional set sizes (PSS, shared pages
-counted once) of the process and all its children, sampled ten times a second; Linux only.
+The text has chapter headings and random Chinese paragraphs. Memory is the sum of the proportional set sizes (PSS,
+shared pages counted once) of the process and all its children, sampled ten times a second; Linux only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _PARAGRAPHS_A_CHAPTER = 40
 
 
 def write_novel(path: Path, size: int, seed: int = 1) -> None:
-    """Writes about `size` bytes of UTF-8: chapters of random paragraphs of 20 to 400 characters with commas and stops."""
+    """Writes about `size` bytes of UTF-8: chapters of random paragraphs of 20 to 400 characters with commas and
+    stops."""
     random = np.random.default_rng(seed)
     # Character frequencies fall as in a natural text (Zipf), so that the vocabulary has common and rare entries.
     weights = 1 / np.arange(1, _CHARACTERS + 1)
@@ -100,7 +101,8 @@ def _import_text(path: Path, workers: int | None) -> str:
     corpus = CorpusImport([path], TextConfig(), workers)
     for _ in corpus:
         pass
-    return f"{corpus.report.chapters:,} chapters, {corpus.report.paragraphs:,} paragraphs, {corpus.report.characters:,} characters"
+    report = corpus.report
+    return f"{report.chapters:,} chapters, {report.paragraphs:,} paragraphs, {report.characters:,} characters"
 
 
 def _build_store(path: Path, directory: Path) -> str:
@@ -113,7 +115,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size-mib", type=int, default=1024, help="size of the generated file")
     parser.add_argument("--workers", type=int, help="processes of the import; default: the processors there are")
-    parser.add_argument("--what", choices=("text", "store", "both"), default="both", help="clean only, or also tokenize and store")
+    parser.add_argument("--what", choices=("text", "store", "both"), default="both",
+                        help="clean only, or also tokenize and store")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "novel.txt"
@@ -122,9 +125,11 @@ def main() -> None:
         for what in ("text", "store") if options.what == "both" else (options.what,):
             start = time.perf_counter()
             with PeakMemory() as memory:
-                found = _import_text(path, options.workers) if what == "text" else _build_store(path, Path(folder) / "store")
+                found = _import_text(path, options.workers) if what == "text" else _build_store(path,
+                                                                                                Path(folder) / "store")
             seconds = time.perf_counter() - start
-            print(f"{what}: {size:,.0f} MiB in {seconds:.1f} s, {size / seconds:.1f} MiB/s, peak {memory.peak / _MIB:,.0f} MiB; {found}",
+            print(f"{what}: {size:,.0f} MiB in {seconds:.1f} s, {size / seconds:.1f} MiB/s, peak "
+                  f"{memory.peak / _MIB:,.0f} MiB; {found}",
                   flush=True)
 
 

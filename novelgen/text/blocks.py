@@ -1,4 +1,5 @@
-"""One block of raw lines becomes headings and hashed, segmented paragraphs: the part of an import that runs in parallel.
+"""One block of raw lines becomes headings and hashed, segmented paragraphs: the part of an import that runs in
+parallel.
 
 It imports nothing heavy, because every worker process pays for what this module imports.
 """
@@ -28,8 +29,8 @@ class BlockOptions(NamedTuple):
 class Block(NamedTuple):
     """A cleaned block in a form that is cheap to send between processes.
 
-    `segments` are all segments, a newline after each; `ends[i]` is how many segments paragraphs 0..i have together, `hashes`
-    (uint64) their identity. `headings` are (number of paragraphs before it in the block, heading).
+    `segments` are all segments, a newline after each; `ends[i]` is how many segments paragraphs 0..i have together,
+    `hashes` (uint64) their identity. `headings` are (number of paragraphs before it in the block, heading).
     """
 
     segments: str

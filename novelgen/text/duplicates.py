@@ -8,7 +8,8 @@ import numpy as np
 
 
 class SeenHashes:
-    """A growing set of 64-bit hashes, tested a block at a time: eight bytes each, in sorted arrays that are merged when they grow alike.
+    """A growing set of 64-bit hashes, tested a block at a time: eight bytes each, in sorted arrays that are merged
+    when they grow alike.
 
     The arrays are kept sorted and each at least twice as long as the next, so that n hashes take 8 n bytes
     (16 n for a moment, while the two largest are merged) and a block is tested in O(log² n) steps a hash. Two different
@@ -43,13 +44,15 @@ class SeenHashes:
 
 
 SHORTEST_REPEAT = 20
-"""Characters. A shorter repeat that stands alone is no copy: people say 「是。」 more than once, and a ballad has its refrain."""
+"""Characters. A shorter repeat that stands alone is no copy: people say 「是。」 more than once, and a ballad has its
+refrain."""
 
 
 class RepeatedRun:
     """Holds repeated paragraphs that follow each other until it is plain whether they are a copy.
 
-    They are when together they have `SHORTEST_REPEAT` characters; then all of the run is dropped, and otherwise all of it stays.
+    They are when together they have `SHORTEST_REPEAT` characters; then all of the run is dropped, and otherwise all of
+    it stays.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """Which encoding is a file in? Decided by evidence: how much of it reads as common Chinese.
 
-Nearly every Big5 file also decodes as GB18030, and the reverse, into nonsense; that a decoder does not complain proves nothing.
+Nearly every Big5 file also decodes as GB18030, and the reverse, into nonsense; that a decoder does not complain proves
+nothing.
 """
 
 from __future__ import annotations
@@ -16,15 +17,24 @@ from novelgen.errors import ConfigError, CorpusError
 
 # The 700 commonest characters of Chinese prose old and new, simplified; then those that Traditional writes otherwise.
 COMMON = frozenset(
-    "一了不是人的来他有在道大我这个上中子说得你到去也为那下国出着里和之要家时见就地们年只天以生自会可又过后好日行老事小此看将都如两心头么起公三便门于儿还面前多等方成而回二与发太长军知分然作用进学主把对无能"
-    "没民当同本手十明开马山正听外王高何定问已想些经所相法今话安其先动身全从打者叫爷走部西东口意文水名因北工点业城理市声却内四才政平关曰她代样路兵张间位实几现使金气力南各处再重教江但至月新笑表区被入种住官应"
-    "机师合体产情众化原己做战第向五命万武吃并员立书通常少言女报次给放边且白别制怎最元领死数性院请物玉海什由连真建宝亲夫往必加总石直场取眼弟风李甚花及若州带府世百汉度管提任坐更拿神黄难很比接光解清信钱呢果首"
-    "义早计量交特利省令父八治或娘台倒保酒司候美字受委房忙即色务县罢半干条杀目展湖空京期士变收未系级云设火望敢议活统兄送传反资件流母朝非德快喜红飞千称随电共哥告结车包指权科林完品河华许思觉龙形虽术决姐转布备"
-    "周队号孙阳社求强商曾程银步办论认宋急近引土似算题米记功远改谁举差基达深每尽古贾故夜怕该闻船跟运青象客营英史待拉落满职规精它导族服七皇让余左济姑感尚则杨容九式衣礼界单语观广极约赶兴乃六须细齐脸病复忽般阵"
-    "堂选据照调答既留拜根写党刀轻句失类造游专组刘守农投宫争双息准惊历团虎持胜集招右臣乐断帝破斯技足考香铁黑爱联底吾牙离料器始势热越妇参装响段图竟乱整像依晚暗封婆姓质具饭推线节星找增怪居站紧肯刻宗价格况愿救"
-    "究尔校初消奶害药木革片鱼苦冲圣藏施罗除脚陈克喝楼切念较派买诗牛际岳胡降属影护宣乡操研低证僧积识凤食斗仙伤群穿纪顺归茶局妈费孩迎值音示席君吴退易伯村春谢草志背欢列速讲寻哪亦恩善久素亚支毕查沙型乎诸呼按育啊吗嘛呀哦吧"
-    "來這個說爲國裏時見們會過後將兩頭麼門於兒還與發長軍進學對無沒當開馬聽問經話動從爺東點業聲卻內關樣張間實幾現氣處區種應機師體產衆戰萬喫並員書報給邊別領數請連寶親總場風帶漢黃難錢義計臺務縣罷乾條殺變級雲設"
-    "議統傳資紅飛稱隨電結車權華許覺龍雖術決轉備隊號孫陽強銀辦論認題記遠誰舉達盡賈該聞運營滿職規導讓餘濟則楊禮單語觀廣極約趕興須細齊臉復陣選據調寫黨輕類遊專組劉農宮爭雙準驚歷團勝樂斷鐵愛聯離勢熱婦參裝響圖亂"
+    "一了不是人的来他有在道大我这个上中子说得你到去也为那下国出着里和之要家时见就地们年只天以生自会可又过后好日行老"
+    "事小此看将都如两心头么起公三便门于儿还面前多等方成而回二与发太长军知分然作用进学主把对无能"
+    "没民当同本手十明开马山正听外王高何定问已想些经所相法今话安其先动身全从打者叫爷走部西东口意文水名因北工点业城理"
+    "市声却内四才政平关曰她代样路兵张间位实几现使金气力南各处再重教江但至月新笑表区被入种住官应"
+    "机师合体产情众化原己做战第向五命万武吃并员立书通常少言女报次给放边且白别制怎最元领死数性院请物玉海什由连真建宝"
+    "亲夫往必加总石直场取眼弟风李甚花及若州带府世百汉度管提任坐更拿神黄难很比接光解清信钱呢果首"
+    "义早计量交特利省令父八治或娘台倒保酒司候美字受委房忙即色务县罢半干条杀目展湖空京期士变收未系级云设火望敢议活统"
+    "兄送传反资件流母朝非德快喜红飞千称随电共哥告结车包指权科林完品河华许思觉龙形虽术决姐转布备"
+    "周队号孙阳社求强商曾程银步办论认宋急近引土似算题米记功远改谁举差基达深每尽古贾故夜怕该闻船跟运青象客营英史待拉"
+    "落满职规精它导族服七皇让余左济姑感尚则杨容九式衣礼界单语观广极约赶兴乃六须细齐脸病复忽般阵"
+    "堂选据照调答既留拜根写党刀轻句失类造游专组刘守农投宫争双息准惊历团虎持胜集招右臣乐断帝破斯技足考香铁黑爱联底吾"
+    "牙离料器始势热越妇参装响段图竟乱整像依晚暗封婆姓质具饭推线节星找增怪居站紧肯刻宗价格况愿救"
+    "究尔校初消奶害药木革片鱼苦冲圣藏施罗除脚陈克喝楼切念较派买诗牛际岳胡降属影护宣乡操研低证僧积识凤食斗仙伤群穿纪"
+    "顺归茶局妈费孩迎值音示席君吴退易伯村春谢草志背欢列速讲寻哪亦恩善久素亚支毕查沙型乎诸呼按育啊吗嘛呀哦吧"
+    "來這個說爲國裏時見們會過後將兩頭麼門於兒還與發長軍進學對無沒當開馬聽問經話動從爺東點業聲卻內關樣張間實幾現氣處"
+    "區種應機師體產衆戰萬喫並員書報給邊別領數請連寶親總場風帶漢黃難錢義計臺務縣罷乾條殺變級雲設"
+    "議統傳資紅飛稱隨電結車權華許覺龍雖術決轉備隊號孫陽強銀辦論認題記遠誰舉達盡賈該聞運營滿職規導讓餘濟則楊禮單語觀"
+    "廣極約趕興須細齊臉復陣選據調寫黨輕類遊專組劉農宮爭雙準驚歷團勝樂斷鐵愛聯離勢熱婦參裝響圖亂"
     "質飯線節緊價況願爾藥魚衝聖羅腳陳樓較買詩際嶽屬護鄉證積識鳳鬥傷羣紀順歸媽費吳謝歡講尋亞畢諸為裡眾著妳嗎"
     "，。！？：；、“”‘’「」『』《》（）—…　·○")
 
@@ -39,7 +49,8 @@ _FAMILY_WINDOW = 1 << 24
 _PLAUSIBLE = 0.3
 _NOISE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\ufffe\uffff]")
 
-KNOWN = ("utf-8", "utf-8-sig", "gb18030", "gbk", "gb2312", "big5", "big5hkscs", "cp950", "utf-16", "utf-16-le", "utf-16-be", "utf-32",
+KNOWN = ("utf-8", "utf-8-sig", "gb18030", "gbk", "gb2312", "big5", "big5hkscs", "cp950", "utf-16", "utf-16-le",
+         "utf-16-be", "utf-32",
          "hz", "ascii", "latin-1", "cp1252")
 
 
@@ -50,12 +61,14 @@ def check_encoding(name: str) -> str:
     except (LookupError, ValueError, UnicodeError):
         return nearest(name, KNOWN, "--encoding")
     if not getattr(info, "_is_text_encoding", True):
-        raise ConfigError(f"--encoding {name}：不是文字编码；可选 {', '.join(KNOWN)} | not a text encoding; choose one of these")
+        raise ConfigError(f"--encoding {name}：不是文字编码；可选 {', '.join(KNOWN)} | not a text encoding; choose "
+                          f"one of these")
     return info.name
 
 
 def common_share(data: bytes, encoding: str) -> float:
-    """How Chinese `data` reads in `encoding`: common characters less five times the damage, as a share of all beyond ASCII.
+    """How Chinese `data` reads in `encoding`: common characters less five times the damage, as a share of all beyond
+    ASCII.
 
     0 for text without any character beyond ASCII.
     """
@@ -112,7 +125,8 @@ def _judge(windows: Sequence[bytes]) -> tuple[float, str]:
     scored = []
     for order, encoding in enumerate(_CANDIDATES):
         sizes = [len(window) for window in windows]
-        score = sum(size * common_share(window, encoding) for window, size in zip(windows, sizes, strict=True)) / max(sum(sizes), 1)
+        score = sum(size * common_share(window, encoding) for window,
+                    size in zip(windows, sizes, strict=True)) / max(sum(sizes), 1)
         scored.append((score, -order, encoding))
     score, _, encoding = max(scored)
     return score, encoding
@@ -133,7 +147,8 @@ def detect_encoding(path: Path) -> str:
         if score >= _PLAUSIBLE:
             return _big5_variant(file) if encoding == "big5" else encoding
     if any(b"\0" in window for window in windows):
-        raise CorpusError(f"{path}：是二进制文件，不是文本；请给 .txt、.md 或 .epub | a binary file, not text; give a .txt, .md or .epub")
+        raise CorpusError(f"{path}：是二进制文件，不是文本；请给 .txt、.md 或 .epub | a binary file, not text; give "
+                          f"a .txt, .md or .epub")
     return _without_chinese(path, windows)
 
 
@@ -145,5 +160,6 @@ def _without_chinese(path: Path, windows: Sequence[bytes]) -> str:
         damage = sum(window.decode(encoding, errors="replace").count("\ufffd") for window in windows)
         if damage <= tolerated * len(text) and len(_NOISE.findall(text)) * 100 <= len(text):
             return encoding
-    raise CorpusError(f"{path}：认不出编码，可能是二进制文件；若是文本请用 --encoding 指明 | no encoding makes this readable, perhaps it is "
+    raise CorpusError(f"{path}：认不出编码，可能是二进制文件；若是文本请用 --encoding 指明 | no encoding makes this "
+                      f"readable, perhaps it is "
                       "binary; if it is text, name its encoding with --encoding")

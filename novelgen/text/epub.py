@@ -20,7 +20,8 @@ _TEXT_TYPES = ("application/xhtml+xml", "text/html", "application/html+xml", "te
 # Fonts alone may be encrypted in a book that is free to read.
 _FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
-_BLOCKS = frozenset("p div br li ul ol dl dt dd h1 h2 h3 h4 h5 h6 tr table blockquote hr section article body pre center figure "
+_BLOCKS = frozenset("p div br li ul ol dl dt dd h1 h2 h3 h4 h5 h6 tr table blockquote hr section article body pre "
+                    "center figure "
                     "figcaption header footer aside main".split())
 _HEADINGS = frozenset(("h1", "h2", "h3"))
 _LONGEST_HEADING = 100
@@ -76,7 +77,8 @@ class _Prose(HTMLParser):
             self._line.append(data)
 
     def end_line(self) -> None:
-        """Ends the block that is being read; line ends inside it are mere spaces, and none between Chinese characters."""
+        """Ends the block that is being read; line ends inside it are mere spaces, and none between Chinese
+        characters."""
         pieces = [piece.strip() for piece in "".join(self._line).splitlines()]
         text = ""
         for piece in filter(None, pieces):
@@ -94,7 +96,8 @@ class _Book:
         self._archive = archive
 
     def _broken(self, what: str) -> CorpusError:
-        return CorpusError(f"{self._path}：EPUB 已损坏（{what}）；请换一份，或转成 .txt | the EPUB is damaged ({what}); get another copy, "
+        return CorpusError(f"{self._path}：EPUB 已损坏（{what}）；请换一份，或转成 .txt | the EPUB is damaged "
+                           f"({what}); get another copy, "
                            "or convert it to .txt")
 
     def _read(self, name: str) -> str:
@@ -121,7 +124,8 @@ class _Book:
             return data.decode("gb18030", errors="replace")
 
     def _protected(self) -> CorpusError:
-        return CorpusError(f"{self._path}：EPUB 有版权加密（DRM），无法读取；请用未加密的文件 | the EPUB is encrypted (DRM) and cannot be read; "
+        return CorpusError(f"{self._path}：EPUB 有版权加密（DRM），无法读取；请用未加密的文件 | the EPUB is "
+                           f"encrypted (DRM) and cannot be read; "
                            "use a copy without DRM")
 
     def _elements(self, name: str) -> list[tuple[str, dict[str, str]]]:
@@ -141,7 +145,8 @@ class _Book:
     def documents(self) -> list[str]:
         """The names of the text documents in reading order."""
         self._check_encryption()
-        package = next((attributes.get("full-path", "") for name, attributes in self._elements(_CONTAINER) if name == "rootfile"), "")
+        package = next((attributes.get("full-path", "") for name, attributes in self._elements(_CONTAINER)
+                        if name == "rootfile"), "")
         if not package:
             raise self._broken(_CONTAINER)
         manifest: dict[str, dict[str, str]] = {}
@@ -153,8 +158,10 @@ class _Book:
                 spine.append(attributes.get("idref", ""))
         base = posixpath.dirname(package)
         chosen = [manifest[item] for item in spine if item in manifest]
-        names = [posixpath.normpath(posixpath.join(base, unquote(item.get("href", "").partition("#")[0]))) for item in chosen
-                 if item.get("media-type", _TEXT_TYPES[0]) in _TEXT_TYPES and "nav" not in item.get("properties", "").split()]
+        names = [posixpath.normpath(posixpath.join(base, unquote(item.get("href", "").partition("#")[0])))
+                 for item in chosen
+                 if item.get("media-type", _TEXT_TYPES[0]) in _TEXT_TYPES
+                 and "nav" not in item.get("properties", "").split()]
         if not names or len(names) > _MOST_DOCUMENTS:
             raise self._broken(f"{package}: spine {len(names)}")
         return list(dict.fromkeys(names))
@@ -171,12 +178,14 @@ class _Book:
 def epub_text(path: Path) -> Iterator[str]:
     """The book's text, a document at a time in reading order (the spine), a paragraph or heading a line.
 
-    Scripts, styles and the navigation are left out. Raises CorpusError for a file that is damaged, encrypted or no EPUB.
+    Scripts, styles and the navigation are left out. Raises CorpusError for a file that is damaged, encrypted or no
+    EPUB.
     """
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError):
-        raise CorpusError(f"{path}：不是 EPUB 文件（打不开的压缩包）；请检查文件 | not an EPUB file (no readable zip archive); check the "
+        raise CorpusError(f"{path}：不是 EPUB 文件（打不开的压缩包）；请检查文件 | not an EPUB file (no readable zip "
+                          f"archive); check the "
                           "file") from None
     except OSError as error:
         raise CorpusError(f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None

@@ -1,4 +1,5 @@
-"""The text of one file as chunks of whole lines, a paragraph a line: what only the file as a whole can tell is settled here."""
+"""The text of one file as chunks of whole lines, a paragraph a line: what only the file as a whole can tell is settled
+here."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def _peek(chunks: Iterator[str]) -> tuple[str, Iterator[str]]:
 
 
 class FileText:
-    """Restores the paragraphs of `file` and notes in `report` what its form was; `removed` is told (rule, text) of what is left out.
+    """Restores the paragraphs of `file` and notes in `report` what its form was; `removed` is told (rule, text) of
+    what is left out.
 
     `headings` says what makes a line a heading; like the notes it is known before the first line comes.
     """
@@ -45,7 +47,8 @@ class FileText:
         sample, lines = _peek(lines)
         wrapping = detect_wrapping(sample[:_WRAPPING_SAMPLE])
         if wrapping:
-            report.notes.append(f"每行约 {wrapping.width // 2} 字处断开，已按段接好 | lines were cut at {wrapping.width} columns; "
+            report.notes.append(f"每行约 {wrapping.width // 2} 字处断开，已按段接好 | lines were cut at "
+                                f"{wrapping.width} columns; "
                                 "joined into paragraphs")
             sample, lines = _peek(wrapping.unwrap(lines))
         self.headings = Headings.FORM
@@ -61,15 +64,19 @@ class FileText:
         self._lines = lines
 
     def lines(self) -> Iterator[str]:
-        """Chunks that end in a newline; raises CorpusError at a byte that cannot be decoded, or for a text without sentences."""
+        """Chunks that end in a newline; raises CorpusError at a byte that cannot be decoded, or for a text without
+        sentences."""
         return self._lines
 
     def finish(self) -> None:
         """Adds the notes that only the end of the file can bring."""
         if self._long_lines.broken:
-            self._report.notes.append(f"有 {self._long_lines.broken} 行长过一段（全书在一行？），已在句末分成段 | {self._long_lines.broken} "
-                                      "line(s) too long for a paragraph (a whole book on one line?), split at sentence ends")
+            self._report.notes.append(f"有 {self._long_lines.broken} 行长过一段（全书在一行？），已在句末分成段 | "
+                                      f"{self._long_lines.broken} "
+                                      "line(s) too long for a paragraph (a whole book on one line?), split at "
+                                      "sentence ends")
 
     def _unbroken(self) -> CorpusError:
-        return CorpusError(f"{self._file.path}：连续一百万字既不换行也没有句末标点，不像小说；请检查文件，或先分好段 | a million characters without a "
+        return CorpusError(f"{self._file.path}：连续一百万字既不换行也没有句末标点，不像小说；请检查文件，或先分好段 "
+                           f"| a million characters without a "
                            "line end or the end of a sentence; check the file, or break it into paragraphs first")

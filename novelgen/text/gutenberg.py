@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 _START = re.compile(r"^[ \t]*\*{2,}[ \t]*START OF (?:THE |THIS )?PROJECT GUTENBERG[^\n]*\n"
                     r"|^\*END\*? ?THE SMALL PRINT[^\n]*\n", re.MULTILINE | re.IGNORECASE)
-_END = re.compile(r"^[ \t]*(?:\*{2,}[ \t]*END OF (?:THE |THIS )?PROJECT GUTENBERG|End of (?:the |this )?Project Gutenberg"
+_END = re.compile(r"^[ \t]*(?:\*{2,}[ \t]*END OF (?:THE |THIS )?PROJECT GUTENBERG|End of (?:the |this )?Project "
+                  r"Gutenberg"
                   r"|\*{2,}[ \t]*START: FULL LICENSE|START: FULL LICENSE|THE FULL PROJECT GUTENBERG LICENSE)",
                   re.MULTILINE | re.IGNORECASE)
-_CREDITS = re.compile(r"\s*(?:(?:Produced|E-text prepared|Etext prepared|Transcribed|This e-?text was (?:produced|prepared)) by"
+_CREDITS = re.compile(r"\s*(?:(?:Produced|E-text prepared|Etext prepared|Transcribed|This e-?text was (?:produced|"
+                      r"prepared)) by"
                       r"[^\n]*\n(?:[ -~]+\n)*\s*)", re.IGNORECASE)
 _HEAD = 1 << 17
 
@@ -18,8 +20,8 @@ _HEAD = 1 << 17
 def strip_gutenberg(chunks: Iterable[str], removed: Callable[[str, str], None]) -> Iterator[str]:
     """Chunks of whole lines without what stands before START OF and behind END OF; `removed` is told of both.
 
-    The book's own text keeps the word Gutenberg: only the lines that Project Gutenberg prescribes count, the first one within the
-    first 130,000 characters.
+    The book's own text keeps the word Gutenberg: only the lines that Project Gutenberg prescribes count, the first one
+    within the first 130,000 characters.
     """
     chunks = iter(chunks)
     head: list[str] = []
@@ -39,7 +41,8 @@ def strip_gutenberg(chunks: Iterable[str], removed: Callable[[str, str], None]) 
     yield from _until_end(text, chunks, removed, start is not None)
 
 
-def _until_end(text: str, chunks: Iterator[str], removed: Callable[[str, str], None], has_header: bool) -> Iterator[str]:
+def _until_end(text: str, chunks: Iterator[str], removed: Callable[[str, str], None],
+               has_header: bool) -> Iterator[str]:
     while True:
         end = _END.search(text) if has_header or "utenberg" in text or "UTENBERG" in text else None
         if end:

@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import chain
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +27,8 @@ PARALLEL_BYTES = 8 << 20
 
 
 class Paragraph(NamedTuple):
-    """A paragraph of chapter `chapter` (0 before the first heading), as consecutive segments; joined they are its text."""
+    """A paragraph of chapter `chapter` (0 before the first heading), as consecutive segments; joined they are its
+    text."""
 
     chapter: int
     segments: tuple[str, ...]
@@ -39,11 +39,12 @@ class CorpusImport:
 
     `paths` are files or folders, `workers` the processes for a large corpus (default: the processors there are). Raises
     CorpusError when a file cannot be read (at once, or during the iteration when its middle cannot) and at the end
-    of the iteration when there were fewer than two paragraphs. `report` is complete when the iteration has ended; with `list_removals`
-    it lists everything that was removed.
+    of the iteration when there were fewer than two paragraphs. `report` is complete when the iteration has ended; with
+    `list_removals` it lists everything that was removed.
     """
 
-    def __init__(self, paths: Sequence[Path], config: TextConfig, workers: int | None = None, list_removals: bool = False,
+    def __init__(self, paths: Sequence[Path], config: TextConfig, workers: int | None = None,
+                 list_removals: bool = False,
                  *, block_characters: int = BLOCK_CHARACTERS) -> None:
         self._config = config
         self._files = [open_text(path, config.encoding, config.errors) for path in find_files(paths)]
@@ -77,8 +78,10 @@ class CorpusImport:
         report = self.report
         names = "、".join(str(file.path) for file in self._files[:3]) + ("……" if len(self._files) > 3 else "")
         dropped = sum(report.removed.values())
-        return (f"{names}：清理后只有 {report.paragraphs} 段（{report.characters} 字，清理 {dropped} 处），至少要两段；请给更多正文，或用 --show-removed "
-                f"看去掉了什么 | only {report.paragraphs} paragraph(s) left after cleaning, at least two are needed; give more text, or see "
+        return (f"{names}：清理后只有 {report.paragraphs} 段（{report.characters} 字，清理 {dropped} 处），"
+                f"至少要两段；请给更多正文，或用 --show-removed "
+                f"看去掉了什么 | only {report.paragraphs} paragraph(s) left after cleaning, at least two are needed; "
+                f"give more text, or see "
                 "--show-removed")
 
     def _tasks(self) -> Iterator[tuple[FileReport | None, str, BlockOptions]]:
@@ -86,7 +89,8 @@ class CorpusImport:
         for file in self._files:
             report = FileReport(str(file.path), file.encoding, file.size)
             source = FileText(file, report, self._book)
-            options = BlockOptions(source.headings, self._config.segment_length, self._config.simplify, self._list_removals)
+            options = BlockOptions(source.headings, self._config.segment_length, self._config.simplify,
+                                   self._list_removals)
             is_first = True
             for block in cut_blocks(source.lines(), self._block_characters):
                 yield report if is_first else None, block, options
@@ -138,10 +142,10 @@ class CorpusImport:
                 continue
             yield from self._end_run()
             yield self._paragraph(own)
-        for _, heading in chain([(place, heading)], headings):
-            if heading is not None:
-                yield from self._end_run()
-                outline.heading(heading)
+        while heading is not None:
+            yield from self._end_run()
+            outline.heading(heading)
+            _, heading = next(headings)
 
     def _end_run(self) -> Iterator[Paragraph]:
         """The repeated paragraphs that turned out to be no copies."""
@@ -161,7 +165,8 @@ def _processors() -> int:
 
 
 def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:
-    """The text of `chunks`, which end in newlines, as blocks of about `size` characters or one longer line, without the last newline."""
+    """The text of `chunks`, which end in newlines, as blocks of about `size` characters or one longer line, without
+    the last newline."""
     text = ""
     for chunk in chunks:
         text += chunk

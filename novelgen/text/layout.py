@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from novelgen.text.chapters import Headings, find_heading
 from novelgen.text.lines import LONGEST_LINE
@@ -29,8 +30,8 @@ def columns(line: str) -> int:
 class Wrapping:
     """How the lines of a file were cut: at `width` columns, full lines being at least `full` wide.
 
-    Beside a short line, `indented` or `blank` lines show where a paragraph begins. With `double_spaced`, a blank line follows
-    every line and means nothing.
+    Beside a short line, `indented` or `blank` lines show where a paragraph begins. With `double_spaced`, a blank line
+    follows every line and means nothing.
     """
 
     width: int
@@ -68,7 +69,7 @@ class Wrapping:
         width = columns(before)
         is_short = width < self.full
         ends = bool(_SENTENCE_END.search(before))
-        if is_short and (ends or not (self.indented or self.blank)) or ends and size > LONGEST_LINE:
+        if (is_short and (ends or not (self.indented or self.blank))) or (ends and size > LONGEST_LINE):
             return True
         if not (self.indented or self.blank) and not self._is_ragged() and width < self.width - (2 if ends else 4):
             # Nothing marks a paragraph, but Chinese fills a line to its last column or the last but one.
@@ -76,7 +77,8 @@ class Wrapping:
         if not is_short and not ends:
             # The line before goes on, so that a line that opens like a heading (第三回…) is none.
             return False
-        return bool(find_heading(text, Headings.MARKDOWN) or find_heading(before, Headings.MARKDOWN) or _UNWRAPPABLE.fullmatch(text))
+        return bool(find_heading(text, Headings.MARKDOWN) or find_heading(before, Headings.MARKDOWN)
+                    or _UNWRAPPABLE.fullmatch(text))
 
     def _is_ragged(self) -> bool:
         return self.width - self.full > _RAGGED_WORDS
@@ -85,7 +87,7 @@ class Wrapping:
 def join_lines(lines: list[str]) -> str:
     """The lines of one paragraph as one: nothing between Chinese characters, a space between Latin words."""
     pieces = [lines[0]]
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         if before[-1:].isascii() and after[:1].isascii():
             pieces.append(" ")
         pieces.append(after)
@@ -120,12 +122,13 @@ def detect_wrapping(sample: str) -> Wrapping | None:
 def _marks(rows: list[str], lines: list[str], is_full: list[bool], wrapping: Wrapping) -> Wrapping:
     """`wrapping` with what marks its paragraphs."""
     goes_on = blank_in_sentence = 0
-    for row, following in zip(rows, rows[1:], strict=False):
+    for row, following in pairwise(rows):
         if row and columns(row) >= wrapping.full and not _SENTENCE_END.search(row):
             goes_on += 1
             blank_in_sentence += not following
     indented = [line[0].isspace() for line in lines]
-    # The line behind an open-ended full line is no paragraph's first: it would not be indented if indentation meant anything.
+    # The line behind an open-ended full line is no paragraph's first: it would not be indented if indentation meant
+    # anything.
     inside = [mark for before, reaches, mark in zip(lines, is_full, indented[1:], strict=False)
               if reaches and not _SENTENCE_END.search(before)]
     double_spaced = blank_in_sentence > 0.5 * goes_on

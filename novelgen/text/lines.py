@@ -19,16 +19,18 @@ _UNSURE = 128
 
 
 class LongLines:
-    """Breaks lines that no paragraph could be: at hidden breaks (　　, <br>, <p>) and, where there are none, at sentence ends.
+    """Breaks lines that no paragraph could be: at hidden breaks (　　, <br>, <p>) and, where there are none, at
+    sentence ends.
 
-    `broken` counts the lines that were broken at sentence ends. The result does not depend on how the text is cut into chunks,
-    and about a megabyte is held at a time.
+    `broken` counts the lines that were broken at sentence ends. The result does not depend on how the text is cut into
+    chunks, and about a megabyte is held at a time.
     """
 
     def __init__(self, fail: Callable[[], CorpusError]) -> None:
         self._fail = fail
         self._longest = LONGEST_LINE
-        # Of the line that is being read: is it known to be too long, and was its last part already broken at a sentence end?
+        # Of the line that is being read: is it known to be too long, and was its last part already broken at a
+        # sentence end?
         self._in_long_line = False
         self._in_long_part = False
         self.broken = 0
@@ -61,7 +63,8 @@ class LongLines:
             return text + "\n"
         done: list[str] = []
         for line in lines:
-            done.extend(self._long_line(line, is_whole=True)[0] if self._in_long_line or len(line) > self._longest else [line])
+            done.extend(self._long_line(line, is_whole=True)[0] if self._in_long_line or len(line) > self._longest
+                        else [line])
         return _joined(done)
 
     def _long_line(self, line: str, is_whole: bool) -> tuple[list[str], str]:
@@ -99,14 +102,16 @@ class LongLines:
         return pieces, part[start:]
 
     def _piece_end(self, line: str, start: int, is_whole: bool) -> int | None:
-        """Behind the last sentence end within a piece's size, or else the first one; None where more must come first."""
+        """Behind the last sentence end within a piece's size, or else the first one; None where more must come
+        first."""
         size = 2 * _PIECE
         while True:
             window = line[start:start + size]
             is_cut = len(window) == size or not is_whole
             if len(window) < size and not is_whole:
                 return None
-            ends = [end for end in sentence_ends(window) if end < len(window) - _UNSURE] if is_cut else sentence_ends(window)
+            ends = [end for end in sentence_ends(window)
+                    if end < len(window) - _UNSURE] if is_cut else sentence_ends(window)
             if ends:
                 return start + max((end for end in ends if end <= _PIECE), default=ends[0])
             if size > _LONGEST_SENTENCE:

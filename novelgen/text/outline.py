@@ -1,4 +1,5 @@
-"""Headings in their order become chapters: contents lists, volumes and repeated page headings tell themselves apart here."""
+"""Headings in their order become chapters: contents lists, volumes and repeated page headings tell themselves apart
+here."""
 
 from __future__ import annotations
 
@@ -7,14 +8,16 @@ from collections import Counter
 from novelgen.text.chapters import Heading
 from novelgen.text.report import ImportReport
 
-_ENDINGS = ("尾声", "尾聲", "后记", "後記", "跋", "终", "終", "大结局", "大結局", "番外", "外传", "外傳", "附录", "附錄", "epilogue")
+_ENDINGS = ("尾声", "尾聲", "后记", "後記", "跋", "终", "終", "大结局", "大結局", "番外", "外传", "外傳", "附录",
+            "附錄", "epilogue")
 
 
 class Outline:
     """Numbers chapters 1, 2, … over the whole corpus, a chapter being a heading with at least one paragraph behind it.
 
-    Text before the first heading of the corpus is chapter 0. A new file starts a new chapter: what stands before its first
-    heading (all of it, in a folder of one chapter a file) is a chapter of its own, unless nothing has been read before.
+    Text before the first heading of the corpus is chapter 0. A new file starts a new chapter: what stands before its
+    first heading (all of it, in a folder of one chapter a file) is a chapter of its own, unless nothing has been read
+    before.
     """
 
     def __init__(self, report: ImportReport) -> None:
@@ -76,7 +79,8 @@ class Outline:
 
 
 def _is_contents(run: list[Heading]) -> bool:
-    """Whether headings without text between them are a list of contents: three of a kind, or more than one below 目录."""
+    """Whether headings without text between them are a list of contents: three of a kind, or more than one below
+    目录."""
     units = Counter(heading.unit for heading in run)
     return max(units.values(), default=0) >= 3 or units["目录"] > 0
 

@@ -46,7 +46,8 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         for file in files:
             found.setdefault(file.resolve(), file)
     if not found:
-        raise CorpusError("没有给出语料；请用 --corpus 给出文件或文件夹 | no corpus given; name a file or folder with --corpus")
+        raise CorpusError("没有给出语料；请用 --corpus 给出文件或文件夹 | no corpus given; name a file or folder "
+                          "with --corpus")
     return list(found.values())
 
 
@@ -94,12 +95,15 @@ class TextFile:
     def _complaint(self, offset: int, line: int, error: UnicodeDecodeError) -> str:
         bad = error.object[error.start:error.start + 1].hex().upper()
         remedy = f"--encoding {self.encoding} --errors replace"
-        return (f"{self.path}：第 {line} 行、第 {offset} 字节（0x{bad}）不合 {self.encoding} 编码；可加 {remedy} 略去坏字节，或用 --encoding "
-                f"改换编码 | line {line}, byte offset {offset} (0x{bad}) is not {self.encoding}; pass {remedy} to drop such bytes")
+        return (f"{self.path}：第 {line} 行、第 {offset} 字节（0x{bad}）不合 {self.encoding} 编码；可加 {remedy} "
+                f"略去坏字节，或用 --encoding "
+                f"改换编码 | line {line}, byte offset {offset} (0x{bad}) is not {self.encoding}; pass {remedy} to "
+                f"drop such bytes")
 
 
 def open_text(path: Path, encoding: str = "auto", errors: str = "strict") -> TextFile:
-    """The file at `path`, its encoding forced or decided by evidence. Raises CorpusError when it is empty or unreadable."""
+    """The file at `path`, its encoding forced or decided by evidence. Raises CorpusError when it is empty or
+    unreadable."""
     try:
         size = path.stat().st_size
         if size == 0:

@@ -44,7 +44,8 @@ def test_cleaning_twice_changes_nothing_more_for_spaces_and_characters(text):
     assert cleaning.inner_spaces(cleaning.outer_spaces(cleaning.invisible(cleaning.newlines(once)))) == once
 
 
-@given(st.lists(st.text(alphabet="一二他。！：“”《》 　<>&;a1.,=-br/www", max_size=30), max_size=6), st.sampled_from(RULES))
+@given(st.lists(st.text(alphabet="一二他。！：“”《》 　<>&;a1.,=-br/www", max_size=30), max_size=6),
+       st.sampled_from(RULES))
 def test_every_rule_treats_each_line_alone(lines, rule):
     assert rule("\n".join(lines)) == "\n".join(map(rule, lines))
 
@@ -74,6 +75,8 @@ def test_simplify_converts_characters_and_is_not_applied_by_default():
 
 def test_a_prompt_becomes_segments_like_a_corpus():
     config = TextConfig(segment_length=10)
-    assert clean_prompt("　　他来了。她走了。\r\n\r\n天黑了，灯亮了，人都散了。", config) == ["他来了。她走了。", "天黑了，灯亮了，", "人都散了。"]
+    assert clean_prompt("　　他来了。她走了。\r\n\r\n天黑了，灯亮了，人都散了。", config) == ["他来了。她走了。",
+                                                                                              "天黑了，灯亮了，",
+                                                                                              "人都散了。"]
     assert clean_prompt(" 　\n\t\u200b", config) == []
     assert clean_prompt("第一章 风起", config) == ["第一章 风起"]

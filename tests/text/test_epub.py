@@ -8,17 +8,21 @@ from novelgen.text import epub
 from novelgen.text.epub import epub_text
 from novelgen.text.importing import CorpusImport
 
-CONTAINER = '<?xml version="1.0"?><container><rootfiles><rootfile full-path="OEBPS/content.opf"/></rootfiles></container>'
-PAGE = "<html><head><title>书名</title><style>p {{}}</style></head><body><h2>{title}</h2>{body}<script>alert('x')</script></body></html>"
+CONTAINER = '<container><rootfiles><rootfile full-path="OEBPS/content.opf"/></rootfiles></container>'
+PAGE = ("<html><head><title>书名</title><style>p {{}}</style></head>"
+        "<body><h2>{title}</h2>{body}<script>alert('x')</script></body></html>")
 
 
 def package(items, spine):
-    manifest = "".join(f'<item id="{key}" href="{href}" media-type="{kind}" {extra}/>' for key, href, kind, extra in items)
-    return f'<package><manifest>{manifest}</manifest><spine>{"".join(f"<itemref idref={key!r}/>" for key in spine)}</spine></package>'
+    manifest = "".join(f'<item id="{key}" href="{href}" media-type="{kind}" {extra}/>' for key, href, kind,
+                       extra in items)
+    references = "".join(f"<itemref idref={key!r}/>" for key in spine)
+    return f"<package><manifest>{manifest}</manifest><spine>{references}</spine></package>"
 
 
 HTML = "application/xhtml+xml"
-ITEMS = [("b", "text/two.xhtml", HTML, ""), ("a", "text/%E4%B8%80.xhtml", HTML, ""), ("nav", "nav.xhtml", HTML, 'properties="nav"'), ("css", "x.css", "text/css", "")]
+ITEMS = [("b", "text/two.xhtml", HTML, ""), ("a", "text/%E4%B8%80.xhtml", HTML, ""),
+         ("nav", "nav.xhtml", HTML, 'properties="nav"'), ("css", "x.css", "text/css", "")]
 
 
 def book(path, **changes):
@@ -27,7 +31,8 @@ def book(path, **changes):
         "META-INF/container.xml": CONTAINER,
         "OEBPS/content.opf": package(ITEMS, ["nav", "a", "b", "css"]),
         "OEBPS/nav.xhtml": PAGE.format(title="导航", body="<p>目录在此</p>"),
-        "OEBPS/text/一.xhtml": PAGE.format(title="风波", body="<nav><a>上一页</a></nav><p>他来了，\n又<b>走</b>了&mdash;&#26159;的。</p><p>“好&nbsp;。”<br/>她说。</p>"),
+        "OEBPS/text/一.xhtml": PAGE.format(title="风波", body="<nav><a>上一页</a></nav><p>他来了，\n又<b>走</b>了&mda"
+                                                              "sh;&#26159;的。</p><p>“好&nbsp;。”<br/>她说。</p>"),
         "OEBPS/text/two.xhtml": PAGE.format(title="故乡", body="<div>天黑了，灯也亮了。<p>Hello\nworld</p></div>"),
         "OEBPS/x.css": "p {}",
     }
@@ -88,11 +93,13 @@ def test_what_is_no_zip_is_one_line(tmp_path):
 
 def test_an_encrypted_book_is_refused_but_scrambled_fonts_are_not(tmp_path):
     def encryption(method):
-        return f'<encryption><enc:EncryptedData><enc:EncryptionMethod Algorithm="{method}"/></enc:EncryptedData></encryption>'
-    locked = book(tmp_path / "a.epub", **{"META-INF/encryption.xml": encryption("http://www.w3.org/2001/04/xmlenc#aes256-cbc")})
+        return f'<encryption><enc:Data><enc:EncryptionMethod Algorithm="{method}"/></enc:Data></encryption>'
+    locked = book(tmp_path / "a.epub", **{"META-INF/encryption.xml": encryption("http://www.w3.org/2001/04/xmlenc#aes"
+                                                                                "256-cbc")})
     with pytest.raises(CorpusError, match="DRM"):
         list(epub_text(locked))
-    open_book = book(tmp_path / "b.epub", **{"META-INF/encryption.xml": encryption("http://www.idpf.org/2008/embedding")})
+    open_book = book(tmp_path / "b.epub",
+                     **{"META-INF/encryption.xml": encryption("http://www.idpf.org/2008/embedding")})
     assert "他来了" in "".join(epub_text(open_book))
 
 

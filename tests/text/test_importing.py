@@ -21,7 +21,8 @@ BOOK = """第一章 风起
 
 　　天黑了，灯也亮了。
 """
-CHAPTERS = [(1, "他走到门前，看见一个人站在那里。"), (1, "“你是谁？”他问道。"), (2, "那人没有回答，只是笑了一笑，便转身去了。"), (2, "天黑了，灯也亮了。")]
+CHAPTERS = [(1, "他走到门前，看见一个人站在那里。"), (1, "“你是谁？”他问道。"),
+            (2, "那人没有回答，只是笑了一笑，便转身去了。"), (2, "天黑了，灯也亮了。")]
 TRADITIONAL = BOOK.translate(str.maketrans("风门见个那里问没头转儿灯谁里", "風門見個那裡問沒頭轉兒燈誰裡"))
 
 
@@ -71,7 +72,8 @@ def test_a_forced_encoding_is_used(tmp_path):
 
 
 def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path):
-    data = BOOK.encode("big5", errors="ignore") * 20 + "第三章\n他來".encode("big5") + b"\xff" + "了。\n她走了。\n".encode("big5")
+    data = BOOK.encode("big5",
+                       errors="ignore") * 20 + "第三章\n他來".encode("big5") + b"\xff" + "了。\n她走了。\n".encode("big5")
     path = tmp_path / "a.txt"
     path.write_bytes(data)
     line, offset = data[:data.index(b"\xff")].count(b"\n") + 1, data.index(b"\xff")
@@ -95,8 +97,10 @@ def test_control_characters_and_lone_surrogates_are_removed_and_counted(tmp_path
 
 
 @pytest.mark.parametrize(("name", "data", "says"), [
-    ("empty.txt", b"", "空"), ("binary.txt", bytes(range(256)) * 20, "二进制"), ("one.txt", "他来了。\n".encode(), "两段"), ("blank.txt", b" \n\n \n", "两段"),
-    ("heads.txt", "第一章\n第二章\n".encode(), "两段"), ("line.txt", ("一" * 1_100_000).encode(), "一百万"), ("no.epub", b"not a zip", "EPUB"),
+    ("empty.txt", b"", "空"), ("binary.txt", bytes(range(256)) * 20, "二进制"),
+    ("one.txt", "他来了。\n".encode(), "两段"), ("blank.txt", b" \n\n \n", "两段"),
+    ("heads.txt", "第一章\n第二章\n".encode(), "两段"), ("line.txt", ("一" * 1_100_000).encode(), "一百万"),
+    ("no.epub", b"not a zip", "EPUB"),
 ])
 def test_bad_input_is_one_line_that_names_the_file(tmp_path, name, data, says):
     path = tmp_path / name
@@ -122,7 +126,8 @@ def test_a_folder_is_read_in_the_order_people_number(tmp_path):
     paragraphs, report = load(tmp_path)
     assert [text[:5] for _, text in paragraphs] == ["这是第1个", "这是第2个", "这是第10"]
     assert len({chapter for chapter, _ in paragraphs}) == 3
-    assert [file["path"].rpartition("第")[2] for file in report.to_dict()["files"]] == ["1章.txt", "2章.txt", "10章.txt"]
+    assert [file["path"].rpartition("第")[2] for file in report.to_dict()["files"]] == ["1章.txt", "2章.txt",
+                                                                                        "10章.txt"]
 
 
 def test_a_file_named_twice_is_read_once(tmp_path):
@@ -133,9 +138,11 @@ def test_a_file_named_twice_is_read_once(tmp_path):
 def test_repeated_blocks_go_and_short_dialogue_stays(tmp_path):
     text = BOOK + "第三章 月出\n“是。”\n他走了，走得很远很远，再也没有回来过，谁也不知道。\n“是。”\n她哭了。\n" + BOOK
     paragraphs, report = load(write(tmp_path / "a.txt", text))
-    assert paragraphs == [*CHAPTERS, (3, "“是。”"), (3, "他走了，走得很远很远，再也没有回来过，谁也不知道。"), (3, "“是。”"), (3, "她哭了。")]
+    assert paragraphs == [*CHAPTERS, (3, "“是。”"), (3, "他走了，走得很远很远，再也没有回来过，谁也不知道。"),
+                          (3, "“是。”"), (3, "她哭了。")]
     assert report.removed["duplicates"] == 4 and report.chapters == 3
-    assert [removal.before for removal in report.removals if removal.rule == "duplicates"] == [text for _, text in CHAPTERS]
+    assert [removal.before for removal in report.removals if removal.rule == "duplicates"] == [text for _,
+                                                                                               text in CHAPTERS]
 
 
 def test_what_is_removed_is_counted_and_listed(tmp_path):
@@ -143,7 +150,8 @@ def test_what_is_removed_is_counted_and_listed(tmp_path):
     paragraphs, report = load(path)
     assert paragraphs == CHAPTERS
     assert report.removed["adverts"] == 2 and report.removed["rulers"] == 1
-    assert [removal.before for removal in report.removals if removal.rule == "adverts"] == ["请收藏本站", "更多小说请访问www.abc.com"]
+    assert [removal.before for removal in report.removals if removal.rule == "adverts"] == ["请收藏本站",
+                                                                                            "更多小说请访问www.abc.com"]
     assert "adverts：2" in report.to_text()
 
 
@@ -154,9 +162,11 @@ def test_a_gutenberg_frame_is_no_chapter_zero(tmp_path):
 
 
 def test_a_wrapped_book_says_so(tmp_path):
-    body = "".join(f"{number}他走到门前看见一个人站在那里便问他是谁那人没有回答只是笑了一笑便转身去了，" for number in range(100, 112)) + "完了。"
+    body = "".join(f"{number}他走到门前看见一个人站在那里便问他是谁那人没有回答只是笑了一笑便转身去了，"
+                   for number in range(100, 112)) + "完了。"
     lines = [("　　" + body)[start:start + 30] for start in range(0, len(body) + 2, 30)]
-    paragraphs, report = load(write(tmp_path / "a.txt", "\n".join(["第一章", *lines, "　　他走了。", "第二章", *lines[:-1], "　　她走了。"])))
+    paragraphs, report = load(write(tmp_path / "a.txt", "\n".join(["第一章", *lines, "　　他走了。", "第二章",
+                                                                   *lines[:-1], "　　她走了。"])))
     assert paragraphs[:2] == [(1, body), (1, "他走了。")] and paragraphs[-1] == (2, "她走了。")
     assert any("60 columns" in note for note in report.files[0].notes)
 
@@ -186,7 +196,8 @@ def test_long_paragraphs_become_segments(tmp_path):
     assert [len(paragraph.segments) for paragraph in corpus] == [3, 1] and corpus.report.segments == 4
 
 
-NOVEL = "".join(f"第{chapter}章 风起\n" + "".join(f"　　他在第{chapter}年的第{day}天来了，又走了。{'她没有说话，' * (day % 9)}天黑了。\n" for day in range(20))
+NOVEL = "".join(f"第{chapter}章 风起\n" + "".join(f"　　他在第{chapter}年的第{day}天来了，又走了。"
+                                                  f"{'她没有说话，' * (day % 9)}天黑了。\n" for day in range(20))
                 for chapter in range(1, 13))
 
 
@@ -220,9 +231,10 @@ def test_a_bad_byte_in_the_middle_stops_the_workers_too(tmp_path, monkeypatch):
 def test_blocks_are_whole_lines_and_lose_none(chunks, size):
     blocks = list(cut_blocks(chunks, size))
     assert "".join(f"{block}\n" for block in blocks) == "".join(chunks)
-    assert all(len(block) <= size or "\n" not in block[size:] and "\n" not in block for block in blocks)
+    assert all(len(block) <= size or ("\n" not in block[size:] and "\n" not in block) for block in blocks)
 
 
 def test_importing_is_light():
     code = "import sys, novelgen.text.prompt; print([name for name in ('torch', 'numpy', 'multiprocessing', 'jieba') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          check=True).stdout.strip() == "[]"

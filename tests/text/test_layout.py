@@ -4,8 +4,11 @@ from hypothesis import strategies as st
 
 from novelgen.text.layout import columns, detect_wrapping, join_lines
 
-PARAGRAPHS = [f"{start}走到门前，看见一个人站在那里，便问道：“你是谁？”那人并不回答，只是笑了一笑，{middle}转身去了，再也没有回来过，谁也不知道他去了哪里。"
-              for start, middle in zip("他她我你谁张王李赵钱孙周吴郑", ("慢慢地", "", "忽然", "就这样冷冷地", "又", "叹了口气", "低着头") * 2, strict=True)]
+PARAGRAPHS = [f"{start}走到门前，看见一个人站在那里，便问道：“你是谁？”那人并不回答，只是笑了一笑，"
+              f"{middle}转身去了，再也没有回来过，谁也不知道他去了哪里。"
+              for start, middle in zip("他她我你谁张王李赵钱孙周吴郑",
+                                       ("慢慢地", "", "忽然", "就这样冷冷地", "又", "叹了口气", "低着头") * 2,
+                                       strict=True)]
 
 
 def wrapped(paragraph, width, first=""):

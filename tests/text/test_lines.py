@@ -25,7 +25,8 @@ def test_ordinary_text_stays(text, size):
     assert broken == 0
 
 
-BOOK = "".join(f"“你来了？”他在第{number}天问道，“天黑了没有？”她说没有。于是{'又' * (number % 90)}等了一夜。" for number in range(400))
+BOOK = "".join(f"“你来了？”他在第{number}天问道，“天黑了没有？”她说没有。于是{'又' * (number % 90)}等了一夜。"
+               for number in range(400))
 
 
 @settings(max_examples=25, deadline=None)

@@ -20,7 +20,8 @@ def test_sentences_joined_are_the_paragraph(paragraph):
 
 
 SENTENCES = st.lists(st.sampled_from(
-    ["“你来了？”他说。", "她走了。", "“好！”", "他想：‘不行！’", "「走罢！」他道：「快！」", "（他笑了。）", "天黑了……", "真的吗？！", "《风》好。"]),
+    ["“你来了？”他说。", "她走了。", "“好！”", "他想：‘不行！’", "「走罢！」他道：「快！」", "（他笑了。）", "天黑了……",
+     "真的吗？！", "《风》好。"]),
     min_size=1, max_size=30).map("".join)
 
 
@@ -51,7 +52,8 @@ def test_sentences_are_packed_up_to_the_limit():
 
 
 def test_a_long_sentence_is_cut_at_its_clauses_first():
-    assert cut_segments("一二三四五六七，八九十一二，三四五六七八。", 13) == ["一二三四五六七，", "八九十一二，三四五六七八。"]
+    assert cut_segments("一二三四五六七，八九十一二，三四五六七八。", 13) == ["一二三四五六七，",
+                                                                              "八九十一二，三四五六七八。"]
 
 
 def test_text_without_punctuation_is_cut_at_the_limit():

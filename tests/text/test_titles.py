@@ -23,7 +23,8 @@ def test_blank_lines_around_each_title():
 
 def test_more_blank_lines_before_a_title_than_before_a_paragraph():
     body = BODY.replace("\n", "\n\n")
-    assert marked("\n\n\n".join(f"{title}\n\n{body}" for title in ("风波", "故乡", "社戏"))) == ["# 风波", "# 故乡", "# 社戏"]
+    assert marked("\n\n\n".join(f"{title}\n\n{body}" for title in ("风波", "故乡", "社戏"))) == ["# 风波", "# 故乡",
+                                                                                                 "# 社戏"]
 
 
 @pytest.mark.parametrize("text", [
