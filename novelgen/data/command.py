@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from novelgen.cli import add_section, given
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.export import export_pairs
 from novelgen.data.prepare import prepare_at
-from novelgen.data.split import NONE, PARTS
+from novelgen.data.split import NONE
 from novelgen.data.store import Store
 from novelgen.text.importing import CorpusImport
-from novelgen.text.report import FileReport, ImportReport, Removal
+from novelgen.text.report import Removal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,28 +60,11 @@ def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) 
 
 
 def to_text(store: Store, exported: list[Path]) -> str:
-    """The report for a person: the import's, then what became of it and what to do next."""
-    meta = store.meta
-    kind = {"char": "按字 characters", "word": "按词 words"}[store.data_config.tokenizer]
-    pairs = "，".join(f"{part} {meta['pairs'][part]:,}" for part in PARTS)
-    lines = [
-        _import_report(meta["import"]).to_text(),
-        f"对 pairs         {pairs}",
-        f"划分 split       {meta['split']['description']}",
-        f"词元 tokens      {meta['tokens']:,}（{kind}，词表 vocabulary {meta['vocabulary_size']:,}）",
-        f"存于 store       {store.directory}",
-    ]
+    """The report for a person: what was found, what was written, and what to do next."""
+    lines = [store.summary(), f"存于 store       {store.directory}"]
     lines.extend(f"导出 exported    {path}" for path in exported)
     lines.append(f"下一步 next      python train.py --corpus {store.directory}")
     return "\n".join(lines)
-
-
-def _import_report(data: dict[str, Any]) -> ImportReport:
-    """The inverse of ImportReport.to_dict: a reused store tells its report again."""
-    files = [FileReport(file["path"], file["encoding"], file["bytes"], file["notes"]) for file in data["files"]]
-    counts = {name: data[name] for name in ("chapters", "paragraphs", "segments", "characters")}
-    return ImportReport(files, **counts, removed=Counter(data["removed"]),
-                        removed_characters=Counter(data["removed_characters"]))
 
 
 def _removals(paths: list[Path], text: TextConfig, *, print_them: bool) -> list[Removal]:

@@ -38,10 +38,10 @@ def open_or_build(paths: Sequence[Path], text: TextConfig, data: DataConfig, dir
         store = Store.open(paths[0])
         _check_options(store, text, data, given)
         return store
-    identity, user_words = identify(paths, text, data)
+    identity, user_words = _identify(paths, text, data)
     target = Path(directory) / f"{corpus_name(paths)}-{identity['content'][:12]}"
     if not _holds(target, identity):  # it is missing or damaged
-        build_at(target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers)
+        _build_at(target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers)
     return Store.open(target)
 
 
@@ -59,7 +59,7 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
     if any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in paths):
         raise ConfigError(f"--output {target}：在语料文件夹里，会被当作语料，请换一处 | lies inside the corpus folder, "
                           "where it would be read as text; put it elsewhere")
-    identity, user_words = identify(paths, text, data)
+    identity, user_words = _identify(paths, text, data)
     if is_store(target):
         if _holds(target, identity):
             return Store.open(target)
@@ -69,7 +69,7 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
     elif target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise ConfigError(f"--output {target}：已存在，且不是 prepare 做出的目录；请换一个 | exists and is no prepared "
                           "corpus; choose another directory")
-    build_at(target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers)
+    _build_at(target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers)
     return Store.open(target)
 
 
@@ -79,7 +79,7 @@ def corpus_name(paths: Sequence[Path]) -> str:
     return first.name if first.is_dir() else first.stem
 
 
-def identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tuple[dict[str, Any], list[UserWord]]:
+def _identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tuple[dict[str, Any], list[UserWord]]:
     """What makes a store the store of this corpus: its content hash and options, for meta.json; and the user's words.
 
     The hash covers the bytes and kinds of all files, the options that shape the store, the user dictionary, the
@@ -110,7 +110,7 @@ def _code_hash() -> str:
     return hashlib.blake2b(b"\0".join(path.read_bytes() for path in sources), digest_size=20).hexdigest()
 
 
-def build_at(target: Path, corpus: Callable[[], CorpusImport], data: DataConfig, user_words: Sequence[UserWord],
+def _build_at(target: Path, corpus: Callable[[], CorpusImport], data: DataConfig, user_words: Sequence[UserWord],
              identity: dict[str, Any], workers: int | None) -> None:
     """Builds a store under a temporary name beside `target` and renames it; a store or empty directory gives way."""
     target = Path(target).absolute()
@@ -144,13 +144,17 @@ def _move(directory: Path, target: Path, identity: dict[str, Any]) -> None:
     if _holds(target, identity):
         return
     with _temporary(target.parent, ".novelgen-old-") as old:
-        if target.exists():
+        is_replaced = target.exists()
+        if is_replaced:
             target.rename(old / "store")
         try:
             directory.rename(target)
         except OSError:
-            if not _holds(target, identity):
-                raise
+            if _holds(target, identity):
+                return
+            if is_replaced:
+                (old / "store").rename(target)
+            raise
 
 
 def _holds(target: Path, identity: dict[str, Any]) -> bool:

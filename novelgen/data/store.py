@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.split import NONE, PARTS
 from novelgen.errors import CheckpointError, CorpusError
+from novelgen.text.report import FileReport, ImportReport
 from novelgen.text.tokenizers import Tokenizer
 
 FORMAT = 1
@@ -85,6 +87,17 @@ class Store:
         """The options of the tokenizer; `context_paragraphs`, which a store does not fix, is at its default."""
         return DataConfig(**self.meta["options"]["data"])
 
+    def summary(self) -> str:
+        """What was imported and what became of it, as lines for a person."""
+        meta = self.meta
+        kind = {"char": "按字 characters", "word": "按词 words"}[meta["options"]["data"]["tokenizer"]]
+        return "\n".join([
+            _import_report(meta["import"]).to_text(),
+            "对 pairs         " + "，".join(f"{part} {meta['pairs'][part]:,}" for part in PARTS),
+            f"划分 split       {meta['split']['description']}",
+            f"词元 tokens      {meta['tokens']:,}（{kind}，词表 vocabulary {meta['vocabulary_size']:,}）",
+        ])
+
     def is_in(self, part: str) -> np.ndarray:
         """(segments,) bool: the segments of "train", "valid" or "test"; all of them where the corpus was not split."""
         number = PARTS.index(part)
@@ -109,3 +122,11 @@ class Store:
         if path.stat().st_size != length * dtype.itemsize:
             raise ValueError(f"{path.name} has the wrong size")
         return np.memmap(path, dtype, mode="r", shape=(length,)).view(np.ndarray)
+
+
+def _import_report(data: dict[str, Any]) -> ImportReport:
+    """The inverse of ImportReport.to_dict: a reused store tells its report again."""
+    files = [FileReport(file["path"], file["encoding"], file["bytes"], file["notes"]) for file in data["files"]]
+    counts = {name: data[name] for name in ("chapters", "paragraphs", "segments", "characters")}
+    return ImportReport(files, **counts, removed=Counter(data["removed"]),
+                        removed_characters=Counter(data["removed_characters"]))

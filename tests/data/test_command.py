@@ -31,6 +31,7 @@ def test_the_report_says_what_is_there_and_what_to_do_next(run, novel, tmp_path)
     assert "utf-8" in output
     assert "chapters      40" in output
     assert store.meta["split"]["description"] in output
+    assert store.summary() in output
     assert output.splitlines()[-1].endswith(f"python train.py --corpus {tmp_path / 'store'}")
 
 

@@ -132,6 +132,22 @@ def test_a_failed_replacement_keeps_the_old_store(novel, make_novel, tmp_path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["novel.txt", "other.txt", "store"]
 
 
+def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(novel, make_novel, tmp_path, monkeypatch):
+    old = contents(prepare_at([novel], TEXT, DATA, tmp_path / "store").directory)
+    rename = Path.rename
+
+    def refuse_new(path, target):
+        if path.name.startswith(".novelgen-build"):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_new)
+    with pytest.raises(CorpusError, match="Permission denied"):
+        prepare_at([make_novel([9] * 30, "other.txt")], TEXT, DATA, tmp_path / "store", overwrite=True)
+    assert contents(tmp_path / "store") == old
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["novel.txt", "other.txt", "store"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="asks for processes as POSIX does")
 def test_what_a_killed_build_left_is_removed(novel, tmp_path):
     root = tmp_path / "stores"
