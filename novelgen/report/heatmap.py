@@ -26,6 +26,7 @@ PANEL_ROWS, PANEL_COLUMNS = 60, 120
 # A picture of more rows than this is 17,000 pixels high and of no use to anyone; what is left out is said.
 MOST_ROWS = 640
 LONGEST_LABEL = 8
+GREY = "#555555"
 TITLE, GAP, EDGE, BAR = 0.6, 0.35, 0.25, 0.9  # inches
 
 
@@ -54,6 +55,9 @@ def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None 
         image = axes.pcolormesh(paragraph.attention[down, across], cmap="Blues", vmin=0, vmax=largest,
                                 edgecolors="#e4e4e4", linewidth=0.3)
         _name_cells(axes, rows[down], columns[across], text)
+        places = [f" {part.start + 1}–{part.stop}" if len(panels) > 1 else "" for part in (across, down)]
+        axes.set_xlabel(f"源 source{places[0]} →", fontproperties=text, fontsize=FONT_SIZE, color=GREY, loc="left")
+        axes.set_ylabel(f"← 写出 written{places[1]}", fontproperties=text, fontsize=FONT_SIZE, color=GREY, loc="top")
     bar = figure.colorbar(image, cax=figure.add_axes(cells.bar_box()))
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_linewidth(0.3)
@@ -129,7 +133,5 @@ def _name_cells(axes: Axes, rows: list[str], columns: list[str], text: FontPrope
         tick.set(fontproperties=text, fontsize=FONT_SIZE, linespacing=1.0, rotation=0 if _is_stacked(label) else 90)
     for tick in axes.get_yticklabels():
         tick.set(fontproperties=text, fontsize=FONT_SIZE)
-    axes.set_xlabel("源 source →", fontproperties=text, fontsize=FONT_SIZE, color="#555555", loc="left")
-    axes.set_ylabel("← 写出 written", fontproperties=text, fontsize=FONT_SIZE, color="#555555", loc="top")
     for spine in axes.spines.values():
         spine.set_linewidth(0.3)

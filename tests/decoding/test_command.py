@@ -1,0 +1,173 @@
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from novelgen.cli import Parser
+from novelgen.config import Config
+from novelgen.decoding.command import add_arguments, main
+from novelgen.decoding.generator import Generator
+from novelgen.errors import CheckpointError, ConfigError
+from novelgen.models.seq2seq import Seq2Seq
+from novelgen.training.checkpoint import RunDirectory
+
+PROMPT = "宝玉笑道：“我来了。”"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(toy, tmp_path_factory):
+    """A run directory with an untrained model."""
+    directory = tmp_path_factory.mktemp("run")
+    config = Config().replace(embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8)
+    torch.manual_seed(1)
+    run = RunDirectory(directory)
+    run.save_info({"config": config.to_dict(), "tokenizer": toy.tokenizer.fingerprint}, toy.tokenizer)
+    run.save_model(Seq2Seq(config.model, toy.tokenizer.size).state_dict())
+    return directory
+
+
+@pytest.fixture
+def generate(checkpoint, capsys):
+    """Runs the command and returns what it printed; every run is short and has a seed unless told otherwise."""
+
+    def call(*arguments, prompt=PROMPT):
+        parser = Parser(prog="generate")
+        add_arguments(parser)
+        main(parser.parse_args(["--checkpoint", str(checkpoint), "--device", "cpu", "--prompt", prompt, "--max-length",
+                                "12", *map(str, arguments)]))
+        return capsys.readouterr()
+
+    return call
+
+
+def test_text_goes_to_stdout_and_the_seed_to_stderr(checkpoint, generate):
+    printed = generate("--seed", 7, "--prefix", "宝玉")
+    expected = Generator.load(checkpoint, "cpu").generate(PROMPT, seed=7, max_length=12, prefix="宝玉")
+    assert printed.out == expected.text + "\n"
+    assert printed.err == "种子 seed: 7\n"
+
+
+def test_a_drawn_seed_is_printed_and_repeats_the_text(generate):
+    first = generate()
+    assert generate("--seed", first.err.split()[-1]).out == first.out
+
+
+def test_notes_are_shown(generate):
+    assert "2 段" in generate("--seed", 1, prompt="宝玉。\n黛玉。").err
+
+
+def test_several_candidates_are_told_apart(generate):
+    printed = generate("--seed", 7, "--num-samples", 3)
+    assert [line.split()[5] for line in printed.out.splitlines() if line.startswith("──")] == ["7", "8", "9"]
+
+
+def test_json_holds_text_tokens_probabilities_and_seed(generate):
+    printed = json.loads(generate("--seed", 7, "--json", "--paragraphs", 2).out)
+    assert printed["seed"] == 7 and printed["notes"] == [] and "candidates" not in printed
+    assert printed["text"] == "\n".join(paragraph["text"] for paragraph in printed["paragraphs"])
+    for paragraph in printed["paragraphs"]:
+        assert len(paragraph["tokens"]) == len(paragraph["log_probabilities"]) > 0
+        mean = sum(paragraph["log_probabilities"]) / len(paragraph["tokens"])
+        assert paragraph["score"] == pytest.approx(mean)
+
+
+def test_json_lists_the_n_best_of_a_beam(generate):
+    printed = json.loads(generate("--decoder", "beam", "--beam-size", 4, "--n-best", 3, "--json").out)
+    scores = [candidate["score"] for candidate in printed["candidates"]]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert printed["text"] == printed["candidates"][0]["text"]
+
+
+def test_attention_as_json_and_npz_agree(generate, tmp_path):
+    for name in ("a.json", "a.npz"):
+        generate("--seed", 7, "--num-samples", 2, "--paragraphs", 2, "--attention", tmp_path / name)
+    told = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    arrays = np.load(tmp_path / "a.npz")
+    assert len(told) == 2 and all(len(candidate) == 2 for candidate in told) and len(arrays) == 12
+    for row, candidate in enumerate(told, start=1):
+        for number, paragraph in enumerate(candidate, start=1):
+            weights = arrays[f"attention_{row}_{number}"]
+            assert np.array(paragraph["attention"]) == pytest.approx(weights)
+            assert weights.shape == (len(paragraph["tokens"]), len(paragraph["source_tokens"]))
+            assert arrays[f"tokens_{row}_{number}"].tolist() == paragraph["tokens"]
+            assert arrays[f"source_tokens_{row}_{number}"].tolist() == paragraph["source_tokens"]
+
+
+def test_a_heatmap_is_drawn_for_every_paragraph(generate, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("novelgen.report.fonts.require_font", lambda: None)
+    monkeypatch.setattr("novelgen.report.heatmap.attention_heatmap", lambda paragraph, path: drawn.append(path.name))
+    assert "map-2.png" in generate("--paragraphs", 2, "--heatmap", tmp_path / "map.png").err
+    assert drawn == ["map.png", "map-2.png"]
+
+
+def test_a_terminal_shows_the_text_as_it_grows(checkpoint, generate, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    pieces = []
+    monkeypatch.setattr(screen, "write", lambda text: pieces.append(text))
+    generate("--seed", 7)
+    expected = Generator.load(checkpoint, "cpu").generate(PROMPT, seed=7, max_length=12).text
+    assert "".join(pieces) == expected + "\n" and len(pieces) > 5
+
+
+def test_the_prompt_is_read_from_standard_input(generate, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("\ufeff宝玉。".encode())))
+    told = json.loads(generate("--json", "--seed", 1, prompt="-").out)
+    assert told["prompt"] == "宝玉。"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("宝玉".encode("gb18030"))))
+    with pytest.raises(ConfigError, match="UTF-8"):
+        generate(prompt="-")
+
+
+@pytest.mark.parametrize(("arguments", "named"), [
+    (["--attention", "weights.csv"], ".npz"), (["--heatmap", "map.jpg"], ".png"),
+    (["--attention", "no/such/folder/a.json"], "folder"), (["--top-p", "1.5"], "--top-p"),
+    (["--temperature", "-1"], "--temperature"), (["--beam-size", "0"], "--beam-size"),
+    (["--decoder", "bean"], "beam"), (["--device", "cuba"], "cuda"), (["--min-length", "13"], "--min-length"),
+])
+def test_mistakes_are_found_before_the_model_is_loaded(generate, monkeypatch, arguments, named):
+    monkeypatch.setattr(Generator, "load", lambda *arguments: pytest.fail("loaded"))
+    with pytest.raises(ConfigError) as error:
+        generate(*arguments)
+    assert named in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_protected_folder_is_found_before_anything_is_written(generate, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match="不能写入"):
+        generate("--attention", tmp_path / "a.json")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_when_the_disk_is_full_the_text_is_printed_all_the_same(generate, tmp_path, capsys):
+    (tmp_path / "a.json").symlink_to("/dev/full")
+    with pytest.raises(ConfigError, match="写不了"):
+        generate("--seed", 7, "--attention", tmp_path / "a.json")
+    assert capsys.readouterr().out.strip()
+
+
+def test_a_missing_checkpoint_and_an_empty_prompt_are_named(generate, checkpoint, tmp_path):
+    with pytest.raises(CheckpointError, match=tmp_path.name):
+        generate("--checkpoint", tmp_path)
+    with pytest.raises(ConfigError, match="--prompt"):
+        generate(prompt=" ")
+
+
+def test_declaring_the_options_imports_neither_torch_nor_matplotlib():
+    program = ("import sys, argparse; from novelgen.decoding.command import add_arguments as add; "
+               "add(argparse.ArgumentParser()); print({'torch', 'matplotlib', 'numpy'} & set(sys.modules))")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "set()"

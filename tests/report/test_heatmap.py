@@ -1,0 +1,80 @@
+import struct
+
+import numpy as np
+import pytest
+from matplotlib.font_manager import findSystemFonts
+
+from novelgen.decoding.generator import Paragraph
+from novelgen.errors import ConfigError
+from novelgen.report import heatmap
+from novelgen.report.fonts import find_font, require_font
+from novelgen.report.heatmap import attention_heatmap
+
+NEEDS_FONT = pytest.mark.skipif(find_font() is None, reason="no Chinese font on this system")
+FEW = ["宝玉", "笑", "Chapter", "<E9>", "“", " ", "𠮷", "<EOS>"]
+
+
+def paragraph(source, tokens):
+    weights = np.random.default_rng(0).dirichlet(np.ones(len(source)), len(tokens)).astype(np.float32)
+    return Paragraph("", source, tokens, [-1.0] * len(tokens), weights, -1.0, True)
+
+
+def size(path):
+    """Width and height of a PNG in pixels."""
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", data[16:24])
+
+
+def test_without_a_font_nothing_is_drawn(monkeypatch, tmp_path):
+    require_font.cache_clear()
+    latin = [path for path in findSystemFonts() if "DejaVu" in path]
+    monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: latin)
+    with pytest.raises(ConfigError, match="fonts-noto-cjk"):
+        attention_heatmap(paragraph(["宝"], ["玉"]), tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
+    require_font.cache_clear()
+
+
+@NEEDS_FONT
+@pytest.mark.parametrize(("source", "tokens"), [(["好"], ["<EOS>"]), (FEW, FEW), (FEW * 16, ["玉"]), (["宝"], FEW * 9)])
+def test_every_token_has_its_cell(tmp_path, source, tokens):
+    """Glyphs that the font lacks would be a warning, and warnings are errors in these tests."""
+    path = tmp_path / "a.png"
+    attention_heatmap(paragraph(source, tokens), path)
+    width, height = size(path)
+    cell = heatmap.CELL * heatmap.DPI
+    across, blocks = min(len(source), heatmap.PANEL_COLUMNS) / 1.9, -(-len(source) // heatmap.PANEL_COLUMNS)
+    assert width > across * cell and height > len(tokens) * blocks * cell
+
+
+@NEEDS_FONT
+def test_a_very_long_paragraph_is_cut_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(heatmap, "MOST_ROWS", 8)
+    titles, write = [], heatmap.Figure.text
+
+    def text(figure, x, y, title, **options):
+        titles.append(title)
+        return write(figure, x, y, title, **options)
+
+    monkeypatch.setattr(heatmap.Figure, "text", text)
+    attention_heatmap(paragraph(FEW, FEW * 20), tmp_path / "a.png")
+    assert "前 8 个" in titles[0] and "160" in titles[0]
+    assert size(tmp_path / "a.png")[1] < 20 * heatmap.CELL * heatmap.DPI * 2
+
+
+@NEEDS_FONT
+def test_labels_are_what_a_reader_can_see():
+    font = find_font()
+    assert heatmap._label("宝玉", font) == "宝玉"
+    assert "U+E123" in heatmap._label("\ue123", font) or font.shows("\ue123")
+    assert heatmap._label("\u0300", font) in ("\u0300", "U+300")
+    assert heatmap._label("Constantinople", font) == "Constan…"
+    assert heatmap._label(" ", font) in ("␣", "U+2423")
+
+
+@pytest.mark.parametrize(("count", "most", "sizes"), [(1, 9, [1]), (60, 60, [60]), (61, 60, [30, 31]), (5, 2, [1, 2, 2])])
+def test_blocks_are_few_and_even(count, most, sizes):
+    blocks = heatmap._blocks(count, most)
+    assert sorted(block.stop - block.start for block in blocks) == sorted(sizes)
+    assert [place for block in blocks for place in range(block.start, block.stop)] == list(range(count))
