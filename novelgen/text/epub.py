@@ -14,18 +14,20 @@ from novelgen.errors import CorpusError
 
 LARGEST_DOCUMENT = 64 << 20
 """Bytes. No chapter is larger; what unpacks to more is damaged or malicious."""
-_MOST_DOCUMENTS = 20_000
+LARGEST_BOOK = 1 << 30
+"""Bytes of all documents together."""
 _CONTAINER = "META-INF/container.xml"
 _TEXT_TYPES = ("application/xhtml+xml", "text/html", "application/html+xml", "text/x-oeb1-document")
 # Fonts alone may be encrypted in a book that is free to read.
 _FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
-_BLOCKS = frozenset("p div br li ul ol dl dt dd h1 h2 h3 h4 h5 h6 tr table blockquote hr section article body pre "
-                    "center figure "
-                    "figcaption header footer aside main".split())
+_BLOCKS = frozenset((
+    "p", "div", "br", "hr", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "table",
+    "pre", "center", "blockquote", "section", "article", "body", "figure", "figcaption", "header", "footer", "aside",
+    "main"))
 _HEADINGS = frozenset(("h1", "h2", "h3"))
 _LONGEST_HEADING = 100
-_DROPPED = frozenset("script style nav head template rt rp svg math".split())
+_DROPPED = frozenset(("script", "style", "nav", "head", "template", "rt", "rp", "svg", "math"))
 
 
 class _Elements(HTMLParser):
@@ -162,9 +164,13 @@ class _Book:
                  for item in chosen
                  if item.get("media-type", _TEXT_TYPES[0]) in _TEXT_TYPES
                  and "nav" not in item.get("properties", "").split()]
-        if not names or len(names) > _MOST_DOCUMENTS:
-            raise self._broken(f"{package}: spine {len(names)}")
-        return list(dict.fromkeys(names))
+        names = list(dict.fromkeys(names))
+        if not names:
+            raise self._broken(f"{package}: spine")
+        size = sum(info.file_size for info in self._archive.infolist() if info.filename in names)
+        if size > LARGEST_BOOK:
+            raise self._broken(f"{size:,} bytes")
+        return names
 
     def text(self, name: str) -> str:
         """One document's text, a block a line, ending in a newline."""

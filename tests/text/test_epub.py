@@ -103,8 +103,9 @@ def test_an_encrypted_book_is_refused_but_scrambled_fonts_are_not(tmp_path):
     assert "他来了" in "".join(epub_text(open_book))
 
 
-def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(epub, "LARGEST_DOCUMENT", 5_000)
+@pytest.mark.parametrize("limit", ["LARGEST_DOCUMENT", "LARGEST_BOOK"])
+def test_a_zip_bomb_is_refused(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(epub, limit, 5_000)
     path = book(tmp_path / "a.epub", **{"OEBPS/text/two.xhtml": "<p>" + "一" * 100_000})
     assert path.stat().st_size < 5_000
     with pytest.raises(CorpusError, match="damaged"):

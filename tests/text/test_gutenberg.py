@@ -2,9 +2,9 @@ import pytest
 
 from novelgen.text.gutenberg import strip_gutenberg
 
-HEADER = ("The Project Gutenberg eBook of 吶喊\n\nThis ebook is for the use of anyone anywhere.\n\n"
+HEADER = ("The Project Gutenberg eBook of 吶喊\n\nThis ebook is for anyone.\n\n"
           "*** START OF THE PROJECT GUTENBERG EBOOK 吶喊 ***\n")
-FOOTER = "*** END OF THE PROJECT GUTENBERG EBOOK 吶喊 ***\n\nUpdated editions will replace it.\n" + "License text. \n" * 30
+FOOTER = "*** END OF THE PROJECT GUTENBERG EBOOK 吶喊 ***\n\nUpdated editions follow.\n" + "License text. \n" * 30
 BOOK = "狂人日記\n某君昆仲，今隱其名。\n" * 10
 
 

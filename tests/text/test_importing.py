@@ -72,24 +72,26 @@ def test_a_forced_encoding_is_used(tmp_path):
 
 
 def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path):
-    data = BOOK.encode("big5",
-                       errors="ignore") * 20 + "第三章\n他來".encode("big5") + b"\xff" + "了。\n她走了。\n".encode("big5")
+    before, after = TRADITIONAL * 20 + "第三章\n他來", "了。\n她走了。\n"
+    data = before.encode("big5") + b"\xff" + after.encode("big5")
     path = tmp_path / "a.txt"
     path.write_bytes(data)
     line, offset = data[:data.index(b"\xff")].count(b"\n") + 1, data.index(b"\xff")
     with pytest.raises(CorpusError) as caught:
         load(path, encoding="big5")
     message = str(caught.value)
-    assert f"第 {line} 行" in message and f"byte offset {offset}" in message and "--encoding big5 --errors replace" in message
+    assert f"第 {line} 行" in message and f"byte offset {offset}" in message
+    assert "--encoding big5 --errors replace" in message
     paragraphs, report = load(path, encoding="big5", errors="replace")
     assert (report.chapters, paragraphs[-2][1]) == (3, "他來了。") and report.removed["replacement_marks"] == 1
 
 
 def test_control_characters_and_lone_surrogates_are_removed_and_counted(tmp_path):
     path = tmp_path / "a.txt"
-    path.write_bytes("他来\u200b了\x01。\n她走了。\n".encode() + b"\xed\xa0\x80" + "天黑了。\n".encode())
+    long = "她走了，没有再回来过。" * 9
+    path.write_bytes(f"他来\u200b了\x01。\n{long}\n".encode() + b"\xed\xa0\x80" + "天黑了。\n".encode())
     paragraphs, report = load(path, errors="replace")
-    assert [text for _, text in paragraphs] == ["他来了。", "她走了。", "天黑了。"]
+    assert [text for _, text in paragraphs] == ["他来了。", long, "天黑了。"]
     assert report.removed["invisible"] == 1 and report.removed_characters["invisible"] == 2
     utf16 = write(tmp_path / "b.txt", "\ufeff他来了。\n她走了。\n", "utf-16-le")
     utf16.write_bytes(utf16.read_bytes() + b"\x00\xd8" + "天黑了。\n".encode("utf-16-le"))
@@ -156,7 +158,8 @@ def test_what_is_removed_is_counted_and_listed(tmp_path):
 
 
 def test_a_gutenberg_frame_is_no_chapter_zero(tmp_path):
-    text = f"The Project Gutenberg eBook\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n{BOOK}*** END OF THE PROJECT GUTENBERG EBOOK X ***\nLicence.\n"
+    text = (f"The Project Gutenberg eBook\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n{BOOK}"
+            "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nLicence.\n")
     paragraphs, report = load(write(tmp_path / "a.txt", text))
     assert paragraphs == CHAPTERS and report.removed["gutenberg"] == 2
 
@@ -235,6 +238,7 @@ def test_blocks_are_whole_lines_and_lose_none(chunks, size):
 
 
 def test_importing_is_light():
-    code = "import sys, novelgen.text.prompt; print([name for name in ('torch', 'numpy', 'multiprocessing', 'jieba') if name in sys.modules])"
+    code = ("import sys, novelgen.text.prompt; "
+            "print([name for name in ('torch', 'numpy', 'multiprocessing', 'jieba') if name in sys.modules])")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           check=True).stdout.strip() == "[]"

@@ -72,7 +72,7 @@ def test_words_are_joined_with_a_space_and_characters_without():
 
 
 def test_english_wrapped_at_words():
-    words = "It was the best of times it was the worst of times it was the age of wisdom".split()
+    words = ["it", "was", "the", "best", "of", "times", "the", "wisdom", "and", "foolishness", "of", "seasons"]
     paragraphs = [" ".join(words[start:] + words) * 3 + "." for start in range(8)]
     lines = []
     for paragraph in paragraphs:
