@@ -26,6 +26,13 @@ class BlockOptions(NamedTuple):
     list_removals: bool
 
 
+class RawBlock(NamedTuple):
+    """Whole lines as they were read, newlines being "\\n" already."""
+
+    text: str
+    options: BlockOptions
+
+
 class Block(NamedTuple):
     """A cleaned block in a form that is cheap to send between processes.
 
@@ -57,10 +64,11 @@ def _hash(paragraph: str) -> int:
     return int.from_bytes(blake2b(paragraph.encode("utf-8"), digest_size=8).digest(), "little")
 
 
-def process_block(text: str, options: BlockOptions) -> Block:
-    """Restores, cleans and cuts one block of whole lines, newlines being "\\n" already."""
+def process_block(raw: RawBlock) -> Block:
+    """Cleans and cuts one block."""
+    options = raw.options
     changed: list[tuple[Rule, str, str]] = []
-    text = clean(text, RULES, changed)
+    text = clean(raw.text, RULES, changed)
     if options.simplify:
         text = simplify(text)
     block = Block("", array("q"), array("Q"), [], Counter(), Counter(), [])

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +11,11 @@ import numpy as np
 
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
-from novelgen.text.blocks import Block, BlockOptions, process_block
+from novelgen.text.blocks import Block, BlockOptions, RawBlock, process_block
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
+from novelgen.text.parallel import map_in_order, processors
 from novelgen.text.reading import find_files, open_text
 from novelgen.text.report import FileReport, ImportReport, Removal
 
@@ -48,7 +46,7 @@ class CorpusImport:
                  *, block_characters: int = BLOCK_CHARACTERS) -> None:
         self._config = config
         self._files = [open_text(path, config.encoding, config.errors) for path in find_files(paths)]
-        self._workers = workers or _processors()
+        self._workers = workers or processors()
         self._list_removals = list_removals
         self._block_characters = block_characters
         self.report = ImportReport()
@@ -84,7 +82,7 @@ class CorpusImport:
                 f"give more text, or see "
                 "--show-removed")
 
-    def _tasks(self) -> Iterator[tuple[FileReport | None, str, BlockOptions]]:
+    def _tasks(self) -> Iterator[tuple[FileReport | None, RawBlock]]:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
             report = FileReport(str(file.path), file.encoding, file.size)
@@ -93,31 +91,22 @@ class CorpusImport:
                                    self._list_removals)
             is_first = True
             for block in cut_blocks(source.lines(), self._block_characters):
-                yield report if is_first else None, block, options
+                yield report if is_first else None, RawBlock(block, options)
                 is_first = False
             source.finish()
 
     def _blocks(self) -> Iterator[tuple[FileReport | None, Block]]:
         """Cleaned blocks, in order; made by several processes when the corpus is large."""
-        if self._workers == 1 or sum(file.size for file in self._files) < PARALLEL_BYTES:
-            yield from ((report, process_block(text, options)) for report, text, options in self._tasks())
-            return
-        # A fork would copy whatever the caller has loaded (torch and its threads) into every worker.
-        method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
-        running: deque[tuple[FileReport | None, Future[Block]]] = deque()
-        with ProcessPoolExecutor(self._workers, mp_context=get_context(method)) as pool:
-            try:
-                for report, text, options in self._tasks():
-                    running.append((report, pool.submit(process_block, text, options)))
-                    if len(running) > self._workers + 2:
-                        report, future = running.popleft()
-                        yield report, future.result()
-                while running:
-                    report, future = running.popleft()
-                    yield report, future.result()
-            finally:
-                for _, future in running:
-                    future.cancel()
+        is_small = sum(file.size for file in self._files) < PARALLEL_BYTES
+        reports: deque[FileReport | None] = deque()
+
+        def raw_blocks() -> Iterator[RawBlock]:
+            for report, raw in self._tasks():
+                reports.append(report)
+                yield raw
+
+        for block in map_in_order(process_block, raw_blocks(), 1 if is_small else self._workers):
+            yield reports.popleft(), block
 
     def _take(self, block: Block) -> Iterator[Paragraph]:
         """The paragraphs of a block that are no copies, each in its chapter."""
@@ -157,11 +146,6 @@ class CorpusImport:
         report.segments += len(segments)
         report.characters += sum(map(len, segments))
         return Paragraph(self._outline.paragraph(), tuple(segments))
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:

@@ -14,6 +14,8 @@ _LONGEST_OF_A_LONE_LINE = 400
 _PIECE = 200
 _LONGEST_SENTENCE = 1_000_000
 _HIDDEN_BREAK = re.compile(r"　{2,}|<(?:br|/?p)\b[^<>\n]{0,100}>", re.IGNORECASE)
+# A chapter's heading in the middle of a line: 第N章 behind the end of a sentence or a space, and before a space.
+_HEADING = re.compile("(?<=[。！？!?…”』」 　])第[0-9０-９〇零一二三四五六七八九十百千]{1,9}[章回节卷][ 　：:]")
 # What may still belong to a sentence end or a tag that has not arrived whole.
 _UNSURE = 128
 
@@ -102,8 +104,10 @@ class LongLines:
         return pieces, part[start:]
 
     def _piece_end(self, line: str, start: int, is_whole: bool) -> int | None:
-        """Behind the last sentence end within a piece's size, or else the first one; None where more must come
-        first."""
+        """Before a heading, behind the last sentence end within a piece's size, or else behind the first one.
+
+        None where more must come first.
+        """
         size = 2 * _PIECE
         while True:
             window = line[start:start + size]
@@ -113,7 +117,9 @@ class LongLines:
             ends = [end for end in sentence_ends(window)
                     if end < len(window) - _UNSURE] if is_cut else sentence_ends(window)
             if ends:
-                return start + max((end for end in ends if end <= _PIECE), default=ends[0])
+                end = max((end for end in ends if end <= _PIECE), default=ends[0])
+                heading = _HEADING.search(window, 1)
+                return start + (heading.start() if heading and heading.start() < end else end)
             if size > _LONGEST_SENTENCE:
                 raise self._fail()
             if len(window) < size:

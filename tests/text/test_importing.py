@@ -181,6 +181,15 @@ def test_a_book_on_one_line_says_so(tmp_path):
     assert any("one line" in note for note in report.files[0].notes)
 
 
+def test_headings_in_a_book_on_one_line_start_chapters(tmp_path):
+    body = "".join(f"这是第{number}天，他又来了，不知为了什么。" for number in range(60))
+    text = "".join(f"第{number}章 风起{number} {body.replace('他', name)}" for number, name in enumerate("张王李赵", 1))
+    paragraphs, report = load(write(tmp_path / "a.txt", text))
+    assert report.chapters == 4
+    assert ["".join(piece for chapter, piece in paragraphs if chapter == number) for number in (1, 2, 3, 4)] == [
+        body.replace("他", name) for name in "张王李赵"]
+
+
 def test_bare_titles_become_chapters(tmp_path):
     body = "\n".join(f"他走到第{number}扇门前，看见一个人站在那里，便问他是谁。" for number in range(30))
     text = "\n\n".join(f"{title}\n{body.replace('他', title[0])}" for title in ("风波", "故乡", "社戏"))

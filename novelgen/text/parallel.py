@@ -1,0 +1,55 @@
+"""Work on many blocks in order, on all processors when there is enough of it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from novelgen.errors import NovelgenError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_order(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
+    """function(task) for every task, in order, by `workers` processes; 1 means none but this one.
+
+    At most `workers` + 2 results wait at any time, so memory is bounded however many tasks there are. Raises
+    NovelgenError when a process dies.
+    """
+    if workers == 1:
+        yield from map(function, tasks)
+        return
+    # Only a large corpus needs these, and they take a while to import.
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_all_start_methods, get_context
+
+    # A fork would copy whatever the caller has loaded (torch and its threads) into every worker.
+    method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+    running: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(workers, mp_context=get_context(method)) as pool:
+        try:
+            for task in tasks:
+                running.append(pool.submit(function, task))
+                if len(running) > workers + 2:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        except BrokenProcessPool:
+            raise NovelgenError("工作进程意外退出（内存不足？脚本缺 if __name__ == '__main__'？）；可设 workers=1 | a worker "
+                                "process died (out of memory? a script without if __name__ == '__main__'?); "
+                                "try workers=1") from None
+        finally:
+            for future in running:
+                future.cancel()
