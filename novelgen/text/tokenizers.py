@@ -49,8 +49,8 @@ class Tokenizer:
         self.characters, self.words, self.user_words = list(characters), list(words or ()), list(user_words)
         if any(len(character) != 1 or character == "\n" for character in self.characters):
             raise ValueError("an entry of the characters is not one character, or a newline")
-        if any(len(word) < 2 for word in self.words):
-            raise ValueError("a word has less than two characters")
+        if any(len(word) < 2 or "\n" in word for word in self.words):
+            raise ValueError("a word has less than two characters, or a newline")
         self._ids = {symbol: number for number, symbol in enumerate([*self.characters, *self.words], FIRST_CHARACTER)}
         self.size = FIRST_CHARACTER + len(self.characters) + len(self.words)
         if len(self._ids) != self.size - FIRST_CHARACTER:
@@ -70,7 +70,7 @@ class Tokenizer:
         Raises CorpusError on a lone surrogate.
         """
         text = "".join(f"{line}\n" for line in lines)
-        if text.count("\n") == len(lines) and "\r" not in text:  # "\r\n" would be one word
+        if text.count("\n") == len(lines):
             ids = self._encode(text, newline=EOS)
         else:
             pieces = [np.append(self._encode(line), np.int32(EOS)) for line in lines]

@@ -10,7 +10,7 @@ import pytest
 
 import novelgen
 from novelgen.config import DataConfig, TextConfig
-from novelgen.data import building, prepare
+from novelgen.data import building, parallel, prepare
 from novelgen.data.prepare import open_or_build, prepare_at
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError, CorpusError
@@ -103,6 +103,14 @@ def test_processes_and_blocks_change_nothing(novel, tmp_path, monkeypatch):
     assert alone == blocks == together
 
 
+def test_a_small_corpus_starts_no_process(novel, tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("a process pool was made")
+
+    monkeypatch.setattr(parallel, "ProcessPoolExecutor", refuse)
+    open_or_build([novel], TEXT, DATA, tmp_path / "stores", workers=2)
+
+
 @pytest.mark.parametrize("step", ["_write_text", "split", "_count", "_encode", "_describe"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()],
                          ids=["full disk", "Ctrl-C"])
@@ -174,11 +182,13 @@ def test_two_builds_at_once_are_one_store(novel, tmp_path, monkeypatch):
         if not inner:
             inner.append(True)
             inner.append(open_or_build([novel], TEXT, DATA, tmp_path / "stores"))
+            (inner[1].directory / "first").touch()
         build(*arguments)
 
     monkeypatch.setattr(prepare, "build", build_twice)
     outer = open_or_build([novel], TEXT, DATA, tmp_path / "stores")
     assert outer.directory == inner[1].directory
+    assert (outer.directory / "first").exists()  # the first to finish stays, so that no reader misses it for a moment
     assert list((tmp_path / "stores").iterdir()) == [outer.directory]
     assert list(inner[1].texts()) == list(outer.texts())
 

@@ -91,12 +91,14 @@ def test_another_directory_is_no_store(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ids.bin", "offsets.bin", "chapters.bin", "characters.bin", "parts.bin", "meta.json"])
-def test_a_truncated_file_is_found_on_opening(store, name):
+def test_a_file_of_another_size_is_found_on_opening(store, name):
     path = store.directory / name
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CorpusError, match="damaged") as caught:
-        Store.open(store.directory)
-    assert "\n" not in str(caught.value)
+    whole = path.read_bytes()
+    for content in (whole[:-1], whole[:len(whole) // 2], b"", whole * 2):
+        path.write_bytes(content)
+        with pytest.raises(CorpusError, match="damaged") as caught:
+            Store.open(store.directory)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(store):

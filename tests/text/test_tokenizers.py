@@ -160,6 +160,7 @@ DAMAGE = {
     "a character twice": lambda data: data.update(characters="宝宝"),
     "a newline": lambda data: data.update(characters="宝\n"),
     "numbers": lambda data: data.update(characters=7),
+    "a newline in a word": lambda data: data.update(words=["玉\n"]),
     "a short word": lambda data: data.update(words=["玉"]),
     "another kind": lambda data: data.update(kind="byte"),
     "no format": lambda data: data.pop("format"),

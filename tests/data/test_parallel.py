@@ -1,0 +1,28 @@
+"""Mapping in processes: in order, and never far ahead of who takes the results."""
+
+import operator
+from itertools import islice
+
+import pytest
+
+from novelgen.data.parallel import map_in_order
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_order_and_tasks_are_taken_as_needed(workers):
+    taken = []
+
+    def tasks():
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    results = map_in_order(operator.neg, tasks(), workers)
+    assert list(islice(results, 5)) == [0, -1, -2, -3, -4]
+    assert len(taken) <= 5 + workers + 2
+    results.close()
+
+
+def test_an_error_in_a_process_reaches_the_caller():
+    with pytest.raises(TypeError):
+        list(map_in_order(operator.neg, [1, "two", 3], 2))
