@@ -33,8 +33,8 @@ TITLE, GAP, EDGE, BAR = 0.6, 0.35, 0.25, 0.9  # inches
 def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None = None) -> None:
     """Draws the attention of a paragraph as a PNG file.
 
-    Rows are the written tokens, columns the source tokens; what is too large for one panel goes on in the next one
-    below, with the labels repeated. Raises ConfigError where no Chinese font is installed, and then writes no file.
+    Rows are the written tokens, columns the source tokens; what is too large for one panel goes on in the next one,
+    with the labels repeated. Raises ConfigError where no Chinese font is installed, and then writes no file.
     """
     font = font or require_font()
     columns = [_label(token, font) for token in paragraph.source_tokens]
@@ -66,32 +66,35 @@ def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None 
 
 
 class _Layout:
-    """Sizes of the figure in inches and the places of its panels, one below the other."""
+    """Sizes of the figure in inches and the places of its panels: in lines, as many side by side as are wide enough."""
 
     def __init__(self, rows: list[str], columns: list[str], panels: list[tuple[slice, slice]]) -> None:
-        self._panels = panels
-        self._left = EDGE + 0.3 + CELL * max(map(_width, rows)) / 2
+        self._sizes = [(CELL * (across.stop - across.start), CELL * (down.stop - down.start)) for across, down in panels]
+        self._margin = 0.3 + CELL * max(map(_width, rows)) / 2
         self._header = 0.3 + CELL * max(len(label) if _is_stacked(label) else _width(label) / 2 for label in columns)
-        self._wide = CELL * max(across.stop - across.start for across, _ in panels)
-        self.width = max(self._left + self._wide + EDGE + BAR, 3.6)
-        self._heights = [self._header + CELL * (down.stop - down.start) for _, down in panels]
-        self.height = TITLE + sum(self._heights) + GAP * (len(panels) - 1) + EDGE
-        self.height = max(self.height, 2.4)
+        self._panel_width = self._margin + max(width for width, _ in self._sizes)
+        self._panel_height = self._header + max(height for _, height in self._sizes)
+        self._abreast = min(max(int(CELL * PANEL_COLUMNS / self._panel_width), 1), len(panels))
+        lines = -(-len(panels) // self._abreast)
+        self._right = EDGE + self._abreast * (self._panel_width + GAP) - GAP
+        self.width = max(self._right + EDGE + BAR, 3.6)
+        self.height = max(TITLE + lines * (self._panel_height + GAP) - GAP + EDGE, 2.4)
 
     def boxes(self) -> list[tuple[float, float, float, float]]:
         """Left, bottom, width and height of every panel as shares of the figure."""
-        top, found = self.height - TITLE, []
-        for (across, down), height in zip(self._panels, self._heights, strict=True):
-            found.append(self._share(self._left, top - height, CELL * (across.stop - across.start),
-                                     CELL * (down.stop - down.start)))
-            top -= height + GAP
+        found = []
+        for number, (width, height) in enumerate(self._sizes):
+            line, place = divmod(number, self._abreast)
+            top = self.height - TITLE - line * (self._panel_height + GAP) - self._header
+            left = EDGE + place * (self._panel_width + GAP) + self._margin
+            found.append(self._share(left, top - height, width, height))
         return found
 
     def bar_box(self) -> tuple[float, float, float, float]:
-        """The place of the colour bar, beside the first panel."""
+        """The place of the colour bar, beside the first line of panels."""
         top = self.height - TITLE - self._header
         height = min(2.0, top - EDGE)
-        return self._share(self._left + self._wide + EDGE, top - height, 0.12, height)
+        return self._share(self._right + EDGE, top - height, 0.12, height)
 
     def _share(self, left: float, bottom: float, width: float, height: float) -> tuple[float, float, float, float]:
         return left / self.width, bottom / self.height, width / self.width, height / self.height
