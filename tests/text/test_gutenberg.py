@@ -23,7 +23,8 @@ def stripped(text, lines=1):
     (HEADER, ""),
     ("", FOOTER),
 ])
-def test_header_and_footer_go_and_are_told(header, footer, lines):
+def test_header_and_footer_go_and_are_told(monkeypatch, header, footer, lines):
+    monkeypatch.setattr("novelgen.text.gutenberg._HEAD", 400)
     assert stripped(header + BOOK + footer, lines) == (BOOK, header + footer)
 
 

@@ -71,7 +71,8 @@ def test_a_forced_encoding_is_used(tmp_path):
     assert load(path, encoding="latin-1")[0] == [(0, "café au lait"), (0, "voilà tout")]
 
 
-def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path):
+def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr("novelgen.text.reading._CHUNK", 97)
     before, after = TRADITIONAL * 20 + "第三章\n他來", "了。\n她走了。\n"
     data = before.encode("big5") + b"\xff" + after.encode("big5")
     path = tmp_path / "a.txt"
@@ -137,6 +138,12 @@ def test_a_file_named_twice_is_read_once(tmp_path):
     assert load(path, tmp_path, path)[0] == CHAPTERS
 
 
+def test_a_short_repeat_stays_in_its_own_file(tmp_path):
+    first = write(tmp_path / "1.txt", "“是。”\n他来了。\n“是。”\n")
+    assert load(first, write(tmp_path / "2.txt", "她走了。\n"))[0] == [
+        (0, "“是。”"), (0, "他来了。"), (0, "“是。”"), (1, "她走了。")]
+
+
 def test_repeated_blocks_go_and_short_dialogue_stays(tmp_path):
     text = BOOK + "第三章 月出\n“是。”\n他走了，走得很远很远，再也没有回来过，谁也不知道。\n“是。”\n她哭了。\n" + BOOK
     paragraphs, report = load(write(tmp_path / "a.txt", text))
@@ -182,7 +189,7 @@ def test_a_book_on_one_line_says_so(tmp_path):
 
 
 def test_headings_in_a_book_on_one_line_start_chapters(tmp_path):
-    body = "".join(f"这是第{number}天，他又来了，不知为了什么。" for number in range(60))
+    body = "".join(f"这是第{number}天，他又来了，不知为了什么。" for number in range(63))
     text = "".join(f"第{number}章 风起{number} {body.replace('他', name)}" for number, name in enumerate("张王李赵", 1))
     paragraphs, report = load(write(tmp_path / "a.txt", text))
     assert report.chapters == 4
@@ -205,7 +212,8 @@ def test_markdown_headings(tmp_path):
 def test_long_paragraphs_become_segments(tmp_path):
     path = write(tmp_path / "a.txt", "一二三四。" * 5 + "\n他来了。\n")
     corpus = CorpusImport([path], TextConfig(segment_length=10), 1)
-    assert [len(paragraph.segments) for paragraph in corpus] == [3, 1] and corpus.report.segments == 4
+    assert [len(paragraph.segments) for paragraph in corpus] == [3, 1]
+    assert (corpus.report.paragraphs, corpus.report.segments) == (2, 4)
 
 
 NOVEL = "".join(f"第{chapter}章 风起\n" + "".join(f"　　他在第{chapter}年的第{day}天来了，又走了。"

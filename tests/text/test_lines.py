@@ -53,9 +53,10 @@ def test_a_short_text_on_one_line_is_broken_too_but_not_one_of_many_lines():
 
 
 @pytest.mark.parametrize("mark", ["　　", "<br>", "<br />", "</p><p>"])
-def test_hidden_breaks_come_before_sentence_ends(mark):
+@pytest.mark.parametrize("size", [2999, 3000, 3001, 3002])
+def test_hidden_breaks_come_before_sentence_ends(mark, size):
     paragraphs = [f"他第{number}次来了。她走了。" for number in range(800)]
-    got, broken = whole_lines(pieces(mark.join(paragraphs), 3000))
+    got, broken = whole_lines(pieces(mark.join(paragraphs), size))
     assert [line for line in got.split("\n") if line] == paragraphs
     assert broken == 0
 
@@ -65,6 +66,12 @@ def test_a_million_characters_without_a_sentence_end_are_refused():
         whole_lines(["一" * 100_000] * 12)
     with pytest.raises(CorpusError, match="no sentence"):
         whole_lines(["一" * 1_200_000 + "\n他来了。\n"])
+
+
+@pytest.mark.parametrize("length", [398, 399, 400, 798, 799])
+def test_a_closing_quote_stays_with_a_sentence_of_any_length(length):
+    got, _ = whole_lines(["“" + "一" * (length - 1) + "？”" + "他来了。" * 2_000])
+    assert "\n”" not in got
 
 
 def test_a_long_sentence_stays_whole():

@@ -22,7 +22,7 @@ def test_blank_lines_around_each_title():
 
 
 def test_more_blank_lines_before_a_title_than_before_a_paragraph():
-    body = BODY.replace("\n", "\n\n")
+    body = "门外\n\n" + BODY.replace("\n", "\n\n")
     assert marked("\n\n\n".join(f"{title}\n\n{body}" for title in ("风波", "故乡", "社戏"))) == ["# 风波", "# 故乡",
                                                                                                  "# 社戏"]
 
@@ -34,6 +34,8 @@ def test_more_blank_lines_before_a_title_than_before_a_paragraph():
     f"{BODY}\n\n他走了。\n{BODY}\n\n过了三天，雨停了。\n{BODY}",
     f"{BODY}\n\n＊＊＊\n\n{BODY}\n\n＊＊＊\n\n{BODY}",
     f"{BODY}\n\n“好”\n{BODY}\n\n“不好”\n{BODY}",
+    "\n\n".join([f"故乡\n{BODY}", f"社戏\n{BODY}", *[BODY] * 5]),
+    f"上\n{BODY}\n\n下\n" + "\n".join(f"第{number}章 风波\n{BODY}" for number in "一二三四五"),
     "风波\n\n故乡\n\n社戏\n",
 ])
 def test_other_blank_lines_give_nothing_away(text):
