@@ -141,3 +141,11 @@ def test_what_is_settled_never_changes(toy, seed, beam_size, count):
     final = beams.hypotheses()[0][0]
     assert final.tokens[: len(before)].tolist() == before
     assert np.isfinite(final.log_probabilities).all()
+
+
+@SOME
+@given(st.integers(0, 10**6), st.integers(1, 6))
+def test_a_hypothesis_that_ends_leaves_the_beam_narrower(toy, seed, beam_size):
+    model = toy.Model(toy.vocabulary.size, seed=seed, favour={EOS: 5})
+    for beams in search(task(toy, model, max_length=8), beam_size, 1.0, beam_size):
+        assert len(beams.items) + len(beams.hypotheses()[0]) <= beam_size
