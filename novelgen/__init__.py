@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from novelgen.decoding.generator import Generator
 
 __version__ = "0.1.0"
 __all__ = ["Generator"]

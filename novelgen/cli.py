@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import typing
-from typing import Any, Callable, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from novelgen.config import flag
 from novelgen.errors import ConfigError, NovelgenError

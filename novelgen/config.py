@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping, TypeVar
+from typing import Any, TypeVar
 
 from novelgen.errors import ConfigError
 
@@ -56,9 +57,9 @@ def _check_field(section: Any, spec: dataclasses.Field) -> None:
         if bounds["maximum"] is not None:
             parts.append(f"≤ {bounds['maximum']:g}")
         wrong = (not math.isfinite(value)
-                 or bounds["above"] is not None and value <= bounds["above"]
-                 or bounds["minimum"] is not None and value < bounds["minimum"]
-                 or bounds["maximum"] is not None and value > bounds["maximum"])
+                 or (bounds["above"] is not None and value <= bounds["above"])
+                 or (bounds["minimum"] is not None and value < bounds["minimum"])
+                 or (bounds["maximum"] is not None and value > bounds["maximum"]))
         if wrong:
             allowed = "，".join(parts) or "有限数 a finite number"
             raise ConfigError(f"{flag(spec.name)} {value:g}：超出范围，应 {allowed} | out of range, must be {allowed}")
@@ -118,18 +119,18 @@ class TrainingConfig(_Checked):
     max_steps: int | None = option(None, "训练几步 | budget in optimiser steps", minimum=1)
     max_minutes: float | None = option(None, "训练几分钟 | budget in minutes", above=0)
     batch_tokens: int = option(3200, "每批的目标词元数（含填充）| target tokens of a batch, padding included", minimum=1)
-    accumulate: int = option(1, "每步累积几个小批 | micro-batches whose gradients form one step", minimum=1)
     learning_rate: float = option(3e-3, "最高学习率 | peak learning rate", above=0, maximum=1)
     final_learning_rate: float = option(0.05, "末了学习率占最高的比例 | learning rate at the end of the budget, as a share of the peak",
                                         minimum=0, maximum=1)
     warmup_steps: int = option(50, "预热步数 | steps of linear warm-up", minimum=0)
     weight_decay: float = option(0.01, "权重衰减 | decoupled weight decay of the weight matrices", minimum=0, maximum=1)
     clip_norm: float = option(1.0, "梯度裁剪的范数 | gradients are clipped to this norm", above=0)
-    ema_decay: float = option(0.0, "权重滑动平均的衰减，0 为不用 | decay of the moving average of the weights; 0 is off", minimum=0, maximum=0.99999)
+    ema_decay: float = option(0.0, "权重滑动平均的衰减，0 为不用 | decay of the moving average of the weights; 0 is off", minimum=0,
+                              maximum=0.99999)
     validate_every: int | None = option(None, "每几步验证一次，默认每轮一次 | steps between validations; default once an epoch", minimum=1)
     patience: int = option(5, "几次验证没有进步就停 | stop after this many validations without progress", minimum=1)
     save_every: int = option(200, "每几步存一次进度 | steps between saves of the progress", minimum=1)
-    precision: str = option("auto", "计算精度，auto 在合适的硬件上用 bfloat16 | arithmetic; auto takes bfloat16 where the hardware gains by it",
+    precision: str = option("auto", "计算精度，auto 在合适的硬件上用 bfloat16 | arithmetic; auto takes bfloat16 where it is faster",
                             choices=("auto", "float32", "bfloat16"))
     device: str = option("auto", "在哪里算 | where to compute", choices=("auto", "cpu", "cuda"))
     seed: int = option(1, "随机种子 | random seed", minimum=0, maximum=2**63 - 1)
@@ -142,10 +143,13 @@ class DecodingConfig(_Checked):
     decoder: str = option("sample", "解码方法 | decoding strategy", choices=("sample", "beam", "greedy"))
     temperature: float = option(0.8, "温度：低则稳，高则奇 | below 1 safer, above 1 wilder; near 0 greedy", above=0, maximum=100)
     top_k: int = option(0, "只从最可能的 k 个里选，0 为不限 | keep the k likeliest tokens; 0 is off", minimum=0)
-    top_p: float = option(0.95, "只从累计概率达 p 的词元里选 | keep the smallest set with this much probability (nucleus)", above=0, maximum=1)
-    min_p: float = option(0.0, "舍去概率低于最大者此倍数的词元 | drop tokens below this share of the likeliest one's probability", minimum=0, maximum=1)
+    top_p: float = option(0.95, "只从累计概率达 p 的词元里选 | keep the smallest set with this much probability (nucleus)", above=0,
+                          maximum=1)
+    min_p: float = option(0.0, "舍去概率低于最大者此倍数的词元 | drop tokens below this share of the likeliest one's probability",
+                          minimum=0, maximum=1)
     beam_size: int = option(5, "束宽 | beam size", minimum=1, maximum=1000)
-    length_penalty: float = option(1.0, "长度归一的指数：分数 = 对数概率 / 长度^此数 | score = log-probability / length ** this", minimum=0, maximum=10)
+    length_penalty: float = option(1.0, "长度归一的指数：分数 = 对数概率 / 长度^此数 | score = log-probability / length ** this",
+                                   minimum=0, maximum=10)
     num_samples: int = option(1, "给出几个候选（束搜索为最好的几个）| candidates in one batch (beam: the n best)", minimum=1, maximum=1000,
                               flags=("--n-best",))
     repetition_penalty: float = option(1.1, "重复惩罚，1 为不罚 | penalty on recently written tokens; 1 is off", minimum=1, maximum=10)
@@ -156,7 +160,8 @@ class DecodingConfig(_Checked):
     max_length: int = option(160, "至多写几个词元 | most tokens of a paragraph", minimum=1, maximum=100_000)
     paragraphs: int = option(1, "连写几段，每段成为下一段的源 | paragraphs to write; each becomes the next source", minimum=1, maximum=1000)
     prefix: str = option("", "要写的段落的开头 | the given opening of the paragraph to write")
-    seed: int | None = option(None, "随机种子，不给则随机并印出 | random seed; drawn and printed when not given", minimum=0, maximum=2**63 - 1)
+    seed: int | None = option(None, "随机种子，不给则随机并印出 | random seed; drawn and printed when not given", minimum=0,
+                              maximum=2**63 - 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -180,7 +185,7 @@ class Config:
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
 
-    def replace(self, **values: Any) -> "Config":
+    def replace(self, **values: Any) -> Config:
         """A copy with the named fields, of whichever section, set. Unknown names raise ConfigError."""
         sections = {spec.name: getattr(self, spec.name) for spec in dataclasses.fields(self)}
         for name, section in sections.items():
@@ -196,7 +201,7 @@ class Config:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Mapping[str, Any]]) -> "Config":
+    def from_dict(cls, data: Mapping[str, Mapping[str, Any]]) -> Config:
         """The inverse of `to_dict`; raises ConfigError on an unknown field or a value out of range."""
         flat = {key: value for section in data.values() for key, value in section.items()}
         return cls().replace(**flat)

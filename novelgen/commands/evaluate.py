@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 from novelgen.cli import add_section, given, one_of
 from novelgen.config import DecodingConfig, TextConfig, nearest
 from novelgen.errors import ConfigError
+from novelgen.text.tokenizers import EOS
 
 if TYPE_CHECKING:
-    from novelgen.data.pairs import Pairs
+    from collections.abc import Iterator
+
+    from novelgen.data.pairs import Batch, Pairs
+    from novelgen.text.tokenizers import Tokenizer
     from novelgen.training.checkpoint import Run
 
 _PARTS = ("train", "valid", "test")
@@ -113,11 +117,24 @@ def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str
     places = np.linspace(0, len(pairs) - 1, min(args.generate, len(pairs)), dtype=np.int64)
     generator = Generator(run.model, run.tokenizer, run.config, run.device)
     written, truth = [], []
-    for number, (source, target) in enumerate(pairs.texts(places, run.tokenizer)):
-        written.append(generator.generate("\n".join(source), **{**options, "seed": options["seed"] + number}).text)
+    for number, (source, target) in enumerate(_texts(pairs.batch(places), run.tokenizer)):
+        written.append(generator.generate(source, **{**options, "seed": options["seed"] + number}).text)
         truth.append(target)
         if sys.stderr.isatty():
             print(f"\r{number + 1}/{len(places)}", end="\n" if number + 1 == len(places) else "", file=sys.stderr, flush=True)
-    store = store_of_run(args.checkpoint, run.info)
+    training = store_of_run(args.checkpoint, run.info).texts("train")
     return {"distinct_1": distinct(written, 1), "distinct_2": distinct(written, 2), "repeated_4grams": repeated(written),
-            **likeness(written, truth), "copied_8grams": copied(written, store.training_text())}
+            **likeness(written, truth), "copied_8grams": copied(written, training)}
+
+
+def _texts(batch: Batch, tokenizer: Tokenizer) -> Iterator[tuple[str, str]]:
+    """Sources, their segments one a line, and targets as text."""
+    for source, length, target in zip(batch.source, batch.source_lengths, batch.target, strict=True):
+        lines, segment = [], []
+        for token in source[:length].tolist():
+            if token == EOS:
+                lines.append(tokenizer.decode(segment))
+                segment = []
+            else:
+                segment.append(token)
+        yield "\n".join(lines), tokenizer.decode(target.tolist())

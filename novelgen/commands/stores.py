@@ -22,8 +22,9 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
     corpus = [directory / part for part in info["corpus"]]
     missing = [part for part in corpus if not part.exists()]
     if missing:
-        raise CheckpointError(f"{path}：训练数据不在了，语料 {missing[0]} 也不在；请放回语料，或用 --corpus、--pairs 评测 | the run's data is "
-                              f"gone and so is its corpus {missing[0]}; put it back, or evaluate with --corpus or --pairs")
+        raise CheckpointError(f"{path}：训练数据不在了，语料 {missing[0]} 也不在；请放回语料，或用 --corpus、--pairs 评测 | the data of "
+                              f"the run is gone and so is its corpus {missing[0]}; put it back, or evaluate with --corpus or "
+                              "--pairs")
     config = info["config"]
     store = open_or_build(corpus, config.text, config.data, path.parent)
     if store.tokenizer.fingerprint != info["tokenizer"]:

@@ -116,9 +116,9 @@ def _resume(args: argparse.Namespace, output: Path) -> None:
 
 
 def _fit(config: Config, store: Any, model: Any, run: Any, info: dict[str, Any], device: Any, resume: bool) -> None:
+    from novelgen.commands.observer import Observer
     from novelgen.data.pairs import Pairs
     from novelgen.training.hardware import choose_precision, keep_freed_memory
-    from novelgen.commands.observer import Observer
     from novelgen.training.trainer import Trainer
 
     keep_freed_memory()

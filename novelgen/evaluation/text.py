@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
 COPY_LENGTH = 8
+_BLOCK = 10_000  # lines of training text that are looked through at a time
 
 
 def ngrams(text: str, size: int) -> Iterator[str]:
@@ -31,7 +33,7 @@ def repeated(texts: Sequence[str], size: int = 4) -> float:
 
 
 def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> float:
-    """The share of the texts' character n-grams that occur in the training text; 0 without any.
+    """The share of the texts' character n-grams that occur in a line of the training text; 0 without any.
 
     Only the texts' own n-grams are kept in memory; the training text is streamed past them.
     """
@@ -40,7 +42,9 @@ def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGT
     if not len(wanted):
         return 0.0
     suspects: set[str] = set()
-    for passage in training:
+    lines = iter(training)
+    while block := list(islice(lines, _BLOCK)):
+        passage = "\n".join(block)
         codes = np.frombuffer(passage.encode("utf-32-le"), dtype=np.uint32)
         if len(codes) < size:
             continue

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from novelgen.config import TrainingConfig, flag
 from novelgen.data.batches import plan_batches
@@ -169,8 +167,8 @@ class Trainer:
                                         "GPU's memory; lower --segment-length or the model's sizes") from None
             self._slices *= 2
             torch.cuda.empty_cache()
-            self._line.note(f"显存不够，每批改分 {self._slices} 份累积 | out of GPU memory: each batch is now accumulated "
-                            f"from {self._slices} micro-batches")
+            self._line.note(f"显存不够，每批改分 {self._slices} 份 | out of GPU memory: a batch is now accumulated from "
+                            f"{self._slices} micro-batches")
 
     def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
         position = self.position

@@ -80,7 +80,7 @@ def test_what_is_wrong_with_a_run_directory_is_said_in_one_line(run, spoil, word
 
 
 def test_a_directory_that_does_not_exist(tmp_path):
-    with pytest.raises(CheckpointError, match="run train.py first"):
+    with pytest.raises(CheckpointError, match=r"run train\.py first"):
         load_run(tmp_path / "nowhere", "cpu")
 
 
@@ -112,7 +112,7 @@ def test_a_run_is_replaced_only_on_demand(run):
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(ConfigError, match="choose another --output"):
+    with pytest.raises(ConfigError, match=r"choose another --output"):
         RunDirectory(tmp_path).create(overwrite=False)
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from novelgen.errors import CheckpointError, ConfigError, TrainingError
-from novelgen.training import checkpoint, trainer as trainer_module
+from novelgen.training import checkpoint
+from novelgen.training import trainer as trainer_module
 from novelgen.training.checkpoint import load_run
 from novelgen.training.journal import read_metrics
 

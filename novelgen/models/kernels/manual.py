@@ -17,7 +17,6 @@ from torch import Tensor
 
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 
-
 # exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at |x| = 20 every tanh is
 # 1 to the last bit of float32 unless the two nearly cancel each other.
 _LARGEST_EXPONENT = 40.0
