@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> None:
             print(json.dumps(to_dict(generations), ensure_ascii=False, indent=2, allow_nan=False))
         else:
             _print_texts(generations)
-    sys.stdout.flush()  # the text is out before a file can fail
+    sys.stdout.flush()  # drawing takes a while, and nobody should wait for the text
     _write_files(generations, args)
 
 

@@ -120,6 +120,9 @@ def test_a_terminal_shows_the_text_as_it_grows(checkpoint, generate, monkeypatch
     generate("--seed", 7)
     expected = Generator.load(checkpoint, "cpu").generate(PROMPT, seed=7, max_length=12).text
     assert "".join(pieces) == expected + "\n" and len(pieces) > 5
+    pieces.clear()
+    generate("--seed", 7, "--num-samples", 3)
+    assert "".join(pieces).count("──") == 6
 
 
 def test_the_prompt_is_read_from_standard_input(generate, monkeypatch):
