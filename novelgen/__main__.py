@@ -9,9 +9,9 @@ from novelgen.cli import Parser, run
 
 # A command's module is imported when it is asked for: none of them pays for another.
 _COMMANDS = {
-    "generate": ("novelgen.decoding.command", "写出下一段 | write the next paragraph"),
+    "generate": ("novelgen.commands.generate", "写出下一段 | write the next paragraph"),
     "evaluate": ("novelgen.commands.evaluate", "评测模型 | measure a model"),
-    "prepare": ("novelgen.data.command", "只导入语料，看报告 | import a corpus and report on it"),
+    "prepare": ("novelgen.commands.prepare", "只导入语料，看报告 | import a corpus and report on it"),
 }
 
 

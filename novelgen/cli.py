@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import os
 import signal
 import sys
@@ -76,6 +77,12 @@ def run(main: Callable[[], None]) -> NoReturn:
         # The reader of our output (head, say) has left; nothing more can be printed, not even at shutdown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(128 + signal.SIGPIPE) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"错误 error: 磁盘已满，请腾出空间再来 | the disk is full; free some space and try again（{error.filename or ''}）",
+              file=sys.stderr)
+        raise SystemExit(2) from None
     raise SystemExit(0)
 
 

@@ -99,7 +99,8 @@ def test_a_checkpoint_that_is_missing_or_damaged(checkpoint, tmp_path):
 
 
 def test_a_prompt_longer_than_the_source_limit_says_what_is_read(checkpoint, tmp_path):
-    done = shell.run("generate", "--checkpoint", checkpoint, "--prompt", "船来了。他上了船，没有回头。" * 30, "--max-length", "9", cwd=tmp_path)
+    prompt = "船来了。他上了船，没有回头。" * 30
+    done = shell.run("generate", "--checkpoint", checkpoint, "--prompt", prompt, "--max-length", "9", cwd=tmp_path)
     assert "the model reads the last 1" in done.stderr
 
 

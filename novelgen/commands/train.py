@@ -53,46 +53,30 @@ def _with_budget(config: Config, options: dict[str, Any]) -> Config:
 
 
 def _start(args: argparse.Namespace, output: Path) -> None:
+    import torch
+
     from novelgen.data.prepare import open_or_build
-
-    config = _with_budget(preset(args.preset or "small"), given(args, *_SECTIONS))
-    # Before the import of the corpus, which may take long.
-    _refuse_existing(output, args.overwrite)
-    store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
-    print(store.summary(), flush=True)
-
     from novelgen.training.checkpoint import RunDirectory, build_model
     from novelgen.training.hardware import choose_device
 
+    config = _with_budget(preset(args.preset or "small"), given(args, *_SECTIONS))
+    device = choose_device(config.training.device)
+    run = RunDirectory(output)
+    run.check_free(args.overwrite)  # now, because the import of the corpus may take long
+    store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
+    print(store.summary(), flush=True)
     # A store that `prepare` made brings its own options along.
     data = dataclasses.replace(store.data_config, context_paragraphs=config.data.context_paragraphs)
     config = dataclasses.replace(config, text=store.text_config, data=data)
-    device = choose_device(config.training.device)
-    run = RunDirectory(output)
     run.create(args.overwrite)
-    model = _seeded(config, lambda: build_model(config, store.tokenizer))
+    torch.manual_seed(config.training.seed)
+    model = build_model(config, store.tokenizer)
     info = {"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint,
             "corpus": [os.path.relpath(path, output) for path in args.corpus],
             "store": os.path.relpath(store.directory, output),
             "parameters": sum(parameter.numel() for parameter in model.parameters())}
     run.save_info(info, store.tokenizer)
     _fit(config, store, model, run, info, device, resume=False)
-
-
-def _refuse_existing(output: Path, overwrite: bool) -> None:
-    """As RunDirectory.create refuses, but without torch and before anything was done."""
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"{output}：是文件，不是文件夹；请换一个 --output | a file, not a folder; choose another --output")
-    if not overwrite and (output / "config.json").exists():
-        raise ConfigError(f"{output}：这里已有一次训练；接着练用 --resume，重来用 --overwrite，或换一个 --output | a run is here already; "
-                          "pass --resume to go on, --overwrite to start anew, or another --output")
-
-
-def _seeded(config: Config, build: Any) -> Any:
-    import torch
-
-    torch.manual_seed(config.training.seed)
-    return build()
 
 
 def _resume(args: argparse.Namespace, output: Path) -> None:

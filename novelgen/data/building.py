@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from novelgen.config import DataConfig
-from novelgen.data.parallel import map_in_order, processors
 from novelgen.data.split import DESCRIPTIONS, NONE, PARTS, TRAIN, Split, find_targets, split
 from novelgen.data.store import ARRAYS, FORMAT, ID_DTYPES, META, TEXT, TOKENIZER
+from novelgen.parallel import map_in_order, processors
 from novelgen.text.importing import CorpusImport, Paragraph
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.text.vocabulary import SymbolCounts

@@ -11,11 +11,11 @@ import numpy as np
 
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
+from novelgen.parallel import map_in_order, processors
 from novelgen.text.blocks import Block, BlockOptions, RawBlock, process_block
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
-from novelgen.text.parallel import map_in_order, processors
 from novelgen.text.reading import find_files, open_text
 from novelgen.text.report import FileReport, ImportReport, Removal
 

@@ -73,14 +73,20 @@ class RunDirectory:
         """Whether weights were saved yet."""
         return self._model.exists()
 
-    def create(self, overwrite: bool) -> None:
-        """Makes the directory; a run that is there already is only replaced with `overwrite`."""
+    def check_free(self, overwrite: bool) -> None:
+        """Raises ConfigError when a new run may not be put here: a run is replaced with `overwrite` only."""
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"{self.path}：是文件，不是文件夹；请换一个 --output | a file, not a folder; choose another --output")
         if self.exists and not overwrite:
             raise ConfigError(f"{self.path}：这里已有一次训练；接着练用 --resume，重来用 --overwrite，或换一个 --output | a run is here "
                               "already; pass --resume to go on, --overwrite to start anew, or another --output")
         if self.path.is_dir() and not self.exists and any(self.path.iterdir()) and not overwrite:
             raise ConfigError(f"{self.path}：文件夹不空，也不是训练目录；请换一个 --output | the folder is not empty and no run "
                               "directory; choose another --output")
+
+    def create(self, overwrite: bool) -> None:
+        """Makes the directory, empty of any earlier run; raises ConfigError as `check_free` does."""
+        self.check_free(overwrite)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             for stale in (self._config, self._model, self._trainer, self._tokenizer, self.metrics, self.samples,
@@ -171,7 +177,7 @@ class Run:
 
 
 def build_model(config: Config, tokenizer: Tokenizer) -> nn.Module:
-    """A freshly initialised model, on the CPU."""
+    """A freshly initialised model, on the CPU; torch's global generator decides the starting values."""
     return Seq2Seq(config.model, tokenizer.size)
 
 

@@ -69,6 +69,7 @@ class Trainer:
         self._characters = 0
         self._validated_step = -1
         self._slices = 1
+        self._started = time.monotonic()
         self._epoch_plan: tuple[int, list[np.ndarray]] = (-1, [])
         self._line = ProgressLine()
 
@@ -85,15 +86,16 @@ class Trainer:
     def fit(self) -> Outcome:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; what was reached is saved."""
         every = self.config.validate_every or min(max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1])
-        started = time.monotonic() - self.position.seconds
+        self._started = time.monotonic() - self.position.seconds
         self.model.train()
         with _Interrupt() as interrupt, Journal(self.run, self.position.step) as journal:
             reason = self._stop_reason(interrupt)
             while not reason:
                 journal.step(self._step())
-                self.position = self.position._replace(seconds=time.monotonic() - started)
+                self._tick()
                 if self.position.step % every == 0:
                     self._validate(journal)
+                    self._tick()
                 elif self.position.step % self.config.save_every == 0:
                     self._save(journal)
                 reason = self._stop_reason(interrupt)
@@ -104,6 +106,9 @@ class Trainer:
                 if not self.run.has_model:
                     self.run.save_model(self._average.weights())
         return Outcome(reason, self._best)
+
+    def _tick(self) -> None:
+        self.position = self.position._replace(seconds=time.monotonic() - self._started)
 
     def _stop_reason(self, interrupt: _Interrupt) -> str:
         if interrupt.asked:
@@ -172,9 +177,10 @@ class Trainer:
 
     def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
         position = self.position
-        return (f"第 {position.step + 1} 步（第 {position.epoch + 1} 轮第 {position.batch + 1} 批）损失为 {loss}，梯度范数 {norm}；之前的检查点"
-                f"完好，请调低 {flag('learning_rate')}（现为 {rate:g}）后重新训练 | at step {position.step + 1} the loss is {loss}, the "
-                f"gradient norm {norm}; the last checkpoint is kept, train again with a lower {flag('learning_rate')}")
+        return (f"第 {position.step + 1} 步（第 {position.epoch + 1} 轮第 {position.batch + 1} 批）损失为 {loss}，梯度范数 {norm}；之前的"
+                f"检查点完好，请调低 {flag('learning_rate')}（现为 {rate:g}）后重新训练 | at step {position.step + 1} the loss is "
+                f"{loss}, the gradient norm {norm}; the last checkpoint is kept, train again with a lower "
+                f"{flag('learning_rate')}")
 
     def _validate(self, journal: Journal) -> None:
         with self._average.applied():

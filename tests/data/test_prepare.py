@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import novelgen
+from novelgen import parallel
 from novelgen.config import DataConfig, TextConfig
-from novelgen.data import building, parallel, prepare
+from novelgen.data import building, prepare
 from novelgen.data.prepare import open_or_build, prepare_at
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError, CorpusError

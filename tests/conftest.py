@@ -1,5 +1,8 @@
-"""A model without weights: its logits are a table that is looked up by what was written, exactly and quickly."""
+"""What several rooms' tests share: small corpora written for them, and a model without weights."""
 
+import random
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -12,6 +15,37 @@ from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import Vocabulary
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 
+CHARACTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能"
+
+
+def paragraph(rng: random.Random) -> str:
+    """A paragraph of one or two sentences, hardly ever the same twice."""
+    return "".join("".join(rng.choices(CHARACTERS, k=rng.randint(8, 40))) + "。" for _ in range(rng.randint(1, 2)))
+
+
+def write_novel(path: Path, chapters: Sequence[int], seed: int = 1) -> Path:
+    """A novel whose chapter n has chapters[n - 1] paragraphs; [n] alone gives n paragraphs without a heading."""
+    rng = random.Random(seed)
+    lines = []
+    for number, paragraphs in enumerate(chapters, 1):
+        if len(chapters) > 1:
+            lines.append(f"第{number}章 {''.join(rng.choices(CHARACTERS, k=4))}")
+        lines.extend(paragraph(rng) for _ in range(paragraphs))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def novel(tmp_path):
+    """Forty chapters: 10 and 30 validate, 20 and 40 test."""
+    return write_novel(tmp_path / "novel.txt", [3 + number % 4 for number in range(40)])
+
+
+@pytest.fixture
+def make_novel(tmp_path):
+    """Writes a novel of the given paragraphs per chapter to the given name."""
+    return lambda chapters, name="novel.txt", seed=1: write_novel(tmp_path / name, chapters, seed)
+
 
 class ToyMemory(NamedTuple):
     source: torch.Tensor  # (B, S)
@@ -19,7 +53,9 @@ class ToyMemory(NamedTuple):
 
 
 class ToyModel:
-    """Fulfils the decoder contract; everything follows from a hash of the source and of the tokens so far.
+    """Its logits are a table that is looked up by what was written, exactly and quickly.
+
+    Fulfils the decoder contract; everything follows from a hash of the source and of the tokens so far.
 
     `allowed` are the only tokens with a finite logit; `favour` maps tokens to what is added to their logits.
     """

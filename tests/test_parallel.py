@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-from novelgen.data.parallel import map_in_order
+from novelgen.parallel import map_in_order
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from novelgen.cli import Parser
+from novelgen.commands.generate import add_arguments, main
 from novelgen.config import Config
-from novelgen.decoding.command import add_arguments, main
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.models.seq2seq import Seq2Seq
@@ -170,7 +170,7 @@ def test_a_missing_checkpoint_and_an_empty_prompt_are_named(generate, checkpoint
 
 
 def test_declaring_the_options_imports_neither_torch_nor_matplotlib():
-    program = ("import sys, argparse; from novelgen.decoding.command import add_arguments as add; "
+    program = ("import sys, argparse; from novelgen.commands.generate import add_arguments as add; "
                "add(argparse.ArgumentParser()); print({'torch', 'matplotlib', 'numpy'} & set(sys.modules))")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "set()"

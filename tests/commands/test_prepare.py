@@ -5,9 +5,9 @@ import json
 import pytest
 
 from novelgen.cli import Parser
+from novelgen.commands.prepare import add_arguments, main
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data import export
-from novelgen.data.command import add_arguments, main
 from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError, CorpusError

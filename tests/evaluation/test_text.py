@@ -1,0 +1,43 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from novelgen.evaluation import text as measures
+from novelgen.evaluation.text import copied, distinct, likeness, ngrams, repeated
+
+texts = st.lists(st.text("天地玄黄", max_size=30), max_size=4)
+
+
+def test_ngrams_in_order():
+    assert list(ngrams("天地玄黄", 3)) == ["天地玄", "地玄黄"]
+    assert list(ngrams("天", 2)) == []
+
+
+def test_distinct_counts_over_all_texts():
+    assert distinct(["天天地", "天地"], 1) == pytest.approx(2 / 5)
+    assert distinct(["天天地", "天地"], 2) == pytest.approx(2 / 3)
+    assert distinct([], 2) == 0
+
+
+def test_repeated_counts_within_a_text_only():
+    assert repeated(["天地玄黄", "天地玄黄"]) == 0
+    assert repeated(["天地天地天地"], size=2) == pytest.approx(3 / 5)
+
+
+@given(texts, st.lists(st.text("天地玄黄", max_size=40), max_size=6), st.integers(1, 5), st.integers(1, 3))
+def test_copied_is_what_a_plain_search_finds(written, training, size, block):
+    measures._BLOCK, before = block, measures._BLOCK
+    try:
+        found = copied(written, training, size)
+    finally:
+        measures._BLOCK = before
+    grams = [gram for text in written for gram in ngrams(text, size)]
+    expected = sum(any(gram in line for line in training) for gram in grams)
+    assert found == pytest.approx(expected / len(grams) if grams else 0.0)
+
+
+def test_likeness_is_full_for_the_truth_and_low_for_something_else():
+    truth = ["船来了，他上了船，没有回头。", "水落了三级，石头露了出来。"]
+    same, other = likeness(truth, truth), likeness(["山高月小。", "风大得很，门关不上。"], truth)
+    assert same["bleu"] == pytest.approx(100) and same["chrf"] == pytest.approx(100)
+    assert other["bleu"] < 10 and other["chrf"] < 20

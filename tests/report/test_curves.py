@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.image import imread
+
+from novelgen.report.curves import draw_curves, smooth
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=30), st.integers(1, 9))
+def test_smoothing_is_the_mean_of_the_last_values(values, window):
+    found = smooth(np.array(values), window)
+    for place in range(len(values)):
+        assert found[place] == pytest.approx(np.mean(values[max(0, place + 1 - window):place + 1]), abs=1e-9)
+
+
+def records(steps):
+    trained = [{"step": step, "loss": 1.0, "bpc": 9 * 0.99**step} for step in range(1, steps + 1)]
+    return trained + [{"step": step, "validation_bpc": 9 * 0.99**step + 0.5} for step in range(50, steps + 1, 50)]
+
+
+def colours(path):
+    pixels = (imread(path)[..., :3] * 255).astype(int).reshape(-1, 3)
+    return {name: int((abs(pixels - wanted).sum(1) < 12).sum())
+            for name, wanted in {"training": (0x2F, 0x6D, 0xB3), "validation": (0xC8, 0x50, 0x2D)}.items()}
+
+
+def test_both_curves_are_drawn(tmp_path):
+    draw_curves(records(300), tmp_path / "loss.png")
+    assert all(count > 300 for count in colours(tmp_path / "loss.png").values())
+
+
+@pytest.mark.parametrize("given_records", [records(1), records(300)[-3:], records(40)])
+def test_a_run_without_one_of_them_is_drawn_too(tmp_path, given_records):
+    draw_curves(given_records, tmp_path / "loss.png")
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")

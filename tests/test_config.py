@@ -1,0 +1,130 @@
+import argparse
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from novelgen import cli
+from novelgen.config import (
+    PRESETS,
+    Config,
+    DataConfig,
+    DecodingConfig,
+    ModelConfig,
+    TextConfig,
+    TrainingConfig,
+    nearest,
+    preset,
+)
+from novelgen.errors import ConfigError, NovelgenError
+
+SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
+FIELDS = [(section, spec) for section in (*SECTIONS, DecodingConfig) for spec in dataclasses.fields(section)]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_survives_json(name):
+    config = preset(name)
+    assert Config.from_dict(config.to_dict()) == config
+    assert any(getattr(config.training, budget) for budget in ("epochs", "max_steps", "max_minutes"))
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"did you mean small"):
+        preset("smal")
+    with pytest.raises(ConfigError, match=r"did you mean dropout"):
+        Config().replace(drop_out=0.1)
+    assert nearest("b", ("a", "b"), "x") == "b"
+
+
+def test_replace_reaches_every_section():
+    changed = Config().replace(segment_length=50, tokenizer="word", dropout=0.1, seed=7)
+    assert (changed.text.segment_length, changed.data.tokenizer, changed.model.dropout, changed.training.seed) == (50, "word", 0.1, 7)
+
+
+@pytest.mark.parametrize("section, spec", [pair for pair in FIELDS if pair[1].metadata["minimum"] is not None],
+                         ids=lambda value: getattr(value, "name", ""))
+def test_every_lower_bound_is_kept(section, spec):
+    least = spec.metadata["minimum"]
+    others = {"min_length": 0} if spec.name == "max_length" else {}
+    assert getattr(section(**{spec.name: least, **others}), spec.name) == least
+    with pytest.raises(ConfigError, match="--" + spec.name.replace("_", "-")):
+        section(**{spec.name: least - 1})
+
+
+@pytest.mark.parametrize("section, spec", [pair for pair in FIELDS if pair[1].metadata["above"] is not None],
+                         ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize("value", [0, -1.5, float("nan"), float("inf")])
+def test_every_exclusive_bound_is_kept_and_numbers_are_finite(section, spec, value):
+    with pytest.raises(ConfigError, match="--" + spec.name.replace("_", "-")):
+        section(**{spec.name: value})
+
+
+@pytest.mark.parametrize("section, spec", FIELDS, ids=lambda value: getattr(value, "name", ""))
+def test_every_field_has_help_in_both_languages_and_a_valid_default(section, spec):
+    chinese, _, english = spec.metadata["help"].partition(" | " if " | " in spec.metadata["help"] else "| ")
+    assert chinese.strip() and english.strip()
+    assert getattr(section(), spec.name) == spec.default
+
+
+def test_decoding_options_that_contradict_each_other():
+    for options in ({"min_length": 9, "max_length": 8}, {"decoder": "beam", "beam_size": 2, "num_samples": 3},
+                    {"decoder": "greedy", "num_samples": 2}):
+        with pytest.raises(ConfigError):
+            DecodingConfig(**options)
+
+
+def parse(section, *words):
+    parser = cli.Parser(prog="x")
+    cli.add_section(parser, section, "title")
+    return cli.given(parser.parse_args(list(words)), section)
+
+
+@given(st.floats(0.01, 1), st.integers(0, 10**6))
+def test_flags_become_fields_of_their_type(top_p, top_k):
+    found = parse(DecodingConfig, "--top-p", repr(top_p), "--top-k", str(top_k), "--n-best", "2")
+    assert found == {"top_p": top_p, "top_k": top_k, "num_samples": 2}
+    assert isinstance(found["top_k"], int)
+
+
+def test_only_flags_that_were_given_count():
+    assert parse(TrainingConfig) == {}
+    assert parse(TextConfig, "--simplify") == {"simplify": True}
+    assert parse(TextConfig, "--no-simplify") == {"simplify": False}
+
+
+def test_abbreviations_are_not_guessed(capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(DecodingConfig, "--temp", "1")
+    assert caught.value.code == 2 and len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("error, code, words", [
+    (NovelgenError("坏了 | broken"), 2, "坏了 | broken"), (KeyboardInterrupt(), 130, "interrupted"),
+    (OSError(28, "No space left on device"), 2, "disk is full")])
+def test_mistakes_become_one_line_and_an_exit_code(capsys, error, code, words):
+    def fail():
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        cli.run(fail)
+    printed = capsys.readouterr().err
+    assert caught.value.code == code and words in printed and len(printed.strip().splitlines()) == 1
+
+
+def test_a_programmers_mistake_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        cli.run(lambda: 1 / 0)
+
+
+def test_one_of_refuses_two():
+    cli.one_of("--a、--b", None, 3)
+    with pytest.raises(ConfigError, match="--a"):
+        cli.one_of("--a、--b", 1, 3)
+
+
+def test_values_are_checked_where_a_namespace_is_used():
+    namespace = argparse.Namespace(top_p=1.5)
+    with pytest.raises(ConfigError, match="--top-p"):
+        DecodingConfig(**cli.given(namespace, DecodingConfig))
