@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def smooth(values: np.ndarray, window: int) -> np.ndarray:
 def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
     """Draws training and validation BPC over steps as a PNG; `records` are those of metrics.jsonl."""
     steps = [record for record in records if "loss" in record]
-    looks = [record for record in records if "validation_bpc" in record]
+    looks = [record for record in records if math.isfinite(record.get("validation_bpc", math.nan))]
     font = font_properties()
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)

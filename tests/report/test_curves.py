@@ -34,3 +34,10 @@ def test_both_curves_are_drawn(tmp_path):
 def test_a_run_without_one_of_them_is_drawn_too(tmp_path, given_records):
     draw_curves(given_records, tmp_path / "loss.png")
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_validation_that_is_no_number_is_left_out(tmp_path):
+    bad = [{"step": 60, "validation_bpc": float("nan")}, {"step": 70, "validation_bpc": float("inf")}]
+    draw_curves(records(100), tmp_path / "good.png")
+    draw_curves([*records(100), *bad], tmp_path / "loss.png")
+    assert (imread(tmp_path / "loss.png") == imread(tmp_path / "good.png")).all()
