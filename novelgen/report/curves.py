@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from novelgen.report.fonts import bilingual, font_properties
 
 
-def smooth(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean of the last `window` values at every place (fewer at the beginning): (N,) → (N,)."""
-    sums = np.cumsum(np.insert(values, 0, 0.0))
+def smooth(values: np.ndarray, weights: np.ndarray, window: int) -> np.ndarray:
+    """The weighted mean of the last `window` values at every place (fewer at the beginning): (N,), (N,) → (N,)."""
+    sums, weight_sums = (np.cumsum(np.insert(each, 0, 0.0)) for each in (values * weights, weights))
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(ends - window, 0)
-    return (sums[ends] - sums[starts]) / (ends - starts)
+    return (sums[ends] - sums[starts]) / (weight_sums[ends] - weight_sums[starts])
 
 
 def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
@@ -31,11 +31,13 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if steps:
-        x, y = np.array([record["step"] for record in steps]), np.array([record["bpc"] for record in steps])
+        x, y, totals = (np.array([record[name] for record in steps]) for name in ("step", "bpc", "characters"))
+        # Batches of short paragraphs hold few characters, and the share of their ends is large.
+        line = smooth(y, np.diff(totals, prepend=0), max(1, len(y) // 50))
         axes.plot(x, y, color="#9ab8d8", linewidth=0.6, alpha=0.6)
-        axes.plot(x, smooth(y, max(1, len(y) // 50)), color="#2f6db3", linewidth=1.6, label=bilingual("训练", "training"))
+        axes.plot(x, line, color="#2f6db3", linewidth=1.6, label=bilingual("训练", "training"))
         # The first steps, at chance, would press everything else flat.
-        shown = smooth(y, max(1, len(y) // 50))[len(y) // 20:].tolist() + [record["validation_bpc"] for record in looks]
+        shown = line[len(y) // 20:].tolist() + [record["validation_bpc"] for record in looks]
         low, high = min(shown), max(shown)
         axes.set_ylim(low - 0.08 * (high - low) - 0.05, high + 0.08 * (high - low) + 0.05)
     if looks:

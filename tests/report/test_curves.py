@@ -7,15 +7,17 @@ from matplotlib.image import imread
 from novelgen.report.curves import draw_curves, smooth
 
 
-@given(st.lists(st.floats(-100, 100), min_size=1, max_size=30), st.integers(1, 9))
-def test_smoothing_is_the_mean_of_the_last_values(values, window):
-    found = smooth(np.array(values), window)
+@given(st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 50)), min_size=1, max_size=30), st.integers(1, 9))
+def test_smoothing_is_the_weighted_mean_of_the_last_values(points, window):
+    values, weights = (np.array(each, dtype=float) for each in zip(*points, strict=True))
+    found = smooth(values, weights, window)
     for place in range(len(values)):
-        assert found[place] == pytest.approx(np.mean(values[max(0, place + 1 - window):place + 1]), abs=1e-9)
+        last = slice(max(0, place + 1 - window), place + 1)
+        assert found[place] == pytest.approx(np.average(values[last], weights=weights[last]), abs=1e-6)
 
 
 def records(steps):
-    trained = [{"step": step, "loss": 1.0, "bpc": 9 * 0.99**step} for step in range(1, steps + 1)]
+    trained = [{"step": step, "loss": 1.0, "bpc": 9 * 0.99**step, "characters": 100 * step} for step in range(1, steps + 1)]
     return trained + [{"step": step, "validation_bpc": 9 * 0.99**step + 0.5} for step in range(50, steps + 1, 50)]
 
 
