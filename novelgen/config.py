@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from novelgen.errors import ConfigError
 
+DEVICES = ("auto", "cpu", "cuda")
+_LARGEST = 2**64  # of any number; beyond it not even a float may hold it
 Section = TypeVar("Section")
 
 
@@ -56,13 +58,14 @@ def _check_field(section: Any, spec: dataclasses.Field) -> None:
             parts.append(f"≥ {bounds['minimum']:g}")
         if bounds["maximum"] is not None:
             parts.append(f"≤ {bounds['maximum']:g}")
-        wrong = (not math.isfinite(value)
+        wrong = (abs(value) > _LARGEST or not math.isfinite(value)
                  or (bounds["above"] is not None and value <= bounds["above"])
                  or (bounds["minimum"] is not None and value < bounds["minimum"])
                  or (bounds["maximum"] is not None and value > bounds["maximum"]))
         if wrong:
             allowed = "，".join(parts) or "有限数 a finite number"
-            raise ConfigError(f"{flag(spec.name)} {value:g}：超出范围，应 {allowed} | out of range, must be {allowed}")
+            shown = "……" if abs(value) > _LARGEST else value
+            raise ConfigError(f"{flag(spec.name)} {shown}：超出范围，应 {allowed} | out of range, must be {allowed}")
 
 
 class _Checked:
@@ -102,12 +105,13 @@ class DataConfig(_Checked):
 class ModelConfig(_Checked):
     """Sizes of the default model (Bahdanau et al., 2015)."""
 
-    embedding_size: int = option(256, "字词向量维数，也是读出层宽度 | width of embeddings and of the readout they are tied to", minimum=1)
-    encoder_size: int = option(256, "编码器每个方向的隐层维数 | hidden size of each encoder direction", minimum=1)
+    embedding_size: int = option(256, "字词向量维数，也是读出层宽度 | width of embeddings and of the readout they are tied to", minimum=1,
+                                 maximum=65_536)
+    encoder_size: int = option(256, "编码器每个方向的隐层维数 | hidden size of each encoder direction", minimum=1, maximum=65_536)
     encoder_layers: int = option(1, "编码器层数 | encoder layers", minimum=1, maximum=16)
-    decoder_size: int = option(512, "解码器隐层维数 | hidden size of the decoder", minimum=1)
+    decoder_size: int = option(512, "解码器隐层维数 | hidden size of the decoder", minimum=1, maximum=65_536)
     decoder_layers: int = option(1, "解码器层数 | decoder layers", minimum=1, maximum=16)
-    attention_size: int = option(256, "注意力打分的隐层维数 | width of the additive attention score", minimum=1)
+    attention_size: int = option(256, "注意力打分的隐层维数 | width of the additive attention score", minimum=1, maximum=65_536)
     dropout: float = option(0.3, "变分丢弃率 | variational dropout rate", minimum=0.0, maximum=0.95)
 
 
@@ -120,19 +124,20 @@ class TrainingConfig(_Checked):
     max_minutes: float | None = option(None, "训练几分钟 | budget in minutes", above=0)
     batch_tokens: int = option(3200, "每批的目标词元数（含填充）| target tokens of a batch, padding included", minimum=1)
     learning_rate: float = option(3e-3, "最高学习率 | peak learning rate", above=0, maximum=1)
-    final_learning_rate: float = option(0.05, "末了学习率占最高的比例 | learning rate at the end of the budget, as a share of the peak",
+    final_learning_rate: float = option(0.05, "最终学习率与最高学习率之比 | learning rate at the end of the budget, as a share of the peak",
                                         minimum=0, maximum=1)
     warmup_steps: int = option(50, "预热步数 | steps of linear warm-up", minimum=0)
     weight_decay: float = option(0.01, "权重衰减 | decoupled weight decay of the weight matrices", minimum=0, maximum=1)
     clip_norm: float = option(1.0, "梯度裁剪的范数 | gradients are clipped to this norm", above=0)
     ema_decay: float = option(0.0, "权重滑动平均的衰减，0 为不用 | decay of the moving average of the weights; 0 is off", minimum=0,
                               maximum=0.99999)
-    validate_every: int | None = option(None, "每几步验证一次，默认每轮一次 | steps between validations; default once an epoch", minimum=1)
-    patience: int = option(5, "几次验证没有进步就停 | stop after this many validations without progress", minimum=1)
-    save_every: int = option(200, "每几步存一次进度 | steps between saves of the progress", minimum=1)
+    validate_every: int | None = option(None, "每隔多少步验证一次，默认每轮一次 | steps between validations; default once an epoch",
+                                       minimum=1)
+    patience: int = option(5, "连续几次验证无进步就停 | stop after this many validations without progress", minimum=1)
+    save_every: int = option(200, "每隔多少步存一次进度 | steps between saves of the progress", minimum=1)
     precision: str = option("auto", "计算精度，auto 在合适的硬件上用 bfloat16 | arithmetic; auto takes bfloat16 where it is faster",
                             choices=("auto", "float32", "bfloat16"))
-    device: str = option("auto", "在哪里算 | where to compute", choices=("auto", "cpu", "cuda"))
+    device: str = option("auto", "在哪里算 | where to compute", choices=DEVICES)
     seed: int = option(1, "随机种子 | random seed", minimum=0, maximum=2**63 - 1)
 
 

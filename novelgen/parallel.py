@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,11 @@ Result = TypeVar("Result")
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is the parent's to answer; a worker would only print a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def map_in_order(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
@@ -38,7 +44,7 @@ def map_in_order(function: Callable[[Task], Result], tasks: Iterable[Task], work
     # A fork would copy whatever the caller has loaded (torch and its threads) into every worker.
     method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     running: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(workers, mp_context=get_context(method)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context(method), initializer=_ignore_interrupts) as pool:
         try:
             for task in tasks:
                 running.append(pool.submit(function, task))

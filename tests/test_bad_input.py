@@ -65,6 +65,16 @@ def test_training_options_out_of_range(tmp_path, options, words):
     assert not (tmp_path / "checkpoints" / "novel").exists()
 
 
+def test_output_inside_the_corpus_folder(tmp_path):
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "one.txt").write_text("船来了。\n水落了。\n", encoding="utf-8")
+    assert "inside the corpus folder" in complaint("train", "--corpus", "books", "--output", "books/run", cwd=tmp_path)
+
+
+def test_decoding_options_without_anything_to_decode(checkpoint, tmp_path):
+    assert "--generate" in complaint("evaluate", "--checkpoint", checkpoint, "--top-k", "5", cwd=tmp_path)
+
+
 def test_training_without_a_corpus(tmp_path):
     assert "--corpus" in complaint("train", cwd=tmp_path)
 
@@ -105,6 +115,6 @@ def test_a_prompt_longer_than_the_source_limit_says_what_is_read(checkpoint, tmp
 
 
 @pytest.mark.parametrize("arguments", [["--part", "tests"], ["--generate", "-1"], ["--pairs", "none.tsv"], ["--corpus", "none.txt"],
-                                       ["--part", "test", "--pairs", "x.tsv"]])
+                                       ["--part", "test", "--pairs", "x.tsv"], ["--device", "gpu"], ["--encoding", "big5"]])
 def test_evaluation_options(checkpoint, tmp_path, arguments):
     assert arguments[0].strip("-") in complaint("evaluate", "--checkpoint", checkpoint, *arguments, cwd=tmp_path) or "none" in arguments[1]

@@ -66,8 +66,19 @@ def test_a_finished_run_goes_on_with_a_larger_budget(checkpoint, tmp_path):
     done = run("train", "--output", tmp_path / "run", "--resume", "--max-steps", 8)
     assert "step 4" in done.stdout
     assert list(losses(tmp_path / "run")) == list(range(1, 9))
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["training"]["max_steps"] == 8
     done = run("train", "--output", tmp_path / "run", "--resume", "--dropout", 0.5, code=2)
     assert "--dropout" in done.stderr
+    done = run("train", "--output", tmp_path / "run", "--resume", "--corpus", PROJECT / "README.md", code=2)
+    assert "leave --corpus out" in done.stderr
+
+
+def test_data_that_became_another_is_refused(tmp_path):
+    run("prepare", "--corpus", NOVEL, "--output", tmp_path / "store")
+    run("train", "--corpus", tmp_path / "store", "--output", tmp_path / "run", *TINY, "--max-steps", 1)
+    run("prepare", "--corpus", NOVEL, "--segment-length", 50, "--output", tmp_path / "store", "--overwrite")
+    for words in (("evaluate", "--checkpoint", tmp_path / "run"), ("train", "--output", tmp_path / "run", "--resume")):
+        assert "not what the run was trained on" in run(*words, code=2).stderr
 
 
 def test_killed_and_resumed_equals_uninterrupted(tmp_path):
@@ -114,6 +125,7 @@ def test_generate_json_tells_everything(checkpoint, tmp_path, decoder):
     done = run("generate", "--checkpoint", checkpoint, "--prompt", "船来了。龘", "--decoder", *decoder, "--paragraphs", 2, "--prefix",
                "小满", "--max-length", 20, "--seed", 5, "--json", "--attention", weights)
     answer = json.loads(done.stdout)
+    assert len(answer["tokens"]) == len(answer["log_probabilities"]) > 4
     assert answer["seed"] == 5 and answer["text"].startswith("小满") and len(answer["paragraphs"]) == 2
     for paragraph in answer["paragraphs"]:
         assert len(paragraph["tokens"]) == len(paragraph["log_probabilities"])
@@ -138,6 +150,9 @@ def test_evaluate_takes_other_texts_and_measures_writing(checkpoint, tmp_path):
     novel.write_text("船来了。\n小满上了船。\n水落了。\n", encoding="gb18030")
     answer = json.loads(run("evaluate", "--checkpoint", checkpoint, "--corpus", novel, "--generate", 2, "--json").stdout)
     assert answer["pairs"] == 2 and answer["characters"] == 10
+    run("prepare", "--corpus", novel, "--output", tmp_path / "store")
+    again = json.loads(run("evaluate", "--checkpoint", checkpoint, "--corpus", tmp_path / "store", "--json").stdout)
+    assert again["bits_per_character"] == answer["bits_per_character"]
     for name in ("distinct_1", "distinct_2", "repeated_4grams", "copied_8grams"):
         assert 0 <= answer[name] <= 1
     assert {"bleu", "chrf"} <= answer.keys()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import operator
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, given, one_of
 from novelgen.config import DecodingConfig, TextConfig, nearest
-from novelgen.errors import ConfigError
-from novelgen.text.tokenizers import EOS
+from novelgen.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from novelgen.data.pairs import Batch, Pairs
-    from novelgen.text.tokenizers import Tokenizer
+    from novelgen.data.pairs import Pairs
     from novelgen.training.checkpoint import Run
 
 _PARTS = ("train", "valid", "test")
@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", default=None, metavar="|".join(_PARTS), help="用训练语料的哪一部分（默认 default: test）| part of "
                         "the run's own corpus")
     parser.add_argument("--corpus", nargs="+", type=Path, metavar="PATH", help="改用别的小说，全文 | another novel instead, all of it")
+    parser.add_argument("--encoding", default="auto", help="--corpus 的编码 | encoding of --corpus")
+    parser.add_argument("--errors", default="strict", metavar="strict|replace", help="--corpus 里的坏字节 | bad bytes in --corpus")
     parser.add_argument("--pairs", type=Path, metavar="FILE.tsv", help="改用自备的段落对：源、制表符、目标 | own pairs instead: "
                         "source TAB target")
     parser.add_argument("--generate", type=int, default=0, metavar="N", help="再写 N 段，量多样、重复、相似与抄袭 | write N paragraphs "
@@ -51,6 +53,10 @@ def main(args: argparse.Namespace) -> None:
     DecodingConfig(**options)
     one_of("--part、--corpus、--pairs", args.part, args.corpus, args.pairs)
     part = nearest(args.part or "test", _PARTS, "--part")
+    if given(args, DecodingConfig) and not args.generate:
+        raise ConfigError("解码选项只在 --generate N 时有用；请加上 | decoding options need --generate N; add it")
+    if args.corpus is None and (args.encoding, args.errors) != ("auto", "strict"):
+        raise ConfigError("--encoding、--errors 只用于 --corpus | --encoding and --errors belong to --corpus")
     if args.generate < 0:
         raise ConfigError(f"--generate {args.generate}：应 ≥ 0 | must be ≥ 0")
 
@@ -82,25 +88,32 @@ def _pairs(run: Run, args: argparse.Namespace, part: str) -> Pairs:
     if args.pairs:
         return Pairs.read_tsv(args.pairs, run.tokenizer)
     if args.corpus:
-        return _whole_corpus(args.corpus, run)
+        return _whole_corpus(args, run)
     return Pairs.from_store(store_of_run(args.checkpoint, run.info), part, run.config.data.context_paragraphs)
 
 
-def _whole_corpus(paths: list[Path], run: Run) -> Pairs:
+def _whole_corpus(args: argparse.Namespace, run: Run) -> Pairs:
     """All pairs of a corpus, spelled in the run's vocabulary."""
     from novelgen.data.pairs import Pairs
+    from novelgen.data.store import Store, is_store
     from novelgen.text.importing import CorpusImport
 
+    if len(args.corpus) == 1 and is_store(args.corpus[0]):
+        store = Store.open(args.corpus[0])
+        segments = zip(store.chapters.tolist(), store.texts(), strict=True)
+    else:
+        text = run.config.text
+        options = TextConfig(segment_length=text.segment_length, simplify=text.simplify, encoding=args.encoding,
+                             errors=args.errors)
+        segments = ((paragraph.chapter, segment) for paragraph in CorpusImport(args.corpus, options)
+                    for segment in paragraph.segments)
     context, texts = run.config.data.context_paragraphs, []
-    chapter, segments = None, []
-    text_config = TextConfig(segment_length=run.config.text.segment_length, simplify=run.config.text.simplify)
-    for paragraph in CorpusImport(paths, text_config):
-        if paragraph.chapter != chapter:
-            chapter, segments = paragraph.chapter, []
-        for segment in paragraph.segments:
-            if segments:
-                texts.append((segments[-context:], segment))
-            segments.append(segment)
+    for _, chapter in itertools.groupby(segments, key=operator.itemgetter(0)):
+        before: list[str] = []
+        for _, segment in chapter:
+            if before:
+                texts.append((before[-context:], segment))
+            before.append(segment)
     if not texts:
         raise ConfigError("--corpus 里没有相邻的两段 | the corpus holds no two paragraphs in a row")
     return Pairs.from_texts(texts, run.tokenizer)
@@ -110,31 +123,30 @@ def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str
     """Writes from sources spread over the pairs and measures the texts."""
     import numpy as np
 
-    from novelgen.commands.stores import store_of_run
     from novelgen.decoding.generator import Generator
     from novelgen.evaluation.text import copied, distinct, likeness, repeated
 
+    training = _training_text(run, args.checkpoint)
     places = np.linspace(0, len(pairs) - 1, min(args.generate, len(pairs)), dtype=np.int64)
     generator = Generator(run.model, run.tokenizer, run.config, run.device)
     written, truth = [], []
-    for number, (source, target) in enumerate(_texts(pairs.batch(places), run.tokenizer)):
-        written.append(generator.generate(source, **{**options, "seed": options["seed"] + number}).text)
-        truth.append(target)
+    for number, (source, target) in enumerate(pairs.texts(places, run.tokenizer)):
+        for generation in generator.candidates(source, **{**options, "seed": options["seed"] + number}):
+            written.append(generation.text)
+            truth.append(target)
         if sys.stderr.isatty():
             print(f"\r{number + 1}/{len(places)}", end="\n" if number + 1 == len(places) else "", file=sys.stderr, flush=True)
-    training = store_of_run(args.checkpoint, run.info).texts("train")
-    return {"distinct_1": distinct(written, 1), "distinct_2": distinct(written, 2), "repeated_4grams": repeated(written),
-            **likeness(written, truth), "copied_8grams": copied(written, training)}
+    found = {"distinct_1": distinct(written, 1), "distinct_2": distinct(written, 2), "repeated_4grams": repeated(written),
+             **likeness(written, truth)}
+    return found if training is None else {**found, "copied_8grams": copied(written, training)}
 
 
-def _texts(batch: Batch, tokenizer: Tokenizer) -> Iterator[tuple[str, str]]:
-    """Sources, their segments one a line, and targets as text."""
-    for source, length, target in zip(batch.source, batch.source_lengths, batch.target, strict=True):
-        lines, segment = [], []
-        for token in source[:length].tolist():
-            if token == EOS:
-                lines.append(tokenizer.decode(segment))
-                segment = []
-            else:
-                segment.append(token)
-        yield "\n".join(lines), tokenizer.decode(target.tolist())
+def _training_text(run: Run, checkpoint: Path) -> Iterator[str] | None:
+    """The segments that the run was trained on; None, with a word about it, where they are gone."""
+    from novelgen.commands.stores import store_of_run
+
+    try:
+        return store_of_run(checkpoint, run.info).texts("train")
+    except CheckpointError as error:
+        print(f"不量抄袭 copying is not measured: {error}", file=sys.stderr)
+        return None

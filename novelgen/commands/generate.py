@@ -124,6 +124,8 @@ def to_dict(generations: list[Generation]) -> dict[str, Any]:
 
 def _candidate(generation: Generation) -> dict[str, Any]:
     return {"text": generation.text, "score": generation.score, "seed": generation.seed,
+            "tokens": [token for paragraph in generation.paragraphs for token in paragraph.tokens],
+            "log_probabilities": [value for paragraph in generation.paragraphs for value in paragraph.log_probabilities],
             "paragraphs": [_paragraph(paragraph) for paragraph in generation.paragraphs]}
 
 

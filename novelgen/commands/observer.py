@@ -45,6 +45,4 @@ class Observer:
     def _prompts(self, count: int) -> list[str]:
         """Sources spread over the validation part, the same ones every time."""
         places = np.linspace(0, len(self._valid) - 1, min(count, len(self._valid)), dtype=np.int64)
-        batch = self._valid.batch(places)
-        return [self._tokenizer.decode(source[:length].tolist())
-                for source, length in zip(batch.source, batch.source_lengths, strict=True)]
+        return [source for source, _ in self._valid.texts(places, self._tokenizer)]

@@ -13,6 +13,7 @@ from novelgen.data.export import export_pairs
 from novelgen.data.prepare import prepare_at
 from novelgen.data.split import NONE
 from novelgen.data.store import Store
+from novelgen.errors import ConfigError
 from novelgen.text.importing import CorpusImport
 from novelgen.text.report import Removal
 
@@ -34,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Runs `prepare`."""
+    if "context_paragraphs" in given(args, DataConfig) and not args.export_pairs:
+        raise ConfigError("--context-paragraphs 在这里只用于 --export-pairs；训练时请给 train.py | is for --export-pairs here; give it to "
+                          "train.py when training")
     text, data = TextConfig(**given(args, TextConfig)), DataConfig(**given(args, DataConfig))
     removals = _removals(args.corpus, text, print_them=not args.json) if args.show_removed else None
     store = prepare_at(args.corpus, text, data, args.output, overwrite=args.overwrite)

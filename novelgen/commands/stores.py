@@ -18,7 +18,7 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
     """
     path = directory / info["store"]
     if path.is_dir():
-        return Store.open(path)
+        return _checked(Store.open(path), info)
     corpus = [directory / part for part in info["corpus"]]
     missing = [part for part in corpus if not part.exists()]
     if missing:
@@ -26,8 +26,11 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
                               f"the run is gone and so is its corpus {missing[0]}; put it back, or evaluate with --corpus or "
                               "--pairs")
     config = info["config"]
-    store = open_or_build(corpus, config.text, config.data, path.parent)
-    if store.tokenizer.fingerprint != info["tokenizer"]:
-        raise CheckpointError(f"{corpus[0]}：语料已不是训练时的样子；请放回原来的文件 | the corpus has changed since the run was "
-                              "trained; put the original file back")
+    return _checked(open_or_build(corpus, config.text, config.data, path.parent), info)
+
+
+def _checked(store: Store, info: Mapping[str, Any]) -> Store:
+    if store.meta["content"] != info["content"] or store.tokenizer.fingerprint != info["tokenizer"]:
+        raise CheckpointError(f"{store.directory}：语料已不是训练时的样子；请放回原来的语料 | the corpus is not what the run was "
+                              "trained on any more; put the original back")
     return store

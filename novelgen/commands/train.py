@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,16 @@ def _with_budget(config: Config, options: dict[str, Any]) -> Config:
 def _start(args: argparse.Namespace, output: Path) -> None:
     import torch
 
-    from novelgen.data.prepare import open_or_build
+    from novelgen.data.prepare import check_outside, open_or_build
     from novelgen.training.checkpoint import RunDirectory, build_model
     from novelgen.training.hardware import choose_device
 
     config = _with_budget(preset(args.preset or "small"), given(args, *_SECTIONS))
     device = choose_device(config.training.device)
     run = RunDirectory(output)
-    run.check_free(args.overwrite)  # now, because the import of the corpus may take long
+    # All of this now, because the import of the corpus may take long.
+    check_outside(output, args.corpus)
+    run.check_free(args.overwrite)
     store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
     print(store.summary(), flush=True)
     # A store that `prepare` made brings its own options along.
@@ -73,7 +76,7 @@ def _start(args: argparse.Namespace, output: Path) -> None:
     model = build_model(config, store.tokenizer)
     info = {"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint,
             "corpus": [os.path.relpath(path, output) for path in args.corpus],
-            "store": os.path.relpath(store.directory, output),
+            "store": os.path.relpath(store.directory, output), "content": store.meta["content"],
             "parameters": sum(parameter.numel() for parameter in model.parameters())}
     run.save_info(info, store.tokenizer)
     _fit(config, store, model, run, info, device, resume=False)
@@ -92,10 +95,15 @@ def _resume(args: argparse.Namespace, output: Path) -> None:
                           f"on --resume; only {allowed} can")
     run = RunDirectory(output)
     info = run.load_info()
+    trained_on = [(output / path).resolve() for path in info["corpus"]]
+    if args.corpus and [path.resolve() for path in args.corpus] != trained_on:
+        raise ConfigError(f"--resume 的训练用的是 {trained_on[0]}，不是 {args.corpus[0]}；请去掉 --corpus | that run is on another "
+                          "corpus; leave --corpus out")
     config = _with_budget(info["config"], options)
     tokenizer = run.load_tokenizer(info)
     store = store_of_run(output, info)
     info = {**{name: value for name, value in info.items() if name != "format"}, "config": config.to_dict()}
+    run.save_info(info)
     _fit(config, store, build_model(config, tokenizer), run, info, choose_device(config.training.device), resume=True)
 
 
@@ -122,12 +130,13 @@ def _fit(config: Config, store: Any, model: Any, run: Any, info: dict[str, Any],
 def _farewell(outcome: Any, run: Any, observer: Any) -> None:
     reasons = {"budget": "预算用完 | the budget is spent", "patience": "不再进步，提前停止 | no more progress, stopped early",
                "interrupted": "已停下并存盘 | stopped and saved"}
+    directory = shlex.quote(str(run.path))
     best = "" if outcome.best is None else f"；最好的验证 best validation BPC {outcome.best:.3f}"
     print(f"\n{reasons[outcome.reason]}{best}")
     if outcome.reason == "interrupted":
-        print(f"接着练 | to go on:  python train.py --output {run.path} --resume")
+        print(f"接着练 | to go on:  python train.py --output {directory} --resume")
         return
     for prompt, text in observer.samples(_SAMPLES):
         print(f"\n〔上文 prompt〕{prompt}\n〔续写 written〕{text}")
-    print(f"\n接着写 | to write:    python -m novelgen generate --checkpoint {run.path} --prompt \"……\""
-          f"\n评测 | to evaluate:   python -m novelgen evaluate --checkpoint {run.path}")
+    print(f"\n接着写 | to write:    python -m novelgen generate --checkpoint {directory} --prompt \"……\""
+          f"\n评测 | to evaluate:   python -m novelgen evaluate --checkpoint {directory}")

@@ -12,7 +12,7 @@ import numpy as np
 from novelgen.data.split import find_targets
 from novelgen.data.store import Store
 from novelgen.errors import CorpusError
-from novelgen.text.tokenizers import PAD, Tokenizer
+from novelgen.text.tokenizers import EOS, PAD, Tokenizer
 
 
 class Batch(NamedTuple):
@@ -109,6 +109,15 @@ class Pairs:
         return Batch(self._gather(self.source_starts[chosen], source_lengths), source_lengths,
                      self._gather(self.target_starts[chosen], target_lengths), target_lengths,
                      self.target_characters[chosen])
+
+    def texts(self, indices: Sequence[int] | np.ndarray, tokenizer: Tokenizer) -> list[tuple[str, str]]:
+        """(source, target) of the pairs at `indices` as text; several segments of a source are lines."""
+        def text(start: int, length: int) -> str:
+            ids = self.ids[start:start + length]
+            return "\n".join(tokenizer.decode(segment) for segment in np.split(ids, np.flatnonzero(ids == EOS) + 1)[:-1])
+
+        return [(text(self.source_starts[index], self.source_lengths[index]),
+                 text(self.target_starts[index], self.target_lengths[index])) for index in indices]
 
     def shuffled_sources(self, seed: int) -> Pairs:
         """The same targets, each with the source of another pair; evaluating them shows whether the source matters."""

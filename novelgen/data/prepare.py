@@ -56,9 +56,7 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
     if len(paths) == 1 and is_store(paths[0]):
         raise ConfigError(f"{paths[0]}：已是 prepare 好的语料，可直接 python train.py --corpus {paths[0]} | "
                           "already prepared; train on it directly")
-    if any(path.is_dir() and target.resolve().is_relative_to(path.resolve()) for path in paths):
-        raise ConfigError(f"--output {target}：在语料文件夹里，会被当作语料，请换一处 | lies inside the corpus folder, "
-                          "where it would be read as text; put it elsewhere")
+    check_outside(target, paths)
     identity, user_words = _identify(paths, text, data)
     if is_store(target):
         if _holds(target, identity):
@@ -71,6 +69,13 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
                           "corpus; choose another directory")
     _build_at(target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers)
     return Store.open(target)
+
+
+def check_outside(output: Path, paths: Sequence[Path]) -> None:
+    """Raises ConfigError when what is written to `output` would be read as text of the corpus the next time."""
+    if any(path.is_dir() and output.resolve().is_relative_to(path.resolve()) for path in paths):
+        raise ConfigError(f"--output {output}：在语料文件夹里，会被当作语料，请换一处 | lies inside the corpus folder, "
+                          "where it would be read as text; put it elsewhere")
 
 
 def corpus_name(paths: Sequence[Path]) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from novelgen.models.kernels import manual
 from novelgen.models.kernels.reference import LoopMemory as Memory
 from novelgen.models.kernels.reference import LoopWeights
-from novelgen.models.recurrent import VariationalDropout
+from novelgen.models.recurrent import VariationalDropout, run_lstm
 
 State = tuple[Tensor, ...]  # (B, H) each: hidden and cell of the first layer, then of the second, …
 
@@ -46,7 +46,7 @@ class BahdanauDecoder(nn.Module):
         moved = [hiddens[:, -1], cell]
         for layer, upper in enumerate(self.upper, start=1):
             first = [x.unsqueeze(0).contiguous() for x in state[2 * layer:2 * layer + 2]]
-            hiddens, last = upper(self.dropout(hiddens), tuple(first))
+            hiddens, last = run_lstm(upper, self.dropout(hiddens), tuple(first))
             moved += [x.squeeze(0) for x in last]
         seen = torch.cat([hiddens, contexts, embedded], dim=-1)
         return torch.tanh(self.readout(self.dropout(seen))), tuple(moved), alphas

@@ -38,6 +38,19 @@ class VariationalDropout(nn.Module):
         return sequence * mask
 
 
+def run_lstm(lstm: nn.LSTM, sequence: Tensor, state: tuple[Tensor, Tensor] | None = None,
+             ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """`lstm(sequence, state)`, batch first; on CUDA in the precision of its weights even under autocast.
+
+    PyTorch's autocast runs cuDNN's LSTM in float16, whatever dtype was asked for, and gradients underflow there.
+    """
+    if sequence.device.type != "cuda":
+        return lstm(sequence, state)
+    dtype = lstm.weight_hh_l0.dtype
+    with torch.autocast("cuda", enabled=False):
+        return lstm(sequence.to(dtype), state and tuple(part.to(dtype) for part in state))
+
+
 class BidirectionalEncoder(nn.Module):
     """Reads the source in both directions; h_j = [→h_j; ←h_j] (Bahdanau et al., 2015, section 3.2).
 
@@ -58,11 +71,12 @@ class BidirectionalEncoder(nn.Module):
         The last state is the top layer's: forward after the last token, beside backward after the first token.
         """
         is_token = token_mask(lengths, embedded.shape[1]).unsqueeze(-1)
-        for forwards, backwards in zip(self.forwards, self.backwards, strict=True):
-            ahead, _ = forwards(embedded)
-            behind, _ = backwards(reverse_by_length(embedded, lengths))
+        annotations = embedded
+        for layer, (forwards, backwards) in enumerate(zip(self.forwards, self.backwards, strict=True)):
+            below = self.dropout(annotations) if layer else embedded
+            ahead, _ = run_lstm(forwards, below)
+            behind, _ = run_lstm(backwards, reverse_by_length(below, lengths))
             annotations = torch.cat([ahead, reverse_by_length(behind, lengths)], dim=-1)
-            embedded = self.dropout(annotations)
         rows = torch.arange(len(lengths), device=lengths.device)
         last = torch.cat([ahead[rows, lengths - 1], behind[rows, lengths - 1]], dim=-1)
         return annotations.masked_fill(~is_token, 0.0), last

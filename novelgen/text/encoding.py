@@ -60,7 +60,7 @@ def check_encoding(name: str) -> str:
         info = codecs.lookup(name)
     except (LookupError, ValueError, UnicodeError):
         return nearest(name, KNOWN, "--encoding")
-    if not getattr(info, "_is_text_encoding", True):
+    if not getattr(info, "_is_text_encoding", True) or info.name in ("undefined", "idna", "punycode"):
         raise ConfigError(f"--encoding {name}：不是文字编码；可选 {', '.join(KNOWN)} | not a text encoding; choose "
                           f"one of these")
     return info.name

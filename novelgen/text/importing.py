@@ -77,10 +77,9 @@ class CorpusImport:
         names = "、".join(str(file.path) for file in self._files[:3]) + ("……" if len(self._files) > 3 else "")
         dropped = sum(report.removed.values())
         return (f"{names}：清理后只有 {report.paragraphs} 段（{report.characters} 字，清理 {dropped} 处），"
-                f"至少要两段；请给更多正文，或用 --show-removed "
-                f"看去掉了什么 | only {report.paragraphs} paragraph(s) left after cleaning, at least two are needed; "
-                f"give more text, or see "
-                "--show-removed")
+                f"至少要两段；请给更多正文，或用 prepare --show-removed 看去掉了什么 | only {report.paragraphs} "
+                "paragraph(s) left after cleaning, at least two are needed; give more text, or see what went with "
+                "prepare --show-removed")
 
     def _tasks(self) -> Iterator[tuple[FileReport | None, RawBlock]]:
         """Raw blocks; the first of each file comes with the file's report."""

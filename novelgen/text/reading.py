@@ -27,7 +27,8 @@ def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The files behind `paths`, each once: files as given, folders as all text below them in natural order.
+    """The files behind `paths`, each once: files as given, folders as all text below them in natural order, but for
+    hidden ones and a README.
 
     Raises CorpusError for a path that does not exist or a folder without text.
     """
@@ -35,7 +36,8 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     for path in map(Path, paths):
         if path.is_dir():
             inside = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
-                      and not any(part.startswith(".") for part in file.relative_to(path).parts)]
+                      and not any(part.startswith(".") for part in file.relative_to(path).parts)
+                      and file.stem.lower() != "readme"]
             if not inside:
                 raise CorpusError(f"{path}：文件夹里没有 {'、'.join(SUFFIXES)} 文件 | no such text file in this folder")
             files = sorted(inside, key=natural_key)

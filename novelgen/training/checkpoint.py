@@ -66,7 +66,7 @@ class RunDirectory:
     @property
     def exists(self) -> bool:
         """Whether a run lives here."""
-        return self._config.exists()
+        return self._config.exists() and (self._tokenizer.exists() or self._model.exists())
 
     @property
     def has_model(self) -> bool:
@@ -80,7 +80,7 @@ class RunDirectory:
         if self.exists and not overwrite:
             raise ConfigError(f"{self.path}：这里已有一次训练；接着练用 --resume，重来用 --overwrite，或换一个 --output | a run is here "
                               "already; pass --resume to go on, --overwrite to start anew, or another --output")
-        if self.path.is_dir() and not self.exists and any(self.path.iterdir()) and not overwrite:
+        if self.path.is_dir() and not self.exists and any(self.path.iterdir()):
             raise ConfigError(f"{self.path}：文件夹不空，也不是训练目录；请换一个 --output | the folder is not empty and no run "
                               "directory; choose another --output")
 

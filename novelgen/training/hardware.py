@@ -7,11 +7,13 @@ import platform
 
 import torch
 
+from novelgen.config import DEVICES, nearest
 from novelgen.errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:
     """The device called `name`; "auto" takes CUDA where there is one. Raises ConfigError when CUDA is asked for in vain."""
+    nearest(name, DEVICES, "--device")
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda：这里没有可用的 CUDA 显卡；请用 --device cpu，或安装带 CUDA 的 torch | no CUDA device is "
                           "available here; use --device cpu, or install a torch with CUDA")
@@ -21,7 +23,8 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """The dtype of matrix products; "auto" takes bfloat16 where the hardware multiplies it faster than float32."""
     if name == "auto":
-        gains = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_multiplies_bfloat16()
+        # Emulated bfloat16 (before Ampere) is slower than float32.
+        gains = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_multiplies_bfloat16()
         return torch.bfloat16 if gains else torch.float32
     return getattr(torch, name)
 

@@ -48,7 +48,8 @@ class Trainer:
     """Trains `model` on `train`, keeping in `run` the weights that do best on `valid`.
 
     Everything random in a step follows from the seed and the step's number, and the batches from the seed and the epoch: a run
-    that is resumed from its last save goes on bit for bit (on CPU) as if it had never stopped. `info` is what config.json
+    that is resumed from its last save goes on bit for bit (on CPU) as if it had never stopped, given a budget of steps or
+    epochs; one of minutes plans by the clock. `info` is what config.json
     shall hold; `observe` is called with the model, in evaluation mode, after every validation.
     """
 
@@ -89,6 +90,8 @@ class Trainer:
         self._started = time.monotonic() - self.position.seconds
         self.model.train()
         with _Interrupt() as interrupt, Journal(self.run, self.position.step) as journal:
+            if self.position.step == 0:
+                self._save(journal)  # so that a run that dies early can be resumed as well
             reason = self._stop_reason(interrupt)
             while not reason:
                 journal.step(self._step())
@@ -167,6 +170,7 @@ class Trainer:
                     total += tally(batch, loss.item())
                 return total
             except torch.OutOfMemoryError:
+                loss = batch = None  # they hold the graph, which must go before the next try
                 if self._slices >= len(indices):
                     raise TrainingError("显存连一对段落也装不下；请调小 --segment-length 或模型 | not even one pair fits into the "
                                         "GPU's memory; lower --segment-length or the model's sizes") from None

@@ -124,3 +124,9 @@ def test_an_unreadable_tsv_is_named(tmp_path):
     (tmp_path / "gbk.tsv").write_bytes("ab\tcd\n春\t夏\n".encode("gbk"))
     with pytest.raises(CorpusError, match="第 2 行不是 UTF-8"):
         Pairs.read_tsv(tmp_path / "gbk.tsv", TOKENIZER)
+
+
+def test_texts_are_what_the_pairs_were_made_from():
+    texts = [(["天地。", "玄黄。"], "宇宙。"), (["日月。"], "盈昃。")]
+    tokenizer = Tokenizer("天地玄黄宇宙日月。")
+    assert Pairs.from_texts(texts, tokenizer).texts([1, 0], tokenizer) == [("日月。", "盈昃。"), ("天地。\n玄黄。", "宇宙。")]

@@ -259,3 +259,10 @@ def test_importing_is_light():
             "print([name for name in ('torch', 'numpy', 'multiprocessing', 'jieba') if name in sys.modules])")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           check=True).stdout.strip() == "[]"
+
+
+def test_a_readme_in_a_folder_is_no_novel(tmp_path):
+    (tmp_path / "README.md").write_text("关于这个文件夹。\n说明。\n", encoding="utf-8")
+    (tmp_path / "novel.txt").write_text("船来了。\n水落了。\n", encoding="utf-8")
+    found = [paragraph.segments for paragraph in CorpusImport([tmp_path], TextConfig())]
+    assert found == [("船来了。",), ("水落了。",)]
