@@ -129,8 +129,6 @@ class TrainingConfig(_Checked):
     warmup_steps: int = option(50, "预热步数 | steps of linear warm-up", minimum=0)
     weight_decay: float = option(0.01, "权重衰减 | decoupled weight decay of the weight matrices", minimum=0, maximum=1)
     clip_norm: float = option(1.0, "梯度裁剪的范数 | gradients are clipped to this norm", above=0)
-    ema_decay: float = option(0.0, "权重滑动平均的衰减，0 为不用 | decay of the moving average of the weights; 0 is off", minimum=0,
-                              maximum=0.99999)
     validate_every: int | None = option(None, "每隔多少步验证一次，默认每轮一次 | steps between validations; default once an epoch",
                                        minimum=1)
     patience: int = option(5, "连续几次验证无进步就停 | stop after this many validations without progress", minimum=1)

@@ -17,7 +17,6 @@ from novelgen.config import TrainingConfig, flag
 from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Pairs
 from novelgen.errors import ConfigError, TrainingError
-from novelgen.training.average import WeightAverage
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.hardware import choose_precision
 from novelgen.training.journal import Journal
@@ -63,7 +62,6 @@ class Trainer:
         self._train, self._valid, self._info, self._observe = train, valid, info, observe
         self._precision = choose_precision(config.precision, device)
         self._optimizer = _optimizer(self.model, config)
-        self._average = WeightAverage(self.model, config.ema_decay)
         self.position = Position()
         self._best: float | None = None
         self._misses = 0
@@ -79,7 +77,6 @@ class Trainer:
         saved = self.run.load_trainer()
         self.model.load_state_dict(saved["model"])
         self._optimizer.load_state_dict(saved["optimizer"])
-        self._average.load(saved["average"])
         self.position = Position(**saved["position"])
         self._best, self._misses, self._validated_step = saved["best"], saved["misses"], saved["validated_step"]
         self._characters = saved["characters"]
@@ -107,7 +104,7 @@ class Trainer:
             elif reason == "interrupted":
                 self._save(journal)
                 if not self.run.has_model:
-                    self.run.save_model(self._average.weights())
+                    self.run.save_model(self.model.state_dict())
         return Outcome(reason, self._best)
 
     def _tick(self) -> None:
@@ -142,7 +139,6 @@ class Trainer:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise TrainingError(self._not_a_number(loss, norm, rate))
         self._optimizer.step()
-        self._average.update()
         ends = position.batch + 1 == len(plan)
         self.position = position._replace(step=position.step + 1, epoch=position.epoch + ends,
                                           batch=0 if ends else position.batch + 1)
@@ -187,16 +183,15 @@ class Trainer:
                 f"{flag('learning_rate')}")
 
     def _validate(self, journal: Journal) -> None:
-        with self._average.applied():
-            found = measure(self.model, self._valid, batch_tokens=2 * self.config.batch_tokens, device=self.device,
-                            precision=self._precision)
+        found = measure(self.model, self._valid, batch_tokens=2 * self.config.batch_tokens, device=self.device,
+                        precision=self._precision)
         value = found.bits_per_character
         is_best = math.isfinite(value) and (self._best is None or value < self._best)
         self._misses = 0 if is_best else self._misses + 1
         self._validated_step = self.position.step
         if is_best:
             self._best = value
-            self.run.save_model(self._average.weights())
+            self.run.save_model(self.model.state_dict())
             self.run.save_info({**self._info, "best": {"step": self.position.step, "validation_bpc": value}})
         journal.validation({"step": self.position.step, "validation_bpc": value, "validation_perplexity": found.perplexity,
                             "is_best": is_best, "seconds": round(self.position.seconds, 3)})
@@ -204,15 +199,14 @@ class Trainer:
         self._line.note(f"验证 validation · 步 step {self.position.step} · {clock(self.position.seconds)} · BPC {value:.3f}"
                         + (" ★" if is_best else f"（最好 best {self._best:.3f}）" if self._best is not None else ""))
         self.model.eval()
-        with self._average.applied():
-            self._observe(self.model, Validation(self.position.step, value, is_best))
+        self._observe(self.model, Validation(self.position.step, value, is_best))
         self.model.train()
         self._line.pause()
 
     def _save(self, journal: Journal) -> None:
         journal.flush()
         self.run.save_trainer({
-            "model": self.model.state_dict(), "optimizer": self._optimizer.state_dict(), "average": self._average.state(),
+            "model": self.model.state_dict(), "optimizer": self._optimizer.state_dict(),
             "position": self.position._asdict(), "best": self._best, "misses": self._misses,
             "validated_step": self._validated_step, "characters": self._characters})
 

@@ -47,7 +47,7 @@ def kill_at(trainer, step):
 
 
 @pytest.mark.parametrize("died_at", [2, 4, 7, 11])
-@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9}, {"max_steps": None, "epochs": 3}])
+@pytest.mark.parametrize("changes", [{}, {"max_steps": None, "epochs": 3}])
 def test_a_run_that_died_continues_bit_for_bit(workshop, died_at, changes):
     whole = workshop.trainer("whole", **changes)
     expected = whole.fit()
@@ -116,16 +116,6 @@ def test_spends_exactly_its_budget(workshop, changes, steps):
 def test_needs_a_budget(workshop):
     with pytest.raises(ConfigError, match="--max-minutes"):
         workshop.trainer(max_steps=None)
-
-
-def test_averaged_weights_are_validated_and_saved(workshop):
-    seen = []
-    trainer = workshop.trainer(ema_decay=0.9, observe=lambda model, validation: seen.append(
-        (validation.is_best, {name: tensor.clone() for name, tensor in model.state_dict().items()})))
-    trainer.fit()
-    best = [state for is_best, state in seen if is_best][-1]
-    assert_same(load_run(trainer.run.path, "cpu").model.state_dict(), best)
-    assert any(not torch.equal(best[name], tensor) for name, tensor in trainer.model.state_dict().items())
 
 
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
