@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import novelgen
-from novelgen import parallel
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data import building, prepare
 from novelgen.data.prepare import open_or_build, prepare_at
@@ -108,7 +107,7 @@ def test_a_small_corpus_starts_no_process(novel, tmp_path, monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("a process pool was made")
 
-    monkeypatch.setattr(parallel, "ProcessPoolExecutor", refuse)
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", refuse)
     open_or_build([novel], TEXT, DATA, tmp_path / "stores", workers=2)
 
 
