@@ -6,6 +6,7 @@ cutting may fall either way (常在 before a single character: 5 of 42,610 lines
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import warnings
@@ -59,15 +60,11 @@ def word_cutter(user_words: tuple[UserWord, ...] = ()) -> Cutter:
 
     Loading the dictionary takes 0.1 s (rjieba) or 0.6 s (jieba), so a process does it once.
     """
-    try:
-        return _rjieba_cutter(user_words)
-    except ImportError:
-        pass
-    try:
-        return _jieba_cutter(user_words)
-    except ImportError:
-        raise ConfigError("--tokenizer word 需要结巴分词：pip install rjieba（或 jieba）| "
-                          "needs a word segmenter: pip install rjieba (or jieba)") from None
+    for make in (_rjieba_cutter, _jieba_cutter):
+        with contextlib.suppress(ImportError):
+            return make(user_words)
+    raise ConfigError("--tokenizer word 需要结巴分词：pip install rjieba（或 jieba）| "
+                      "needs a word segmenter: pip install rjieba (or jieba)")
 
 
 def _rjieba_cutter(user_words: Sequence[UserWord]) -> Cutter:
