@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from novelgen.training.checkpoint import Run
 
 _PARTS = ("train", "valid", "test")
+_AS_IT_IS = ("auto", "strict")  # --encoding and --errors when not given
 _NAMES = {"bits_per_character": "每字比特数 BPC", "perplexity": "每词元困惑度 perplexity", "pairs": "段落对 pairs",
           "characters": "字 characters", "tokens": "词元 tokens",
           "bits_per_character_shuffled": "源打乱后的 BPC with shuffled sources", "distinct_1": "distinct-1", "distinct_2": "distinct-2",
@@ -55,7 +56,7 @@ def main(args: argparse.Namespace) -> None:
     part = nearest(args.part or "test", _PARTS, "--part")
     if given(args, DecodingConfig) and not args.generate:
         raise ConfigError("解码选项只在 --generate N 时有用；请加上 | decoding options need --generate N; add it")
-    if args.corpus is None and (args.encoding, args.errors) != ("auto", "strict"):
+    if args.corpus is None and (args.encoding, args.errors) != _AS_IT_IS:
         raise ConfigError("--encoding、--errors 只用于 --corpus | --encoding and --errors belong to --corpus")
     if args.generate < 0:
         raise ConfigError(f"--generate {args.generate}：应 ≥ 0 | must be ≥ 0")
@@ -99,6 +100,9 @@ def _whole_corpus(args: argparse.Namespace, run: Run) -> Pairs:
     from novelgen.text.importing import CorpusImport
 
     if len(args.corpus) == 1 and is_store(args.corpus[0]):
+        if (args.encoding, args.errors) != _AS_IT_IS:
+            raise ConfigError("--corpus 是 prepare 好的语料，不用 --encoding、--errors | the corpus is prepared already; leave out "
+                              "--encoding and --errors")
         store = Store.open(args.corpus[0])
         segments = zip(store.chapters.tolist(), store.texts(), strict=True)
     else:
