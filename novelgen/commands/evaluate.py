@@ -83,8 +83,8 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _pairs(run: Run, args: argparse.Namespace, part: str) -> Pairs:
-    from novelgen.commands.stores import store_of_run
     from novelgen.data.pairs import Pairs
+    from novelgen.training.stores import store_of_run
 
     if args.pairs:
         return Pairs.read_tsv(args.pairs, run.tokenizer)
@@ -147,7 +147,7 @@ def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str
 
 def _training_text(run: Run, checkpoint: Path) -> Iterator[str] | None:
     """The segments that the run was trained on; None, with a word about it, where they are gone."""
-    from novelgen.commands.stores import store_of_run
+    from novelgen.training.stores import store_of_run
 
     try:
         return store_of_run(checkpoint, run.info).texts("train")

@@ -83,9 +83,9 @@ def _start(args: argparse.Namespace, output: Path) -> None:
 
 
 def _resume(args: argparse.Namespace, output: Path) -> None:
-    from novelgen.commands.stores import store_of_run
     from novelgen.training.checkpoint import RunDirectory, build_model
     from novelgen.training.hardware import choose_device
+    from novelgen.training.stores import store_of_run
 
     options = given(args, *_SECTIONS)
     fixed = [flag(name) for name in options if name not in _RESUMABLE] + (["--preset"] if args.preset else [])

@@ -97,15 +97,15 @@ class Search:
                 bars[item] = sorted((entry.score for entry in ended), reverse=True)[self._count - 1]
         return own / self._max_length ** self._length_penalty <= bars[items]
 
-    def settled(self) -> Hypothesis:
-        """The opening on which all hypotheses of the first source agree: it will not change any more."""
-        ends = [(entry.step, entry.place) for entry in self._ranked(0)]
-        ends += [(len(self._steps) - 1, int(place)) for place in self._places[self.items == 0]]
+    def settled(self, item: int) -> Hypothesis:
+        """The opening on which all hypotheses of a source agree: it will not change any more."""
+        ends = [(entry.step, entry.place) for entry in self._ranked(item)]
+        ends += [(len(self._steps) - 1, int(place)) for place in self._places[self.items == item]]
         paths = [self._path(*end)[0] for end in ends]
         agreed = 0
         while all(len(path) > agreed for path in paths) and len({path[agreed] for path in paths}) == 1:
             agreed += 1
-        whole = self._hypothesis(0, *ends[0], finished=False)
+        whole = self._hypothesis(item, *ends[0], finished=False)
         return Hypothesis(whole.tokens[:agreed], whole.log_probabilities[:agreed], whole.attention[:agreed], False)
 
     def hypotheses(self) -> list[list[Hypothesis]]:

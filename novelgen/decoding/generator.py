@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 import secrets
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,12 @@ from novelgen.config import Config, DecodingConfig, nearest
 from novelgen.decoding.beam import Search, search
 from novelgen.decoding.contract import Hypothesis, Model
 from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
-from novelgen.decoding.history import BYTES, History, Vocabulary, content_units, following
+from novelgen.decoding.history import History, Vocabulary, content_units, following
+from novelgen.decoding.inspection import Place, inspect, whole_characters
 from novelgen.decoding.sampling import Dice, Draft, Task, greedy, write
 from novelgen.errors import ConfigError
 from novelgen.text.prompt import clean_prompt
-from novelgen.text.tokenizers import EOS, FIRST_BYTE, Tokenizer
+from novelgen.text.tokenizers import EOS, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Paragraph:
     attention: np.ndarray  # (T, S) float32, a row sums to 1
     score: float  # Σ log-probability / T ** length_penalty
     finished: bool  # ended by itself, not by max_length
+    source_ids: list[int]  # S: source_tokens as the model knows them
+    ids: list[int]  # T: tokens as the model knows them
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,21 @@ class Generator:
         Text that was yielded once stays: a character is held back until all its bytes are there, and of a beam that
         opening is shown on which all its hypotheses agree. The request is checked at once, before the first `next`.
         """
-        story = _Story(self, prompt, checked(options))
-        return self._snapshots(story)
+        return (generations[0] for generations in self.stream_candidates(prompt, **options))
 
-    @staticmethod
-    def _snapshots(story: _Story) -> Iterator[Generation]:
-        for draft in story.write():
-            yield story.snapshot(draft.settled())
-        yield story.generations()[0]
+    def stream_candidates(self, prompt: str, **options: Any) -> Iterator[list[Generation]]:
+        """Streams what `candidates` writes; of a beam one text, until the end of the first paragraph makes it n best."""
+        return _snapshots(_Story(self, prompt, checked(options)))
+
+    def inspect(self, paragraph: Paragraph, count: int = 5) -> list[Place]:
+        """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives."""
+        return inspect(self.model, self.device, self.tokenizer, paragraph.source_ids, paragraph.ids, count)
+
+
+def _snapshots(story: _Story) -> Iterator[list[Generation]]:
+    for draft in story.write():
+        yield story.snapshots(draft)
+    yield story.generations()
 
 
 def checked(options: dict[str, Any]) -> DecodingConfig:
@@ -203,12 +212,13 @@ class _Story:
         return Paragraph(self._tokenizer.decode(whole_characters(_without_end(hypothesis.tokens))),
                          labels(self._source(candidate)), labels(hypothesis.tokens.tolist()),
                          hypothesis.log_probabilities.tolist(), hypothesis.attention,
-                         hypothesis.score(self._config.length_penalty), hypothesis.finished)
+                         hypothesis.score(self._config.length_penalty), hypothesis.finished,
+                         self._source(candidate), hypothesis.tokens.tolist())
 
-    def snapshot(self, settled: Hypothesis) -> Generation:
-        """The first candidate so far, `settled` being what is certain of the paragraph that is being written."""
-        candidate = self._candidates[0]
-        return self._generation([*candidate.paragraphs, self._paragraph(candidate, settled)], 0, finished=False)
+    def snapshots(self, draft: Draft | Search) -> list[Generation]:
+        """All candidates so far, with what is certain of the paragraphs that are being written."""
+        return [self._generation([*candidate.paragraphs, self._paragraph(candidate, draft.settled(row))], row, finished=False)
+                for row, candidate in enumerate(self._candidates)]
 
     def generations(self) -> list[Generation]:
         """All candidates, when everything is written."""
@@ -223,14 +233,3 @@ class _Story:
 def _without_end(tokens: np.ndarray) -> list[int]:
     written = tokens.tolist()
     return written[:-1] if written[-1:] == [EOS] else written
-
-
-def whole_characters(tokens: list[int]) -> list[int]:
-    """`tokens` without the bytes at their end that begin a character and do not complete it."""
-    start = len(tokens)
-    while start and FIRST_BYTE <= tokens[start - 1] < FIRST_BYTE + BYTES:
-        start -= 1
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    decoder.decode(bytes(token - FIRST_BYTE for token in tokens[start:]))
-    waiting, _ = decoder.getstate()
-    return tokens[: len(tokens) - len(waiting)]

@@ -44,20 +44,17 @@ class Draft:
         self._lengths += self.live
         self.live = self.live & (tokens != EOS)
 
-    def settled(self) -> Hypothesis:
-        """What is written of the first row."""
-        return self._row(0)
-
-    def hypotheses(self) -> list[list[Hypothesis]]:
-        """For every source a list with its one paragraph."""
-        return [[self._row(row)] for row in range(len(self.live))]
-
-    def _row(self, row: int) -> Hypothesis:
+    def settled(self, row: int) -> Hypothesis:
+        """What is written of a row's paragraph so far."""
         steps = self._steps[: self._lengths[row]]
         return Hypothesis(np.array([tokens[row] for tokens, _, _ in steps], dtype=np.int64),
                           np.array([values[row] for _, values, _ in steps], dtype=np.float64),
                           np.stack([weights[row, : self._source_lengths[row]] for _, _, weights in steps]),
                           not self.live[row])
+
+    def hypotheses(self) -> list[list[Hypothesis]]:
+        """For every source a list with its one paragraph."""
+        return [[self.settled(row)] for row in range(len(self.live))]
 
 
 # As a decorator: a `with` inside a generator would leave inference mode switched on for the caller between steps.

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novelgen.config import Config, DecodingConfig
-from novelgen.decoding.generator import Generator, whole_characters
+from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import content_units
+from novelgen.decoding.inspection import whole_characters
 from novelgen.errors import ConfigError
 from novelgen.models.seq2seq import Seq2Seq
 from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, Tokenizer
@@ -275,3 +276,17 @@ def test_words_are_written_as_well():
 
 def test_the_defaults_are_those_of_the_configuration(toy):
     assert len(toy.generator(favour={EOS: -99}).generate(PROMPT).paragraphs[0].tokens) == DecodingConfig().max_length
+
+
+@DECODERS
+def test_all_candidates_grow_side_by_side(toy, decoder):
+    generator = toy.generator(**FAVOUR)
+    count = 1 if decoder == "greedy" else 3
+    options = {"decoder": decoder, "num_samples": count, "seed": 5, "paragraphs": 2, "max_length": 12}
+    *early, last = generator.stream_candidates(PROMPT, **options)
+    assert [one.text for one in last] == [one.text for one in generator.candidates(PROMPT, **options)] and len(last) == count
+    assert all(len(snapshot) == (1 if decoder == "beam" and len(snapshot[0].paragraphs) == 1 else count) for snapshot in early)
+    whole = [snapshot for snapshot in early if len(snapshot) == count]
+    assert whole
+    for before, after in zip(whole, [*whole[1:], last], strict=True):
+        assert all(new.text.startswith(old.text) for old, new in zip(before, after, strict=True))

@@ -79,7 +79,7 @@ def test_the_opening_is_given_and_scored(toy):
 
 
 def test_a_draft_grows_token_by_token(toy):
-    lengths = [len(draft.settled().tokens) for draft in write(task(toy, allowed=[270, 271]), greedy)]
+    lengths = [len(draft.settled(0).tokens) for draft in write(task(toy, allowed=[270, 271]), greedy)]
     assert lengths == list(range(1, 21))
 
 

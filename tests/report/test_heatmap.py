@@ -16,7 +16,7 @@ FEW = ["宝玉", "笑", "Chapter", "<E9>", "“", " ", "𠮷", "<EOS>"]
 
 def paragraph(source, tokens):
     weights = np.random.default_rng(0).dirichlet(np.ones(len(source)), len(tokens)).astype(np.float32)
-    return Paragraph("", source, tokens, [-1.0] * len(tokens), weights, -1.0, True)
+    return Paragraph("", source, tokens, [-1.0] * len(tokens), weights, -1.0, True, [0] * len(source), [0] * len(tokens))
 
 
 def size(path):

@@ -1,0 +1,27 @@
+"""The page's words in Chinese and English; the browser's language chooses."""
+
+from __future__ import annotations
+
+import gradio as gr
+from gradio.i18n import I18nData
+
+_words: dict[str, str] = {}  # English → Chinese
+# Browsers with any of these see Chinese; all others see English.
+_CHINESE = ("zh", "zh-CN", "zh-SG", "zh-TW", "zh-HK", "zh-Hans", "zh-Hant")
+
+
+def both(chinese: str, english: str) -> I18nData:
+    """A text that the browser shows in its own language: a label, a button, a choice, a placeholder, Markdown.
+
+    Must be called before the page is launched: while it is built, or at the head of a module. What is only known later (a
+    number, a message) says both languages at once, as on the command line.
+    """
+    if _words.setdefault(english, chinese) != chinese:
+        raise ValueError(f"{english!r} has two Chinese texts: {_words[english]!r} and {chinese!r}")
+    return I18nData(english)
+
+
+def translations() -> gr.I18n:
+    """All that `both` has been told, for `launch`."""
+    english = {text: text for text in _words}
+    return gr.I18n(en=english, **{name: dict(_words) for name in _CHINESE})

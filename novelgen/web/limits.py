@@ -1,0 +1,16 @@
+"""What one visitor may ask for, so that the others are served as well."""
+
+from __future__ import annotations
+
+PROMPT = 20_000  # characters; of a longer manuscript the end is used, and the page says so
+LENGTH = 1_000  # tokens of a paragraph
+PARAGRAPHS = 20  # in one go
+CANDIDATES = 4
+BEAM = 16
+SEED = 2**53 - 1  # the largest whole number that a browser keeps exactly
+UPDATES_A_SECOND = 20
+
+WRITERS = 2  # generations at once
+WAITING = 32  # requests in line for all of them; further ones are answered that the line is full
+# Everything that runs a model shares one line.
+TURN = {"concurrency_id": "writing", "concurrency_limit": WRITERS}
