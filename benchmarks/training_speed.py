@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from novelgen.config import PRESETS, preset
 from novelgen.data.pairs import Batch
+from novelgen.models.build import build_model
 from novelgen.models.kernels import manual, reference
 from novelgen.models.seq2seq import Seq2Seq
 from novelgen.training.hardware import choose_device, choose_precision, keep_freed_memory
@@ -57,7 +58,7 @@ def main() -> None:
     keep_freed_memory()
     config, device = preset(args.preset), choose_device(args.device)
     precision = choose_precision(args.precision, device)
-    model = Seq2Seq(config.model, args.vocabulary_size).to(device).train()
+    model = build_model(config.model, args.vocabulary_size).to(device).train()
     batch = random_batch(max(1, config.training.batch_tokens // args.length), args.length, args.vocabulary_size)
     seconds: dict[str, list[float]] = {name: [] for name in LOOPS}
     for step in range(args.steps + 2):

@@ -103,15 +103,31 @@ class DataConfig(_Checked):
 
 @dataclass(frozen=True)
 class ModelConfig(_Checked):
-    """Sizes of the default model (Bahdanau et al., 2015)."""
+    """The variant, its parts and its sizes. What is None is as the variant has it: `novelgen.models.variants.resolve`."""
 
+    model: str = option("bahdanau", "模型变体，自带下面各部分的取值 | the variant; it brings its own choice of the parts below",
+                        choices=("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer"))
+    cell: str | None = option(None, "循环单元 | recurrent cell", choices=("lstm", "gru", "rnn"))
     embedding_size: int = option(256, "字词向量维数，也是读出层宽度 | width of embeddings and of the readout they are tied to", minimum=1,
                                  maximum=65_536)
-    encoder_size: int = option(256, "编码器每个方向的隐层维数 | hidden size of each encoder direction", minimum=1, maximum=65_536)
-    encoder_layers: int = option(1, "编码器层数 | encoder layers", minimum=1, maximum=16)
+    encoder_size: int | None = option(None, "编码器每个方向的隐层维数，默认双向为解码器的一半，单向与它相同 | hidden size of each encoder "
+                                      "direction; default half the decoder's for two directions, all of it for one", minimum=1,
+                                      maximum=65_536)
+    encoder_layers: int | None = option(None, "编码器层数 | encoder layers", minimum=1, maximum=16)
+    bidirectional: bool | None = option(None, "编码器双向读 | the encoder reads in both directions")
+    reverse_source: bool | None = option(None, "把源倒过来读 | the source is read from its end")
+    bridge: str | None = option(None, "解码器的初始状态：编码器末状态原样、其变换、全部状态均值的变换 | the decoder's first state: the "
+                                "encoder's last ones as they are, a transform of the last, a transform of the mean of all",
+                                choices=("last", "projected", "mean"))
+    context: str | None = option(None, "解码器怎样看源：只看初始状态、每步同一个向量、注意力 | what the decoder sees of the "
+                                 "source: the first state, one vector at every step, attention",
+                                 choices=("initial", "every-step", "attention"))
+    score: str | None = option(None, "注意力打分 | attention score", choices=("additive", "dot", "general", "concat"))
+    input_feeding: bool | None = option(None, "把上一步的注意力向量并入输入 | the last attentional vector joins the input")
     decoder_size: int = option(512, "解码器隐层维数 | hidden size of the decoder", minimum=1, maximum=65_536)
-    decoder_layers: int = option(1, "解码器层数 | decoder layers", minimum=1, maximum=16)
-    attention_size: int = option(256, "注意力打分的隐层维数 | width of the additive attention score", minimum=1, maximum=65_536)
+    decoder_layers: int | None = option(None, "解码器层数 | decoder layers", minimum=1, maximum=16)
+    attention_size: int | None = option(None, "加性打分的隐层维数，默认解码器的一半 | width of the additive and concat scores; default "
+                                        "half the decoder's", minimum=1, maximum=65_536)
     dropout: float = option(0.3, "变分丢弃率 | variational dropout rate", minimum=0.0, maximum=0.95)
 
 
@@ -212,8 +228,7 @@ class Config:
 
 def tiny() -> Config:
     """For tests and a first try: trains in seconds."""
-    return Config().replace(embedding_size=64, encoder_size=64, decoder_size=128, attention_size=64, dropout=0.1, batch_tokens=1600,
-                            max_minutes=2)
+    return Config().replace(embedding_size=64, decoder_size=128, dropout=0.1, batch_tokens=1600, max_minutes=2)
 
 
 def small() -> Config:
@@ -223,14 +238,14 @@ def small() -> Config:
 
 def base() -> Config:
     """For one GPU."""
-    return Config().replace(embedding_size=512, encoder_size=512, decoder_size=1024, attention_size=512, batch_tokens=12_800,
-                            learning_rate=2e-3, warmup_steps=200, max_minutes=30)
+    return Config().replace(embedding_size=512, decoder_size=1024, batch_tokens=12_800, learning_rate=2e-3, warmup_steps=200,
+                            max_minutes=30)
 
 
 def large() -> Config:
     """For a data-centre GPU with a large corpus."""
-    return Config().replace(embedding_size=1024, encoder_size=1024, encoder_layers=2, decoder_size=2048, decoder_layers=2,
-                            attention_size=1024, batch_tokens=51_200, learning_rate=1e-3, warmup_steps=500, max_minutes=120)
+    return Config().replace(embedding_size=1024, encoder_layers=2, decoder_size=2048, decoder_layers=2, batch_tokens=51_200,
+                            learning_rate=1e-3, warmup_steps=500, max_minutes=120)
 
 
 PRESETS = {"tiny": tiny, "small": small, "base": base, "large": large}

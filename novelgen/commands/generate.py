@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from novelgen.cli import add_section, given
 from novelgen.config import DecodingConfig, nearest
 from novelgen.errors import ConfigError
+from novelgen.models.variants import NO_ATTENTION, attends
 
 if TYPE_CHECKING:
     from novelgen.decoding.generator import Generation, Generator, Paragraph
@@ -48,6 +49,8 @@ def main(args: argparse.Namespace) -> None:
     from novelgen.decoding.generator import Generator
 
     generator = Generator.load(args.checkpoint, args.device)
+    if (args.attention or args.heatmap) and not attends(generator.config.model):
+        raise ConfigError(NO_ATTENTION)
     live = sys.stdout.isatty() and not args.json and config.num_samples == 1
     if live:
         generations = [_show_live(generator, prompt, options)]

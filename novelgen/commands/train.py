@@ -12,6 +12,7 @@ from typing import Any
 from novelgen.cli import add_section, given
 from novelgen.config import PRESETS, Config, DataConfig, ModelConfig, TextConfig, TrainingConfig, flag, preset
 from novelgen.errors import ConfigError
+from novelgen.models.variants import PARTS, resolve
 
 _SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
@@ -53,6 +54,14 @@ def _with_budget(config: Config, options: dict[str, Any]) -> Config:
     return config.replace(**options)
 
 
+def _chosen(config: Config, options: dict[str, Any]) -> Config:
+    """The whole configuration: a variant that is named brings its own parts, not those of the preset's."""
+    if options.get("model", config.model.model) != config.model.model:
+        options = {**dict.fromkeys(PARTS), **options}
+    config = _with_budget(config, options)
+    return dataclasses.replace(config, model=resolve(config.model))
+
+
 def _start(args: argparse.Namespace, output: Path) -> None:
     import torch
 
@@ -60,7 +69,7 @@ def _start(args: argparse.Namespace, output: Path) -> None:
     from novelgen.training.checkpoint import RunDirectory, build_model
     from novelgen.training.hardware import choose_device
 
-    config = _with_budget(preset(args.preset or "small"), given(args, *_SECTIONS))
+    config = _chosen(preset(args.preset or "small"), given(args, *_SECTIONS))
     device = choose_device(config.training.device)
     run = RunDirectory(output)
     # All of this now, because the import of the corpus may take long.

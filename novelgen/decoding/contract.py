@@ -26,7 +26,7 @@ class Model(Protocol):
         """source (B, S) int64 padded, lengths (B,) int64 → memory and state, tuples of batch-first tensors."""
 
     def step(self, token: Tensor, memory: Any, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
-        """token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S)."""
+        """token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S), or (B, 0) without attention."""
 
 
 class Hypothesis(NamedTuple):
@@ -34,7 +34,7 @@ class Hypothesis(NamedTuple):
 
     tokens: np.ndarray  # (T,) int64
     log_probabilities: np.ndarray  # (T,) float64, natural, of the model itself: temperature 1, no rules
-    attention: np.ndarray  # (T, S) float32
+    attention: np.ndarray  # (T, S) float32; (T, 0) from a model without attention
     finished: bool  # EOS was reached
 
     def score(self, length_penalty: float) -> float:
@@ -73,7 +73,7 @@ class Prediction(NamedTuple):
 
     logits: np.ndarray  # (B, V) float32, never NaN, at most float32's largest number
     log_total: np.ndarray  # (B,) float64, log Σ exp(logits)
-    weights: np.ndarray  # (B, S) float32
+    weights: np.ndarray  # (B, S) float32; (B, 0) from a model without attention
 
     def log_probabilities(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """The model's own log-probabilities (float64) of some tokens of some rows (index arrays that broadcast)."""

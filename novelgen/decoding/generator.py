@@ -32,7 +32,7 @@ class Paragraph:
     source_tokens: list[str]  # S labels of what it was written from
     tokens: list[str]  # T labels, EOS included where it was reached
     log_probabilities: list[float]  # T, natural, of the model itself: temperature 1, no rules
-    attention: np.ndarray  # (T, S) float32, a row sums to 1
+    attention: np.ndarray  # (T, S) float32, a row sums to 1; (T, 0) from a model without attention
     score: float  # Σ log-probability / T ** length_penalty
     finished: bool  # ended by itself, not by max_length
     source_ids: list[int]  # S: source_tokens as the model knows them

@@ -5,15 +5,34 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from novelgen.models.attention import SCORES, Memory, attend, remember
 from novelgen.models.kernels import manual
-from novelgen.models.kernels.reference import LoopMemory as Memory
 from novelgen.models.kernels.reference import LoopWeights
-from novelgen.models.recurrent import VariationalDropout, run_lstm
+from novelgen.models.recurrent import (
+    CELLS,
+    STATE_PARTS,
+    Encoded,
+    State,
+    VariationalDropout,
+    read_to_end,
+    run_layer,
+    run_layers,
+)
 
-State = tuple[Tensor, ...]  # (B, H) each: hidden and cell of the first layer, then of the second, …
+
+class Decoder(nn.Module):
+    """What every decoder has: `remember` what steps read of the source, `begin` with a state, `forward` along a target.
+
+    embedded (B, T, D) are y_0 … y_{T-1}. `forward` returns readouts (B, T, D), the state after the last of them, and attention
+    weights (B, T, S), or (B, T, 0) from a decoder without attention.
+    """
+
+    def begin(self, state: State) -> State:
+        """The first state, given that of the recurrent layers."""
+        return state
 
 
-class BahdanauDecoder(nn.Module):
+class BahdanauDecoder(Decoder):
     """The decoder of Bahdanau, Cho and Bengio (2015), with LSTM cells.
 
     e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i);  c_i = Σ_j α_ij h_j;  s_i = f(s_{i-1}, y_{i-1}, c_i);
@@ -35,18 +54,156 @@ class BahdanauDecoder(nn.Module):
         self.dropout = VariationalDropout(dropout)
         self.loop = manual.attention_loop
 
-    def remember(self, annotations: Tensor, is_token: Tensor) -> Memory:
-        """annotations (B, S, M), is_token (B, S) bool → the memory that every step reads; U h_j is computed once."""
-        return Memory(annotations, self.key(annotations), is_token)
+    def remember(self, encoded: Encoded) -> Memory:
+        """The memory that every step reads; U h_j is computed once."""
+        annotations = self.dropout(encoded.annotations)
+        return Memory(annotations, self.key(annotations), encoded.is_token)
 
     def forward(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
         """Runs along y_0 … y_{T-1}: embedded (B, T, D) → readouts (B, T, D), the last state, weights (B, T, S)."""
         weights = LoopWeights(self.query.weight, self.score, self.recurrent.weight, self.context.weight)
         hiddens, cell, contexts, alphas = self.loop(self.token(embedded), memory, *state[:2], weights)
-        moved = [hiddens[:, -1], cell]
-        for layer, upper in enumerate(self.upper, start=1):
-            first = [x.unsqueeze(0).contiguous() for x in state[2 * layer:2 * layer + 2]]
-            hiddens, last = run_lstm(upper, self.dropout(hiddens), tuple(first))
-            moved += [x.squeeze(0) for x in last]
+        moved = (hiddens[:, -1], cell)
+        if self.upper:
+            hiddens, above = run_layers(self.upper, self.dropout(hiddens), state[2:], [self.dropout] * len(self.upper))
+            moved += above
         seen = torch.cat([hiddens, contexts, embedded], dim=-1)
-        return torch.tanh(self.readout(self.dropout(seen))), tuple(moved), alphas
+        return torch.tanh(self.readout(self.dropout(seen))), moved, alphas
+
+
+class BahdanauAnyDecoder(Decoder):
+    """The equations of `BahdanauDecoder` for any cell and any score, as they stand; slower, autograd follows every step."""
+
+    def __init__(self, cell: str, score: str, embedding_size: int, memory_size: int, size: int, layers: int,
+                 attention_size: int | None, dropout: float) -> None:
+        super().__init__()
+        self.attention = SCORES[score](size, memory_size, attention_size)
+        self.first = CELLS[cell](embedding_size + memory_size, size, batch_first=True)
+        self.upper = nn.ModuleList(CELLS[cell](size, size, batch_first=True) for _ in range(layers - 1))
+        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)
+        self.dropout = VariationalDropout(dropout)
+        self.parts = STATE_PARTS[cell]
+
+    def remember(self, encoded: Encoded) -> Memory:
+        """The memory that every step reads; the keys are computed once."""
+        return remember(self.attention, encoded, self.dropout(encoded.annotations))
+
+    def forward(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
+        """As `Decoder` says."""
+        first, seen = state[:self.parts], []
+        for token in embedded.split(1, dim=1):
+            context, alpha = attend(self.attention, first[0].unsqueeze(1), memory)
+            hidden, first = run_layer(self.first, torch.cat([token, context], dim=-1), first)
+            seen.append((hidden, context, alpha))
+        hiddens, contexts, alphas = (torch.cat(parts, dim=1) for parts in zip(*seen, strict=True))
+        moved = first
+        if self.upper:
+            hiddens, above = run_layers(self.upper, self.dropout(hiddens), state[self.parts:], [self.dropout] * len(self.upper))
+            moved += above
+        read = torch.cat([hiddens, contexts, embedded], dim=-1)
+        return torch.tanh(self.readout(self.dropout(read))), moved, alphas
+
+
+class LuongDecoder(Decoder):
+    """The global attention of Luong, Pham and Manning (2015), after the recurrent layers.
+
+    h_t = f(h_{t-1}, y_{t-1});  α_t = softmax(score(h_t, h̄_s));  c_t = Σ_s α_ts h̄_s;  h̃_t = tanh(W [c_t; h_t]), which is the readout.
+    With input feeding f reads [y_{t-1}; h̃_{t-1}], and h̃ is part of the state; without, all T run at once.
+    """
+
+    def __init__(self, cell: str, score: str, embedding_size: int, memory_size: int, size: int, layers: int,
+                 attention_size: int | None, dropout: float, input_feeding: bool) -> None:
+        super().__init__()
+        sizes = [embedding_size * (1 + input_feeding)] + [size] * (layers - 1)
+        self.attention = SCORES[score](size, memory_size, attention_size)
+        self.layers = nn.ModuleList(CELLS[cell](below, size, batch_first=True) for below in sizes)
+        self.readout = nn.Linear(memory_size + size, embedding_size, bias=False)
+        self.dropout = VariationalDropout(dropout)
+        self.input_feeding = input_feeding
+
+    def remember(self, encoded: Encoded) -> Memory:
+        """The memory that every step reads; the keys are computed once."""
+        return remember(self.attention, encoded, self.dropout(encoded.annotations))
+
+    def begin(self, state: State) -> State:
+        """h̃_0 = 0 joins the state where it is fed."""
+        return (*state, state[0].new_zeros(len(state[0]), self.readout.out_features)) if self.input_feeding else state
+
+    def forward(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
+        """As `Decoder` says."""
+        size = self.readout.in_features - memory.annotations.shape[2]
+        # Drawn here, once: a mask of its own for every step would not be variational.
+        between = [self.dropout.once(embedded, size) for _ in self.layers[1:]]
+        drop = self.dropout.once(embedded, self.readout.in_features)
+
+        def advance(inputs: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+            hiddens, state = run_layers(self.layers, inputs, state, between)
+            contexts, alphas = attend(self.attention, hiddens, memory)
+            return torch.tanh(self.readout(drop(torch.cat([contexts, hiddens], dim=-1)))), state, alphas
+
+        if not self.input_feeding:
+            return advance(embedded, state)
+        *inner, fed = state
+        fed, readouts, alphas = fed.unsqueeze(1), [], []
+        for token in embedded.split(1, dim=1):
+            fed, inner, alpha = advance(torch.cat([token, fed], dim=-1), tuple(inner))
+            readouts.append(fed)
+            alphas.append(alpha)
+        return torch.cat(readouts, dim=1), (*inner, fed.squeeze(1)), torch.cat(alphas, dim=1)
+
+
+class PlainDecoder(Decoder):
+    """Sees the source through its first state alone (Sutskever, Vinyals and Le, 2014).
+
+    s_t = f(s_{t-1}, y_{t-1});  the readout is R s_t: tied to the embeddings, the output layer is the product E R.
+    """
+
+    def __init__(self, cell: str, embedding_size: int, size: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        sizes = [embedding_size] + [size] * (layers - 1)
+        self.layers = nn.ModuleList(CELLS[cell](below, size, batch_first=True) for below in sizes)
+        self.readout = nn.Linear(size, embedding_size, bias=False)
+        self.dropout = VariationalDropout(dropout)
+
+    def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
+        """Nothing: an empty tuple."""
+        return ()
+
+    def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
+        """As `Decoder` says."""
+        hiddens, state = run_layers(self.layers, embedded, state, [self.dropout] * len(self.layers))
+        return self.readout(self.dropout(hiddens)), state, embedded.new_zeros(*embedded.shape[:2], 0)
+
+    def read(self, embedded: Tensor, lengths: Tensor) -> State:
+        """Runs along padded rows (B, S, D) from zeros and returns the state after each row's last token."""
+        state: State = ()
+        for number, layer in enumerate(self.layers):
+            embedded, last = read_to_end(layer, self.dropout(embedded) if number else embedded, lengths, whole_state=True)
+            state += last
+        return state
+
+
+class EveryStepDecoder(Decoder):
+    """One vector c of the source enters every step and the output (Cho et al., 2014): c is the encoder's last state.
+
+    s_t = f(s_{t-1}, y_{t-1}, c);  the readout is tanh(R [s_t; c; y_{t-1}] + b), where they take the larger of two units.
+    """
+
+    def __init__(self, cell: str, embedding_size: int, memory_size: int, size: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        sizes = [embedding_size + memory_size] + [size] * (layers - 1)
+        self.layers = nn.ModuleList(CELLS[cell](below, size, batch_first=True) for below in sizes)
+        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)
+        self.dropout = VariationalDropout(dropout)
+
+    def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
+        """c (B, M)."""
+        return (self.dropout(encoded.last.unsqueeze(1)).squeeze(1),)
+
+    def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
+        """As `Decoder` says."""
+        context = memory[0].unsqueeze(1).expand(-1, embedded.shape[1], -1)
+        inputs = torch.cat([embedded, context], dim=-1)
+        hiddens, state = run_layers(self.layers, inputs, state, [self.dropout] * len(self.layers))
+        read = torch.cat([hiddens, context, embedded], dim=-1)
+        return torch.tanh(self.readout(self.dropout(read))), state, embedded.new_zeros(*embedded.shape[:2], 0)

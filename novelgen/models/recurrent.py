@@ -1,9 +1,18 @@
-"""Recurrent parts: the bidirectional encoder, dropout that stays the same along time."""
+"""Recurrent parts: layers of any cell over a sequence, the encoder, dropout that stays the same along time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+STATE_PARTS = {"lstm": 2, "gru": 1, "rnn": 1}  # tensors of a layer's state: hidden, and an LSTM's cell
+
+State = tuple[Tensor, ...]  # (B, H) each: the parts of the first layer's state, then of the second's, …
 
 
 def token_mask(lengths: Tensor, size: int) -> Tensor:
@@ -31,52 +40,106 @@ class VariationalDropout(nn.Module):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Zeroes the same features at every step of a row and scales the rest by 1 / (1 − rate)."""
+        return self.once(sequence, sequence.shape[2])(sequence)
+
+    def once(self, like: Tensor, width: int) -> Callable[[Tensor], Tensor]:
+        """Draws the mask of a sequence (B, T, width) that is made step by step; the rest is taken from `like` (B, …)."""
         if not self.training or self.rate == 0:
-            return sequence
+            return lambda sequence: sequence
         keep = 1 - self.rate
-        mask = sequence.new_empty(sequence.shape[0], 1, sequence.shape[2]).bernoulli_(keep).div_(keep)
-        return sequence * mask
+        mask = like.new_empty(like.shape[0], 1, width).bernoulli_(keep).div_(keep)
+        return lambda sequence: sequence * mask
 
 
-def run_lstm(lstm: nn.LSTM, sequence: Tensor, state: tuple[Tensor, Tensor] | None = None,
-             ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """`lstm(sequence, state)`, batch first; on CUDA in the precision of its weights even under autocast.
+def run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None = None, lengths: Tensor | None = None,
+              ) -> tuple[Tensor, State]:
+    """One layer along sequence (B, T, D), from zeros or its state's parts (B, H): outputs (B, T, H) and the last state.
 
-    PyTorch's autocast runs cuDNN's LSTM in float16, whatever dtype was asked for, and gradients underflow there.
+    With `lengths` (B,) the last state of a row is that after its last token, at the price of packing. On CUDA the layer runs
+    in the precision of its weights even under autocast: PyTorch's autocast runs cuDNN's LSTM in float16, whatever dtype was
+    asked for, and gradients underflow there.
     """
     if sequence.device.type != "cuda":
-        return lstm(sequence, state)
-    dtype = lstm.weight_hh_l0.dtype
+        return _run_layer(layer, sequence, state, lengths)
+    dtype = layer.weight_hh_l0.dtype
     with torch.autocast("cuda", enabled=False):
-        return lstm(sequence.to(dtype), state and tuple(part.to(dtype) for part in state))
+        return _run_layer(layer, sequence.to(dtype), state and tuple(part.to(dtype) for part in state), lengths)
 
 
-class BidirectionalEncoder(nn.Module):
-    """Reads the source in both directions; h_j = [→h_j; ←h_j] (Bahdanau et al., 2015, section 3.2).
+def _run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None, lengths: Tensor | None) -> tuple[Tensor, State]:
+    first = state and tuple(part.unsqueeze(0).contiguous() for part in state)
+    if first and len(first) == 1:
+        first = first[0]
+    given = sequence if lengths is None else pack_padded_sequence(sequence, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    output, last = layer(given, first)
+    if lengths is not None:
+        output, _ = pad_packed_sequence(output, batch_first=True, total_length=sequence.shape[1])
+    return output, tuple(part.squeeze(0) for part in (last if isinstance(last, tuple) else (last,)))
 
-    The backward direction is an ordinary LSTM over the source reversed within its length: no packing, so shapes stay
-    static and the padding never touches a state that is used.
+
+def run_layers(layers: nn.ModuleList, sequence: Tensor, state: State, between: Sequence[Callable[[Tensor], Tensor]],
+               ) -> tuple[Tensor, State]:
+    """Layers on top of one another; `between` are the dropouts of what the second, the third, … reads."""
+    parts, moved = len(state) // max(len(layers), 1), []
+    for number, layer in enumerate(layers):
+        below = between[number - 1](sequence) if number else sequence
+        sequence, last = run_layer(layer, below, state[parts * number:parts * (number + 1)])
+        moved += last
+    return sequence, tuple(moved)
+
+
+def read_to_end(layer: nn.RNNBase, sequence: Tensor, lengths: Tensor, whole_state: bool) -> tuple[Tensor, State]:
+    """A layer along padded rows: outputs (B, S, H) and the state after each row's last token.
+
+    Of an LSTM's state only the hidden part is given unless `whole_state`: the outputs hold no cells, packing does.
+    """
+    if whole_state and isinstance(layer, nn.LSTM):
+        return run_layer(layer, sequence, lengths=lengths)
+    output, _ = run_layer(layer, sequence)
+    return output, (output[torch.arange(len(lengths), device=lengths.device), lengths - 1],)
+
+
+class Encoded(NamedTuple):
+    """What an encoder knows of the source. M is H for one direction and 2H for two, whose states stand side by side."""
+
+    annotations: Tensor  # (B, S, M): h_j, zero at padding
+    is_token: Tensor  # (B, S) bool: True = real
+    last: Tensor  # (B, M): the top layer's hidden state when everything is read
+    states: State  # (B, M) each: the states of all layers then; of LSTMs the cells too if the encoder was told so
+
+
+class Encoder(nn.Module):
+    """Reads the source in one direction, or in both: h_j = [→h_j; ←h_j] (Bahdanau et al., 2015, section 3.2).
+
+    The backward direction is an ordinary layer over the source reversed within its length: no packing, so shapes stay
+    static and the padding never touches a state that is used. A reversed source (Sutskever et al., 2014) is the same.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, layers: int, dropout: float) -> None:
+    def __init__(self, cell: str, input_size: int, hidden_size: int, layers: int, dropout: float, *, bidirectional: bool,
+                 reverse_source: bool = False, whole_states: bool = False) -> None:
+        """`whole_states`: `Encoded.states` shall hold cells too."""
         super().__init__()
-        sizes = [input_size] + [2 * hidden_size] * (layers - 1)
-        self.forwards = nn.ModuleList(nn.LSTM(size, hidden_size, batch_first=True) for size in sizes)
-        self.backwards = nn.ModuleList(nn.LSTM(size, hidden_size, batch_first=True) for size in sizes)
+        sizes = [input_size] + [hidden_size * (1 + bidirectional)] * (layers - 1)
+        self.forwards = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes)
+        self.backwards = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes if bidirectional)
         self.dropout = VariationalDropout(dropout)
+        self.reverse_source, self.whole_states = reverse_source, whole_states
 
-    def forward(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """embedded (B, S, D), lengths (B,) → annotations (B, S, 2H), zero at padding, and the last state (B, 2H).
-
-        The last state is the top layer's: forward after the last token, beside backward after the first token.
-        """
-        is_token = token_mask(lengths, embedded.shape[1]).unsqueeze(-1)
-        annotations = embedded
-        for layer, (forwards, backwards) in enumerate(zip(self.forwards, self.backwards, strict=True)):
-            below = self.dropout(annotations) if layer else embedded
-            ahead, _ = run_lstm(forwards, below)
-            behind, _ = run_lstm(backwards, reverse_by_length(below, lengths))
-            annotations = torch.cat([ahead, reverse_by_length(behind, lengths)], dim=-1)
-        rows = torch.arange(len(lengths), device=lengths.device)
-        last = torch.cat([ahead[rows, lengths - 1], behind[rows, lengths - 1]], dim=-1)
-        return annotations.masked_fill(~is_token, 0.0), last
+    def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
+        """embedded (B, S, D), lengths (B,) ≥ 1 → Encoded; its annotations are in the order of the source."""
+        is_token = token_mask(lengths, embedded.shape[1])
+        annotations = reverse_by_length(embedded, lengths) if self.reverse_source else embedded
+        states: list[Tensor] = []
+        for number, forwards in enumerate(self.forwards):
+            below = self.dropout(annotations) if number else annotations
+            annotations, ends = read_to_end(forwards, below, lengths, self.whole_states)
+            if self.backwards:
+                behind, ends_behind = read_to_end(self.backwards[number], reverse_by_length(below, lengths), lengths,
+                                                  self.whole_states)
+                annotations = torch.cat([annotations, reverse_by_length(behind, lengths)], dim=-1)
+                ends = tuple(torch.cat(pair, dim=-1) for pair in zip(ends, ends_behind, strict=True))
+            states += ends
+        if self.reverse_source:
+            annotations = reverse_by_length(annotations, lengths)
+        last = states[-len(ends)]
+        return Encoded(annotations.masked_fill(~is_token.unsqueeze(-1), 0.0), is_token, last, tuple(states))

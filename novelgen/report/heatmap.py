@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from novelgen.errors import ConfigError
+from novelgen.models.variants import NO_ATTENTION
 from novelgen.report.fonts import Font, require_font
 
 if TYPE_CHECKING:
@@ -34,8 +36,11 @@ def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None 
     """Draws the attention of a paragraph as a PNG file.
 
     Rows are the written tokens, columns the source tokens; what is too large for one panel goes on in the next one,
-    with the labels repeated. Raises ConfigError where no Chinese font is installed, and then writes no file.
+    with the labels repeated. Raises ConfigError where no Chinese font is installed or the model has no attention, and then writes
+    no file.
     """
+    if not paragraph.attention.size:
+        raise ConfigError(NO_ATTENTION)
     font = font or require_font()
     columns = [_label(token, font) for token in paragraph.source_tokens]
     rows = [_label(token, font) for token in paragraph.tokens]

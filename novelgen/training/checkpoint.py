@@ -26,7 +26,8 @@ from torch import Tensor, nn
 
 from novelgen.config import Config
 from novelgen.errors import CheckpointError, ConfigError
-from novelgen.models.seq2seq import Seq2Seq
+from novelgen.models import build
+from novelgen.models.variants import resolve
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.hardware import choose_device
 
@@ -130,7 +131,9 @@ class RunDirectory:
             raise CheckpointError(f"{self._config}：格式 {info['format']} 比本程序的 {FORMAT} 新；请升级 novelgen | format "
                                   f"{info['format']} is newer than this program's {FORMAT}; upgrade novelgen")
         with _damage(self._config):
-            return {**info, "config": Config.from_dict(info["config"])}
+            config = Config.from_dict(info["config"])
+            resolve(config.model)  # parts that do not fit each other are damage too
+            return {**info, "config": config}
 
     def load_tokenizer(self, info: Mapping[str, Any]) -> Tokenizer:
         """The vocabulary, which must be the one that the run was made with."""
@@ -178,7 +181,7 @@ class Run:
 
 def build_model(config: Config, tokenizer: Tokenizer) -> nn.Module:
     """A freshly initialised model, on the CPU; torch's global generator decides the starting values."""
-    return Seq2Seq(config.model, tokenizer.size)
+    return build.build_model(config.model, tokenizer.size)
 
 
 def load_run(directory: Path | str, device: str = "auto") -> Run:

@@ -15,7 +15,7 @@ from novelgen.commands.generate import add_arguments, main
 from novelgen.config import Config
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
-from novelgen.models.seq2seq import Seq2Seq
+from novelgen.models.build import build_model
 from novelgen.training.checkpoint import RunDirectory
 
 PROMPT = "宝玉笑道：“我来了。”"
@@ -29,7 +29,7 @@ def checkpoint(toy, tmp_path_factory):
     torch.manual_seed(1)
     run = RunDirectory(directory)
     run.save_info({"config": config.to_dict(), "tokenizer": toy.tokenizer.fingerprint}, toy.tokenizer)
-    run.save_model(Seq2Seq(config.model, toy.tokenizer.size).state_dict())
+    run.save_model(build_model(config.model, toy.tokenizer.size).state_dict())
     return directory
 
 

@@ -11,7 +11,7 @@ from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import content_units
 from novelgen.decoding.inspection import whole_characters
 from novelgen.errors import ConfigError
-from novelgen.models.seq2seq import Seq2Seq
+from novelgen.models.build import build_model
 from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, Tokenizer
 
 SOME = settings(max_examples=8, deadline=None)
@@ -240,7 +240,7 @@ def test_the_real_model_keeps_the_contract(toy, decoder, layers):
     config = Config().replace(embedding_size=16, encoder_size=12, decoder_size=20, attention_size=8,
                               encoder_layers=layers, decoder_layers=layers, context_paragraphs=2)
     torch.manual_seed(0)
-    model = Seq2Seq(config.model, toy.tokenizer.size).eval()
+    model = build_model(config.model, toy.tokenizer.size).eval()
     generator = Generator(model, toy.tokenizer, config, torch.device("cpu"))
     count = 1 if decoder == "greedy" else 3
     options = {"decoder": decoder, "seed": 6, "max_length": 12, "paragraphs": 2, "num_samples": count}
@@ -265,7 +265,7 @@ def test_the_real_model_keeps_the_contract(toy, decoder, layers):
 def test_words_are_written_as_well():
     pytest.importorskip("jieba")
     tokenizer = Tokenizer("宝玉笑道来了我，。", ["宝玉", "我们"])
-    model = Seq2Seq(Config().replace(embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8).model,
+    model = build_model(Config().replace(embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8).model,
                     tokenizer.size).eval()
     generator = Generator(model, tokenizer, Config(), torch.device("cpu"))
     generation = generator.generate("宝玉来了：龘。", seed=1, prefix="宝玉，我们", max_length=20)

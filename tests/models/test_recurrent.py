@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from novelgen.models.recurrent import BidirectionalEncoder, VariationalDropout, reverse_by_length, token_mask
+from novelgen.models.recurrent import Encoder, VariationalDropout, reverse_by_length, token_mask
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4))
@@ -33,25 +33,30 @@ def packed(encoder, embedded, lengths):
 
 def test_encoder_equals_a_packed_bidirectional_lstm():
     torch.manual_seed(0)
-    encoder = BidirectionalEncoder(5, 4, layers=1, dropout=0.0).double()
+    encoder = Encoder("lstm", 5, 4, 1, 0.0, bidirectional=True).double()
     embedded, lengths = torch.randn(3, 6, 5, dtype=torch.float64), torch.tensor([6, 1, 4])
-    annotations, last = encoder(embedded, lengths)
+    annotations, _, last, _ = encoder(embedded, lengths)
     expected, expected_last = packed(encoder, embedded, lengths)
     torch.testing.assert_close(annotations, expected)
     torch.testing.assert_close(last, expected_last)
 
 
+@pytest.mark.parametrize("options", [{"bidirectional": True}, {"bidirectional": True, "whole_states": True},
+                                     {"bidirectional": False, "reverse_source": True}])
 @pytest.mark.parametrize("layers", [1, 3])
-def test_padding_never_touches_what_is_used(layers):
+def test_padding_never_touches_what_is_used(layers, options):
     torch.manual_seed(0)
-    encoder = BidirectionalEncoder(5, 4, layers, dropout=0.0)
+    encoder = Encoder("lstm", 5, 4, layers, 0.0, **options)
     embedded, lengths = torch.randn(2, 6, 5), torch.tensor([6, 3])
     changed = embedded.clone()
     changed[1, 3:] = 1e3
-    for before, after in zip(encoder(embedded, lengths), encoder(changed, lengths), strict=True):
-        torch.testing.assert_close(before, after)
-    alone, _ = encoder(embedded[1:, :3], lengths[1:])
-    torch.testing.assert_close(encoder(embedded, lengths)[0][1:, :3], alone)
+    before, after = encoder(embedded, lengths), encoder(changed, lengths)
+    assert len(before.states) == layers * (2 if options.get("whole_states") else 1)
+    for one, other in zip((*before[:3], *before.states), (*after[:3], *after.states), strict=True):
+        torch.testing.assert_close(one, other)
+    alone = encoder(embedded[1:, :3], lengths[1:])
+    torch.testing.assert_close(before.annotations[1:, :3], alone.annotations)
+    torch.testing.assert_close(before.states[0][1:], alone.states[0])
 
 
 def test_dropout_keeps_one_mask_along_time_and_the_mean():

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from novelgen.config import ModelConfig
+from novelgen.models.build import build_model
 from novelgen.models.kernels import manual, reference
-from novelgen.models.seq2seq import Seq2Seq
 
 CONFIG = ModelConfig(embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.0)
 VOCABULARY = 12
@@ -13,7 +13,7 @@ VOCABULARY = 12
 
 def model(**changes):
     torch.manual_seed(0)
-    return Seq2Seq(dataclasses.replace(CONFIG, **changes), VOCABULARY).double().eval()
+    return build_model(dataclasses.replace(CONFIG, **changes), VOCABULARY).double().eval()
 
 
 def batch():

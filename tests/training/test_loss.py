@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from novelgen.config import ModelConfig
 from novelgen.data.pairs import Pairs
-from novelgen.models.seq2seq import Seq2Seq
+from novelgen.models.build import build_model
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training import loss as losses
 from novelgen.training.loss import Tally, batch_loss, linear_cross_entropy, measure
@@ -63,7 +63,7 @@ def task():
     texts = [("天下大势。", "分久必合。"), ("合久必分。", "周末七国分争，并入于秦。"), ("天。", "龘势。")]
     tokenizer = Tokenizer(sorted({character for pair in texts for text in pair for character in text} - {"龘"}))
     torch.manual_seed(0)
-    model = Seq2Seq(ModelConfig(embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.4), tokenizer.size)
+    model = build_model(ModelConfig(embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.4), tokenizer.size)
     return model, tokenizer, Pairs.from_texts(texts, tokenizer)
 
 

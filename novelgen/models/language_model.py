@@ -1,0 +1,28 @@
+"""The language model that has read the source."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from novelgen.models.decoders import PlainDecoder
+from novelgen.models.writer import State, Writer
+
+
+class LanguageModel(Writer):
+    """One recurrent network reads the source, BOS and the target as one sequence (Graves, 2013).
+
+    `start` leaves the state after the source, which is all that is known of it; the memory is empty. Source and target have
+    a dropout mask each.
+    """
+
+    def __init__(self, embedding: nn.Embedding, decoder: PlainDecoder, dropout: float) -> None:
+        super().__init__(embedding, dropout)
+        self.decoder = decoder
+
+    def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[()], State]:
+        """As `Writer.start`."""
+        return (), self.decoder.read(self.dropout(self.embedding(source)), lengths)
+
+    def run(self, tokens: Tensor, memory: tuple[()], state: State) -> tuple[Tensor, State, Tensor]:
+        """As `Writer.run`."""
+        return self.decoder(self.dropout(self.embedding(tokens)), memory, state)

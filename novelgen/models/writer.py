@@ -1,0 +1,61 @@
+"""What all variants are to the rest of the program: `start`, `step`, `unroll`, and output tied to the embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from novelgen.models.recurrent import VariationalDropout
+
+BOS = 1
+State = tuple[Tensor, ...]
+
+
+class Writer(nn.Module):
+    """Source tokens in, a distribution over the next target token out.
+
+    `start` reads the source; `step` writes one token; `unroll` is teacher forcing over a whole target and equals
+    repeated `step`. Nothing that moves is kept on the module, so several threads may use one model. A variant gives `start`
+    and `run`. A model without attention returns weights of no source position: (B, 0), (B, T, 0).
+    """
+
+    def __init__(self, embedding: nn.Embedding, dropout: float) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.dropout = VariationalDropout(dropout)
+        self.output_bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+
+    def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
+        """Encodes: source (B, S) int64, lengths (B,) int64 ≥ 1 → the memory and the first state."""
+        raise NotImplementedError
+
+    def run(self, tokens: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
+        """Reads tokens (B, T) int64: the readouts (B, T, D) after each, the state after the last, weights (B, T, S)."""
+        raise NotImplementedError
+
+    def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
+        """One token on: token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S)."""
+        readout, state, weights = self.run(token.unsqueeze(1), memory, state)
+        return self.project(readout.squeeze(1)), state, weights.squeeze(1)
+
+    def unroll(self, target: Tensor, memory: Any, state: State) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: target (B, T) int64, the tokens to predict → logits (B, T, V), attention weights (B, T, S)."""
+        readout, weights = self.read(target, memory, state)
+        return self.project(readout), weights
+
+    def read(self, target: Tensor, memory: Any, state: State) -> tuple[Tensor, Tensor]:
+        """`unroll` up to its readouts (B, T, D): training projects only the real ones, and never holds all logits."""
+        before = torch.cat([target.new_full((len(target), 1), BOS), target[:, :-1]], dim=1)
+        readout, _, weights = self.run(before, memory, state)
+        return readout, weights
+
+    def project(self, readout: Tensor) -> Tensor:
+        """Readouts (…, D) → logits (…, V), through the embeddings (Press and Wolf, 2017)."""
+        return nn.functional.linear(readout, self.embedding.weight, self.output_bias)
+
+    @property
+    def output(self) -> tuple[Tensor, Tensor]:
+        """What `project` multiplies with: weight (V, D) and bias (V,)."""
+        return self.embedding.weight, self.output_bias
