@@ -1,3 +1,4 @@
+import dataclasses
 import struct
 
 import numpy as np
@@ -34,6 +35,13 @@ def test_without_a_font_nothing_is_drawn(monkeypatch, tmp_path):
         attention_heatmap(paragraph(["宝"], ["玉"]), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
     require_font.cache_clear()
+
+
+def test_a_model_without_attention_has_no_heatmap(tmp_path):
+    nothing = dataclasses.replace(paragraph(["宝"], ["玉"]), attention=np.zeros((1, 0), dtype=np.float32))
+    with pytest.raises(ConfigError, match="no attention"):
+        attention_heatmap(nothing, tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 @NEEDS_FONT

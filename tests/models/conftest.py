@@ -1,0 +1,59 @@
+"""Small models of every variant, and one padded batch for all of them."""
+
+import itertools
+
+import pytest
+import torch
+
+from novelgen.config import ModelConfig
+from novelgen.models.build import build_model
+
+VOCABULARY = 12
+CELLS, BRIDGES, SCORES = ("lstm", "gru", "rnn"), ("last", "projected", "mean"), ("additive", "dot", "general", "concat")
+
+
+def _combinations():
+    """Options of ModelConfig: every variant as it is, and every sensible combination of parts."""
+    yield from ({"model": name} for name in ("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer"))
+    for model, cell, bidirectional, bridge in itertools.product(("bahdanau", "luong", "cho", "seq2seq"), CELLS, (True, False), BRIDGES):
+        yield {"model": model, "cell": cell, "bidirectional": bidirectional, "bridge": bridge, "encoder_layers": 2, "decoder_layers": 2}
+    for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False)):
+        yield {"model": "luong", "cell": cell, "score": score, "input_feeding": feeding, "decoder_layers": 2, "bridge": "mean"}
+    for cell, score in itertools.product(CELLS, SCORES):
+        yield {"model": "bahdanau", "cell": cell, "score": score, "encoder_layers": 2}
+    for model, context in itertools.product(("bahdanau", "luong", "cho", "sutskever"), ("initial", "every-step", "attention")):
+        yield {"model": model, "context": context, "bidirectional": False, "reverse_source": True}
+    for cell, layers in itertools.product(CELLS, (1, 3)):
+        yield {"model": "lm", "cell": cell, "decoder_layers": layers}
+    yield {"model": "transformer", "encoder_layers": 1, "decoder_layers": 1, "embedding_size": 128}
+    yield {"model": "transformer", "encoder_layers": 1, "decoder_layers": 2, "encoder_size": 5, "embedding_size": 7}
+
+
+COMBINATIONS = list(_combinations())
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes `parts` runs for every combination."""
+    if "parts" in metafunc.fixturenames:
+        metafunc.parametrize("parts", COMBINATIONS, ids=["-".join(map(str, parts.values())) for parts in COMBINATIONS])
+
+
+@pytest.fixture
+def make():
+    """A small float64 model in evaluation mode with the given options."""
+    def build(**options):
+        torch.manual_seed(0)
+        sizes = {"embedding_size": 6, "decoder_size": 8, "dropout": 0.0}
+        return build_model(ModelConfig(**{**sizes, **options}), VOCABULARY).double().eval()
+
+    return build
+
+
+@pytest.fixture
+def batch():
+    """source (3, 7), its lengths, target (3, 6); rows of different length."""
+    generator = torch.Generator().manual_seed(1)
+    source = torch.randint(3, VOCABULARY, (3, 7), generator=generator)
+    lengths = torch.tensor([7, 2, 5])
+    target = torch.randint(3, VOCABULARY, (3, 6), generator=generator)
+    return source.masked_fill(torch.arange(7) >= lengths[:, None], 0), lengths, target

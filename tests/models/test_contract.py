@@ -1,0 +1,109 @@
+"""The decoder contract, for every variant and every sensible combination of its parts."""
+
+import pytest
+import torch
+
+from novelgen.config import ModelConfig
+from novelgen.decoding.contract import select
+from novelgen.models.variants import attends, resolve
+
+BOS = 1
+
+
+def test_unroll_equals_repeated_step(parts, make, batch):
+    network = make(**parts)
+    source, lengths, target = batch
+    memory, state = network.start(source, lengths)
+    logits, weights = network.unroll(target, memory, state)
+    seen = source.shape[1] if attends(ModelConfig(**parts)) else 0
+    assert logits.shape == (3, 6, 12) and weights.shape == (3, 6, seen)
+    assert all(part.shape[0] == 3 for part in (*memory, *state))
+    token = torch.full((3,), BOS)
+    for place in range(6):
+        step_logits, state, step_weights = network.step(token, memory, state)
+        torch.testing.assert_close(step_logits, logits[:, place])
+        torch.testing.assert_close(step_weights, weights[:, place])
+        token = target[:, place]
+
+
+def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batch):
+    network = make(**parts)
+    source, lengths, target = batch
+    with torch.no_grad():
+        logits, weights = network.unroll(target, *network.start(source, lengths))
+        alone, alone_weights = network.unroll(target[1:2], *network.start(source[1:2, :2], lengths[1:2]))
+        order = torch.tensor([2, 0, 1])
+        turned, _ = network.unroll(target[order], *network.start(source[order], lengths[order]))
+    torch.testing.assert_close(alone, logits[1:2])
+    torch.testing.assert_close(turned, logits[order])
+    if weights.shape[2]:
+        torch.testing.assert_close(alone_weights, weights[1:2, :, :2])
+        torch.testing.assert_close(weights.sum(-1), torch.ones(3, 6, dtype=torch.float64))
+        assert not weights[1, :, 2:].any() and not weights[2, :, 5:].any()
+
+
+def test_the_rows_of_a_state_can_be_reordered(parts, make, batch):
+    """What beam search does between steps."""
+    network = make(**parts)
+    source, lengths, _ = batch
+    memory, state = (select(each, torch.tensor([0, 0])) for each in network.start(source, lengths))
+    _, state, _ = network.step(torch.tensor([BOS, BOS]), memory, state)
+    _, state, _ = network.step(torch.tensor([4, 5]), memory, state)
+    there, _, _ = network.step(torch.tensor([6, 7]), memory, state)
+    back, _, _ = network.step(torch.tensor([7, 6]), memory, select(state, torch.tensor([1, 0])))
+    torch.testing.assert_close(back, there[[1, 0]])
+    assert not torch.allclose(there[0], there[1])
+
+
+def test_every_parameter_learns_and_every_source_token_matters(parts, make, batch):
+    network = make(**parts).train()
+    source, lengths, target = batch
+    network.unroll(target, *network.start(source, lengths))[0].logsumexp(-1).sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
+    network.eval()
+    with torch.no_grad():
+        before = network.unroll(target, *network.start(source, lengths))[0]
+        for place in range(5):
+            other = source.clone()
+            other[2, place] = (source[2, place] - 2) % 9 + 3
+            after = network.unroll(target, *network.start(other, lengths))[0]
+            assert not torch.allclose(after[2], before[2], atol=1e-12)
+            torch.testing.assert_close(after[:2], before[:2])
+
+
+@pytest.mark.parametrize("options, paths", [
+    ({"model": "luong", "encoder_layers": 2, "decoder_layers": 2}, ("decoder.readout", "decoder.layers.1")),
+    ({"model": "luong", "input_feeding": False}, ("decoder.readout",)),
+    ({"model": "bahdanau", "cell": "gru", "decoder_layers": 2}, ("decoder.readout", "decoder.upper.0")),
+    ({"model": "lm"}, ("decoder.readout", "decoder.layers.1")),
+    ({"model": "cho", "decoder_layers": 2}, ("decoder.readout", "decoder.layers.1"))])
+def test_dropout_has_one_mask_along_a_target(make, batch, options, paths):
+    network = make(**options, dropout=0.5).train()
+    source, lengths, target = batch
+    memory, state = network.start(source, lengths)
+    read = {path: [] for path in paths}
+    for path in paths:
+        network.get_submodule(path).register_forward_pre_hook(lambda module, inputs, path=path: read[path].append(inputs[0]))
+    network.unroll(target, memory, state)
+    for path, inputs in read.items():
+        dropped = torch.cat(inputs, dim=1) == 0
+        assert dropped.shape[1] == 6, path
+        assert torch.equal(dropped, dropped[:, :1].expand_as(dropped)), path
+        assert dropped.any() and not dropped.all(), path
+
+
+def test_resolving_is_done_once_for_all(parts):
+    resolved = resolve(ModelConfig(**parts))
+    assert resolve(resolved) == resolved
+
+
+def test_bfloat16_comes_near_and_learns(parts, make, batch):
+    network = make(**parts).float()
+    source, lengths, target = batch
+    exact, _ = network.unroll(target, *network.start(source, lengths))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough, _ = network.unroll(target, *network.start(source, lengths))
+    torch.testing.assert_close(rough.float(), exact, atol=0.1, rtol=0.1)
+    rough.float().square().sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())

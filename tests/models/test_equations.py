@@ -1,0 +1,235 @@
+"""Every variant against its paper's equations, written out here in NumPy: one row, one token, one layer at a time.
+
+Nothing is shared with the package but the names of the weights. Cells have the equations of PyTorch's documentation.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+BOS = 1
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x):
+    return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
+
+
+def cell_step(cell, weights, x, state):
+    """One step of a cell: weights are weight_ih, weight_hh, bias_ih, bias_hh; state is (h,) or (h, c)."""
+    w_ih, w_hh, b_ih, b_hh = weights
+    from_input, from_state = w_ih @ x + b_ih, w_hh @ state[0] + b_hh
+    if cell == "rnn":
+        return (np.tanh(from_input + from_state),)
+    if cell == "gru":
+        (r_x, z_x, n_x), (r_h, z_h, n_h) = np.split(from_input, 3), np.split(from_state, 3)
+        z = sigmoid(z_x + z_h)
+        return ((1 - z) * np.tanh(n_x + sigmoid(r_x + r_h) * n_h) + z * state[0],)
+    i, f, g, o = np.split(from_input + from_state, 4)
+    c = sigmoid(f) * state[1] + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+class Paper:
+    """The model of a configuration, row by row."""
+
+    def __init__(self, network, cell):
+        self.w = {name: tensor.detach().numpy() for name, tensor in network.named_parameters()}
+        self.cell = cell
+
+    def layer(self, path):
+        return [self.w[f"{path}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+    def count(self, path):
+        return sum(name.startswith(path) and name.endswith("weight_hh_l0") for name in self.w)
+
+    def run(self, path, xs, state=None):
+        """States (h,) or (h, c) after every x."""
+        weights, states = self.layer(path), []
+        state = state or (np.zeros(weights[1].shape[1]),) * (2 if self.cell == "lstm" else 1)
+        for x in xs:
+            state = cell_step(self.cell, weights, x, state)
+            states.append(state)
+        return states
+
+    def encode(self, tokens, reverse=False):
+        """h_1 … h_S, and the last state of every layer."""
+        xs = [self.w["embedding.weight"][token] for token in tokens]
+        if reverse:
+            xs = xs[::-1]
+        last = []
+        for number in range(self.count("encoder.forwards")):
+            ahead = self.run(f"encoder.forwards.{number}", xs)
+            ends, xs_next = ahead[-1], [state[0] for state in ahead]
+            if self.count("encoder.backwards"):
+                behind = self.run(f"encoder.backwards.{number}", xs[::-1])[::-1]
+                xs_next = [np.concatenate([one[0], other[0]]) for one, other in zip(ahead, behind, strict=True)]
+                ends = tuple(np.concatenate(pair) for pair in zip(ahead[-1], behind[0], strict=True))
+            last.append(ends)
+            xs = xs_next
+        return (xs[::-1] if reverse else xs), last
+
+    def projected(self, vector, layers):
+        """tanh(V x + b), cut into the parts of all layers' states."""
+        parts = np.split(np.tanh(self.w["bridge.weight"] @ vector + self.w["bridge.bias"]), layers * (2 if self.cell == "lstm" else 1))
+        width = len(parts) // layers
+        return [tuple(parts[width * number:width * (number + 1)]) for number in range(layers)]
+
+    def stack(self, path, x, states):
+        """One token through the layers below `path`: the top layer's output and the new states."""
+        moved = []
+        for number, state in enumerate(states):
+            moved.append(cell_step(self.cell, self.layer(f"{path}.{number}"), x, state))
+            x = moved[-1][0]
+        return x, moved
+
+    def score(self, kind, s, h, at="decoder.attention."):
+        if kind == "dot":
+            return s @ h
+        if kind == "general":
+            return s @ self.w[at + "key.weight"] @ h
+        if kind == "concat":
+            return self.w[at + "score"] @ np.tanh(self.w[at + "both.weight"] @ np.concatenate([s, h]))
+        return self.w[at + "score"] @ np.tanh(self.w[at + "query.weight"] @ s + self.w[at + "key.weight"] @ h)
+
+    def attend(self, kind, s, hs, at="decoder.attention."):
+        weights = softmax(np.array([self.score(kind, s, h, at) for h in hs]))
+        return sum(weight * h for weight, h in zip(weights, hs, strict=True)), weights
+
+    def read_out(self, parts):
+        return np.tanh(self.w["decoder.readout.weight"] @ np.concatenate(parts) + self.w.get("decoder.readout.bias", 0))
+
+    def write(self, target, advance):
+        """Logits (T, V) and weights (T, S) when `advance` gives the readout and the weights after each token."""
+        found = [advance(self.w["embedding.weight"][token]) for token in [BOS, *target[:-1]]]
+        logits = [self.w["embedding.weight"] @ readout + self.w["output_bias"] for readout, _ in found]
+        return np.array(logits), np.array([weights for _, weights in found])
+
+
+def bahdanau(paper, source, target, kind):
+    """Bahdanau et al. (2015), sections 3.1 and 3.2; with LSTM cells and the additive score as the fast loop names its weights."""
+    hs, last = paper.encode(source)
+    fast = "decoder.token.weight" in paper.w
+    layers = 1 + paper.count("decoder.upper")
+    states = paper.projected(last[-1][0], layers)
+
+    def first(y, c, state):
+        if not fast:
+            return cell_step(paper.cell, paper.layer("decoder.first"), np.concatenate([y, c]), state)
+        gates = np.hstack([paper.w["decoder.token.weight"], paper.w["decoder.context.weight"]])
+        return cell_step("lstm", (gates, paper.w["decoder.recurrent.weight"], paper.w["decoder.token.bias"], 0),
+                         np.concatenate([y, c]), state)
+
+    def advance(y):
+        c, weights = paper.attend(kind, states[0][0], hs, "decoder." if fast else "decoder.attention.")
+        states[0] = first(y, c, states[0])
+        top, states[1:] = paper.stack("decoder.upper", states[0][0], states[1:])
+        return paper.read_out([top, c, y]), weights
+
+    return paper.write(target, advance)
+
+
+def luong(paper, source, target, kind, feeding):
+    """Luong et al. (2015), sections 3.1 and 3.3."""
+    hs, last = paper.encode(source)
+    states, fed = list(last), np.zeros(len(paper.w["decoder.readout.weight"]))
+
+    def advance(y):
+        nonlocal states, fed
+        top, states = paper.stack("decoder.layers", np.concatenate([y, fed]) if feeding else y, states)
+        c, weights = paper.attend(kind, top, hs)
+        fed = paper.read_out([c, top])
+        return fed, weights
+
+    return paper.write(target, advance)
+
+
+def every_step(paper, source, target):
+    """Cho et al. (2014), section 2.2: f(h, y, c) and g(h, y, c)."""
+    _, last = paper.encode(source)
+    c = last[-1][0]
+    states = paper.projected(c, paper.count("decoder.layers"))
+
+    def advance(y):
+        nonlocal states
+        top, states = paper.stack("decoder.layers", np.concatenate([y, c]), states)
+        return paper.read_out([top, c, y]), []
+
+    return paper.write(target, advance)
+
+
+def initial(paper, source, target, reverse=False, bridge="last"):
+    """Sutskever et al. (2014), section 2; the mean as in Sennrich et al. (2017)."""
+    hs, last = paper.encode(source, reverse)
+    states = list(last) if bridge == "last" else paper.projected(np.mean(hs, axis=0), len(last))
+
+    def advance(y):
+        nonlocal states
+        top, states = paper.stack("decoder.layers", y, states)
+        return paper.w["decoder.readout.weight"] @ top, []
+
+    return paper.write(target, advance)
+
+
+def language_model(paper, source, target):
+    """Graves (2013): one network along source, BOS and target; what counts begins after BOS."""
+    states = [(np.zeros(8),) * (2 if paper.cell == "lstm" else 1)] * paper.count("decoder.layers")
+    for token in source:
+        _, states = paper.stack("decoder.layers", paper.w["embedding.weight"][token], states)
+
+    def advance(y):
+        nonlocal states
+        top, states = paper.stack("decoder.layers", y, states)
+        return paper.w["decoder.readout.weight"] @ top, []
+
+    return paper.write(target, advance)
+
+
+CELLS, SCORES = ("lstm", "gru", "rnn"), ("additive", "dot", "general", "concat")
+CASES = [
+    *(({"model": "bahdanau", "cell": cell, "score": score, "encoder_layers": layers, "decoder_layers": layers}, bahdanau, (score,))
+      for cell, score, layers in itertools.product(CELLS, SCORES, (1, 2))),
+    *(({"model": "luong", "cell": cell, "score": score, "input_feeding": feeding, "encoder_layers": 2, "decoder_layers": 2}, luong,
+       (score, feeding)) for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False))),
+    *(({"model": "cho", "cell": cell, "decoder_layers": layers}, every_step, ()) for cell in CELLS for layers in (1, 2)),
+    *(({"model": "sutskever", "cell": cell}, initial, (True,)) for cell in CELLS),
+    *(({"model": "seq2seq", "cell": cell, "bidirectional": True}, initial, ()) for cell in CELLS),
+    *(({"model": "seq2seq", "cell": cell, "bridge": "mean"}, initial, (False, "mean")) for cell in CELLS),
+    *(({"model": "lm", "cell": cell}, language_model, ()) for cell in CELLS),
+]
+
+
+@pytest.mark.parametrize("options, equations, arguments", CASES,
+                         ids=["-".join(map(str, options.values())) for options, _, _ in CASES])
+def test_the_model_is_its_papers_equations(make, batch, options, equations, arguments):
+    network = make(**options)
+    with torch.no_grad():
+        for parameter in network.parameters():  # biases start at zero, which would hide where they go
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        source, lengths, target = batch
+        logits, weights = network.unroll(target, *network.start(source, lengths))
+    cell = options.get("cell", "gru" if options["model"] == "cho" else "lstm")
+    for row, length in enumerate(lengths.tolist()):
+        expected, expected_weights = equations(Paper(network, cell), source[row, :length].tolist(), target[row].tolist(), *arguments)
+        np.testing.assert_allclose(logits[row].numpy(), expected, rtol=1e-9, atol=1e-9)
+        if weights.shape[2]:
+            np.testing.assert_allclose(weights[row, :, :length].numpy(), expected_weights, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("cell, oracle", [("lstm", nn.LSTMCell), ("gru", nn.GRUCell), ("rnn", nn.RNNCell)])
+def test_the_cells_here_are_those_of_pytorch(cell, oracle):
+    torch.manual_seed(0)
+    module = oracle(5, 4).double()
+    x, *state = (torch.randn(1, size, dtype=torch.float64) for size in (5, 4, 4))
+    state = state if cell == "lstm" else state[:1]
+    expected = module(x, tuple(state) if cell == "lstm" else state[0])
+    weights = [getattr(module, name).detach().numpy() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    found = cell_step(cell, weights, x[0].numpy(), tuple(part[0].numpy() for part in state))
+    for mine, truth in zip(found, expected if cell == "lstm" else [expected], strict=True):
+        np.testing.assert_allclose(mine, truth[0].detach().numpy(), rtol=1e-12)

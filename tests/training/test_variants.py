@@ -1,0 +1,116 @@
+"""Every variant trains, is saved, comes back, writes and is refused what it cannot do, by way of a run directory."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from novelgen.cli import Parser
+from novelgen.commands import evaluate, generate, train
+from novelgen.decoding.generator import Generator
+from novelgen.errors import CheckpointError, ConfigError
+from novelgen.models.variants import VARIANTS, attends
+from novelgen.training.checkpoint import load_run
+from novelgen.training.loss import measure
+
+PROMPT = "三加四得几"
+PARTS = {"model": "bahdanau", "cell": "gru"}, {"model": "luong", "score": "concat", "cell": "rnn"}
+RUNS = [{"model": name} for name in VARIANTS] + list(PARTS)
+
+
+@pytest.fixture(params=RUNS, ids=["-".join(options.values()) for options in RUNS])
+def trained(request, workshop):
+    """A trainer of a variant that ran some steps in bfloat16."""
+    # The workshop's sizes fit the default model; the others find their own.
+    trainer = workshop.trainer(encoder_size=None, attention_size=None, precision="bfloat16", max_steps=30, learning_rate=1e-2,
+                               **request.param)
+    trainer.fit()
+    return trainer
+
+
+def call(command, *arguments):
+    parser = Parser(prog="x")
+    command.add_arguments(parser)
+    command.main(parser.parse_args(list(map(str, arguments))))
+
+
+def test_a_run_learns_comes_back_and_writes(workshop, trained):
+    records = [json.loads(line) for line in trained.run.metrics.read_text(encoding="utf-8").splitlines()]
+    losses = [record["loss"] for record in records if "loss" in record]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    loaded = load_run(trained.run.path, "cpu")
+    trained.run.load_weights(trained.model)
+    trained.model.eval()
+    batch = workshop.valid.batch(range(4))
+    source, lengths, target = (torch.from_numpy(part) for part in (batch.source, batch.source_lengths, batch.target))
+    with torch.no_grad():
+        mine, other = (model.unroll(target, *model.start(source, lengths))[0] for model in (trained.model, loaded.model))
+    assert torch.equal(mine, other)
+    per_token = torch.nn.functional.cross_entropy(mine.transpose(1, 2), target, reduction="none")
+    real = torch.arange(target.shape[1]) < torch.from_numpy(batch.target_lengths)[:, None]
+    one = dataclasses.replace(workshop.valid, **{name: getattr(workshop.valid, name)[:4] for name in (
+        "source_starts", "source_lengths", "target_starts", "target_lengths", "target_characters")})
+    found = measure(loaded.model, one, batch_tokens=1000, device=torch.device("cpu"))
+    assert found.nats == pytest.approx(per_token[real].sum().item(), rel=1e-4)
+    writes(loaded)
+
+
+def writes(run):
+    """Beams of one are greedy; beams and samples come with attention, or with none of it."""
+    generator = Generator(run.model, run.tokenizer, run.config, run.device)
+    plain = {"repetition_penalty": 1.0, "no_repeat_ngram": 0, "min_length": 0, "max_length": 12}
+    greedy = generator.generate(PROMPT, decoder="greedy", **plain).paragraphs[0]
+    beam = generator.generate(PROMPT, decoder="beam", beam_size=1, **plain).paragraphs[0]
+    assert beam.ids == greedy.ids and beam.log_probabilities == pytest.approx(greedy.log_probabilities)
+    sources = len(greedy.source_tokens) if attends(run.config.model) else 0
+    wide = generator.candidates(PROMPT, decoder="beam", beam_size=3, num_samples=2, **plain)
+    for generation in (*wide, *generator.candidates(PROMPT, num_samples=2, seed=1, max_length=12)):
+        for paragraph in generation.paragraphs:
+            assert paragraph.attention.shape == (len(paragraph.tokens), sources)
+    assert wide[0].score >= beam.score - 1e-6
+    assert len(generator.inspect(greedy)) == len(greedy.tokens)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, tmp_path, capsys):
+    output = tmp_path / "run"
+    call(train, "--corpus", novel, "--output", output, "--preset", "tiny", "--model", name, "--embedding-size", 8, "--decoder-size",
+         16, "--max-steps", 2, "--batch-tokens", 200, "--device", "cpu")
+    kept = json.loads((output / "config.json").read_text(encoding="utf-8"))["config"]["model"]
+    assert kept["model"] == name and {part: kept[part] for part in VARIANTS[name]} == VARIANTS[name]
+    call(evaluate, "--checkpoint", output, "--json", "--device", "cpu", "--generate", 1, "--max-length", 5)
+    assert '"bits_per_character"' in capsys.readouterr().out
+    asked = ("--checkpoint", output, "--prompt", "天地人。", "--device", "cpu", "--max-length", 5)
+    if attends(load_run(output, "cpu").config.model):
+        call(generate, *asked, "--attention", tmp_path / "a.json")
+        (paragraph,) = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))[0]
+        assert len(paragraph["attention"][0]) == len(paragraph["source_tokens"])
+    else:
+        with pytest.raises(ConfigError, match="no attention"):
+            call(generate, *asked, "--attention", tmp_path / "a.json")
+        assert capsys.readouterr().out.count("\n") == 0
+
+
+def test_a_preset_gives_way_to_a_variant_and_both_to_what_is_asked(novel, tmp_path):
+    sizes = ("--embedding-size", 8, "--decoder-size", 16, "--max-steps", 1, "--batch-tokens", 200, "--device", "cpu")
+    call(train, "--corpus", novel, "--output", tmp_path / "run", "--preset", "large", "--model", "lm", "--decoder-layers", 3, *sizes)
+    kept = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))["config"]["model"]
+    assert (kept["encoder_layers"], kept["decoder_layers"]) == (None, 3)
+
+
+def test_a_senseless_request_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ConfigError, match="--score"):
+        call(train, "--corpus", tmp_path / "none.txt", "--output", tmp_path / "run", "--model", "cho", "--score", "dot")
+    assert not any(tmp_path.iterdir())
+
+
+def test_parts_that_do_not_fit_are_damage_in_a_run_directory(workshop):
+    trainer = workshop.trainer(max_steps=1)
+    trainer.fit()
+    path = trainer.run.path / "config.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    info["config"]["model"]["bridge"] = "last"
+    path.write_text(json.dumps({**info, "config": {**info["config"], "model": {**info["config"]["model"], "encoder_size": 3}}}))
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_run(trainer.run.path, "cpu")
