@@ -98,8 +98,10 @@ def test_resolving_is_done_once_for_all(parts):
     assert resolve(resolved) == resolved
 
 
-def test_bfloat16_comes_near_and_learns(parts, make, batch):
-    network = make(**parts).float()
+@pytest.mark.parametrize("model", ["luong", "cho", "sutskever", "seq2seq", "lm", "transformer", "bahdanau"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_bfloat16_comes_near_and_learns(model, cell, make, batch):
+    network = make(model=model, **({} if model == "transformer" else {"cell": cell})).float()
     source, lengths, target = batch
     exact, _ = network.unroll(target, *network.start(source, lengths))
     with torch.autocast("cpu", dtype=torch.bfloat16):

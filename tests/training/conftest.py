@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
@@ -32,7 +31,7 @@ class Workshop:
                     "precision": "float32", "device": "cpu", "seed": 3}
         return Config().replace(**{**defaults, **changes})
 
-    def trainer(self, name: str = "run", model: nn.Module | None = None, observe=None, resume: bool = False, **changes) -> Trainer:
+    def trainer(self, name: str = "run", observe=None, resume: bool = False, **changes) -> Trainer:
         config, run = self.config(**changes), RunDirectory(self.directory / name)
         info = {"config": config.to_dict(), "tokenizer": self.tokenizer.fingerprint}
         if not resume:
@@ -40,7 +39,7 @@ class Workshop:
             run.save_info(info, self.tokenizer)
         torch.manual_seed(config.training.seed)
         observed = {} if observe is None else {"observe": observe}
-        trainer = Trainer(model or build_model(config, self.tokenizer), config.training, self.train, self.valid, run, info,
+        trainer = Trainer(build_model(config, self.tokenizer), config.training, self.train, self.valid, run, info,
                           torch.device("cpu"), **observed)
         if resume:
             trainer.resume()
