@@ -16,6 +16,7 @@ from novelgen.models.decoders import (
     PlainDecoder,
 )
 from novelgen.models.language_model import LanguageModel
+from novelgen.models.pointer import PointerGenerator
 from novelgen.models.recurrent import STATE_PARTS, Encoder
 from novelgen.models.seq2seq import Seq2Seq
 from novelgen.models.transformer import Transformer
@@ -23,7 +24,7 @@ from novelgen.models.variants import annotation_size, resolve
 from novelgen.models.writer import Writer
 
 
-def build_model(config: ModelConfig, vocabulary_size: int) -> Writer:
+def build_model(config: ModelConfig, vocabulary_size: int) -> Writer | PointerGenerator:
     """The variant that `config` names, freshly initialised; torch's global generator decides the starting values.
 
     Raises ConfigError for parts that do not fit each other.
@@ -31,6 +32,8 @@ def build_model(config: ModelConfig, vocabulary_size: int) -> Writer:
     config = resolve(config)
     embedding = nn.Embedding(vocabulary_size, config.embedding_size)
     model = _BUILDERS.get(config.model, _seq2seq)(config, embedding)
+    if config.copy:
+        model = PointerGenerator(model)
     initialize(model)
     return model
 

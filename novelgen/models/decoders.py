@@ -59,8 +59,9 @@ class BahdanauDecoder(Decoder):
         annotations = self.dropout(encoded.annotations)
         return Memory(annotations, self.key(annotations), encoded.is_token)
 
-    def forward(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
+    def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """Runs along y_0 … y_{T-1}: embedded (B, T, D) → readouts (B, T, D), the last state, weights (B, T, S)."""
+        memory = Memory(*memory)
         weights = LoopWeights(self.query.weight, self.score, self.recurrent.weight, self.context.weight)
         hiddens, cell, contexts, alphas = self.loop(self.token(embedded), memory, *state[:2], weights)
         moved = (hiddens[:, -1], cell)
@@ -88,9 +89,9 @@ class BahdanauAnyDecoder(Decoder):
         """The memory that every step reads; the keys are computed once."""
         return remember(self.attention, encoded, self.dropout(encoded.annotations))
 
-    def forward(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
+    def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
-        first, seen = state[:self.parts], []
+        memory, first, seen = Memory(*memory), state[:self.parts], []
         for token in embedded.split(1, dim=1):
             context, alpha = attend(self.attention, first[0].unsqueeze(1), memory)
             hidden, first = run_layer(self.first, torch.cat([token, context], dim=-1), first)
@@ -129,8 +130,9 @@ class LuongDecoder(Decoder):
         """h̃_0 = 0 joins the state where it is fed."""
         return (*state, state[0].new_zeros(len(state[0]), self.readout.out_features)) if self.input_feeding else state
 
-    def forward(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
+    def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
+        memory = Memory(*memory)
         size = self.readout.in_features - memory.annotations.shape[2]
         # Drawn here, once: a mask of its own for every step would not be variational.
         between = [self.dropout.once(embedded, size) for _ in self.layers[1:]]

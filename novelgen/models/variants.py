@@ -28,10 +28,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     # Graves (2013): a language model that has read the source.
     "lm": {"cell": "lstm", "decoder_layers": 2},
     # Vaswani et al. (2017); their six layers are three here.
-    "transformer": {"encoder_layers": 3, "decoder_layers": 3},
+    "transformer": {"encoder_layers": 3, "decoder_layers": 3, "copy": False},
 }
 
-PARTS = tuple(sorted({"score", "input_feeding", "encoder_size", "attention_size"}.union(*VARIANTS.values())))
+PARTS = tuple(sorted({"score", "input_feeding", "copy", "encoder_size", "attention_size"}.union(*VARIANTS.values())))
 _WIDE_SCORES = ("additive", "concat")  # those with a hidden layer
 
 
@@ -57,7 +57,7 @@ def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
     own = VARIANTS[config.model]
     parts = {**own, **{name: value for name, value in chosen.items() if name in own}}
     if parts.get("context") == "attention":
-        parts["score"] = chosen.get("score", own.get("score", "additive"))
+        parts |= {"score": chosen.get("score", own.get("score", "additive")), "copy": False}
         if parts["score"] in _WIDE_SCORES:
             parts["attention_size"] = max(config.decoder_size // 2, 1)
     else:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from novelgen.models.kernels.cross_entropy import linear_cross_entropy
 from novelgen.models.recurrent import VariationalDropout
 
 BOS = 1
@@ -46,7 +47,7 @@ class Writer(nn.Module):
         return self.project(readout), weights
 
     def read(self, target: Tensor, memory: Any, state: State) -> tuple[Tensor, Tensor]:
-        """`unroll` up to its readouts (B, T, D): training projects only the real ones, and never holds all logits."""
+        """`unroll` up to its readouts (B, T, D)."""
         before = torch.cat([target.new_full((len(target), 1), BOS), target[:, :-1]], dim=1)
         readout, _, weights = self.run(before, memory, state)
         return readout, weights
@@ -55,7 +56,7 @@ class Writer(nn.Module):
         """Readouts (…, D) → logits (…, V), through the embeddings (Press and Wolf, 2017)."""
         return nn.functional.linear(readout, self.embedding.weight, self.output_bias)
 
-    @property
-    def output(self) -> tuple[Tensor, Tensor]:
-        """What `project` multiplies with: weight (V, D) and bias (V,)."""
-        return self.embedding.weight, self.output_bias
+    def nats(self, target: Tensor, is_token: Tensor, memory: Any, state: State) -> Tensor:
+        """Σ −ln p of the real tokens of target (B, T) int64, where is_token (B, T) bool: a scalar; no logits are held."""
+        readout, _ = self.read(target, memory, state)
+        return linear_cross_entropy(readout[is_token], self.embedding.weight, self.output_bias, target[is_token])

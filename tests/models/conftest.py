@@ -23,6 +23,9 @@ def _combinations():
         yield {"model": "bahdanau", "cell": cell, "score": score, "encoder_layers": 2}
     for model, context in itertools.product(("bahdanau", "luong", "cho", "sutskever"), ("initial", "every-step", "attention")):
         yield {"model": model, "context": context, "bidirectional": False, "reverse_source": True}
+    for model, cell in itertools.product(("bahdanau", "luong"), CELLS):
+        yield {"model": model, "cell": cell, "copy": True}
+    yield {"model": "transformer", "copy": True}
     for cell, layers in itertools.product(CELLS, (1, 3)):
         yield {"model": "lm", "cell": cell, "decoder_layers": layers}
     yield {"model": "transformer", "encoder_layers": 1, "decoder_layers": 1, "embedding_size": 128}

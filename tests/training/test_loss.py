@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from novelgen.config import ModelConfig
 from novelgen.data.pairs import Pairs
 from novelgen.models.build import build_model
+from novelgen.models.kernels import cross_entropy
+from novelgen.models.kernels.cross_entropy import linear_cross_entropy
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training import loss as losses
-from novelgen.training.loss import Tally, batch_loss, linear_cross_entropy, measure
+from novelgen.training.loss import Tally, batch_loss, measure
 
 
 def layer(rows=9, width=4, vocabulary=7):
@@ -22,7 +23,7 @@ def layer(rows=9, width=4, vocabulary=7):
 
 @pytest.mark.parametrize("chunk", [7, 30, 1 << 20])
 def test_equals_torchs_cross_entropy_and_its_gradients(monkeypatch, chunk):
-    monkeypatch.setitem(losses._CHUNK_ELEMENTS, "cpu", chunk)
+    monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", chunk)
     readout, weight, bias, target = layer()
     mine = linear_cross_entropy(readout, weight, bias, target)
     truth = torch.nn.functional.cross_entropy(readout @ weight.t() + bias, target, reduction="sum")

@@ -15,11 +15,11 @@ from novelgen.training.checkpoint import load_run
 from novelgen.training.loss import measure
 
 PROMPT = "三加四得几"
-PARTS = {"model": "bahdanau", "cell": "gru"}, {"model": "luong", "score": "concat", "cell": "rnn"}
-RUNS = [{"model": name} for name in VARIANTS] + list(PARTS)
+RUNS = [*({"model": name} for name in VARIANTS), {"model": "bahdanau", "cell": "gru"},
+        {"model": "luong", "score": "concat", "cell": "rnn"}, {"model": "bahdanau", "copy": True}]
 
 
-@pytest.fixture(params=RUNS, ids=["-".join(options.values()) for options in RUNS])
+@pytest.fixture(params=RUNS, ids=["-".join(map(str, options.values())) for options in RUNS])
 def trained(request, workshop):
     """A trainer of a variant that ran some steps in bfloat16."""
     # The workshop's sizes fit the default model; the others find their own.
