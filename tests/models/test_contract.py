@@ -5,6 +5,7 @@ import torch
 
 from novelgen.config import ModelConfig
 from novelgen.decoding.contract import select
+from novelgen.models import recurrent
 from novelgen.models.variants import attends, resolve
 
 BOS = 1
@@ -72,25 +73,31 @@ def test_every_parameter_learns_and_every_source_token_matters(parts, make, batc
             torch.testing.assert_close(after[:2], before[:2])
 
 
-@pytest.mark.parametrize("options, paths", [
-    ({"model": "luong", "encoder_layers": 2, "decoder_layers": 2}, ("decoder.readout", "decoder.layers.1")),
-    ({"model": "luong", "input_feeding": False}, ("decoder.readout",)),
-    ({"model": "bahdanau", "cell": "gru", "decoder_layers": 2}, ("decoder.readout", "decoder.upper.0")),
-    ({"model": "lm"}, ("decoder.readout", "decoder.layers.1")),
-    ({"model": "cho", "decoder_layers": 2}, ("decoder.readout", "decoder.layers.1"))])
-def test_dropout_has_one_mask_along_a_target(make, batch, options, paths):
+@pytest.mark.parametrize("options, second", [
+    ({"model": "luong", "encoder_layers": 2, "decoder_layers": 2}, "decoder.layers.1"),
+    ({"model": "luong", "input_feeding": False}, None),
+    ({"model": "bahdanau", "cell": "gru", "decoder_layers": 2}, "decoder.upper.0"),
+    ({"model": "lm"}, "decoder.layers.1"),
+    ({"model": "cho", "decoder_layers": 2}, "decoder.layers.1")])
+def test_dropout_has_one_mask_along_a_target(monkeypatch, make, batch, options, second):
+    """Whether a target is run at once or step by step: what the readout and the second layer read is dropped for all of it."""
     network = make(**options, dropout=0.5).train()
     source, lengths, target = batch
     memory, state = network.start(source, lengths)
-    read = {path: [] for path in paths}
-    for path in paths:
-        network.get_submodule(path).register_forward_pre_hook(lambda module, inputs, path=path: read[path].append(inputs[0]))
+    read_out, above, run_layer = [], [], recurrent.run_layer
+
+    def watch(layer, sequence, *arguments):
+        if second and layer is network.get_submodule(second):
+            above.append(sequence)
+        return run_layer(layer, sequence, *arguments)
+
+    monkeypatch.setattr(recurrent, "run_layer", watch)
+    network.decoder.readout.register_forward_pre_hook(lambda module, inputs: read_out.append(inputs[0]))
     network.unroll(target, memory, state)
-    for path, inputs in read.items():
+    for inputs in (read_out, above) if second else (read_out,):
         dropped = torch.cat(inputs, dim=1) == 0
-        assert dropped.shape[1] == 6, path
-        assert torch.equal(dropped, dropped[:, :1].expand_as(dropped)), path
-        assert dropped.any() and not dropped.all(), path
+        assert dropped.shape[1] == 6 and dropped.any() and not dropped.all()
+        assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
 
 
 def test_resolving_is_done_once_for_all(parts):

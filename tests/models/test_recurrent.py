@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from novelgen.models.recurrent import Encoder, VariationalDropout, reverse_by_length, token_mask
+from novelgen.models.recurrent import (
+    CELLS,
+    Encoder,
+    VariationalDropout,
+    read_to_end,
+    reverse_by_length,
+    run_layer,
+    token_mask,
+)
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4))
@@ -39,6 +47,31 @@ def test_encoder_equals_a_packed_bidirectional_lstm():
     expected, expected_last = packed(encoder, embedded, lengths)
     torch.testing.assert_close(annotations, expected)
     torch.testing.assert_close(last, expected_last)
+
+
+def test_an_lstms_last_cell_is_that_of_packing():
+    torch.manual_seed(0)
+    layer, lengths = nn.LSTM(5, 4, batch_first=True).double(), torch.tensor([6, 1, 4])
+    sequence = torch.randn(3, 6, 5, dtype=torch.float64, requires_grad=True)
+    leaves = [sequence, *layer.parameters()]
+    found = []
+    for output, (hidden, cell) in (read_to_end(layer, sequence, lengths, whole_state=True), run_layer(layer, sequence, lengths=lengths)):
+        used = output * token_mask(lengths, 6).unsqueeze(-1)
+        found.append([used, hidden, cell, *torch.autograd.grad(used.sin().sum() + hidden.cos().sum() + cell.exp().sum(), leaves)])
+    for mine, truth in zip(*found, strict=True):
+        torch.testing.assert_close(mine, truth, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_step_is_a_sequence_of_one(cell):
+    torch.manual_seed(0)
+    layer = CELLS[cell](5, 4, batch_first=True).double()
+    sequence = torch.randn(3, 4, 5, dtype=torch.float64)
+    whole, last = run_layer(layer, sequence)
+    _, state = run_layer(layer, sequence[:, :3])
+    step, moved = run_layer(layer, sequence[:, 3:], state)
+    for mine, truth in zip((step, *moved), (whole[:, 3:], *last), strict=True):
+        torch.testing.assert_close(mine, truth)
 
 
 @pytest.mark.parametrize("options", [{"bidirectional": True}, {"bidirectional": True, "whole_states": True},
