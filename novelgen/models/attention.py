@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.models.kernels.reference import LoopMemory as Memory
-from novelgen.models.recurrent import Encoded
 
 
 class DotScore(nn.Module):
@@ -54,6 +53,21 @@ class AdditiveScore(nn.Module):
         return torch.tanh(self.query(queries).unsqueeze(2) + keys.unsqueeze(1)) @ self.score
 
 
+class CoverageScore(AdditiveScore):
+    """e_ij = vᵀ tanh(W s_i + U h_j + w C_ij), where C_ij = Σ_{k<i} α_kj is the attention that h_j has had (Tu et al., 2016).
+
+    Learnt by likelihood alone, without the penalty of See, Liu and Manning (2017), which they add when training is nearly over.
+    """
+
+    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
+        super().__init__(query_size, memory_size, attention_size)
+        self.coverage = nn.Parameter(torch.zeros(attention_size))
+
+    def forward(self, queries: Tensor, keys: Tensor, covered: Tensor) -> Tensor:
+        """queries (B, 1, H), keys (B, S, A), covered (B, S): C_i → scores (B, 1, S)."""
+        return torch.tanh(self.query(queries) + keys + covered.unsqueeze(2) * self.coverage).matmul(self.score).unsqueeze(1)
+
+
 class ConcatScore(nn.Module):
     """e_ij = vᵀ tanh(W [s_i; h_j]) (Luong et al., 2015, "concat"): the additive score with W and U as one matrix."""
 
@@ -76,13 +90,11 @@ class ConcatScore(nn.Module):
 SCORES = {"additive": AdditiveScore, "dot": DotScore, "general": GeneralScore, "concat": ConcatScore}
 
 
-def remember(score: nn.Module, encoded: Encoded, annotations: Tensor) -> Memory:
-    """The memory that every step reads: annotations (B, S, M), their keys, computed once, and where real tokens are."""
-    return Memory(annotations, score.keys(annotations), encoded.is_token)
+def attend(score: nn.Module, queries: Tensor, memory: Memory, *covered: Tensor) -> tuple[Tensor, Tensor]:
+    """α_i = softmax(e_i) over real positions, c_i = Σ_j α_ij h_j: queries (B, T, H) → contexts (B, T, M), α (B, T, S).
 
-
-def attend(score: nn.Module, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-    """α_i = softmax(e_i) over real positions, c_i = Σ_j α_ij h_j: queries (B, T, H) → contexts (B, T, M), α (B, T, S)."""
-    scores = score(queries, memory.keys).masked_fill(~memory.is_token.unsqueeze(1), -torch.inf)
+    A CoverageScore is told what is covered (B, S), and T is 1.
+    """
+    scores = score(queries, memory.keys, *covered).masked_fill(~memory.is_token.unsqueeze(1), -torch.inf)
     weights = torch.softmax(scores, dim=-1)
     return weights @ memory.annotations, weights

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from novelgen.config import ModelConfig
+from novelgen.models.attention import SCORES, CoverageScore
 from novelgen.models.bridges import LastBridge, MeanBridge, ProjectedBridge
 from novelgen.models.decoders import (
     BahdanauAnyDecoder,
@@ -58,11 +59,13 @@ def _decoder(config: ModelConfig) -> Decoder:
         return PlainDecoder(config.cell, config.embedding_size, config.decoder_size, config.decoder_layers, config.dropout)
     if config.context == "every-step":
         return EveryStepDecoder(config.cell, *sizes, config.dropout)
-    if config.model == "luong":
-        return LuongDecoder(config.cell, config.score, *sizes, config.attention_size, config.dropout, config.input_feeding)
-    if (config.cell, config.score) == ("lstm", "additive"):
+    if config.model != "luong" and (config.cell, config.score, config.coverage) == ("lstm", "additive", False):
         return BahdanauDecoder(*sizes, config.attention_size, config.dropout)
-    return BahdanauAnyDecoder(config.cell, config.score, *sizes, config.attention_size, config.dropout)
+    score = CoverageScore if config.coverage else SCORES[config.score]
+    attention = score(config.decoder_size, annotation_size(config), config.attention_size)
+    if config.model == "luong":
+        return LuongDecoder(config.cell, attention, *sizes, config.dropout, config.input_feeding)
+    return BahdanauAnyDecoder(config.cell, attention, *sizes, config.dropout)
 
 
 def _language_model(config: ModelConfig, embedding: nn.Embedding) -> LanguageModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from novelgen.models.attention import SCORES, Memory, attend, remember
+from novelgen.models.attention import CoverageScore, Memory, attend
 from novelgen.models.kernels import manual
 from novelgen.models.kernels.reference import LoopWeights
 from novelgen.models.recurrent import (
@@ -27,7 +27,7 @@ class Decoder(nn.Module):
     weights (B, T, S), or (B, T, 0) from a decoder without attention.
     """
 
-    def begin(self, state: State) -> State:
+    def begin(self, state: State, memory: tuple[Tensor, ...]) -> State:
         """The first state, given that of the recurrent layers."""
         return state
 
@@ -72,86 +72,95 @@ class BahdanauDecoder(Decoder):
         return torch.tanh(self.readout(self.dropout(seen))), moved, alphas
 
 
-class BahdanauAnyDecoder(Decoder):
-    """The equations of `BahdanauDecoder` for any cell and any score, as they stand; slower, autograd follows every step."""
+class AttendingDecoder(Decoder):
+    """A decoder with a score of its own module. The state of one with a CoverageScore ends with what is covered (B, S)."""
 
-    def __init__(self, cell: str, score: str, embedding_size: int, memory_size: int, size: int, layers: int,
-                 attention_size: int | None, dropout: float) -> None:
+    def __init__(self, attention: nn.Module, dropout: float) -> None:
         super().__init__()
-        self.attention = SCORES[score](size, memory_size, attention_size)
-        self.first = CELLS[cell](embedding_size + memory_size, size, batch_first=True)
-        self.upper = nn.ModuleList(CELLS[cell](size, size, batch_first=True) for _ in range(layers - 1))
-        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)
+        self.attention = attention
         self.dropout = VariationalDropout(dropout)
-        self.parts = STATE_PARTS[cell]
 
     def remember(self, encoded: Encoded) -> Memory:
         """The memory that every step reads; the keys are computed once."""
-        return remember(self.attention, encoded, self.dropout(encoded.annotations))
+        annotations = self.dropout(encoded.annotations)
+        return Memory(annotations, self.attention.keys(annotations), encoded.is_token)
+
+    def begin(self, state: State, memory: Memory) -> State:
+        """Nothing is covered yet."""
+        return (*state, memory.keys.new_zeros(memory.is_token.shape)) if isinstance(self.attention, CoverageScore) else state
+
+
+class BahdanauAnyDecoder(AttendingDecoder):
+    """The equations of `BahdanauDecoder` for any cell and any score, as they stand; slower, autograd follows every step."""
+
+    def __init__(self, cell: str, attention: nn.Module, embedding_size: int, memory_size: int, size: int, layers: int,
+                 dropout: float) -> None:
+        super().__init__(attention, dropout)
+        self.first = CELLS[cell](embedding_size + memory_size, size, batch_first=True)
+        self.upper = nn.ModuleList(CELLS[cell](size, size, batch_first=True) for _ in range(layers - 1))
+        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)
+        self.parts = STATE_PARTS[cell]
 
     def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
-        memory, first, seen = Memory(*memory), state[:self.parts], []
+        memory, seen, inner = Memory(*memory), [], self.parts * (1 + len(self.upper))
+        first, above, covered = state[:self.parts], state[self.parts:inner], state[inner:]
         for token in embedded.split(1, dim=1):
-            context, alpha = attend(self.attention, first[0].unsqueeze(1), memory)
+            context, alpha = attend(self.attention, first[0].unsqueeze(1), memory, *covered)
             hidden, first = run_layer(self.first, torch.cat([token, context], dim=-1), first)
+            covered = tuple(before + alpha.squeeze(1) for before in covered)
             seen.append((hidden, context, alpha))
         hiddens, contexts, alphas = (torch.cat(parts, dim=1) for parts in zip(*seen, strict=True))
-        moved = first
         if self.upper:
-            hiddens, above = run_layers(self.upper, self.dropout(hiddens), state[self.parts:], [self.dropout] * len(self.upper))
-            moved += above
+            hiddens, above = run_layers(self.upper, self.dropout(hiddens), above, [self.dropout] * len(self.upper))
         read = torch.cat([hiddens, contexts, embedded], dim=-1)
-        return torch.tanh(self.readout(self.dropout(read))), moved, alphas
+        return torch.tanh(self.readout(self.dropout(read))), (*first, *above, *covered), alphas
 
 
-class LuongDecoder(Decoder):
+class LuongDecoder(AttendingDecoder):
     """The global attention of Luong, Pham and Manning (2015), after the recurrent layers.
 
     h_t = f(h_{t-1}, y_{t-1});  α_t = softmax(score(h_t, h̄_s));  c_t = Σ_s α_ts h̄_s;  h̃_t = tanh(W [c_t; h_t]), which is the readout.
     With input feeding f reads [y_{t-1}; h̃_{t-1}], and h̃ is part of the state; without, all T run at once.
     """
 
-    def __init__(self, cell: str, score: str, embedding_size: int, memory_size: int, size: int, layers: int,
-                 attention_size: int | None, dropout: float, input_feeding: bool) -> None:
-        super().__init__()
+    def __init__(self, cell: str, attention: nn.Module, embedding_size: int, memory_size: int, size: int, layers: int,
+                 dropout: float, input_feeding: bool) -> None:
+        super().__init__(attention, dropout)
         sizes = [embedding_size * (1 + input_feeding)] + [size] * (layers - 1)
-        self.attention = SCORES[score](size, memory_size, attention_size)
         self.layers = nn.ModuleList(CELLS[cell](below, size, batch_first=True) for below in sizes)
         self.readout = nn.Linear(memory_size + size, embedding_size, bias=False)
-        self.dropout = VariationalDropout(dropout)
-        self.input_feeding = input_feeding
+        self.input_feeding, self.parts = input_feeding, STATE_PARTS[cell] * layers
 
-    def remember(self, encoded: Encoded) -> Memory:
-        """The memory that every step reads; the keys are computed once."""
-        return remember(self.attention, encoded, self.dropout(encoded.annotations))
-
-    def begin(self, state: State) -> State:
-        """h̃_0 = 0 joins the state where it is fed."""
-        return (*state, state[0].new_zeros(len(state[0]), self.readout.out_features)) if self.input_feeding else state
+    def begin(self, state: State, memory: Memory) -> State:
+        """h̃_0 = 0 joins the state where it is fed, before what is covered."""
+        fed = (state[0].new_zeros(len(state[0]), self.readout.out_features),) if self.input_feeding else ()
+        return super().begin((*state, *fed), memory)
 
     def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
         memory = Memory(*memory)
-        size = self.readout.in_features - memory.annotations.shape[2]
         # Drawn here, once: a mask of its own for every step would not be variational.
-        between = [self.dropout.once(embedded, size) for _ in self.layers[1:]]
+        between = [self.dropout.once(embedded, layer.input_size) for layer in self.layers[1:]]
         drop = self.dropout.once(embedded, self.readout.in_features)
 
-        def advance(inputs: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        def advance(inputs: Tensor, state: State, covered: State) -> tuple[Tensor, State, Tensor]:
             hiddens, state = run_layers(self.layers, inputs, state, between)
-            contexts, alphas = attend(self.attention, hiddens, memory)
+            contexts, alphas = attend(self.attention, hiddens, memory, *covered)
             return torch.tanh(self.readout(drop(torch.cat([contexts, hiddens], dim=-1)))), state, alphas
 
-        if not self.input_feeding:
-            return advance(embedded, state)
-        *inner, fed = state
-        fed, readouts, alphas = fed.unsqueeze(1), [], []
+        inner, extra = state[:self.parts], state[self.parts:]
+        if not extra:
+            return advance(embedded, inner, ())
+        fed, covered, found = extra[:self.input_feeding], extra[self.input_feeding:], []
         for token in embedded.split(1, dim=1):
-            fed, inner, alpha = advance(torch.cat([token, fed], dim=-1), tuple(inner))
-            readouts.append(fed)
-            alphas.append(alpha)
-        return torch.cat(readouts, dim=1), (*inner, fed.squeeze(1)), torch.cat(alphas, dim=1)
+            inputs = torch.cat([token, *(readout.unsqueeze(1) for readout in fed)], dim=-1)
+            readout, inner, alpha = advance(inputs, inner, covered)
+            fed = tuple(readout.squeeze(1) for _ in fed)
+            covered = tuple(before + alpha.squeeze(1) for before in covered)
+            found.append((readout, alpha))
+        readouts, alphas = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
+        return readouts, (*inner, *fed, *covered), alphas
 
 
 class PlainDecoder(Decoder):

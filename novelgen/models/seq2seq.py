@@ -22,7 +22,7 @@ class Seq2Seq(Writer):
         """As `Writer.start`; the memory is what the decoder remembers."""
         encoded = self.encoder(self.dropout(self.embedding(source)), lengths)
         memory = self.decoder.remember(encoded)
-        return memory, self.decoder.begin(self.bridge(encoded))
+        return memory, self.decoder.begin(self.bridge(encoded), memory)
 
     def run(self, tokens: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """As `Writer.run`."""

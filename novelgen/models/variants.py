@@ -31,7 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "transformer": {"encoder_layers": 3, "decoder_layers": 3, "copy": False},
 }
 
-PARTS = tuple(sorted({"score", "input_feeding", "copy", "encoder_size", "attention_size"}.union(*VARIANTS.values())))
+PARTS = tuple(sorted({"score", "input_feeding", "copy", "coverage", "encoder_size", "attention_size"}.union(*VARIANTS.values())))
 _WIDE_SCORES = ("additive", "concat")  # those with a hidden layer
 
 
@@ -58,6 +58,8 @@ def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
     parts = {**own, **{name: value for name, value in chosen.items() if name in own}}
     if parts.get("context") == "attention":
         parts |= {"score": chosen.get("score", own.get("score", "additive")), "copy": False}
+        if parts["score"] == "additive":
+            parts["coverage"] = False
         if parts["score"] in _WIDE_SCORES:
             parts["attention_size"] = max(config.decoder_size // 2, 1)
     else:

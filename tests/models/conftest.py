@@ -26,6 +26,10 @@ def _combinations():
     for model, cell in itertools.product(("bahdanau", "luong"), CELLS):
         yield {"model": model, "cell": cell, "copy": True}
     yield {"model": "transformer", "copy": True}
+    for model, cell, copy in itertools.product(("bahdanau", "luong"), CELLS, (True, False)):
+        yield {"model": model, "cell": cell, "coverage": True, "copy": copy, **({"score": "additive"} if model == "luong" else {}),
+               "decoder_layers": 2, "bridge": "projected"}
+    yield {"model": "luong", "score": "additive", "coverage": True, "input_feeding": False}
     for cell, layers in itertools.product(CELLS, (1, 3)):
         yield {"model": "lm", "cell": cell, "decoder_layers": layers}
     yield {"model": "transformer", "encoder_layers": 1, "decoder_layers": 1, "embedding_size": 128}

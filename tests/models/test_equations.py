@@ -42,6 +42,7 @@ class Paper:
     def __init__(self, network, cell):
         self.w = {name: tensor.detach().numpy() for name, tensor in network.named_parameters()}
         self.cell = cell
+        self.covered = None  # Σ of the weights so far
 
     def layer(self, path):
         return [self.w[f"{path}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
@@ -89,17 +90,22 @@ class Paper:
             x = moved[-1][0]
         return x, moved
 
-    def score(self, kind, s, h, at="decoder.attention."):
+    def score(self, kind, s, h, covered, at="decoder.attention."):
         if kind == "dot":
             return s @ h
         if kind == "general":
             return s @ self.w[at + "key.weight"] @ h
         if kind == "concat":
             return self.w[at + "score"] @ np.tanh(self.w[at + "both.weight"] @ np.concatenate([s, h]))
-        return self.w[at + "score"] @ np.tanh(self.w[at + "query.weight"] @ s + self.w[at + "key.weight"] @ h)
+        inner = self.w[at + "query.weight"] @ s + self.w[at + "key.weight"] @ h
+        if kind == "coverage":  # Tu et al. (2016), equation 6 with the linguistic coverage of section 3.1.1 and a fertility of 1
+            inner = inner + self.w[at + "coverage"] * covered
+        return self.w[at + "score"] @ np.tanh(inner)
 
     def attend(self, kind, s, hs, at="decoder.attention."):
-        weights = softmax(np.array([self.score(kind, s, h, at) for h in hs]))
+        self.covered = np.zeros(len(hs)) if self.covered is None else self.covered
+        weights = softmax(np.array([self.score(kind, s, h, covered, at) for h, covered in zip(hs, self.covered, strict=True)]))
+        self.covered = self.covered + weights
         return sum(weight * h for weight, h in zip(weights, hs, strict=True)), weights
 
     def read_out(self, parts):
@@ -197,6 +203,9 @@ CASES = [
       for cell, score, layers in itertools.product(CELLS, SCORES, (1, 2))),
     *(({"model": "luong", "cell": cell, "score": score, "input_feeding": feeding, "encoder_layers": 2, "decoder_layers": 2}, luong,
        (score, feeding)) for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False))),
+    *(({"model": "bahdanau", "cell": cell, "coverage": True, "decoder_layers": 2}, bahdanau, ("coverage",)) for cell in CELLS),
+    *(({"model": "luong", "cell": cell, "score": "additive", "coverage": True, "input_feeding": feeding}, luong, ("coverage", feeding))
+      for cell in CELLS for feeding in (True, False)),
     *(({"model": "cho", "cell": cell, "decoder_layers": layers}, every_step, ()) for cell in CELLS for layers in (1, 2)),
     *(({"model": "sutskever", "cell": cell}, initial, (True,)) for cell in CELLS),
     *(({"model": "seq2seq", "cell": cell, "bidirectional": True}, initial, ()) for cell in CELLS),

@@ -48,6 +48,7 @@ def test_every_preset_has_sizes_for_every_variant(name, model):
     ({"model": "cho", "score": "dot"}, "--score.*--model cho --context every-step"),
     ({"model": "bahdanau", "input_feeding": True}, "--input-feeding"),
     ({"model": "bahdanau", "context": "initial", "score": "dot"}, "--score.*--context initial"),
+    ({"model": "luong", "coverage": True}, "--coverage.*--score general"),
     ({"model": "seq2seq", "copy": True}, "--copy.*--context initial"),
     ({"model": "lm", "encoder_layers": 2}, "--encoder-layers"),
     ({"model": "lm", "encoder_size": 8}, "--encoder-size"),

@@ -16,7 +16,8 @@ from novelgen.training.loss import measure
 
 PROMPT = "三加四得几"
 RUNS = [*({"model": name} for name in VARIANTS), {"model": "bahdanau", "cell": "gru"},
-        {"model": "luong", "score": "concat", "cell": "rnn"}, {"model": "bahdanau", "copy": True}]
+        {"model": "luong", "score": "concat", "cell": "rnn"}, {"model": "bahdanau", "copy": True},
+        {"model": "luong", "score": "additive", "coverage": True}]
 
 
 @pytest.fixture(params=RUNS, ids=["-".join(map(str, options.values())) for options in RUNS])
