@@ -125,7 +125,7 @@ class ModelConfig(_Checked):
     score: str | None = option(None, "注意力打分 | attention score", choices=("additive", "dot", "general", "concat"))
     input_feeding: bool | None = option(None, "把上一步的注意力向量并入输入 | the last attentional vector joins the input")
     copy: bool | None = option(None, "指针生成：可以照抄源里的字 | pointer-generator: tokens of the source can be copied")
-    coverage: bool | None = option(None, "覆盖：打分时知道各处已被看过多少 | coverage: the score knows the attention that each place has had")
+    coverage: bool | None = option(None, "覆盖：打分时知道各处已被看过多少 | coverage: the score knows what each place has had so far")
     decoder_size: int = option(512, "解码器隐层维数 | hidden size of the decoder", minimum=1, maximum=65_536)
     decoder_layers: int | None = option(None, "解码器层数 | decoder layers", minimum=1, maximum=16)
     attention_size: int | None = option(None, "加性打分的隐层维数，默认解码器的一半 | width of the additive and concat scores; default "
