@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from novelgen.models.decoders import PlainDecoder
-from novelgen.models.writer import State, Writer
+from novelgen.models.recurrent import State
+from novelgen.models.writer import Writer
 
 
 class LanguageModel(Writer):

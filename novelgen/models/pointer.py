@@ -8,7 +8,8 @@ from torch.nn.functional import log_softmax, logsigmoid
 from torch.utils.checkpoint import checkpoint
 
 from novelgen.models.kernels.cross_entropy import chunk_rows
-from novelgen.models.writer import State, Writer
+from novelgen.models.recurrent import State
+from novelgen.models.writer import Writer
 
 
 class PointerGenerator(nn.Module):

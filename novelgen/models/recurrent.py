@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 STATE_PARTS = {"lstm": 2, "gru": 1, "rnn": 1}  # tensors of a layer's state: hidden, and an LSTM's cell
 
-State = tuple[Tensor, ...]  # (B, H) each: the parts of the first layer's state, then of the second's, …
+State = tuple[Tensor, ...]  # batch first; of recurrent layers (B, H) each: the parts of the first layer's, then of the second's, …
 
 
 def token_mask(lengths: Tensor, size: int) -> Tensor:

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from novelgen.models.decoders import Decoder
-from novelgen.models.recurrent import Encoder
-from novelgen.models.writer import State, Writer
+from novelgen.models.recurrent import Encoder, State
+from novelgen.models.writer import Writer
 
 
 class Seq2Seq(Writer):

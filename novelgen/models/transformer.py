@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
-from novelgen.models.recurrent import token_mask
-from novelgen.models.writer import State, Writer
+from novelgen.models.recurrent import State, token_mask
+from novelgen.models.writer import Writer
 
 _HEAD = 64  # width of a head in the paper; narrower models have one head
 

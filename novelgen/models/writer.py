@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.models.kernels.cross_entropy import linear_cross_entropy
-from novelgen.models.recurrent import VariationalDropout
+from novelgen.models.recurrent import State, VariationalDropout
 
 BOS = 1
-State = tuple[Tensor, ...]
 
 
 class Writer(nn.Module):
