@@ -1,0 +1,74 @@
+"""The whole page: its head, the tabs in their order, and the endpoint for programs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import gradio as gr
+
+from novelgen.web import limits
+from novelgen.web.language import both
+from novelgen.web.runs import Shelf
+
+# The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
+_SANS = ("system-ui", "-apple-system", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "sans-serif")
+_MONO = ("ui-monospace", "Consolas", "Noto Sans Mono CJK SC", "monospace")
+
+
+def theme() -> gr.Theme:
+    """Ink on paper with a seal's red; light and dark."""
+    return gr.themes.Default(primary_hue="red", secondary_hue="stone", neutral_hue="stone", font=_SANS, font_mono=_MONO)
+
+
+def build(shelf: Shelf, project: Path) -> gr.Blocks:
+    """The page of the runs on `shelf`, not yet launched. `project` is the folder with train.py and corpus/."""
+    with gr.Blocks(title="novelgen · 中文小说", analytics_enabled=False, fill_width=True) as blocks:
+        run = gr.Dropdown(list(shelf.runs()), value=shelf.newest(), label=both("模型（训练目录）", "Model (run directory)"),
+                          elem_id="model-run", interactive=True, filterable=False, render=False)
+        _head(run)
+        _tabs(shelf, project, run)
+    blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
+    return blocks
+
+
+def _head(run: gr.Dropdown) -> None:
+    with gr.Row(elem_id="page-head"):
+        gr.Markdown(both("# novelgen · 中文小说", "# novelgen · Chinese novels"), elem_id="page-title")
+        # A folder's name is the user's own text, so it is shown in a text field and never as Markdown.
+        name = gr.Textbox(run.value, label=both("正在用的模型", "Model in use"), elem_id="page-run", interactive=False, container=False)
+    run.change(lambda chosen: chosen, run, name, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _there(name: str) -> bool:
+    return importlib.util.find_spec(f"novelgen.web.{name}") is not None
+
+
+def _tabs(shelf: Shelf, project: Path, run: gr.Dropdown) -> None:
+    # TODO: plain imports as soon as all tabs are there.
+    if _there("training_panel"):
+        from novelgen.web import training_panel
+        from novelgen.web.training import TinyTraining
+        training_panel.build(TinyTraining(project), shelf, run)
+    writing = None
+    with gr.Tab(both("写作", "Write"), id="write", elem_id="write-tab"):
+        if _there("writing_tab"):
+            from novelgen.web import writing_tab
+            writing = writing_tab.build(shelf, run)
+    with gr.Tab(both("注意力", "Attention"), id="attention", elem_id="attention-tab"):
+        if _there("attention_tab") and writing is not None:
+            from novelgen.web import attention_tab
+            attention_tab.build(shelf, writing)
+    with gr.Tab(both("对比", "Compare"), id="compare", elem_id="compare-tab"):
+        if _there("compare_tab") and writing is not None:
+            from novelgen.web import compare_tab
+            compare_tab.build(shelf, run, writing)
+    with gr.Tab(both("模型", "Model"), id="model", elem_id="model-tab"):
+        if _there("model_tab"):
+            from novelgen.web import model_tab
+            model_tab.build(shelf, run)
+        else:
+            run.render()
+    if _there("api"):
+        from novelgen.web import api
+        api.add(shelf)
