@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PORT = 7860
 _PORTS_TRIED = 100
+RUNS = Path("checkpoints")  # where train.py leaves them: in the working directory
 _PROJECT = Path(__file__).resolve().parents[2]
 _STATIC = Path(__file__).with_name("static")
 
@@ -46,7 +47,7 @@ def main(args: argparse.Namespace) -> None:
     from novelgen.web import page
     from novelgen.web.runs import Shelf
 
-    shelf = Shelf(_PROJECT / "checkpoints", args.checkpoint, args.device)
+    shelf = Shelf(RUNS, args.checkpoint, args.device)
     blocks = page.build(shelf, _PROJECT)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
