@@ -16,10 +16,13 @@ from novelgen.errors import ConfigError
 
 if TYPE_CHECKING:
     import gradio as gr
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
 
 PORT = 7860
 _PORTS_TRIED = 100
-RUNS = Path("checkpoints")  # where train.py leaves them: in the working directory
+RUNS = Path("checkpoints").absolute()  # where train.py leaves them: in the working directory
 _PROJECT = Path(__file__).resolve().parents[2]
 _STATIC = Path(__file__).with_name("static")
 
@@ -49,13 +52,20 @@ def main(args: argparse.Namespace) -> None:
 
     shelf = Shelf(RUNS, args.checkpoint, args.device)
     blocks = page.build(shelf, _PROJECT)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     start(blocks, args.host, port, share=args.share, mcp_server=args.mcp)
     print(f"写作 write: {blocks.local_url}（Ctrl-C 结束 ends it）", flush=True)
-    stopped.wait()
+    _wait_for_the_end()
     blocks.close(verbose=False)
+
+
+def _wait_for_the_end() -> None:
+    """Returns after Ctrl-C, `kill`, or when the terminal is closed; what `nohup` or a shell has put aside stays so."""
+    stopped = threading.Event()
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(1):  # on Windows a wait without end would not hear of Ctrl-C
+        pass
 
 
 def start(blocks: gr.Blocks, host: str, port: int, **options: Any) -> None:
@@ -65,11 +75,27 @@ def start(blocks: gr.Blocks, host: str, port: int, **options: Any) -> None:
 
     blocks.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False,
                   i18n=translations(), theme=page.theme(), css_paths=sorted(_STATIC.glob("*.css")), favicon_path=_STATIC / "favicon.svg",
-                  footer_links=["api", "settings"], run_history=False, enable_monitoring=False, **options)
+                  footer_links=["api", "settings"], run_history=False, enable_monitoring=False,
+                  app_kwargs={"exception_handlers": {503: _line_is_full}}, **options)
+
+
+async def _line_is_full(_: Request, error: HTTPException) -> JSONResponse:
+    """What a visitor is told whom the queue has no room for.
+
+    Gradio answers 503, for which its page has an English sentence of its own; of any other status the page shows the detail.
+    """
+    from starlette.responses import JSONResponse
+
+    if not str(error.detail).startswith("Queue is full"):
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+    return JSONResponse({"detail": "排队的人已满，请过一会儿再试 | too many are waiting already; please try again in a moment"}, 429,
+                        {"Retry-After": "10"})
 
 
 def free_port(host: str, port: int | None) -> int:
     """`port`, or without one the first free from PORT on. Raises ConfigError when there is none."""
+    if port is not None and not 0 < port < 2**16:
+        raise ConfigError(f"--port {port}：超出范围，应为 1–65535 | out of range, must be 1 to 65535")
     for candidate in [port] if port is not None else range(PORT, PORT + _PORTS_TRIED):
         problem = _problem(host, candidate)
         if problem is None:
@@ -91,8 +117,6 @@ def _problem(host: str, port: int) -> int | None:
             probe.bind(address)
     except socket.gaierror:
         return errno.EADDRNOTAVAIL
-    except OverflowError:
-        return errno.EINVAL
     except OSError as error:
         return error.errno
     return None
