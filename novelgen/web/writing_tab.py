@@ -1,0 +1,287 @@
+"""The Write tab: the manuscript, and the model's drafts of how it may go on."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+from gradio.context import Context
+
+from novelgen.errors import ConfigError, NovelgenError
+from novelgen.web import limits, story
+from novelgen.web.controls import Controls
+from novelgen.web.controls import build as build_controls
+from novelgen.web.examples import examples
+from novelgen.web.language import both
+from novelgen.web.manuscript import Desk, Page, accept, drafts_of, first_draft, next_opening, next_seed, turn, undo
+from novelgen.web.runs import Shelf
+from novelgen.web.story import Written
+
+_STATIC = Path(__file__).parent / "static"
+# Events that only move text: at once, whoever else is writing.
+_LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Writing(NamedTuple):
+    """What the other tabs need of this one."""
+
+    manuscript: gr.Textbox
+    written: gr.State  # Written | None
+    controls: Controls
+    drafts: list[gr.Textbox]
+    outputs: list[Component]  # what a stream of Written updates, by the values of `show`
+    show: Callable[[Written], tuple]
+    events: list[Any]  # those that write
+    stop: gr.Button
+
+
+class _Parts(NamedTuple):
+    """The components of the tab."""
+
+    manuscript: gr.Textbox
+    drafts: list[gr.Textbox]
+    columns: list[gr.Column]  # of the drafts
+    status: gr.HTML
+    opening: gr.Textbox
+    paragraphs: gr.Slider
+    title: gr.Textbox
+    buttons: Mapping[str, gr.Button]
+    picks: list[gr.Button]
+    examples: gr.Dataset
+    controls: Controls
+    written: gr.State
+    desk: gr.State
+
+
+@contextmanager
+def mistakes_shown() -> Iterator[None]:
+    """A mistake that the user can mend becomes one toast, as text."""
+    try:
+        yield
+    except NovelgenError as error:
+        raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from None
+
+
+def status(written: Written) -> str:
+    """The status line as HTML."""
+    speed = written.characters / written.seconds if written.seconds else 0.0
+    seeds = [generation.seed for generation in written.generations]
+    seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
+    figures = [f"{written.characters:,} 字 chars", f"{speed:,.0f} 字/秒 chars/s", written.device, f"种子 seed {seed}"]
+    notes = "".join(f"<small>{html.escape(note)}</small>" for note in written.generations[0].notes)
+    return f"<span>{html.escape(' · '.join(figures))}</span>{notes}"
+
+
+def show(written: Written) -> tuple:
+    """Values for Writing.outputs."""
+    return written, status(written), *_shown(drafts_of(written), len(written.generations))
+
+
+def _shown(drafts: tuple[str, ...], count: int) -> tuple:
+    """Values for the drafts and their columns; the first column always stands."""
+    return *drafts, *(gr.update(visible=place < max(count, 1)) for place in range(len(drafts)))
+
+
+def _shown_page(page: Page, desk: Desk, opening: str) -> tuple:
+    """Values for the components that the light events update."""
+    count = max((place + 1 for place, draft in enumerate(page.drafts) if draft), default=1)
+    return page.manuscript, page.written, desk, opening, *_shown(page.drafts, count)
+
+
+def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
+    """Makes the tab where it is called. `run` holds the name of the model that writes."""
+    parts = _layout()
+    outputs = [parts.written, parts.status, *parts.drafts, *parts.columns]
+    events = _wire_writing(shelf, run, parts, outputs)
+    _wire_pages(parts, events)
+    _wire_browser(parts)
+    _wire_examples(shelf, run, parts)
+    return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.buttons["stop"])
+
+
+def _layout() -> _Parts:
+    written, desk = gr.State(None), gr.State(Desk())
+    with gr.Row(elem_id="write"):
+        with gr.Column(scale=5, min_width=320):
+            manuscript = gr.Textbox(
+                label=both("稿纸", "Manuscript"), lines=12, max_lines=18, buttons=["copy"], elem_id="write-manuscript",
+                placeholder=both("写下小说的一段，或点下面的例子，再按“续写”。",
+                                 "Write a paragraph of a novel, or click an example below, then Continue."))
+            samples = gr.Dataset(
+                components=["textbox"], samples=[], type="values", layout="gallery", elem_id="write-examples", visible=False,
+                label=both("例子：模型没有读过的段落", "Examples: paragraphs that the model has not read"))
+            buttons = _buttons()
+            drafts, columns, picks = _drafts()
+            line = gr.HTML(elem_id="write-status", container=False)
+            with gr.Row(elem_id="write-file"):
+                title = gr.Textbox(label=both("书名", "Title"), placeholder=both("未命名", "Untitled"), scale=3, elem_id="write-title",
+                                   max_lines=1)
+                buttons["download"] = gr.Button(both("下载 .txt", "Download .txt"), scale=1, min_width=120, elem_id="write-download")
+        with gr.Column(scale=2, min_width=280):
+            opening = gr.Textbox(label=both("下一段的开头", "Opening of the next paragraph"), placeholder="他笑道：“", max_lines=3,
+                                 elem_id="write-opening")
+            paragraphs = gr.Slider(1, limits.PARAGRAPHS, value=1, step=1, precision=0, label=both("连写几段", "Paragraphs in one go"),
+                                   elem_id="write-paragraphs")
+            controls = build_controls()
+    return _Parts(manuscript, drafts, columns, line, opening, paragraphs, title, buttons, picks, samples, controls, written, desk)
+
+
+def _buttons() -> dict[str, gr.Button]:
+    names = {"continue": both("续写", "Continue"), "stop": both("停止", "Stop"), "rewrite": both("重写", "Rewrite"),
+             "accept": both("采纳", "Accept"), "undo": both("撤销", "Undo"), "pin": both("固定种子", "Pin seed"),
+             "clear": both("新稿", "New")}
+    variants = {"continue": "primary", "stop": "stop"}
+    with gr.Row(elem_id="write-buttons"):
+        return {name: gr.Button(text, variant=variants.get(name, "secondary"), min_width=72, elem_id=f"write-{name}")
+                for name, text in names.items()}
+
+
+def _drafts() -> tuple[list[gr.Textbox], list[gr.Column], list[gr.Button]]:
+    labels = [both(f"第 {number} 稿", f"Draft {number}") for number in range(1, limits.CANDIDATES + 1)]
+    drafts, columns, picks = [], [], []
+    with gr.Row(elem_id="write-drafts"):
+        for place, label in enumerate(labels):
+            with gr.Column(min_width=220, visible=place == 0, elem_classes="write-candidate") as column:
+                drafts.append(gr.Textbox(
+                    label=label, lines=4, max_lines=14, elem_id=f"write-draft-{place + 1}", buttons=["copy"], interactive=True,
+                    placeholder=both("下一段写在这里，可以改", "The next paragraph appears here; it can be edited")))
+                picks.append(gr.Button(both(f"采纳第 {place + 1} 稿", f"Accept draft {place + 1}"), size="sm",
+                                       elem_id=f"write-pick-{place + 1}", elem_classes="write-pick"))
+            columns.append(column)
+    return drafts, columns, picks
+
+
+def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: _Parts, outputs: list[Component]) -> list[Any]:
+    """The buttons that run the model, and the one that stops it."""
+    controls, buttons = parts.controls, parts.buttons
+
+    def write_on(*values: Any) -> Iterator[tuple]:
+        with mistakes_shown():
+            request = _request(controls, *values)
+            accepted = accept(request.page, request.desk, first_draft(request.page))
+            yield from _stream(shelf, request, accepted, next_opening(request.page, accepted, request.opening), {})
+
+    def rewrite(*values: Any) -> Iterator[tuple]:
+        with mistakes_shown():
+            request = _request(controls, *values)
+            if request.options["decoder"] != "sample":
+                gr.Info("束搜索和贪心不掷骰子，同样的设置写同样的字 | beam search and greedy roll no dice: the same settings write "
+                        "the same text")
+            seed = next_seed(request.options, request.page.written)
+            yield from _stream(shelf, request, request.page, request.opening, seed)
+
+    inputs = [run, parts.manuscript, parts.written, parts.desk, parts.opening, parts.paragraphs, *parts.drafts, *controls.components]
+    targets = [parts.manuscript, parts.opening, controls.seed, parts.desk, *outputs]
+    # The place in the queue is shown on the draft; the manuscript stays free to edit.
+    heavy = {**limits.TURN, "show_progress_on": parts.drafts[0], "api_visibility": "private"}
+    begun = buttons["continue"].click(write_on, inputs, targets, **heavy)
+    again = buttons["rewrite"].click(rewrite, inputs, targets, cancels=[begun], **heavy)
+    buttons["stop"].click(_stopped, parts.written, parts.status, cancels=[begun, again], **_LIGHT)
+    return [begun, again]
+
+
+def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | None) -> Page:
+    """The page as the browser sends it, which has no value for a draft that it does not show."""
+    return Page(manuscript, tuple(draft or "" for draft in drafts), written)
+
+
+class _Request(NamedTuple):
+    """What a button that writes was pressed on."""
+
+    run: str | None
+    page: Page
+    desk: Desk
+    opening: str
+    options: dict[str, Any]
+
+
+def _request(controls: Controls, run: str | None, manuscript: str, written: Written | None, desk: Desk, opening: str,
+             paragraphs: int, *values: Any) -> _Request:
+    drafts, settings = values[: limits.CANDIDATES], values[limits.CANDIDATES:]
+    options = {**controls.options(*settings), "paragraphs": paragraphs}
+    return _Request(run, _page(manuscript, drafts, written), desk, opening, options)
+
+
+def _stream(shelf: Shelf, request: _Request, source: Page, opening: str, seed: Mapping[str, int]) -> Iterator[tuple]:
+    """Writes on from the manuscript of `source`; the components that the reader may be editing are set once only.
+
+    With the first snapshot, so that a request that cannot be answered changes nothing.
+    """
+    if not source.manuscript.strip():
+        raise ConfigError("稿纸还是空的：写一段，或点一个例子 | the manuscript is empty: write a paragraph, or click an example")
+    options = {**request.options, **seed, "prefix": opening}
+    once = (_changed(request.page.manuscript, source.manuscript), _changed(request.opening, opening),
+            str(seed["seed"]) if seed else gr.skip())
+    with closing(story.write(shelf, request.run, source.manuscript, options)) as stream:
+        for written in stream:
+            after = Page(source.manuscript, drafts_of(written), written)
+            yield *once, turn(request.desk, request.page, after), *show(written)
+            once = (gr.skip(),) * len(once)
+
+
+def _changed(before: str, after: str) -> Any:
+    return gr.skip() if before == after else after
+
+
+def _stopped(written: Written | None) -> Any:
+    """The status line of a text that was broken off."""
+    return gr.skip() if written is None or written.finished else f"{status(written)}<small>已停止 stopped</small>"
+
+
+def _pin(written: Written | None) -> Any:
+    return gr.skip() if written is None else str(written.generations[0].seed)
+
+
+def _wire_pages(parts: _Parts, events: list[Any]) -> None:
+    """The buttons that only move text. They break off what is being written."""
+    inputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts]
+    outputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
+
+    def accepted(place: int | None) -> Callable[..., tuple]:
+        def handler(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+            page = _page(manuscript, drafts, written)
+            after = accept(page, desk, first_draft(page) if place is None else place)
+            return _shown_page(after, turn(desk, page, after), next_opening(page, after, opening))
+        return handler
+
+    def undone(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+        return _shown_page(*undo(_page(manuscript, drafts, written), desk), opening)
+
+    def cleared(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+        after = Page(written=written)
+        return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
+
+    def begun(sample: list[str], manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+        after = Page(sample[0], written=written)
+        return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
+
+    buttons = parts.buttons
+    for button, handler in ((buttons["accept"], accepted(None)), (buttons["undo"], undone), (buttons["clear"], cleared),
+                            *((pick, accepted(place)) for place, pick in enumerate(parts.picks))):
+        button.click(handler, inputs, outputs, cancels=events, **_LIGHT)
+    parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
+    buttons["pin"].click(_pin, parts.written, parts.controls.seed, **_LIGHT)
+
+
+def _wire_browser(parts: _Parts) -> None:
+    """What happens in the browser alone: the manuscript survives a reload, and becomes a file."""
+    texts = [parts.title, parts.manuscript]
+    # The same key and secret whenever the server is started, or the manuscript would be lost with it.
+    saved = gr.BrowserState({"title": "", "manuscript": ""}, storage_key="novelgen-manuscript", secret="novelgen")
+    for text in texts:
+        text.change(None, texts, saved, js="(title, manuscript) => ({title, manuscript})", **_LIGHT)
+    Context.root_block.load(None, saved, texts, js="saved => [saved?.title ?? '', saved?.manuscript ?? '']", **_LIGHT)
+    parts.buttons["download"].click(None, texts, None, js=(_STATIC / "download.js").read_text(encoding="utf-8"), **_LIGHT)
+
+
+def _wire_examples(shelf: Shelf, run: gr.Dropdown, parts: _Parts) -> None:
+    def refreshed(name: str | None) -> Any:
+        found = examples(shelf, name)
+        return gr.Dataset(samples=[[text] for text in found], visible=bool(found))
+
+    gr.on([run.change, Context.root_block.load], refreshed, run, parts.examples, **_LIGHT)
