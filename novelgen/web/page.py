@@ -14,6 +14,14 @@ from novelgen.web.runs import Shelf
 # The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
 _SANS = ("system-ui", "-apple-system", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "sans-serif")
 _MONO = ("ui-monospace", "Consolas", "Noto Sans Mono CJK SC", "monospace")
+# A folder's name is somebody's own text, and is never HTML.
+_AS_TEXT = """
+const show = () => { element.querySelector("span").textContent = props.value || ""; };
+show();
+watch("value", show);
+"""
+# Gradio's margins, of which a phone has no room. They lie outside what a style sheet of ours may reach.
+HEAD = "<style>@media (max-width: 640px) { .gradio-container > .main { padding: 8px 12px !important; } }</style>"
 
 
 def theme() -> gr.Theme:
@@ -23,7 +31,7 @@ def theme() -> gr.Theme:
 
 def build(shelf: Shelf, project: Path) -> gr.Blocks:
     """The page of the runs on `shelf`, not yet launched. `project` is the folder with train.py and corpus/."""
-    with gr.Blocks(title="novelgen · 中文小说", analytics_enabled=False, fill_width=True) as blocks:
+    with gr.Blocks(title="novelgen · 中文小说", analytics_enabled=False) as blocks:
         run = gr.Dropdown(list(shelf.runs()), value=shelf.newest(), label=both("模型（训练目录）", "Model (run directory)"),
                           elem_id="model-run", interactive=True, filterable=False, render=False)
         _head(run)
@@ -35,9 +43,14 @@ def build(shelf: Shelf, project: Path) -> gr.Blocks:
 def _head(run: gr.Dropdown) -> None:
     with gr.Row(elem_id="page-head"):
         gr.Markdown(both("# novelgen · 中文小说", "# novelgen · Chinese novels"), elem_id="page-title")
-        # A folder's name is the user's own text, so it is shown in a text field and never as Markdown.
-        name = gr.Textbox(run.value, label=both("正在用的模型", "Model in use"), elem_id="page-run", interactive=False, container=False)
-    run.change(lambda chosen: chosen, run, name, queue=False, show_progress="hidden", api_visibility="private")
+        name = gr.HTML(_short(run.value), html_template="<span></span>", js_on_load=_AS_TEXT, elem_id="page-run", padding=False,
+                       label=both("正在用的模型", "Model in use"))
+    run.change(_short, run, name, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _short(run: str | None) -> str:
+    """A run of elsewhere goes by its path; its last part is enough at the head."""
+    return Path(run or "").name
 
 
 def _there(name: str) -> bool:

@@ -74,8 +74,8 @@ def start(blocks: gr.Blocks, host: str, port: int, **options: Any) -> None:
     from novelgen.web.language import translations
 
     blocks.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False,
-                  i18n=translations(), theme=page.theme(), css_paths=sorted(_STATIC.glob("*.css")), favicon_path=_STATIC / "favicon.svg",
-                  footer_links=["api", "settings"], run_history=False, enable_monitoring=False,
+                  i18n=translations(), theme=page.theme(), head=page.HEAD, css_paths=sorted(_STATIC.glob("*.css")),
+                  favicon_path=_STATIC / "favicon.svg", footer_links=["api", "settings"], run_history=False, enable_monitoring=False,
                   app_kwargs={"exception_handlers": {503: _line_is_full}}, **options)
 
 

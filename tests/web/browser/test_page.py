@@ -33,4 +33,4 @@ def test_the_dark_is_dark(open_page):
 
 
 def test_the_model_in_use_is_named(page):
-    assert page.locator("#page-run textarea, #page-run input").first.input_value() == "novel"
+    page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'novel'")
