@@ -15,7 +15,7 @@ from novelgen.web import limits
 from novelgen.web.language import both
 
 # Which decoders have a control; all have the others.
-_ONLY_FOR = {"temperature": ("sample",), "top_k": ("sample",), "top_p": ("sample",), "min_p": ("sample",),
+_ONLY_FOR = {"temperature": ("sample",), "top_k": ("sample",), "top_p": ("sample",), "min_p": ("sample",), "seed": ("sample",),
              "beam_size": ("beam",), "length_penalty": ("beam",), "num_samples": ("sample", "beam")}
 # With these a hidden control does nothing.
 _NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "num_samples": 1}
@@ -54,7 +54,7 @@ class Controls:
         """The fields of DecodingConfig for a request. Raises ConfigError for a seed that is no number."""
         given = dict(zip(self.fields, values, strict=True))
         decoder = given["decoder"]
-        given["seed"] = _seed(given["seed"])
+        given["seed"] = _seed(given["seed"]) if applies("seed", decoder) else None
         asked = {name: value for name, value in given.items() if value is not None and applies(name, decoder)}
         hidden = {name: value for name, value in _NEUTRAL.items() if not applies(name, decoder)}
         return {**asked, **hidden}

@@ -14,7 +14,7 @@ from gradio.context import Context
 
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.web import limits, story
-from novelgen.web.controls import Controls
+from novelgen.web.controls import Controls, applies
 from novelgen.web.controls import build as build_controls
 from novelgen.web.examples import examples
 from novelgen.web.language import both
@@ -72,7 +72,9 @@ def status(written: Written) -> str:
     speed = written.characters / written.seconds if written.seconds else 0.0
     seeds = [generation.seed for generation in written.generations]
     seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
-    figures = [f"{written.characters:,} 字 chars", f"{speed:,.0f} 字/秒 chars/s", written.device, f"种子 seed {seed}"]
+    figures = [f"{written.characters:,} 字 chars", f"{speed:,.0f} 字/秒 chars/s", written.device]
+    if applies("seed", written.options["decoder"]):
+        figures.append(f"种子 seed {seed}")
     notes = "".join(f"<small>{html.escape(note)}</small>" for note in written.generations[0].notes)
     return f"<span>{html.escape(' · '.join(figures))}</span>{notes}"
 
