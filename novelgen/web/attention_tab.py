@@ -1,0 +1,110 @@
+"""The Attention tab: where the model looked, what else it might have written, and how the story would go on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from novelgen.decoding.inspection import Alternative, Place
+from novelgen.errors import CheckpointError
+from novelgen.web import limits, story
+from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
+from novelgen.web.attention_words import words
+from novelgen.web.runs import Shelf
+from novelgen.web.story import Written
+from novelgen.web.writing_tab import Writing, mistakes_shown
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")  # one script, in this order
+_LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+_HEAVY = {**limits.TURN, "show_progress": "hidden", "api_visibility": "private"}
+# Tells the view, in the browser, that something has been written; it asks for it when it is seen.
+_NOTICE = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
+
+
+def build(shelf: Shelf, writing: Writing) -> None:
+    """Makes the tab where it is called. It shows what `writing` has written last, and writes there itself."""
+    script = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    view = gr.HTML({}, html_template=(_STATIC / "attention.html").read_text(encoding="utf-8"), js_on_load=script, words=words(),
+                   apply_default_css=False, elem_id="attention-view")
+    shown = gr.State(None)  # Shown | None
+    _wire_view(shelf, writing, view, shown)
+    for event in writing.events:
+        event.then(None, None, None, js=_NOTICE, **_LIGHT)
+    writing.stop.click(None, None, None, js=_NOTICE, **_LIGHT)
+
+
+def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, shown: gr.State) -> None:
+    """The events of attention.js: it wants a paragraph, goes on from an alternative, stops that."""
+
+    def show(event: gr.EventData, written: Written | None, before: Shown | None) -> tuple:
+        asked = event._data or {}
+        wanted = choose(written, asked)
+        if wanted and before and wanted.written is before.written and (not asked or wanted[1:3] == before[1:3]):
+            return gr.skip(), gr.skip()
+        return payload(wanted), wanted
+
+    def look(before: Shown | None) -> Iterator[tuple]:
+        if before is None or before.places is not None:
+            yield gr.skip(), gr.skip()
+            return
+        with mistakes_shown():
+            after = before._replace(places=places(shelf, before))
+        yield payload(after), after
+
+    def write_on(event: gr.EventData, before: Shown | None) -> Iterator[tuple]:
+        place, alternative = chosen(before, event._data or {})
+        if alternative is None:
+            yield gr.skip(), gr.skip(), *(gr.skip() for _ in writing.outputs)
+            return
+        with mistakes_shown(), closing(rewritten(shelf, before, place, alternative)) as stream:
+            for written in stream:
+                yield growing(written, alternative.opening), gr.skip(), *writing.show(written)
+            after = choose(written, {"paragraph": before.number, "candidate": 0})
+            yield payload(after, place), after, *(gr.skip() for _ in writing.outputs)
+            after = after._replace(places=places(shelf, after))
+            yield payload(after, place), after, *(gr.skip() for _ in writing.outputs)
+
+    def stopped(written: Written | None, before: Shown | None) -> tuple:
+        after = choose(written, {"paragraph": before.number, "candidate": 0} if before else {})
+        return payload(after), after
+
+    asked = view.show(show, [writing.written, shown], [view, shown], trigger_mode="always_last", **_LIGHT)
+    asked.then(look, shown, [view, shown], trigger_mode="always_last", **_HEAVY)
+    begun = view.choose(write_on, shown, [view, shown, *writing.outputs], cancels=writing.events, **_HEAVY)
+    halted = view.halt(stopped, [writing.written, shown], [view, shown], cancels=[begun], **_LIGHT)
+    halted.then(look, shown, [view, shown], **_HEAVY)
+    writing.stop.click(None, cancels=[begun], **_LIGHT)
+
+
+def places(shelf: Shelf, shown: Shown) -> list[Place]:
+    """What the model expected at every token of the paragraph. Raises CheckpointError when it is not the same model any more."""
+    generator, paragraph = shelf.generator(shown.written.run), shown.paragraph
+    ids = [*paragraph.source_ids, *paragraph.ids]
+    if max(ids) >= generator.tokenizer.size or generator.tokenizer.labels(ids) != [*paragraph.source_tokens, *paragraph.tokens]:
+        raise CheckpointError(f"{shown.written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
+                              "written; write another one")
+    return generator.inspect(paragraph)
+
+
+def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative | None]:
+    """The place and the alternative that were clicked; None when nothing can be written from it."""
+    place, number = asked.get("place"), asked.get("alternative")
+    if shown is None or shown.places is None or not isinstance(place, int) or not isinstance(number, int):
+        return 0, None
+    if not (0 <= place < len(shown.places) and 0 <= number < len(shown.places[place].alternatives)):
+        return 0, None
+    alternative = shown.places[place].alternatives[number]
+    return place, alternative if alternative.opening else None
+
+
+def rewritten(shelf: Shelf, shown: Shown, place: int, alternative: Alternative) -> Iterator[Written]:
+    """The paragraph anew from an alternative on, as a stream; an end needs no model. Raises NovelgenError."""
+    if is_end(alternative):
+        yield ended(shown, place, alternative)
+    else:
+        yield from story.write_from(shelf, shown.written, shown.candidate, shown.number, alternative.opening)
