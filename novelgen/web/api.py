@@ -36,22 +36,35 @@ Returns:
 """
 
 
-def add(shelf: Shelf) -> None:
+def add(shelf: Shelf, blocks: gr.Blocks) -> None:
     """Adds the endpoint to the page that is being built."""
-    gr.api(endpoint(shelf), api_name="generate", **limits.TURN)
+
+    def forget(session: str) -> None:
+        # A program that calls over plain HTTP is a new session each time, and Gradio keeps a copy of the whole page's
+        # configuration for each, some 200 KB.
+        blocks.state_holder.session_data.pop(session, None)
+        blocks.state_holder.time_last_used.pop(session, None)
+
+    gr.api(endpoint(shelf, forget), api_name="generate", **limits.TURN)
 
 
-def endpoint(shelf: Shelf) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The function that answers programs; its parameters and their descriptions are the fields of DecodingConfig."""
+def endpoint(shelf: Shelf, forget: Callable[[str], None]) -> Callable[..., Iterator[dict[str, Any]]]:
+    """The function that answers programs; its parameters and their descriptions are the fields of DecodingConfig.
+
+    It tells `forget` the session's name when a call has ended, however it ended.
+    """
 
     def generate(*values: Any) -> Iterator[dict[str, Any]]:
-        request = dict(zip(_signature().parameters, values, strict=True))
+        *asked, caller = values
+        request = dict(zip(_signature().parameters, asked, strict=False))
         try:
             prompt, model = _text("prompt", request.pop("prompt")), _text("model", request.pop("model") or "")
             for written in story.write(shelf, model or shelf.newest(), prompt, checked(request)):
                 yield answer(written)
         except NovelgenError as error:
             raise gr.Error(str(error), print_exception=False) from None
+        finally:
+            forget(caller.session_hash)
 
     generate.__signature__ = _signature()
     generate.__annotations__ = {each.name: each.annotation for each in _signature().parameters.values()}
@@ -66,7 +79,8 @@ def _signature() -> inspect.Signature:
                                 annotation=Literal[spec.metadata["choices"]] if spec.metadata["choices"] else _TYPES[name])
               for name, spec in _FIELDS.items()]
     return inspect.Signature([inspect.Parameter("prompt", kind, annotation=str),
-                              inspect.Parameter("model", kind, default=None, annotation=str | None), *fields],
+                              inspect.Parameter("model", kind, default=None, annotation=str | None), *fields,
+                              inspect.Parameter("caller", kind, default=None, annotation=gr.Request)],  # given by Gradio
                              return_annotation=dict[str, Any])
 
 

@@ -35,7 +35,7 @@ def build(shelf: Shelf, project: Path) -> gr.Blocks:
         run = gr.Dropdown(list(shelf.runs()), value=shelf.newest(), label=both("模型（训练目录）", "Model (run directory)"),
                           elem_id="model-run", interactive=True, filterable=False, render=False)
         _head(run)
-        _tabs(shelf, project, run)
+        _tabs(blocks, shelf, project, run)
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
     return blocks
 
@@ -57,7 +57,7 @@ def _there(name: str) -> bool:
     return importlib.util.find_spec(f"novelgen.web.{name}") is not None
 
 
-def _tabs(shelf: Shelf, project: Path, run: gr.Dropdown) -> None:
+def _tabs(blocks: gr.Blocks, shelf: Shelf, project: Path, run: gr.Dropdown) -> None:
     # TODO: plain imports as soon as all tabs are there.
     if _there("training_panel"):
         from novelgen.web import training_panel
@@ -84,4 +84,4 @@ def _tabs(shelf: Shelf, project: Path, run: gr.Dropdown) -> None:
             run.render()
     if _there("api"):
         from novelgen.web import api
-        api.add(shelf)
+        api.add(shelf, blocks)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PORT = 7860
 _PORTS_TRIED = 100
+_SESSIONS = 300  # visitors remembered, some 200 KB each; of more the longest idle lose what their browser does not keep
 RUNS = Path("checkpoints").absolute()  # where train.py leaves them: in the working directory
 _PROJECT = Path(__file__).resolve().parents[2]
 _STATIC = Path(__file__).with_name("static")
@@ -76,7 +77,7 @@ def start(blocks: gr.Blocks, host: str, port: int, **options: Any) -> None:
     blocks.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False,
                   i18n=translations(), theme=page.theme(), head=page.HEAD, css_paths=sorted(_STATIC.glob("*.css")),
                   favicon_path=_STATIC / "favicon.svg", footer_links=["api", "settings"], run_history=False, enable_monitoring=False,
-                  app_kwargs={"exception_handlers": {503: _line_is_full}}, **options)
+                  state_session_capacity=_SESSIONS, app_kwargs={"exception_handlers": {503: _line_is_full}}, **options)
 
 
 async def _line_is_full(_: Request, error: HTTPException) -> JSONResponse:

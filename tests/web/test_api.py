@@ -5,9 +5,14 @@ import dataclasses
 import inspect
 import itertools
 import json
+import os
+import subprocess
+import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import gradio as gr
@@ -19,6 +24,7 @@ from novelgen.config import DecodingConfig
 from novelgen.errors import ConfigError
 from novelgen.web import api, limits
 
+PROJECT = Path(__file__).parents[2]
 PROMPT = "小满坐在船头，数着河边的石阶。"
 
 
@@ -39,23 +45,29 @@ class OneRun:
 @pytest.fixture
 def call(toy):
     """Calls the endpoint on the toy model with named values, as gradio does: every parameter, by position."""
-    function = api.endpoint(OneRun(toy.generator()))
+    ended = []
+    function = api.endpoint(OneRun(toy.generator()), ended.append)
     parameters = inspect.signature(function).parameters
 
     def answers(**values):
-        return list(function(*({name: each.default for name, each in parameters.items()} | values).values()))
+        values = {name: each.default for name, each in parameters.items()} | values | {"caller": SimpleNamespace(session_hash="me")}
+        try:
+            return list(function(*values.values()))
+        finally:
+            assert ended.pop() == "me" and not ended
 
     return answers
 
 
 def test_every_decoding_option_is_a_typed_and_described_parameter():
-    function = api.endpoint(OneRun(None))
+    function = api.endpoint(OneRun(None), print)
     parameters = inspect.signature(function).parameters
-    assert list(parameters) == ["prompt", "model", *(spec.name for spec in dataclasses.fields(DecodingConfig))]
+    assert list(parameters) == ["prompt", "model", *(spec.name for spec in dataclasses.fields(DecodingConfig)), "caller"]
     for spec in dataclasses.fields(DecodingConfig):
         assert parameters[spec.name].default == spec.default
     description, explained, returns = gr.utils.get_function_description(function)
     assert "novel" in description and "finished" in " ".join(returns)
+    del explained["caller"]  # comes from Gradio, not from the program
     assert all("|" in text for text in explained.values()), explained
     assert f"≤ {limits.LENGTH}" in explained["max_length"] and f"≤ {limits.SEED}" in explained["seed"]
     assert "≤ 100" in explained["temperature"] and "> 0" in explained["temperature"]
@@ -95,6 +107,36 @@ def test_limits_count_for_the_checks_too():
     with pytest.raises(ConfigError):
         api.checked({"num_samples": limits.CANDIDATES + 1})
     assert api.checked({"num_samples": limits.CANDIDATES, "seed": None}) == {"num_samples": limits.CANDIDATES}
+
+
+SESSIONS = """
+import os, time
+os.environ.update(GRADIO_ANALYTICS_ENABLED="False", NO_PROXY="*")
+from pathlib import Path
+import gradio as gr
+from gradio_client import Client
+from novelgen.web import api
+from novelgen.web.runs import Shelf
+
+with gr.Blocks() as blocks:
+    api.add(Shelf(Path("checkpoints")), blocks)
+blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+client = Client(blocks.local_url, verbose=False)
+client.predict(prompt="船来了。", max_length=5, api_name="/generate")
+print(len(blocks.state_holder.session_data), len(blocks.state_holder.time_last_used))
+job = client.submit(prompt="船来了。", min_length=900, max_length=900, paragraphs=20, api_name="/generate")
+next(iter(job))
+print(len(blocks.state_holder.session_data))
+job.cancel()
+time.sleep(1)
+print(len(blocks.state_holder.session_data))
+"""
+
+
+def test_a_call_leaves_no_session_behind(workplace):
+    done = subprocess.run([sys.executable, "-c", SESSIONS], cwd=workplace, env=os.environ | {"PYTHONPATH": str(PROJECT)},
+                          capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert done.stdout.split() == ["0", "0", "1", "0"], done.stderr
 
 
 @pytest.fixture(scope="module")
