@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,8 @@ def _curves() -> list[gr.Component]:
     plot = gr.LinePlot(x="step", y="bpc", color="series", x_title="步数 steps", y_title="每字比特数 bits per character (BPC)",
                        color_title=" ", color_map=_COLOURS, height=360, tooltip="all", buttons=["export", "fullscreen"],
                        label=both("学习曲线", "Learning curves"), show_label=False, visible=False, elem_id="model-curves")
-    words = gr.Markdown(both("这个训练目录里没有 `metrics.jsonl`，画不出曲线。", "This run has no `metrics.jsonl`, so there are no curves."),
-                        visible=False, elem_id="model-no-curves")
+    words = gr.Markdown(both("这个训练目录里没有 `metrics.jsonl`，画不出曲线。",
+                             "This run has no `metrics.jsonl`, so there are no curves."), visible=False, elem_id="model-no-curves")
     return [plot, words]
 
 
@@ -103,7 +104,7 @@ def _shown(shelf: Shelf, metrics: Metrics, chosen: str | None) -> tuple[Any, ...
         facts, history = card(run), metrics.history(run.metrics)
     except NovelgenError as error:
         if chosen is not None:
-            gr.Warning(str(error))
+            gr.Warning(html.escape(str(error), quote=False))
         facts, history = Card(*[UNKNOWN] * len(Card._fields)), History()
     found = curves(history)
     if found is None:

@@ -69,8 +69,8 @@ class TinyTraining:
             script, corpus = self._project / "train.py", self._project / "corpus" / "novel.txt"
             for needed in (script, corpus):
                 if not needed.is_file():
-                    raise TrainingError(f"{needed}：没有这个文件；请在 novelgen 的文件夹里运行 app.py | no such file; run app.py in novelgen's "
-                                        "own folder")
+                    raise TrainingError(f"{needed}：没有这个文件；请在 novelgen 的文件夹里运行 | no such file; run the program in "
+                                        "novelgen's own folder")
             self._output = _free(Path(folder))
             command = [sys.executable, str(script), "--preset", "tiny", "--max-minutes", f"{self._minutes:g}",
                        "--corpus", str(corpus), "--output", str(self._output)]

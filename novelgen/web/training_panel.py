@@ -6,11 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from novelgen.errors import NovelgenError
 from novelgen.training.progress import clock
 from novelgen.web.language import both
 from novelgen.web.runs import Shelf
 from novelgen.web.training import MINUTES, Status, TinyTraining
+from novelgen.web.writing_tab import mistakes_shown
 
 _BAR = """
 <div class="bar" role="group"><progress max="1" aria-label="训练进度 training progress"></progress><p aria-live="polite"></p></div>
@@ -47,10 +47,8 @@ def build(training: TinyTraining, shelf: Shelf, run: gr.Dropdown) -> gr.Column:
         return _look(training, shelf, chosen)
 
     def begin(chosen: str | None) -> tuple[Any, ...]:
-        try:
+        with mistakes_shown():
             training.start(shelf.folder)
-        except NovelgenError as error:
-            raise gr.Error(str(error), print_exception=False) from None
         return look(chosen)
 
     def end(chosen: str | None) -> tuple[Any, ...]:
