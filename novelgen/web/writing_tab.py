@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +15,11 @@ from gradio.context import Context
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.web import limits, story
 from novelgen.web.controls import Controls, applies
-from novelgen.web.controls import build as build_controls
 from novelgen.web.examples import examples
-from novelgen.web.language import both
 from novelgen.web.manuscript import Desk, Page, accept, drafts_of, first_draft, next_opening, next_seed, turn, undo
 from novelgen.web.runs import Shelf
 from novelgen.web.story import Written
+from novelgen.web.writing_layout import Parts, lay_out
 
 _STATIC = Path(__file__).parent / "static"
 # Events that only move text: at once, whoever else is writing.
@@ -40,31 +39,13 @@ class Writing(NamedTuple):
     stop: gr.Button
 
 
-class _Parts(NamedTuple):
-    """The components of the tab."""
-
-    manuscript: gr.Textbox
-    drafts: list[gr.Textbox]
-    columns: list[gr.Column]  # of the drafts
-    status: gr.HTML
-    opening: gr.Textbox
-    paragraphs: gr.Slider
-    title: gr.Textbox
-    buttons: Mapping[str, gr.Button]
-    picks: list[gr.Button]
-    examples: gr.Dataset
-    controls: Controls
-    written: gr.State
-    desk: gr.State
-
-
 @contextmanager
 def mistakes_shown() -> Iterator[None]:
     """A mistake that the user can mend becomes one toast, as text."""
     try:
         yield
     except NovelgenError as error:
-        raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from None
+        raise gr.Error(html.escape(str(error), quote=False), title="做不到 | Not possible", print_exception=False) from None
 
 
 def status(written: Written) -> str:
@@ -73,7 +54,7 @@ def status(written: Written) -> str:
     seeds = [generation.seed for generation in written.generations]
     seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
     figures = [f"{written.characters:,} 字 chars", f"{speed:,.0f} 字/秒 chars/s", written.device]
-    if applies("seed", written.options["decoder"]):
+    if applies("seed", written.options.get("decoder", "sample")):
         figures.append(f"种子 seed {seed}")
     notes = "".join(f"<small>{html.escape(note)}</small>" for note in written.generations[0].notes)
     return f"<span>{html.escape(' · '.join(figures))}</span>{notes}"
@@ -97,7 +78,7 @@ def _shown_page(page: Page, desk: Desk, opening: str) -> tuple:
 
 def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
     """Makes the tab where it is called. `run` holds the name of the model that writes."""
-    parts = _layout()
+    parts = lay_out()
     outputs = [parts.written, parts.status, *parts.drafts, *parts.columns]
     events = _wire_writing(shelf, run, parts, outputs)
     _wire_pages(parts, events)
@@ -106,59 +87,7 @@ def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
     return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.buttons["stop"])
 
 
-def _layout() -> _Parts:
-    written, desk = gr.State(None), gr.State(Desk())
-    with gr.Row(elem_id="write"):
-        with gr.Column(scale=5, min_width=320):
-            manuscript = gr.Textbox(
-                label=both("稿纸", "Manuscript"), lines=12, max_lines=18, buttons=["copy"], elem_id="write-manuscript",
-                placeholder=both("写下小说的一段，或点下面的例子，再按“续写”。",
-                                 "Write a paragraph of a novel, or click an example below, then Continue."))
-            samples = gr.Dataset(
-                components=["textbox"], samples=[], type="values", layout="gallery", elem_id="write-examples", visible=False,
-                label=both("例子：模型没有读过的段落", "Examples: paragraphs that the model has not read"))
-            buttons = _buttons()
-            drafts, columns, picks = _drafts()
-            line = gr.HTML(elem_id="write-status", container=False)
-            with gr.Row(elem_id="write-file"):
-                title = gr.Textbox(label=both("书名", "Title"), placeholder=both("未命名", "Untitled"), scale=3, elem_id="write-title",
-                                   max_lines=1)
-                buttons["download"] = gr.Button(both("下载 .txt", "Download .txt"), scale=1, min_width=120, elem_id="write-download")
-        with gr.Column(scale=2, min_width=280):
-            opening = gr.Textbox(label=both("下一段的开头", "Opening of the next paragraph"), placeholder="他笑道：“", max_lines=3,
-                                 elem_id="write-opening")
-            paragraphs = gr.Slider(1, limits.PARAGRAPHS, value=1, step=1, precision=0, label=both("连写几段", "Paragraphs in one go"),
-                                   elem_id="write-paragraphs")
-            controls = build_controls()
-    return _Parts(manuscript, drafts, columns, line, opening, paragraphs, title, buttons, picks, samples, controls, written, desk)
-
-
-def _buttons() -> dict[str, gr.Button]:
-    names = {"continue": both("续写", "Continue"), "stop": both("停止", "Stop"), "rewrite": both("重写", "Rewrite"),
-             "accept": both("采纳", "Accept"), "undo": both("撤销", "Undo"), "pin": both("固定种子", "Pin seed"),
-             "clear": both("新稿", "New")}
-    variants = {"continue": "primary", "stop": "stop"}
-    with gr.Row(elem_id="write-buttons"):
-        return {name: gr.Button(text, variant=variants.get(name, "secondary"), min_width=72, elem_id=f"write-{name}")
-                for name, text in names.items()}
-
-
-def _drafts() -> tuple[list[gr.Textbox], list[gr.Column], list[gr.Button]]:
-    labels = [both(f"第 {number} 稿", f"Draft {number}") for number in range(1, limits.CANDIDATES + 1)]
-    drafts, columns, picks = [], [], []
-    with gr.Row(elem_id="write-drafts"):
-        for place, label in enumerate(labels):
-            with gr.Column(min_width=220, visible=place == 0, elem_classes="write-candidate") as column:
-                drafts.append(gr.Textbox(
-                    label=label, lines=4, max_lines=14, elem_id=f"write-draft-{place + 1}", buttons=["copy"], interactive=True,
-                    placeholder=both("下一段写在这里，可以改", "The next paragraph appears here; it can be edited")))
-                picks.append(gr.Button(both(f"采纳第 {place + 1} 稿", f"Accept draft {place + 1}"), size="sm",
-                                       elem_id=f"write-pick-{place + 1}", elem_classes="write-pick"))
-            columns.append(column)
-    return drafts, columns, picks
-
-
-def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: _Parts, outputs: list[Component]) -> list[Any]:
+def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Component]) -> list[Any]:
     """The buttons that run the model, and the one that stops it."""
     controls, buttons = parts.controls, parts.buttons
 
@@ -182,9 +111,21 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: _Parts, outputs: list[C
     # The place in the queue is shown on the draft; the manuscript stays free to edit.
     heavy = {**limits.TURN, "show_progress_on": parts.drafts[0], "api_visibility": "private"}
     begun = buttons["continue"].click(write_on, inputs, targets, **heavy)
-    again = buttons["rewrite"].click(rewrite, inputs, targets, cancels=[begun], **heavy)
-    buttons["stop"].click(_stopped, parts.written, parts.status, cancels=[begun, again], **_LIGHT)
+    breaking_off([buttons["rewrite"]], [begun])
+    again = buttons["rewrite"].click(rewrite, inputs, targets, **heavy)
+    breaking_off([buttons["stop"]], [begun, again])
+    buttons["stop"].click(_stopped, parts.written, parts.status, **_LIGHT)
     return [begun, again]
+
+
+def breaking_off(buttons: Sequence[Component], events: list[Any]) -> None:
+    """Lets the buttons cancel what runs. To be called before their other events are set up.
+
+    The browser goes through the events of one click in the order of their making, and waits for the end of each: with
+    `cancels` in the other event it would cancel when that is through.
+    """
+    for button in buttons:
+        button.click(None, cancels=events, **_LIGHT)
 
 
 def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | None) -> Page:
@@ -239,7 +180,7 @@ def _pin(written: Written | None) -> Any:
     return gr.skip() if written is None else str(written.generations[0].seed)
 
 
-def _wire_pages(parts: _Parts, events: list[Any]) -> None:
+def _wire_pages(parts: Parts, events: list[Any]) -> None:
     """The buttons that only move text. They break off what is being written."""
     inputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts]
     outputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
@@ -262,15 +203,16 @@ def _wire_pages(parts: _Parts, events: list[Any]) -> None:
         after = Page(sample[0], written=written)
         return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
 
-    buttons = parts.buttons
+    buttons, settled = parts.buttons, _script("settled.js")
+    breaking_off([buttons["accept"], buttons["undo"], buttons["clear"], *parts.picks, parts.examples], events)
     for button, handler in ((buttons["accept"], accepted(None)), (buttons["undo"], undone), (buttons["clear"], cleared),
                             *((pick, accepted(place)) for place, pick in enumerate(parts.picks))):
-        button.click(handler, inputs, outputs, cancels=events, **_LIGHT)
+        button.click(handler, inputs, outputs, js=settled, **_LIGHT)
     parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
     buttons["pin"].click(_pin, parts.written, parts.controls.seed, **_LIGHT)
 
 
-def _wire_browser(parts: _Parts) -> None:
+def _wire_browser(parts: Parts) -> None:
     """What happens in the browser alone: the manuscript survives a reload, and becomes a file."""
     texts = [parts.title, parts.manuscript]
     # The same key and secret whenever the server is started, or the manuscript would be lost with it.
@@ -278,10 +220,14 @@ def _wire_browser(parts: _Parts) -> None:
     for text in texts:
         text.change(None, texts, saved, js="(title, manuscript) => ({title, manuscript})", **_LIGHT)
     Context.root_block.load(None, saved, texts, js="saved => [saved?.title ?? '', saved?.manuscript ?? '']", **_LIGHT)
-    parts.buttons["download"].click(None, texts, None, js=(_STATIC / "download.js").read_text(encoding="utf-8"), **_LIGHT)
+    parts.buttons["download"].click(None, texts, None, js=_script("download.js"), **_LIGHT)
 
 
-def _wire_examples(shelf: Shelf, run: gr.Dropdown, parts: _Parts) -> None:
+def _script(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")
+
+
+def _wire_examples(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
     def refreshed(name: str | None) -> Any:
         found = examples(shelf, name)
         return gr.Dataset(samples=[[text] for text in found], visible=bool(found))
