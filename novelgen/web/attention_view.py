@@ -70,7 +70,9 @@ def payload(shown: Shown | None, selected: int = 0) -> dict[str, Any]:
 
 def growing(written: Written, opening: str) -> dict[str, Any]:
     """What attention.js shows while a paragraph is written anew; `opening` is what it began with."""
-    return {"growing": written.generations[0].paragraphs[-1].text, "kept": len(opening)}
+    text = written.generations[0].paragraphs[-1].text
+    # The model reads the opening token by token before it goes on.
+    return {"growing": opening if opening.startswith(text) else text, "kept": len(opening)}
 
 
 def pieces(ids: Sequence[int], labels: Sequence[str]) -> list[list]:

@@ -30,9 +30,9 @@ function pointed(row, column) {
         return;
     }
     const textAt = (spans, token) => spans.byToken[token].textContent.trim() || "␣";
-    const text = filled(words.cell, {row: textAt(reading.outputs, row), column: textAt(reading.sources, column), i: row + 1, j: column + 1});
     const weight = percent(data.weights[row * data.source.length + column]);
-    readout.textContent = `${text}：${words.weight} ${weight}`;
+    readout.textContent = filled(words.cell, {row: textAt(reading.outputs, row), column: textAt(reading.sources, column), i: row + 1,
+        j: column + 1, weight});
     tip.replaceChildren(node("span", "", textAt(reading.outputs, row)), node("i", "", "→"), node("span", "", textAt(reading.sources, column)),
         node("b", "", weight));
     const [x, y] = heatmap.middle([row, column]), width = tip.offsetWidth;
@@ -113,7 +113,13 @@ find("heatmap").setAttribute("aria-label", words.heatmap_keys);
 find("zoom-in").addEventListener("click", () => heatmap.zoom(1.5));
 find("zoom-out").addEventListener("click", () => heatmap.zoom(1 / 1.5));
 find("fit").addEventListener("click", () => heatmap.fit());
-find("png").addEventListener("click", async () => save(await pictureOf(heatmap.matrix, words), "png"));
+find("log").addEventListener("click", event => {
+    heatmap.isLog = reading.isLog = event.currentTarget.getAttribute("aria-pressed") !== "true";
+    event.currentTarget.setAttribute("aria-pressed", heatmap.isLog);
+    heatmap.recolour();
+    reading.light(reading.selected);
+});
+find("png").addEventListener("click", async () => save(await pictureOf(heatmap.matrix, heatmap.isLog, words), "png"));
 find("json").addEventListener("click", () => save(new Blob([JSON.stringify(report())], {type: "application/json"}), "json"));
 find("stop").addEventListener("click", () => trigger("halt", {}));
 chooser.addEventListener("change", () => {

@@ -10,6 +10,9 @@ function nameOf(piece) {
     return shown.length > 6 ? shown.slice(0, 5).join("") + "…" : shown.join("");
 }
 
+// Two digits at least, also of what is hardly there.
+const percent = share => share >= 0.001 ? `${(100 * share).toFixed(1)}%` : share >= 1e-7 ? `${Number((100 * share).toPrecision(2))}%` : "≈ 0";
+
 const isWide = text => [...text].every(c => c.codePointAt(0) > 0x2e7f);
 
 function colourOf(share, colours) {
@@ -18,12 +21,17 @@ function colourOf(share, colours) {
     return from.map((value, channel) => value + (to[channel] - value) * part);
 }
 
-// The matrix as a picture of one pixel a cell. Shares are drawn by their square root, or all but the largest would be white.
-function rasterOf(matrix, colours) {
-    const table = Array.from({length: 256}, (_, step) => colourOf(Math.sqrt(step / 255), colours));
+// How strongly a weight is coloured, by its share of the largest: the square root, or the logarithm over four decades, which shows
+// also what is hardly looked at.
+const DECADES = 4;
+const strengthOf = (share, isLog) => isLog ? Math.max(0, 1 + Math.log10(share) / DECADES) : Math.sqrt(share);
+
+// The matrix as a picture of one pixel a cell.
+function rasterOf(matrix, colours, isLog) {
+    const table = Array.from({length: 256}, (_, step) => colourOf(step / 255, colours));
     const picture = new ImageData(Math.max(matrix.columns.length, 1), Math.max(matrix.rows.length, 1));
     matrix.weights.forEach((weight, cell) => {
-        const colour = table[Math.min(255, Math.round(255 * weight / (matrix.largest || 1)))];
+        const colour = table[Math.round(255 * strengthOf(weight / (matrix.largest || 1), isLog))];
         picture.data.set([colour[0], colour[1], colour[2], 255], 4 * cell);
     });
     const canvas = document.createElement("canvas");
@@ -32,7 +40,7 @@ function rasterOf(matrix, colours) {
     return canvas;
 }
 
-// Draws one view of a matrix: {context, matrix, raster, colours, words, width, height, left, top, cell, x, y, selected, cursor}.
+// Draws one view of a matrix: {context, matrix, raster, colours, isLog, words, width, height, left, top, cell, x, y, selected, cursor}.
 // x and y are where the first cell stands, in pixels right and down of the axes.
 function paint(view) {
     const {context, matrix, cell, left, top} = view;
@@ -118,9 +126,9 @@ function paintColumnName(context, name, x, top, size) {
 }
 
 function paintLegend(view) {
-    const {context} = view, y = view.height - 13, from = view.left, width = 120;
+    const {context, isLog, matrix} = view, y = view.height - 13, from = view.left, width = 120;
     const band = context.createLinearGradient(from, 0, from + width, 0);
-    for (let step = 0; step <= 16; step++) band.addColorStop(step / 16, `rgb(${colourOf(Math.sqrt(step / 16), view.colours)})`);
+    for (let step = 0; step <= 16; step++) band.addColorStop(step / 16, `rgb(${colourOf(isLog ? step / 16 : strengthOf(step / 16), view.colours)})`);
     context.fillStyle = band;
     context.fillRect(from, y - 4, width, 8);
     context.strokeStyle = view.colours.faint;
@@ -129,7 +137,7 @@ function paintLegend(view) {
     context.fillStyle = view.colours.faint;
     context.font = `11px ${FONT}`;
     context.textAlign = "left";
-    context.fillText(`0 … ${(100 * view.matrix.largest).toFixed(1)}%  ${view.words.weight}`, from + width + 8, y);
+    context.fillText(`${isLog ? percent(matrix.largest / 10 ** DECADES) : 0} … ${percent(matrix.largest)}  ${view.words.weight}`, from + width + 8, y);
 }
 
 // {rows, columns, weights} with the margins that its names need.
@@ -144,14 +152,14 @@ function matrixOf(rows, columns, weights) {
 }
 
 // The whole matrix, light as paper, as a PNG of at most about 8,000 pixels a side.
-function pictureOf(matrix, words) {
+function pictureOf(matrix, isLog, words) {
     const cell = Math.max(4, Math.min(24, Math.floor(4000 / Math.max(matrix.rows.length, matrix.columns.length, 1))));
     const width = Math.max(matrix.left + cell * matrix.columns.length + 16, 320), height = matrix.top + cell * matrix.rows.length + LEGEND + 8;
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [2 * width, 2 * height];
     const context = canvas.getContext("2d");
     context.scale(2, 2);
-    paint({context, matrix, raster: rasterOf(matrix, PAPER), colours: PAPER, words, width, height, left: matrix.left, top: matrix.top,
+    paint({context, matrix, raster: rasterOf(matrix, PAPER, isLog), colours: PAPER, isLog, words, width, height, left: matrix.left, top: matrix.top,
         cell, x: 0, y: 0, selected: null, cursor: null});
     return new Promise(resolve => canvas.toBlob(resolve, "image/png"));
 }

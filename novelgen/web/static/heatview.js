@@ -3,7 +3,7 @@
 class Heatmap {
     // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)` when a row is chosen.
     constructor(canvas, words, onPoint, onSelect) {
-        Object.assign(this, {canvas, words, onPoint, onSelect, matrix: null, selected: null, cursor: null, fitted: true, waiting: false});
+        Object.assign(this, {canvas, words, onPoint, onSelect, matrix: null, selected: null, cursor: null, fitted: true, waiting: false, isLog: false});
         this.context = canvas.getContext("2d");
         this.pointers = new Map();
         new ResizeObserver(() => this.resize()).observe(canvas.parentElement);
@@ -32,7 +32,7 @@ class Heatmap {
             : {...PAPER, background: channels(style.backgroundColor)};
         this.colours.text = style.color;
         this.colours.faint = style.caretColor;
-        this.raster = rasterOf(this.matrix, this.colours);
+        this.raster = rasterOf(this.matrix, this.colours, this.isLog);
         this.draw();
     }
 
@@ -42,7 +42,7 @@ class Heatmap {
         const fitting = Math.min(FITTED_CELL, (width - this.left - 4) / this.matrix.columns.length);
         const wanted = this.top + fitting * this.matrix.rows.length + LEGEND + 6;
         this.width = width;
-        this.height = Math.round(Math.max(220, Math.min(wanted, 640, innerHeight * 0.8)));
+        this.height = Math.round(Math.max(220, Math.min(wanted, 760, innerHeight * 0.8)));
         const sharpness = devicePixelRatio || 1;
         this.canvas.style.height = `${this.height}px`;
         [this.canvas.width, this.canvas.height] = [Math.round(width * sharpness), Math.round(this.height * sharpness)];
@@ -66,6 +66,7 @@ class Heatmap {
 
     // Keeps the matrix in its frame, and draws.
     place() {
+        if (!this.matrix || !this.width) return;
         const [width, height] = this.room;
         this.cell = Math.max(this.smallest, Math.min(LARGEST_CELL, this.cell));
         this.x = Math.min(0, Math.max(width - this.cell * this.matrix.columns.length, this.x));
@@ -73,6 +74,7 @@ class Heatmap {
         this.fitted = this.cell <= this.smallest * 1.001;
         // One finger scrolls the page as long as there is nothing to drag.
         this.canvas.style.touchAction = this.fitted ? "pan-y" : "none";
+        if (this.cursor) this.onPoint(...this.cursor); // which has moved
         this.draw();
     }
 
@@ -116,7 +118,15 @@ class Heatmap {
 
     select(row) {
         this.selected = row;
-        this.draw();
+        if (this.width) this.reveal(row, null);
+        this.place();
+    }
+
+    // Moves the view as little as needed to show a row, and a column unless it is null.
+    reveal(i, j) {
+        const [width, height] = this.room, [x, y] = this.middle([i, j ?? 0]), half = this.cell / 2;
+        this.y += Math.max(0, this.top + half - y) - Math.max(0, y + half - this.top - height);
+        if (j !== null) this.x += Math.max(0, this.left + half - x) - Math.max(0, x + half - this.left - width);
     }
 
     wheel(event) {
@@ -142,6 +152,7 @@ class Heatmap {
         this.pointers.set(event.pointerId, now);
         if (other) return this.zoom(distance(now, other) / Math.max(distance(before, other), 1), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
         this.travelled += distance(before, now);
+        this.point(null);
         this.x += now[0] - before[0];
         this.y += now[1] - before[1];
         this.place();
@@ -170,9 +181,7 @@ class Heatmap {
     step(down, across) {
         const [i, j] = this.cursor ?? [(this.selected ?? 0) - down, -across];
         const cell = [Math.max(0, Math.min(this.matrix.rows.length - 1, i + down)), Math.max(0, Math.min(this.matrix.columns.length - 1, j + across))];
-        const [x, y] = this.middle(cell), [width, height] = this.room, half = this.cell / 2;
-        this.x += Math.max(0, this.left + half - x) - Math.max(0, x + half - this.left - width);
-        this.y += Math.max(0, this.top + half - y) - Math.max(0, y + half - this.top - height);
+        this.reveal(...cell);
         this.place();
         this.point(cell);
     }

@@ -1,7 +1,5 @@
 // The linked view: the written text to click on, the source that lights up, and what the model expected at a place.
 
-const percent = share => share >= 0.9995 ? "100%" : share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "< 0.1%";
-
 function node(name, className, text = "", ...children) {
     const made = document.createElement(name);
     made.className = className;
@@ -26,16 +24,27 @@ function spansOf(pieces, role) {
     return {spans, byToken};
 }
 
+// Scrolls a box, and not the page, until a span in it is seen.
+function scrollWithin(box, span) {
+    if (box.scrollHeight <= box.clientHeight) return;
+    const room = box.getBoundingClientRect(), place = span.getBoundingClientRect();
+    if (place.top < room.top || place.bottom > room.bottom) box.scrollTop += place.top - room.top - room.height / 2;
+}
+
 class Reading {
     constructor(root, words, {onSelect, onChoose, onPoint}) {
-        Object.assign(this, {words, onSelect, onChoose});
+        Object.assign(this, {words, onSelect, onChoose, isLog: false});
         [this.source, this.output, this.place] = ["source", "output", "place"].map(name => root.querySelector(`#attention-${name}`));
         this.output.addEventListener("click", event => {
             const span = event.target.closest(".attention-piece");
             if (span && this.data) onSelect(span.first);
         });
         this.output.addEventListener("keydown", event => this.key(event));
-        this.source.addEventListener("pointerover", event => onPoint(event.target.closest(".attention-piece")?.first ?? null));
+        this.source.addEventListener("pointerover", event => {
+            const span = event.target.closest(".attention-piece");
+            if (span && this.data) span.title = percent(span.share);
+            onPoint(span?.first ?? null);
+        });
         this.source.addEventListener("pointerleave", () => onPoint(null));
     }
 
@@ -84,6 +93,8 @@ class Reading {
         span.setAttribute("aria-selected", "true");
         this.output.setAttribute("aria-activedescendant", span.id);
         this.shares = this.light(token);
+        scrollWithin(this.output, span);
+        if (this.shares.length) scrollWithin(this.source, this.shares[0][1]);
         this.describe();
     }
 
@@ -92,10 +103,13 @@ class Reading {
         const across = this.data.source.length, row = this.data.weights.subarray(token * across, (token + 1) * across);
         const shares = this.sources.spans.map(span => [row.subarray(span.first, span.first + span.count).reduce((a, b) => a + b, 0), span]);
         const largest = Math.max(...shares.map(([share]) => share), 1e-9);
-        shares.forEach(([share, span]) => {
-            span.style.setProperty("--weight", (share / largest).toFixed(3));
-            span.title = percent(share);
-        });
+        for (const [share, span] of shares) {
+            const strength = strengthOf(share / largest, this.isLog).toFixed(2);
+            span.share = share;
+            if (span.strength === strength) continue; // styles are slow
+            span.strength = strength;
+            span.style.setProperty("--weight", strength);
+        }
         return row.length ? shares.sort((a, b) => b[0] - a[0]) : [];
     }
 

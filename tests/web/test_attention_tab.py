@@ -1,0 +1,86 @@
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from novelgen.errors import CheckpointError
+from novelgen.text.tokenizers import EOS, SPECIALS
+from novelgen.web import story
+from novelgen.web.attention_tab import chosen, places, rewritten
+from novelgen.web.attention_view import choose, is_end
+from novelgen.web.attention_words import words
+
+PROMPT = "宝玉笑道：“我来了。”"
+
+
+@pytest.fixture
+def shelf(toy):
+    """A shelf with one model, which writes characters rather than bytes."""
+    generator = toy.generator(favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 8.0)})
+    return SimpleNamespace(generator=lambda name: generator)
+
+
+@pytest.fixture
+def shown(shelf):
+    *_, written = story.write(shelf, "run", PROMPT, {"seed": 3, "paragraphs": 2, "max_length": 20})
+    shown = choose(written, {})
+    return shown._replace(places=places(shelf, shown))
+
+
+def a_continuable(shown):
+    """The place and the number of an alternative behind the beginning of the paragraph from which the model can go on."""
+    return next((place, number) for place, each in enumerate(shown.places) if place >= 3
+                for number, alternative in enumerate(each.alternatives) if alternative.opening and not is_end(alternative))
+
+
+def test_a_click_goes_on_from_the_alternative(shelf, shown):
+    place, number = a_continuable(shown)
+    alternative = chosen(shown, {"place": place, "alternative": number})[1]
+    snapshots = list(rewritten(shelf, shown, place, alternative))
+    for written in snapshots:
+        assert written.generations[0].paragraphs[0] is shown.written.generations[0].paragraphs[0]
+    assert snapshots[-1].finished and snapshots[-1].generations[0].paragraphs[1].text.startswith(alternative.opening)
+
+
+def test_the_end_needs_no_model(shown):
+    place = next(number for number, each in enumerate(shown.places) if number and each.alternatives)
+    end = shown.places[place].alternatives[0]._replace(token=SPECIALS[EOS], opening="宝玉")
+    (written,) = rewritten(None, shown, place, end)
+    assert written.generations[0].paragraphs[-1].text == "宝玉"
+
+
+@pytest.mark.parametrize("asked", [{}, {"place": 0}, {"place": -1, "alternative": 0}, {"place": 10**6, "alternative": 0},
+                                   {"place": 0, "alternative": 5}, {"place": "0", "alternative": 0}, {"place": 0, "alternative": None}])
+def test_a_click_that_nobody_could_make_does_nothing(shown, asked):
+    assert chosen(shown, asked)[1] is None
+
+
+def test_nothing_can_be_chosen_before_the_model_was_asked(shown):
+    place, number = a_continuable(shown)
+    asked = {"place": place, "alternative": number}
+    assert chosen(shown, asked)[1] is not None
+    assert chosen(shown._replace(places=None), asked)[1] is None and chosen(None, asked)[1] is None
+
+
+def test_bytes_and_empty_paragraphs_are_no_choice(shown):
+    place = shown.places[0]
+    for opening in (None, ""):
+        changed = place._replace(alternatives=[place.alternatives[0]._replace(opening=opening)])
+        assert chosen(shown._replace(places=[changed]), {"place": 0, "alternative": 0})[1] is None
+
+
+def test_another_model_of_the_same_name_is_not_asked_about_the_text(shelf, shown, toy):
+    paragraph = shown.paragraph
+    paragraph.tokens[0] = "另"
+    with pytest.raises(CheckpointError, match="changed"):
+        places(shelf, shown)
+    paragraph.source_ids[0] = toy.tokenizer.size
+    with pytest.raises(CheckpointError, match="changed"):
+        places(shelf, shown)
+
+
+@pytest.mark.parametrize("name", words())
+def test_a_word_has_both_languages_with_the_same_gaps(name):
+    chinese, english = words()[name]
+    assert chinese and english
+    assert set(re.findall(r"\{\w+\}", chinese)) == set(re.findall(r"\{\w+\}", english))
