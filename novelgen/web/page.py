@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import gradio as gr
 
-from novelgen.web import limits
+from novelgen.web import api, attention_tab, compare_tab, limits, model_tab, training_panel, writing_tab
 from novelgen.web.language import both
 from novelgen.web.runs import Shelf
+from novelgen.web.training import TinyTraining
 
 # The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
 _SANS = ("system-ui", "-apple-system", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "sans-serif")
@@ -53,35 +53,14 @@ def _short(run: str | None) -> str:
     return Path(run or "").name
 
 
-def _there(name: str) -> bool:
-    return importlib.util.find_spec(f"novelgen.web.{name}") is not None
-
-
 def _tabs(blocks: gr.Blocks, shelf: Shelf, project: Path, run: gr.Dropdown) -> None:
-    # TODO: plain imports as soon as all tabs are there.
-    if _there("training_panel"):
-        from novelgen.web import training_panel
-        from novelgen.web.training import TinyTraining
-        training_panel.build(TinyTraining(project), shelf, run)
-    writing = None
+    training_panel.build(TinyTraining(project), shelf, run)
     with gr.Tab(both("写作", "Write"), id="write", elem_id="write-tab"):
-        if _there("writing_tab"):
-            from novelgen.web import writing_tab
-            writing = writing_tab.build(shelf, run)
+        writing = writing_tab.build(shelf, run)
     with gr.Tab(both("注意力", "Attention"), id="attention", elem_id="attention-tab"):
-        if _there("attention_tab") and writing is not None:
-            from novelgen.web import attention_tab
-            attention_tab.build(shelf, writing)
+        attention_tab.build(shelf, writing)
     with gr.Tab(both("对比", "Compare"), id="compare", elem_id="compare-tab"):
-        if _there("compare_tab") and writing is not None:
-            from novelgen.web import compare_tab
-            compare_tab.build(shelf, run, writing)
+        compare_tab.build(shelf, run, writing)
     with gr.Tab(both("模型", "Model"), id="model", elem_id="model-tab"):
-        if _there("model_tab"):
-            from novelgen.web import model_tab
-            model_tab.build(shelf, run)
-        else:
-            run.render()
-    if _there("api"):
-        from novelgen.web import api
-        api.add(shelf, blocks)
+        model_tab.build(shelf, run)
+    api.add(shelf, blocks)

@@ -1,7 +1,6 @@
 """The server: its options, its start in a hostile environment, and how it shares its places."""
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -20,7 +19,6 @@ from novelgen.web import limits, serve
 PROJECT = Path(__file__).parents[2]
 PROMPT = "小满坐在船头，数着河边的石阶。"
 SHORT = {"prompt": PROMPT, "max_length": 4}
-LONG = {"prompt": PROMPT, "min_length": limits.LENGTH, "max_length": limits.LENGTH, "paragraphs": limits.PARAGRAPHS}
 SOON = 1.0  # seconds within which a place must be free again
 
 
@@ -69,7 +67,7 @@ def test_a_dead_proxy_changes_nothing_and_the_end_is_clean(workplace, start_app)
     dead = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
     proxies = dead | {name.lower(): address for name, address in dead.items()}
     app = start_app(workplace, environment={"NO_PROXY": "", "no_proxy": "", **proxies})
-    assert "event: complete" in Call(app, SHORT).rest()
+    assert "event: complete" in app.call(SHORT).rest()
     app.process.send_signal(signal.SIGINT)
     assert app.process.wait(timeout=30) == 0
     assert "Traceback" not in app.printed() and "http" in app.printed()
@@ -90,62 +88,8 @@ def urlopen(app, path):
         return connection.getresponse().read().decode()
 
 
-class Refused(Exception):
-    """The server does not take the request: (status, body)."""
-
-
-class Call:
-    """A request to /generate over plain HTTP, listened to unless told otherwise."""
-
-    def __init__(self, app, values, listen=True):
-        self._app = app
-        connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)
-        with closing(connection):
-            connection.request("POST", "/gradio_api/call/v2/generate", json.dumps(values), {"Content-Type": "application/json"})
-            reply = connection.getresponse()
-            body = reply.read().decode()
-        if reply.status != 200:
-            raise Refused(reply.status, body)
-        self.event = json.loads(body)["event_id"]
-        if listen:
-            self.listen()
-
-    def listen(self):
-        self._connection = http.client.HTTPConnection("127.0.0.1", self._app.port, timeout=60)
-        self._connection.request("GET", f"/gradio_api/call/generate/{self.event}")
-        self._stream = self._connection.getresponse()
-
-    def first(self):
-        """Waits until text comes."""
-        while b"generating" not in (line := self._stream.readline()):
-            assert line, "the stream ended before any text"
-
-    def rest(self):
-        try:
-            return self._stream.read().decode()
-        finally:
-            self.close()
-
-    def close(self):
-        """As a closed tab does: the connection is gone, nothing is said."""
-        self._stream.close()
-        self._connection.close()
-
-
-@pytest.fixture
-def busy(app):
-    """Calls that hold all places, each of them writing."""
-    calls = [Call(app, LONG) for _ in range(limits.WRITERS)]
-    for call in calls:
-        call.first()
-    yield calls
-    for call in calls:
-        call.close()
-    assert "event: complete" in Call(app, SHORT).rest()  # all places are free again
-
-
 def test_a_closed_tab_frees_its_place_within_a_second(app, busy):
-    waiting = Call(app, SHORT)
+    waiting = app.call(SHORT)
     time.sleep(0.5)
     began = time.monotonic()
     busy[0].close()
@@ -156,8 +100,8 @@ def test_a_closed_tab_frees_its_place_within_a_second(app, busy):
 
 def test_a_cancelled_call_frees_its_place_within_a_second(app, busy):
     with closing(Client(app.url, verbose=False)) as client:
-        waiting = client.submit(**LONG, api_name="/generate")
-        behind = Call(app, SHORT)
+        waiting = client.submit(**app.long, api_name="/generate")
+        behind = app.call(SHORT)
         busy[0].close()
         next(iter(waiting))  # it has the place now, and the other one waits
         began = time.monotonic()
@@ -168,8 +112,8 @@ def test_a_cancelled_call_frees_its_place_within_a_second(app, busy):
 
 
 def test_who_leaves_the_line_holds_up_nobody(app, busy):
-    left = [Call(app, LONG) for _ in range(3)]
-    behind = Call(app, SHORT)
+    left = [app.call(app.long) for _ in range(3)]
+    behind = app.call(SHORT)
     for call in left:
         call.close()
     time.sleep(0.5)
@@ -181,10 +125,9 @@ def test_who_leaves_the_line_holds_up_nobody(app, busy):
 
 
 def test_a_full_line_is_said_politely(app, busy):
-    waiting = [Call(app, SHORT, listen=False) for _ in range(limits.WAITING)]
-    with pytest.raises(Refused, match="请过一会儿再试") as refused:
-        Call(app, SHORT)
-    assert refused.value.args[0] == 429
+    waiting = [app.call(SHORT, listen=False) for _ in range(limits.WAITING)]
+    with pytest.raises(AssertionError, match=r"HTTP 429.*请过一会儿再试"):
+        app.call(SHORT)
     for call in busy:
         call.close()
     for call in waiting:
