@@ -34,3 +34,12 @@ def test_the_dark_is_dark(open_page):
 
 def test_the_model_in_use_is_named(page):
     page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'novel'")
+
+
+def test_without_a_run_the_page_opens_and_offers_to_train_one(open_page, start_app, tmp_path):
+    empty = start_app(tmp_path)
+    page = open_page(empty.url)
+    page.wait_for_selector("#training-start", state="visible")
+    page.locator("#write-manuscript textarea").fill("小满上了船。")
+    page.locator("#write-continue").click()
+    page.get_by_text("no trained model").or_(page.get_by_text("no such trained model")).first.wait_for()
