@@ -81,7 +81,7 @@ def build(shelf: Shelf, run: gr.Dropdown, writing: Writing) -> None:
     parts.take.click(lambda text: text.strip(), writing.manuscript, parts.prompt, **_LIGHT)
     gr.on([run.change, Context.root_block.load], lambda chosen, picked: _choices(shelf, chosen, picked), [run, parts.runs], parts.runs,
           **_LIGHT)
-    parts.runs.focus(lambda picked: gr.Dropdown(choices=list(shelf.runs()), value=picked), parts.runs, parts.runs, **_LIGHT)
+    parts.runs.focus(lambda: gr.update(choices=list(shelf.runs())), None, parts.runs, **_LIGHT)
 
 
 def _layout(shelf: Shelf, run: gr.Dropdown) -> _Parts:
@@ -120,7 +120,7 @@ def _choices(shelf: Shelf, chosen: str | None, picked: Sequence[str]) -> Any:
     """The runs that are there; a choice of several stays, a single one follows the page's."""
     names = list(shelf.runs())
     kept = [name for name in picked or () if name in names]
-    return gr.Dropdown(choices=names, value=kept if len(kept) > 1 or chosen not in names else [chosen])
+    return gr.update(choices=names, value=kept if len(kept) > 1 or chosen not in names else [chosen])
 
 
 def _request(shelf: Shelf, prompt: str, runs: Sequence[str], decoders: Sequence[str], temperatures: Sequence[str],
@@ -178,7 +178,7 @@ def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
 def _written(shelf: Shelf, request: _Request) -> Iterator[tuple]:
     """Values for the table, the status and the finished rows, several times a second."""
     done: tuple[Row, ...] = ()
-    told = 0.0
+    told = time.monotonic()
     yield _values((), done, _line(request, 0))
     with closing(fill(request.grid, request.prompt, request.seed, shelf.generator, lambda name: _training(shelf, name))) as stream:
         for row in stream:

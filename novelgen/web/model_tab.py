@@ -76,9 +76,12 @@ def _curves() -> list[gr.Component]:
 
 
 def _choices(shelf: Shelf, chosen: str | None) -> Any:
-    """The runs that are there now; a choice that has gone gives way to the newest."""
+    """The runs that are there now; a choice that has gone gives way to the newest.
+
+    One that is there is not sent back: the visitor may have made another meanwhile.
+    """
     names = list(shelf.runs())
-    return gr.Dropdown(choices=names, value=chosen if chosen in names else shelf.newest())
+    return gr.update(choices=names) if chosen in names else gr.update(choices=names, value=shelf.newest())
 
 
 def _state(shelf: Shelf, metrics: Metrics, chosen: str | None) -> Drawn:

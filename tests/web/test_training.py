@@ -1,3 +1,4 @@
+import itertools
 import sys
 import time
 
@@ -73,7 +74,7 @@ def test_the_progress_is_the_share_of_the_budget_and_never_goes_back(make, tmp_p
     until(lambda: seen.append(tiny.status()) or not seen[-1].is_running)
     running = [status for status in seen if status.phase in ("training", "finishing")]
     assert seen[0].phase == "preparing"
-    assert all(early.share <= late.share for early, late in zip(running, running[1:], strict=False))
+    assert all(early.share <= late.share for early, late in itertools.pairwise(running))
     assert min(status.share for status in running) < 0.4
     assert (running[-1].phase, running[-1].share, running[-1].seconds_left) == ("finishing", 1.0, 0.0)
     assert (running[-1].step, running[-1].training_bpc, running[-1].validation_bpc) == (20, 8.0, 7.5)
