@@ -28,6 +28,18 @@ class Desk(NamedTuple):
     left: Page = Page()  # as the tab itself last left it; another tab may have written since
 
 
+class Pen:
+    """Only one request of a session writes: the last that has taken the pen. An earlier one sees it and ends."""
+
+    def __init__(self) -> None:
+        self.holder = 0
+
+    def take(self) -> int:
+        """The number of the new holder; whoever only wants the writing to end does not use it."""
+        self.holder += 1
+        return self.holder
+
+
 def drafts_of(written: Written) -> tuple[str, ...]:
     """The candidates' texts, limits.CANDIDATES of them."""
     texts = tuple(generation.text for generation in written.generations)

@@ -11,7 +11,7 @@ from novelgen.web import limits
 from novelgen.web.controls import Controls
 from novelgen.web.controls import build as build_controls
 from novelgen.web.language import both
-from novelgen.web.manuscript import Desk
+from novelgen.web.manuscript import Desk, Pen
 
 
 class Parts(NamedTuple):
@@ -30,11 +30,12 @@ class Parts(NamedTuple):
     controls: Controls
     written: gr.State
     desk: gr.State
+    pen: gr.State
 
 
 def lay_out() -> Parts:
     """Makes the components where it is called; nothing happens yet when they are used."""
-    written, desk = gr.State(None), gr.State(Desk())
+    written, desk, pen = gr.State(None), gr.State(Desk()), gr.State(Pen())
     with gr.Row(elem_id="write"):
         with gr.Column(scale=5, min_width=320):
             manuscript = gr.Textbox(
@@ -57,7 +58,8 @@ def lay_out() -> Parts:
             paragraphs = gr.Slider(1, limits.PARAGRAPHS, value=1, step=1, precision=0, label=both("连写几段", "Paragraphs in one go"),
                                    elem_id="write-paragraphs")
             controls = build_controls()
-    return Parts(manuscript, drafts, columns, line, opening, paragraphs, title, buttons, picks, samples, controls, written, desk)
+    return Parts(manuscript, drafts, columns, line, opening, paragraphs, title, buttons, picks, samples, controls, written, desk,
+                 pen)
 
 
 def _buttons() -> dict[str, gr.Button]:

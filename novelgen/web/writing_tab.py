@@ -16,7 +16,7 @@ from novelgen.errors import ConfigError, NovelgenError
 from novelgen.web import limits, story
 from novelgen.web.controls import Controls, applies
 from novelgen.web.examples import examples
-from novelgen.web.manuscript import Desk, Page, accept, drafts_of, first_draft, next_opening, next_seed, turn, undo
+from novelgen.web.manuscript import Desk, Page, Pen, accept, drafts_of, first_draft, next_opening, next_seed, turn, undo
 from novelgen.web.runs import Shelf
 from novelgen.web.story import Written
 from novelgen.web.writing_layout import Parts, lay_out
@@ -106,26 +106,29 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
             seed = next_seed(request.options, request.page.written)
             yield from _stream(shelf, request, request.page, request.opening, seed)
 
-    inputs = [run, parts.manuscript, parts.written, parts.desk, parts.opening, parts.paragraphs, *parts.drafts, *controls.components]
+    inputs = [run, parts.pen, parts.manuscript, parts.written, parts.desk, parts.opening, parts.paragraphs, *parts.drafts,
+              *controls.components]
     targets = [parts.manuscript, parts.opening, controls.seed, parts.desk, *outputs]
     # The place in the queue is shown on the draft; the manuscript stays free to edit.
     heavy = {**limits.TURN, "show_progress_on": parts.drafts[0], "api_visibility": "private"}
     begun = buttons["continue"].click(write_on, inputs, targets, **heavy)
-    breaking_off([buttons["rewrite"]], [begun])
+    _break_off([buttons["rewrite"]], [begun], parts.pen)
     again = buttons["rewrite"].click(rewrite, inputs, targets, **heavy)
-    breaking_off([buttons["stop"]], [begun, again])
+    _break_off([buttons["stop"]], [begun, again], parts.pen)
     buttons["stop"].click(_stopped, parts.written, parts.status, **_LIGHT)
     return [begun, again]
 
 
-def breaking_off(buttons: Sequence[Component], events: list[Any]) -> None:
-    """Lets the buttons cancel what runs. To be called before their other events are set up.
+def _break_off(buttons: Sequence[Component], events: list[Any], pen: gr.State) -> None:
+    """Lets the buttons end what is being written. To be called before their other events are set up.
 
     The browser goes through the events of one click in the order of their making, and waits for the end of each: with
-    `cancels` in the other event it would cancel when that is through.
+    `cancels` in the other event it would cancel when that is through. It cannot cancel what it does not know the number
+    of yet, a moment after the click that began it; so the pen is taken away as well.
     """
     for button in buttons:
         button.click(None, cancels=events, **_LIGHT)
+        button.click(Pen.take, pen, None, **_LIGHT)
 
 
 def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | None) -> Page:
@@ -137,17 +140,18 @@ class _Request(NamedTuple):
     """What a button that writes was pressed on."""
 
     run: str | None
+    pen: Pen
     page: Page
     desk: Desk
     opening: str
     options: dict[str, Any]
 
 
-def _request(controls: Controls, run: str | None, manuscript: str, written: Written | None, desk: Desk, opening: str,
+def _request(controls: Controls, run: str | None, pen: Pen, manuscript: str, written: Written | None, desk: Desk, opening: str,
              paragraphs: int, *values: Any) -> _Request:
     drafts, settings = values[: limits.CANDIDATES], values[limits.CANDIDATES:]
     options = {**controls.options(*settings), "paragraphs": paragraphs}
-    return _Request(run, _page(manuscript, drafts, written), desk, opening, options)
+    return _Request(run, pen, _page(manuscript, drafts, written), desk, opening, options)
 
 
 def _stream(shelf: Shelf, request: _Request, source: Page, opening: str, seed: Mapping[str, int]) -> Iterator[tuple]:
@@ -160,8 +164,11 @@ def _stream(shelf: Shelf, request: _Request, source: Page, opening: str, seed: M
     options = {**request.options, **seed, "prefix": opening}
     once = (_changed(request.page.manuscript, source.manuscript), _changed(request.opening, opening),
             str(seed["seed"]) if seed else gr.skip())
+    holder = request.pen.take()
     with closing(story.write(shelf, request.run, source.manuscript, options)) as stream:
         for written in stream:
+            if request.pen.holder != holder:
+                return
             after = Page(source.manuscript, drafts_of(written), written)
             yield *once, turn(request.desk, request.page, after), *show(written)
             once = (gr.skip(),) * len(once)
@@ -204,11 +211,13 @@ def _wire_pages(parts: Parts, events: list[Any]) -> None:
         return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
 
     buttons, settled = parts.buttons, _script("settled.js")
-    breaking_off([buttons["accept"], buttons["undo"], buttons["clear"], *parts.picks, parts.examples], events)
+    _break_off([buttons["accept"], buttons["undo"], buttons["clear"], *parts.picks, parts.examples], events, parts.pen)
     for button, handler in ((buttons["accept"], accepted(None)), (buttons["undo"], undone), (buttons["clear"], cleared),
                             *((pick, accepted(place)) for place, pick in enumerate(parts.picks))):
         button.click(handler, inputs, outputs, js=settled, **_LIGHT)
     parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
+    # Text that came a moment ago tells that more may be on its way; see settled.js.
+    parts.drafts[0].change(None, js="() => { window.novelgenDraftChanged = performance.now(); return []; }", **_LIGHT)
     buttons["pin"].click(_pin, parts.written, parts.controls.seed, **_LIGHT)
 
 

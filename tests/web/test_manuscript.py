@@ -9,6 +9,7 @@ from novelgen.web.manuscript import (
     NO_DRAFTS,
     Desk,
     Page,
+    Pen,
     accept,
     append,
     drafts_of,
@@ -141,3 +142,10 @@ def test_a_pinned_seed_moves_on_when_it_has_been_written():
     assert next_seed(options, written("", "一", seed=4)) == {} and next_seed(options, None) == {}
     assert next_seed({"num_samples": 1}, written("", "一", seed=7)) == {}
     assert next_seed({"seed": limits.SEED, "num_samples": 1}, written("", "一", seed=limits.SEED)) == {"seed": 0}
+
+
+def test_the_pen_is_lost_to_whoever_takes_it_next():
+    pen = Pen()
+    first = pen.take()
+    assert pen.holder == first
+    assert pen.take() == pen.holder != first

@@ -1,6 +1,7 @@
 """The Write tab, button by button."""
 
 import re
+import time
 
 import pytest
 
@@ -153,6 +154,7 @@ def test_what_is_accepted_while_it_is_written_ends_there(page):
     number(page, "write-paragraphs", limits.PARAGRAPHS)
     for _ in range(3):
         page.locator("#write-rewrite").click()
+        page.wait_for_function("document.querySelector('#write-draft-1 .generating')")
         page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 20")
         page.locator("#write-accept").click()
         page.wait_for_function("text => document.querySelector('#write-manuscript textarea').value !== text", arg=PROMPT)
@@ -182,7 +184,8 @@ def test_an_example_begins_a_manuscript_and_new_ends_it(page):
     assert manuscript(page) == PROMPT
 
 
-@pytest.mark.parametrize("title, name", [("石阶", "石阶.txt"), ('../a:"b"|<c>', "_a__b___c_.txt"), ("", "novel.txt"), (" .. ", "novel.txt")])
+@pytest.mark.parametrize("title, name", [("石阶", "石阶.txt"), ('../a:"b"|<c>', "_a__b___c_.txt"), ("", "novel.txt"),
+                                         (" .. ", "novel.txt")])
 def test_the_manuscript_is_downloaded_under_a_safe_name(page, title, name):
     page.locator("#write-title textarea, #write-title input").first.fill(title)
     with page.expect_download() as download:
@@ -216,3 +219,25 @@ def test_every_control_has_a_label_and_nothing_shares_an_id(page):
     assert len(ids) == len(set(ids)) > 25 and all(re.fullmatch(r"write-[a-z0-9-]+", name) for name in ids)
     for field in page.locator("#write textarea:visible, #write input[type=number]:visible").all():
         assert field.evaluate("field => !!(field.labels?.length || field.getAttribute('aria-label') || field.closest('label'))")
+
+
+def test_stop_counts_before_the_browser_knows_the_number_of_the_request(open_page, page):
+    """On a slow line the answer to the first click is still on its way when the second one comes."""
+    open_page.expected.append("422")  # gradio's own cancelling fails then
+
+    def late(route):
+        answer = route.fetch()
+        time.sleep(0.7)
+        route.fulfill(response=answer)
+
+    number(page, "write-max-length", 160)
+    number(page, "write-paragraphs", limits.PARAGRAPHS)
+    page.route("**/queue/join*", late)
+    page.evaluate("""() => {
+        document.querySelector('#write-continue').click();
+        setTimeout(() => document.querySelector('#write-stop').click(), 350);
+    }""")
+    page.wait_for_timeout(2500)
+    stopped = draft(page)
+    page.wait_for_timeout(1500)
+    assert draft(page) == stopped and len(stopped.splitlines()) < limits.PARAGRAPHS
