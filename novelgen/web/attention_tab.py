@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,7 @@ _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")  # one script, in this order
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _HEAVY = {**limits.TURN, "show_progress": "hidden", "api_visibility": "private"}
+_turns = itertools.count(1)  # for all sessions, so that it only rises
 # Tells the view, in the browser, that something has been written; it asks for it when it is seen.
 _NOTICE = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
 
@@ -31,54 +33,61 @@ def build(shelf: Shelf, writing: Writing) -> None:
     script = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     view = gr.HTML({}, html_template=(_STATIC / "attention.html").read_text(encoding="utf-8"), js_on_load=script, words=words(),
                    apply_default_css=False, elem_id="attention-view")
-    shown = gr.State(None)  # Shown | None
-    _wire_view(shelf, writing, view, shown)
+    _wire_view(shelf, writing, view)
     for event in writing.events:
         event.then(None, None, None, js=_NOTICE, **_LIGHT)
     writing.stop.click(None, None, None, js=_NOTICE, **_LIGHT)
 
 
-def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, shown: gr.State) -> None:
-    """The events of attention.js: it wants a paragraph, goes on from an alternative, stops that."""
+def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML) -> None:
+    """The events of attention.js: it wants a paragraph, goes on from an alternative, stops that.
+
+    The model is asked after the paragraph is shown, and meanwhile another one may be: `shown` and `understood` are two.
+    """
+    shown, understood = gr.State(None), gr.State(None)  # Shown | None; understood has places
 
     def show(event: gr.EventData, written: Written | None, before: Shown | None) -> tuple:
         asked = event._data or {}
         wanted = choose(written, asked)
         if wanted and before and wanted.written is before.written and (not asked or wanted[1:3] == before[1:3]):
             return gr.skip(), gr.skip()
-        return payload(wanted), wanted
+        return _turned(wanted)
 
-    def look(before: Shown | None) -> Iterator[tuple]:
-        if before is None or before.places is not None:
-            yield gr.skip(), gr.skip()
-            return
+    def look(before: Shown | None, known: Shown | None) -> tuple:
+        if before is None or (known and known.turn == before.turn):
+            return gr.skip(), gr.skip()
         with mistakes_shown():
             after = before._replace(places=places(shelf, before))
-        yield payload(after), after
+        return payload(after), after
 
     def write_on(event: gr.EventData, before: Shown | None) -> Iterator[tuple]:
+        skipped, turn = tuple(gr.skip() for _ in writing.outputs), next(_turns)
         place, alternative = chosen(before, event._data or {})
         if alternative is None:
-            yield gr.skip(), gr.skip(), *(gr.skip() for _ in writing.outputs)
+            yield gr.skip(), gr.skip(), *skipped
             return
         with mistakes_shown(), closing(rewritten(shelf, before, place, alternative)) as stream:
             for written in stream:
-                yield growing(written, alternative.opening), gr.skip(), *writing.show(written)
-            after = choose(written, {"paragraph": before.number, "candidate": 0})
-            yield payload(after, place), after, *(gr.skip() for _ in writing.outputs)
-            after = after._replace(places=places(shelf, after))
-            yield payload(after, place), after, *(gr.skip() for _ in writing.outputs)
+                yield growing(written, alternative.opening, turn), gr.skip(), *writing.show(written)
+            yield *_turned(choose(written, {"paragraph": before.number, "candidate": 0}), place), *skipped
 
     def stopped(written: Written | None, before: Shown | None) -> tuple:
-        after = choose(written, {"paragraph": before.number, "candidate": 0} if before else {})
-        return payload(after), after
+        return _turned(choose(written, {"paragraph": before.number, "candidate": 0} if before else {}))
 
-    asked = view.show(show, [writing.written, shown], [view, shown], trigger_mode="always_last", **_LIGHT)
-    asked.then(look, shown, [view, shown], trigger_mode="always_last", **_HEAVY)
-    begun = view.choose(write_on, shown, [view, shown, *writing.outputs], cancels=writing.events, **_HEAVY)
+    # Never two of them dropped: what is shown last counts, and its turn says which that is.
+    every = {"trigger_mode": "multiple"}
+    asked = view.show(show, [writing.written, shown], [view, shown], **every, **_LIGHT)
+    begun = view.choose(write_on, understood, [view, shown, *writing.outputs], cancels=writing.events, **_HEAVY)
     halted = view.halt(stopped, [writing.written, shown], [view, shown], cancels=[begun], **_LIGHT)
-    halted.then(look, shown, [view, shown], **_HEAVY)
+    for event in (asked, begun, halted):
+        event.then(look, [shown, understood], [view, understood], **every, **_HEAVY)
     writing.stop.click(None, cancels=[begun], **_LIGHT)
+
+
+def _turned(shown: Shown | None, selected: int = 0) -> tuple:
+    """Values for the view and its state, when a paragraph is shown anew."""
+    shown = shown and shown._replace(turn=next(_turns))
+    return payload(shown, selected), shown
 
 
 def places(shelf: Shelf, shown: Shown) -> list[Place]:

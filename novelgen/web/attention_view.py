@@ -26,6 +26,7 @@ class Shown(NamedTuple):
     written: Written
     candidate: int
     number: int  # of the paragraph, from 0
+    turn: int = 0  # what the tab showed later has a higher one
     places: list[Place] | None = None  # T; None as long as the model has not been asked
 
     @property
@@ -55,7 +56,7 @@ def payload(shown: Shown | None, selected: int = 0) -> dict[str, Any]:
         return {}
     written, paragraph = shown.written, shown.paragraph
     return {
-        "run": written.run, "seed": written.generations[shown.candidate].seed,
+        "turn": shown.turn, "run": written.run, "seed": written.generations[shown.candidate].seed,
         "candidate": shown.candidate, "paragraph": shown.number,
         "paragraphs": [[_beginning(each) if each.ids else "" for each in generation.paragraphs] for generation in written.generations],
         "source": paragraph.source_tokens, "output": paragraph.tokens,
@@ -68,11 +69,11 @@ def payload(shown: Shown | None, selected: int = 0) -> dict[str, Any]:
     }
 
 
-def growing(written: Written, opening: str) -> dict[str, Any]:
+def growing(written: Written, opening: str, turn: int) -> dict[str, Any]:
     """What attention.js shows while a paragraph is written anew; `opening` is what it began with."""
     text = written.generations[0].paragraphs[-1].text
     # The model reads the opening token by token before it goes on.
-    return {"growing": opening if opening.startswith(text) else text, "kept": len(opening)}
+    return {"turn": turn, "growing": opening if opening.startswith(text) else text, "kept": len(opening)}
 
 
 def pieces(ids: Sequence[int], labels: Sequence[str]) -> list[list]:

@@ -114,8 +114,8 @@ def test_a_model_without_attention_is_shown_as_such(shown):
 
 def test_growing_text_never_falls_behind_its_opening(written):
     text = written.generations[0].paragraphs[-1].text
-    assert growing(written, text[:2]) == {"growing": text, "kept": 2}
-    assert growing(written, text + "宝玉") == {"growing": text + "宝玉", "kept": len(text) + 2}
+    assert growing(written, text[:2], 7) == {"turn": 7, "growing": text, "kept": 2}
+    assert growing(written, text + "宝玉", 8) == {"turn": 8, "growing": text + "宝玉", "kept": len(text) + 2}
 
 
 def test_a_paragraph_can_be_ended_at_any_later_place(shown):

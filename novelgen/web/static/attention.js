@@ -6,7 +6,7 @@ const words = Object.fromEntries(Object.entries(props.words).map(([name, texts])
 const find = id => root.querySelector(`#attention-${id}`);
 const tip = root.querySelector(".attention-tip"), readout = find("cell"), chooser = find("paragraph");
 let data = null; // the payload, with weights as a Float32Array
-let identity = null; // of the paragraph that is shown
+let turn = 0; // of what is shown
 
 function decoded(text) {
     return new Float32Array(Uint8Array.from(atob(text), letter => letter.charCodeAt(0)).buffer);
@@ -24,7 +24,7 @@ function select(token) {
 
 function pointed(row, column) {
     reading.point(row, column);
-    tip.hidden = row === undefined;
+    tip.hidden = row === undefined || !data;
     if (tip.hidden) {
         readout.textContent = words.hint;
         return;
@@ -51,24 +51,27 @@ function offerParagraphs({paragraphs, candidate, paragraph}) {
 
 function show() {
     const value = JSON.parse(JSON.stringify(props.value ?? {}));
+    if (value.turn < turn) return; // an answer that has been overtaken
+    const isKnown = value.turn === turn && data !== null;
+    turn = value.turn ?? turn;
     if (value.growing !== undefined) {
         root.dataset.state = "growing";
-        identity = null;
+        heatmap.point(null);
+        data = null;
         reading.grow(value.growing, value.kept);
         return;
     }
     root.dataset.state = !value.weights && !value.output ? "empty" : value.shape[1] ? "shown" : "unseen";
     if (root.dataset.state === "empty") {
-        identity = data = null;
+        data = null;
         return;
     }
-    const fresh = JSON.stringify([value.run, value.seed, value.candidate, value.paragraph, value.output, value.source]);
-    if (fresh === identity) { // the same text: only what the model expected is new
+    if (isKnown) { // the same text: only what the model expected is new
+        data.places = value.places;
         reading.understand(value.places);
         reading.select(reading.selected);
         return;
     }
-    identity = fresh;
     data = {...value, weights: decoded(value.weights)};
     offerParagraphs(data);
     reading.show(data);
@@ -117,7 +120,7 @@ find("log").addEventListener("click", event => {
     heatmap.isLog = reading.isLog = event.currentTarget.getAttribute("aria-pressed") !== "true";
     event.currentTarget.setAttribute("aria-pressed", heatmap.isLog);
     heatmap.recolour();
-    reading.light(reading.selected);
+    if (data) reading.light(reading.selected);
 });
 find("png").addEventListener("click", async () => save(await pictureOf(heatmap.matrix, heatmap.isLog, words), "png"));
 find("json").addEventListener("click", () => save(new Blob([JSON.stringify(report())], {type: "application/json"}), "json"));

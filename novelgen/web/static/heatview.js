@@ -12,7 +12,7 @@ class Heatmap {
         canvas.addEventListener("pointerdown", event => this.down(event));
         canvas.addEventListener("pointermove", event => this.move(event));
         for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, event => this.up(event));
-        canvas.addEventListener("pointerleave", () => this.point(null));
+        canvas.addEventListener("pointerleave", event => event.pointerType === "mouse" && this.point(null)); // a finger leaves when it is lifted
         canvas.addEventListener("blur", () => this.point(null));
         canvas.addEventListener("keydown", event => this.key(event));
     }
