@@ -128,7 +128,7 @@ def _break_off(buttons: Sequence[Component], events: list[Any], pen: gr.State) -
     """
     for button in buttons:
         button.click(None, cancels=events, **_LIGHT)
-        button.click(Pen.take, pen, None, **_LIGHT)
+        button.click(Pen.drop, pen, None, **_LIGHT)
 
 
 def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | None) -> Page:

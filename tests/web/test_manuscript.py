@@ -148,4 +148,7 @@ def test_the_pen_is_lost_to_whoever_takes_it_next():
     pen = Pen()
     first = pen.take()
     assert pen.holder == first
-    assert pen.take() == pen.holder != first
+    second = pen.take()
+    assert pen.holder == second != first
+    pen.drop()
+    assert pen.holder not in (first, second)
