@@ -43,6 +43,13 @@ class _Request(NamedTuple):
     notes: list[str]
 
 
+class _Made(NamedTuple):
+    """A table as far as it has come."""
+
+    request: _Request | None = None
+    rows: tuple[Row, ...] = ()  # the finished ones
+
+
 class _Parts(NamedTuple):
     """The components of the tab."""
 
@@ -67,17 +74,19 @@ class _Parts(NamedTuple):
 def build(shelf: Shelf, run: gr.Dropdown, writing: Writing) -> None:
     """Makes the tab where it is called. `run` is the run to begin with, `writing` has the manuscript."""
     parts = _layout(shelf, run)
-    rows = gr.State(())
-    outputs = [parts.table, parts.status, rows]
+    made = gr.State(_Made())
+    outputs = [parts.table, parts.status, made]
 
     def compare(*values: Any) -> Iterator[tuple]:
         with mistakes_shown():
             yield from _written(shelf, _request(shelf, *values))
 
     begun = parts.start.click(compare, parts.inputs, outputs, **limits.TURN, show_progress_on=parts.status, api_visibility="private")
-    parts.stop.click(_stopped, [rows, parts.status], [parts.table, parts.status], cancels=[begun], **_LIGHT)
+    # Only when the writing has ended can no row come any more.
+    ended = parts.stop.click(lambda: None, cancels=[begun], **_LIGHT)
+    ended.then(_stopped, made, [parts.table, parts.status], **_LIGHT)
     for kind, button in parts.files.items():
-        button.click(_saver(kind), rows, parts.saver, **_LIGHT)
+        button.click(_saver(kind), made, parts.saver, **_LIGHT)
     parts.take.click(lambda text: text.strip(), writing.manuscript, parts.prompt, **_LIGHT)
     gr.on([run.change, Context.root_block.load], lambda chosen, picked: _choices(shelf, chosen, picked), [run, parts.runs], parts.runs,
           **_LIGHT)
@@ -176,48 +185,54 @@ def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
 
 
 def _written(shelf: Shelf, request: _Request) -> Iterator[tuple]:
-    """Values for the table, the status and the finished rows, several times a second."""
-    done: tuple[Row, ...] = ()
+    """Values for the table, the status and what is made, several times a second."""
+    made = _Made(request)
     told = time.monotonic()
-    yield _values((), done, _line(request, 0))
+    yield _values(made)
     with closing(fill(request.grid, request.prompt, request.seed, shelf.generator, lambda name: _training(shelf, name))) as stream:
         for row in stream:
             if row.finished:
-                done = (*done, row)
+                made = made._replace(rows=(*made.rows, row))
             elif time.monotonic() - told < _PACE:
                 continue
             told = time.monotonic()
-            yield _values(() if row.finished else (row,), done, _line(request, len(done)))
+            yield _values(made, () if row.finished else (row,))
 
 
-def _values(growing: Sequence[Row], done: tuple[Row, ...], line: str) -> tuple:
-    return [*_readable(done), *_readable(row._replace(finished=True) for row in growing)], line, done
+def _values(made: _Made, growing: Sequence[Row] = ()) -> tuple:
+    return [*_readable(made.rows), *_readable(row._replace(finished=True) for row in growing)], _line(made), made
 
 
 def _readable(rows: Iterable[Row]) -> list[list[str]]:
     return [[shown(value) for value in line] for line in comparison(rows)]
 
 
-def _line(request: _Request, done: int) -> str:
+def _is_whole(made: _Made) -> bool:
+    return made.request is not None and len(made.rows) == len(made.request.grid)
+
+
+def _line(made: _Made) -> str:
+    request, done = made.request, len(made.rows)
     notes = "".join(f"\n{note}" for note in request.notes)
-    if done == len(request.grid):
+    if _is_whole(made):
         return f"完成 done · {done}/{done} · 种子 seed {request.seed}{notes}"
     cell = request.grid[done]
     temperature = "" if cell.temperature is None else f" {cell.temperature:g}"
     return f"{done}/{len(request.grid)} · {cell.run} · {cell.decoder}{temperature} · 种子 seed {request.seed}{notes}"
 
 
-def _stopped(rows: tuple[Row, ...], line: str) -> tuple:
-    """The table without the text that was broken off."""
-    is_done = not line or line.startswith("完成")
-    return _readable(rows), line if is_done else f"已停止 stopped · {line}"
+def _stopped(made: _Made) -> tuple:
+    """The table without the text that was broken off, and the status."""
+    if made.request is None or _is_whole(made):
+        return gr.skip(), gr.skip()
+    return _readable(made.rows), f"已停止 stopped · {_line(made)}"
 
 
-def _saver(kind: str) -> Callable[[tuple[Row, ...]], dict[str, str]]:
-    def save(rows: tuple[Row, ...]) -> dict[str, str]:
-        if not rows:
+def _saver(kind: str) -> Callable[[_Made], dict[str, str]]:
+    def save(made: _Made) -> dict[str, str]:
+        if not made.rows:
             raise gr.Error("还没有结果可下载 | there are no results to download yet", print_exception=False)
         # The time makes two downloads of the same table two events.
         return {"name": f"novelgen-{time.strftime('%Y%m%d-%H%M%S')}.{kind}", "type": _TYPES[kind],
-                "text": _FILES[kind](COMPARISON, comparison(rows))}
+                "text": _FILES[kind](COMPARISON, comparison(made.rows))}
     return save

@@ -1,3 +1,4 @@
+import gradio as gr
 import pytest
 
 from novelgen.errors import CheckpointError, ConfigError
@@ -54,14 +55,15 @@ def test_the_table_grows_row_by_row(shelf, monkeypatch):
     asked = request(shelf, runs=("one", "two"), decoders=("sample", "greedy"))
     seen = list(compare_tab._written(shelf, asked))
     assert seen[0][0] == [] and seen[0][1].startswith("0/4 ")
-    table, line, rows = seen[-1]
-    assert len(table) == len(rows) == 4 and line.startswith("完成 done · 4/4")
+    table, line, made = seen[-1]
+    assert len(table) == len(made.rows) == 4 and line.startswith("完成 done · 4/4")
     assert all(len(row) == len(COMPARISON) for row in table)
     assert [row[0] for row in table] == ["one", "one", "two", "two"] and {row[7] for row in table} == {"—"}
     sizes = [len(table) for table, *_ in seen]
     assert sizes == sorted(sizes) and sizes.count(1) > 2
-    for table, _, rows in seen[1:]:
-        assert table[:len(rows)] == compare_tab._readable(rows) and len(table) - len(rows) in (0, 1)
+    for table, _, made in seen[1:]:
+        done = len(made.rows)
+        assert table[:done] == compare_tab._readable(made.rows) and len(table) - done in (0, 1)
 
 
 def test_a_growing_table_is_not_sent_all_the_time(shelf, monkeypatch):
@@ -72,24 +74,28 @@ def test_a_growing_table_is_not_sent_all_the_time(shelf, monkeypatch):
 def test_stopping_keeps_the_rows_that_are_finished(shelf, monkeypatch):
     monkeypatch.setattr(compare_tab, "_PACE", 0.0)
     stream = compare_tab._written(shelf, request(shelf, temperatures=("0.5", "0.8")))
-    table, line, rows = next(values for values in stream if len(values[0]) == 2)
+    table, line, made = next(values for values in stream if len(values[0]) == 2)
     stream.close()
-    kept, told = compare_tab._stopped(rows, line)
-    assert kept == table[:1] and told.startswith("已停止 stopped · 1/2")
-    assert compare_tab._stopped(rows, "完成 done · 1/1") == (kept, "完成 done · 1/1")
+    assert compare_tab._stopped(made) == (table[:1], f"已停止 stopped · {line}") and line.startswith("1/2 ")
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_stopping_what_does_not_run_changes_nothing(shelf, is_begun):
+    made = list(compare_tab._written(shelf, request(shelf)))[-1][2] if is_begun else compare_tab._Made()
+    assert compare_tab._stopped(made) == (gr.skip(), gr.skip())
 
 
 def test_a_table_becomes_a_file(shelf):
-    rows = list(compare_tab._written(shelf, request(shelf)))[-1][2]
-    files = {kind: compare_tab._saver(kind)(rows) for kind in ("csv", "md")}
+    made = list(compare_tab._written(shelf, request(shelf)))[-1][2]
+    files = {kind: compare_tab._saver(kind)(made) for kind in ("csv", "md")}
     for kind, file in files.items():
-        assert file["name"].endswith("." + kind) and rows[0].text[:5] in file["text"] and COMPARISON[1] in file["text"]
+        assert file["name"].endswith("." + kind) and made.rows[0].text[:5] in file["text"] and COMPARISON[1] in file["text"]
     assert files["csv"]["text"].startswith("\ufeff") and files["md"]["text"].startswith("| ")
 
 
 def test_without_results_there_is_no_file():
     with pytest.raises(Exception, match="no results"):
-        compare_tab._saver("csv")(())
+        compare_tab._saver("csv")(compare_tab._Made())
 
 
 def test_a_single_choice_of_models_follows_the_page_and_several_stay(shelf):
