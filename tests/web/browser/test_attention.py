@@ -89,6 +89,19 @@ def test_an_alternative_is_gone_on_from_and_the_draft_follows(attention):
     assert attention.locator("#write-draft-1 textarea").input_value().startswith(before[:2] + token)
 
 
+def test_stopping_keeps_what_is_written(attention):
+    attention.locator("#attention-output .attention-piece").nth(1).click()
+    attention.locator("#attention-place button:enabled").filter(has_not_text="¶").first.click()
+    attention.wait_for_selector("[data-state=growing]")
+    attention.locator("#attention-stop").evaluate("button => button.click()")  # the text may be finished before a mouse is there
+    attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
+    kept = written(attention)
+    attention.wait_for_timeout(700)
+    assert len(kept) >= 2 and written(attention) == kept
+    attention.get_by_role("tab", name="写作", exact=True).click()
+    assert attention.locator("#write-draft-1 textarea").input_value().strip() == kept
+
+
 def test_the_heatmap_says_both_characters_and_the_weight(attention):
     data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
     heatmap = attention.locator("#attention-heatmap")
