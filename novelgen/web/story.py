@@ -58,14 +58,12 @@ def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str,
     prompt = "\n".join([manuscript, *(paragraph.text for paragraph in kept)])
     cut = len(prompt) - limits.PROMPT
     notes = [f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"] if cut > 0 else []
-    shown, had_text = -1.0, False
-    with closing(generator.stream_candidates(prompt[max(cut, 0):], **options)) as stream:
+    shown = -1.0
+    with closing(generator.stream_candidates(prompt[max(cut, 0):], pause=1 / limits.UPDATES_A_SECOND, **options)) as stream:
         for generations in stream:
             seconds, finished = time.monotonic() - began, generations[0].finished
-            has_text = any(each.text for each in generations)
-            pause = 1 / limits.UPDATES_A_SECOND if has_text else _SILENCE
-            if finished or has_text > had_text or seconds - shown >= pause:
-                shown, had_text = seconds, has_text
+            if finished or any(each.text for each in generations) or seconds - shown >= _SILENCE:
+                shown = seconds
                 whole = tuple(dataclasses.replace(each, paragraphs=[*kept, *each.paragraphs], notes=[*notes, *each.notes])
                               for each in generations)
                 yield Written(run, manuscript, options, whole, seconds, generator.device.type, finished)
