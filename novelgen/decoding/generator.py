@@ -113,8 +113,8 @@ class Generator:
         """
         return _snapshots(_Story(self, prompt, checked(options)), pause)
 
-    def inspect(self, paragraph: Paragraph, count: int = 5) -> list[Place]:
-        """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives."""
+    def inspect(self, paragraph: Paragraph, count: int = 5) -> Iterator[Place]:
+        """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives, one by one."""
         return inspect(self.model, self.device, self.tokenizer, paragraph.source_ids, paragraph.ids, count)
 
 

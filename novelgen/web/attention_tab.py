@@ -97,7 +97,7 @@ def places(shelf: Shelf, shown: Shown) -> list[Place]:
     if max(ids) >= generator.tokenizer.size or generator.tokenizer.labels(ids) != [*paragraph.source_tokens, *paragraph.tokens]:
         raise CheckpointError(f"{shown.written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
                               "written; write another one")
-    return generator.inspect(paragraph)
+    return list(generator.inspect(paragraph))
 
 
 def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative | None]:

@@ -28,7 +28,7 @@ def written(generator):
 @pytest.fixture
 def shown(generator, written):
     shown = Shown(written, 1, 1)
-    return shown._replace(places=generator.inspect(shown.paragraph))
+    return shown._replace(places=list(generator.inspect(shown.paragraph)))
 
 
 def spelled(text):
