@@ -48,14 +48,8 @@ def main(args: argparse.Namespace) -> None:
     nearest(args.device, DEVICES, "--device")
     port = free_port(args.host, args.port)
     _quiet_environment(args.share)
-    import torch
-
-    from novelgen.web import limits, page
+    from novelgen.web import page
     from novelgen.web.runs import Shelf
-
-    # Each writer has its share of the cores; a step is too small to gain by two (268 and 301 characters/s alone, 290 and 217
-    # with two writers, `small` on two busy cores).
-    torch.set_num_threads(max(1, torch.get_num_threads() // limits.WRITERS))
 
     shelf = Shelf(RUNS, args.checkpoint, args.device)
     blocks = page.build(shelf, _PROJECT)
