@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from novelgen.decoding.inspection import Alternative, Place
+from novelgen.decoding.inspection import Alternative
 from novelgen.errors import CheckpointError
 from novelgen.web import limits, story
 from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
@@ -23,6 +24,7 @@ _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")  # one script, in this order
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _HEAVY = {**limits.TURN, "show_progress": "hidden", "api_visibility": "private"}
+_PULSE = 0.25  # seconds between signs of life, at which it is noticed that nobody is there any more
 _turns = itertools.count(1)  # for all sessions, so that it only rises
 # Tells the view, in the browser, that something has been written; it asks for it when it is seen.
 _NOTICE = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
@@ -53,12 +55,13 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML) -> None:
             return gr.skip(), gr.skip()
         return _turned(wanted)
 
-    def look(before: Shown | None, known: Shown | None) -> tuple:
+    def look(before: Shown | None, known: Shown | None) -> Iterator[tuple]:
         if before is None or (known and known.turn == before.turn):
-            return gr.skip(), gr.skip()
-        with mistakes_shown():
-            after = before._replace(places=places(shelf, before))
-        return payload(after), after
+            yield gr.skip(), gr.skip()
+            return
+        with mistakes_shown(), closing(looked_into(shelf, before)) as stream:
+            for after in stream:
+                yield (payload(after), after) if after else (gr.skip(), gr.skip())
 
     def write_on(event: gr.EventData, before: Shown | None) -> Iterator[tuple]:
         skipped, turn = tuple(gr.skip() for _ in writing.outputs), next(_turns)
@@ -90,14 +93,24 @@ def _turned(shown: Shown | None, selected: int = 0) -> tuple:
     return payload(shown, selected), shown
 
 
-def places(shelf: Shelf, shown: Shown) -> list[Place]:
-    """What the model expected at every token of the paragraph. Raises CheckpointError when it is not the same model any more."""
+def looked_into(shelf: Shelf, shown: Shown) -> Iterator[Shown | None]:
+    """The paragraph with what the model expected at every token, at last; before that None now and then, as a sign of life.
+
+    Raises CheckpointError when it is not the same model any more. Closing the iterator frees the model.
+    """
     generator, paragraph = shelf.generator(shown.written.run), shown.paragraph
     ids = [*paragraph.source_ids, *paragraph.ids]
     if max(ids) >= generator.tokenizer.size or generator.tokenizer.labels(ids) != [*paragraph.source_tokens, *paragraph.tokens]:
         raise CheckpointError(f"{shown.written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
                               "written; write another one")
-    return list(generator.inspect(paragraph))
+    places, told = [], time.monotonic()
+    with closing(generator.inspect(paragraph)) as stream:
+        for place in stream:
+            places.append(place)
+            if time.monotonic() - told >= _PULSE:
+                yield None
+                told = time.monotonic()
+    yield shown._replace(places=places)
 
 
 def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative | None]:

@@ -1,4 +1,6 @@
 import re
+import time
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -6,7 +8,7 @@ import pytest
 from novelgen.errors import CheckpointError
 from novelgen.text.tokenizers import EOS, SPECIALS
 from novelgen.web import story
-from novelgen.web.attention_tab import chosen, places, rewritten
+from novelgen.web.attention_tab import chosen, looked_into, rewritten
 from novelgen.web.attention_view import choose, is_end
 from novelgen.web.attention_words import words
 
@@ -23,8 +25,12 @@ def shelf(toy):
 @pytest.fixture
 def shown(shelf):
     *_, written = story.write(shelf, "run", PROMPT, {"seed": 3, "paragraphs": 2, "max_length": 20})
-    shown = choose(written, {})
-    return shown._replace(places=places(shelf, shown))
+    return understood(shelf, choose(written, {}))
+
+
+def understood(shelf, shown):
+    *_, last = looked_into(shelf, shown)
+    return last
 
 
 def a_continuable(shown):
@@ -73,10 +79,42 @@ def test_another_model_of_the_same_name_is_not_asked_about_the_text(shelf, shown
     paragraph = shown.paragraph
     paragraph.tokens[0] = "另"
     with pytest.raises(CheckpointError, match="changed"):
-        places(shelf, shown)
+        understood(shelf, shown)
     paragraph.source_ids[0] = toy.tokenizer.size
     with pytest.raises(CheckpointError, match="changed"):
-        places(shelf, shown)
+        understood(shelf, shown)
+
+
+def slowly(monkeypatch, shelf, seconds):
+    """Lets the shelf's model take `seconds` for every token; the times of its steps."""
+    model, times = shelf.generator("run").model, []
+    step = model.step
+
+    def step_slowly(*values):
+        time.sleep(seconds)
+        times.append(time.monotonic())
+        return step(*values)
+
+    monkeypatch.setattr(model, "step", step_slowly)
+    return times
+
+
+def test_looking_into_a_long_paragraph_is_never_silent(monkeypatch, shelf, shown):
+    slowly(monkeypatch, shelf, 0.1)
+    told = [time.monotonic(), *(time.monotonic() for _ in looked_into(shelf, shown))]
+    assert len(told) > 3 and max(after - before for before, after in pairwise(told)) < 0.5
+    *before, last = looked_into(shelf, shown)
+    assert set(before) == {None} and last == shown
+
+
+def test_who_leaves_frees_the_model_that_looks(monkeypatch, shelf, shown):
+    steps = slowly(monkeypatch, shelf, 0.1)
+    stream = looked_into(shelf, shown)
+    next(stream)
+    stream.close()
+    before = len(steps)
+    time.sleep(0.3)
+    assert before == len(steps) < len(shown.paragraph.ids)
 
 
 @pytest.mark.parametrize("name", words())
