@@ -26,7 +26,7 @@ from novelgen.web.writing_tab import Writing, mistakes_shown
 _CELLS = 60  # of one table
 _TEMPERATURES = ("0.5", "0.8", "1.0", "1.2")
 _DECODERS = {"sample": both("采样", "sample"), "beam": both("束搜索", "beam search"), "greedy": both("贪心", "greedy")}
-_WIDTHS = (114, 74, 104, 258, 84, 76, 84, 88, 78)  # pixels
+_WIDTHS = (114, 74, 104, 468, 84, 80, 84, 88, 96)  # pixels; a phone scrolls
 _PACE = 0.25  # seconds between two looks of a growing table
 _SAVE = Path(__file__).with_name("static") / "save.js"
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
