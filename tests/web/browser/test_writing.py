@@ -221,6 +221,16 @@ def test_every_control_has_a_label_and_nothing_shares_an_id(page):
         assert field.evaluate("field => !!(field.labels?.length || field.getAttribute('aria-label') || field.closest('label'))")
 
 
+def test_no_button_makes_the_app_complain(page, app):
+    before = len(app.printed())
+    run(page)
+    for button in ("pin", "accept", "undo", "rewrite", "stop", "clear", "undo", "continue", "stop"):
+        page.locator(f"#write-{button}").click()
+        page.wait_for_timeout(300)
+    page.wait_for_function(WAIT_IDLE)
+    assert "Warning" not in app.printed()[before:], app.printed()[before:]
+
+
 def test_stop_counts_before_the_browser_knows_the_number_of_the_request(open_page, page):
     """On a slow line the answer to the first click is still on its way when the second one comes."""
     open_page.expected.append("422")  # gradio's own cancelling fails then
