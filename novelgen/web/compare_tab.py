@@ -19,14 +19,16 @@ from novelgen.evaluation.grid import Cell, Row, cells, fill
 from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown
 from novelgen.training.stores import store_of_run
 from novelgen.web import limits
+from novelgen.web.controls import seed_of
 from novelgen.web.language import both
+from novelgen.web.mistakes import mistakes_shown
 from novelgen.web.runs import Shelf
-from novelgen.web.writing_tab import Writing, mistakes_shown
+from novelgen.web.writing_tab import Writing
 
 _CELLS = 60  # of one table
 _TEMPERATURES = ("0.5", "0.8", "1.0", "1.2")
 _DECODERS = {"sample": both("采样", "sample"), "beam": both("束搜索", "beam search"), "greedy": both("贪心", "greedy")}
-_WIDTHS = (114, 74, 104, 468, 84, 80, 84, 88, 96)  # pixels; a phone scrolls
+_WIDTHS = (114, 74, 104, 452, 84, 80, 84, 88, 112)  # pixels; a phone scrolls
 _PACE = 0.25  # seconds between two looks of a growing table
 _SAVE = Path(__file__).with_name("static") / "save.js"
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -146,9 +148,9 @@ def _request(shelf: Shelf, prompt: str, runs: Sequence[str], decoders: Sequence[
     if len(grid) > _CELLS:
         raise ConfigError(f"共 {len(grid)} 格，一张表最多 {_CELLS} 格；请少选几项 | {len(grid)} cells are too many for one table (at most "
                           f"{_CELLS}); choose fewer")
-    cut = len(prompt) - limits.PROMPT
+    wanted, cut = seed_of(seed), len(prompt) - limits.PROMPT
     notes = [f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"] if cut > 0 else []
-    return _Request(prompt[max(cut, 0):], grid, _seed(seed), notes)
+    return _Request(prompt[max(cut, 0):], grid, secrets.randbelow(2**32) if wanted is None else wanted, notes)
 
 
 def _numbers(temperatures: Sequence[str]) -> list[float]:
@@ -161,17 +163,6 @@ def _numbers(temperatures: Sequence[str]) -> list[float]:
             raise ConfigError(f"温度 {str(typed)[:20]!r} 不行，应是大于 0、不超过 100 的数 | a temperature must be a number above 0 and at "
                               "most 100") from None
     return sorted(found)
-
-
-def _seed(typed: str) -> int:
-    """The seed of all samples; drawn where none was typed."""
-    typed = (typed or "").strip()
-    if not typed:
-        return secrets.randbelow(2**32)
-    if not typed.isdecimal() or len(typed) > len(str(limits.SEED)) or int(typed) > limits.SEED:
-        raise ConfigError(f"种子应是 0 到 {limits.SEED} 的整数，或者空着 | the seed must be a whole number from 0 to {limits.SEED}, "
-                          "or empty")
-    return int(typed)
 
 
 def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
