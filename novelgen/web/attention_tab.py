@@ -16,9 +16,10 @@ from novelgen.errors import CheckpointError
 from novelgen.web import limits, story
 from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
 from novelgen.web.attention_words import words
+from novelgen.web.mistakes import mistakes_shown
 from novelgen.web.runs import Shelf
 from novelgen.web.story import Written
-from novelgen.web.writing_tab import Writing, mistakes_shown
+from novelgen.web.writing_tab import Writing
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")  # one script, in this order

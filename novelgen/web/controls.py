@@ -54,15 +54,15 @@ class Controls:
         """The fields of DecodingConfig for a request. Raises ConfigError for a seed that is no number."""
         given = dict(zip(self.fields, values, strict=True))
         decoder = given["decoder"]
-        given["seed"] = _seed(given["seed"]) if applies("seed", decoder) else None
+        given["seed"] = seed_of(given["seed"]) if applies("seed", decoder) else None
         asked = {name: value for name, value in given.items() if value is not None and applies(name, decoder)}
         hidden = {name: value for name, value in _NEUTRAL.items() if not applies(name, decoder)}
         return {**asked, **hidden}
 
 
-def _seed(text: str) -> int | None:
-    """A seed as typed; None, which is a random one, where nothing was typed."""
-    typed = (text or "").strip()
+def seed_of(typed: str | None) -> int | None:
+    """A seed as typed; None, which is a random one, where nothing was typed. Raises ConfigError."""
+    typed = (typed or "").strip()
     if not typed:
         return None
     if not typed.isdecimal() or len(typed) > len(str(limits.SEED)) or int(typed) > limits.SEED:

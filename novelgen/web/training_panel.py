@@ -8,9 +8,9 @@ import gradio as gr
 
 from novelgen.training.progress import clock
 from novelgen.web.language import both
+from novelgen.web.mistakes import mistakes_shown
 from novelgen.web.runs import Shelf
 from novelgen.web.training import MINUTES, Status, TinyTraining
-from novelgen.web.writing_tab import mistakes_shown
 
 _BAR = """
 <div class="bar" role="group"><progress max="1" aria-label="训练进度 training progress"></progress><p aria-live="polite"></p></div>

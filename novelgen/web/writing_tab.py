@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +12,12 @@ import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from novelgen.errors import ConfigError, NovelgenError
+from novelgen.errors import ConfigError
 from novelgen.web import limits, story
 from novelgen.web.controls import Controls, applies
 from novelgen.web.examples import examples
 from novelgen.web.manuscript import Desk, Page, Pen, accept, drafts_of, first_draft, next_opening, next_seed, turn, undo
+from novelgen.web.mistakes import mistakes_shown
 from novelgen.web.runs import Shelf
 from novelgen.web.story import Written
 from novelgen.web.writing_layout import Parts, lay_out
@@ -37,15 +38,6 @@ class Writing(NamedTuple):
     show: Callable[[Written], tuple]
     events: list[Any]  # those that write
     stop: gr.Button
-
-
-@contextmanager
-def mistakes_shown() -> Iterator[None]:
-    """A mistake that the user can mend becomes one toast, as text."""
-    try:
-        yield
-    except NovelgenError as error:
-        raise gr.Error(html.escape(str(error), quote=False), title="做不到 | Not possible", print_exception=False) from None
 
 
 def status(written: Written) -> str:

@@ -1,11 +1,9 @@
 from types import SimpleNamespace
 
-import gradio as gr
 import pytest
 
-from novelgen.errors import ConfigError
 from novelgen.web.story import write
-from novelgen.web.writing_tab import mistakes_shown, show, status
+from novelgen.web.writing_tab import show, status
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -43,9 +41,3 @@ def test_as_many_drafts_stand_as_there_are_candidates(written):
     drafts, columns = rest[:4], rest[4:]
     assert state is whole and drafts == [*(each.text for each in whole.generations), ""]
     assert [column["visible"] for column in columns] == [True, True, True, False]
-
-
-def test_a_mistake_becomes_one_toast_of_text():
-    with pytest.raises(gr.Error) as caught, mistakes_shown():
-        raise ConfigError("<b>不行</b> | no")
-    assert caught.value.message == "&lt;b&gt;不行&lt;/b&gt; | no" and not caught.value.print_exception
