@@ -16,6 +16,7 @@ from novelgen.errors import CheckpointError
 from novelgen.web import limits, story
 from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
 from novelgen.web.attention_words import words
+from novelgen.web.manuscript import Pen
 from novelgen.web.mistakes import mistakes_shown
 from novelgen.web.runs import Shelf
 from novelgen.web.story import Written
@@ -26,7 +27,8 @@ _SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")  # one sc
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _HEAVY = {**limits.TURN, "show_progress": "hidden", "api_visibility": "private"}
 _PULSE = 0.25  # seconds between signs of life, at which it is noticed that nobody is there any more
-_turns = itertools.count(1)  # for all sessions, so that it only rises
+# For all sessions, and from the microsecond of the start on: it only rises, for a view that was open before a restart as well.
+_turns = itertools.count(time.time_ns() // 1000)
 # Tells the view, in the browser, that something has been written; it asks for it when it is seen.
 _NOTICE = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
 
@@ -57,32 +59,36 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML) -> None:
         return _turned(wanted)
 
     def look(before: Shown | None, known: Shown | None) -> Iterator[tuple]:
-        if before is None or (known and known.turn == before.turn):
-            yield gr.skip(), gr.skip()
+        if before is None or before.places or (known and known.turn == before.turn):
+            yield gr.skip(), before if before and before.places else gr.skip()
             return
         with mistakes_shown(), closing(looked_into(shelf, before)) as stream:
             for after in stream:
                 yield (payload(after), after) if after else (gr.skip(), gr.skip())
 
-    def write_on(event: gr.EventData, before: Shown | None) -> Iterator[tuple]:
-        skipped, turn = tuple(gr.skip() for _ in writing.outputs), next(_turns)
+    def write_on(event: gr.EventData, before: Shown | None, pen: Pen) -> Iterator[tuple]:
+        skipped = tuple(gr.skip() for _ in writing.outputs)
         place, alternative = chosen(before, event._data or {})
         if alternative is None:
             yield gr.skip(), gr.skip(), *skipped
             return
-        with mistakes_shown(), closing(rewritten(shelf, before, place, alternative)) as stream:
-            for written in stream:
-                yield growing(written, alternative.opening, turn), gr.skip(), *writing.show(written)
-            yield *_turned(choose(written, {"paragraph": before.number, "candidate": 0}), place), *skipped
+        with mistakes_shown(), closing(gone_on(shelf, before, pen, place, alternative)) as stream:
+            for value, after, written in stream:
+                yield value, after, *(writing.show(written) if written else skipped)
 
     def stopped(written: Written | None, before: Shown | None) -> tuple:
-        return _turned(choose(written, {"paragraph": before.number, "candidate": 0} if before else {}))
+        is_old = before is not None and before.written is written
+        return _turned(choose(written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {}))
 
     # Never two of them dropped: what is shown last counts, and its turn says which that is.
     every = {"trigger_mode": "multiple"}
     asked = view.show(show, [writing.written, shown], [view, shown], **every, **_LIGHT)
-    begun = view.choose(write_on, understood, [view, shown, *writing.outputs], cancels=writing.events, **_HEAVY)
-    halted = view.halt(stopped, [writing.written, shown], [view, shown], cancels=[begun], **_LIGHT)
+    # An event of its own, or the browser would cancel when the other one is through.
+    view.choose(None, cancels=writing.events, **_LIGHT)
+    begun = view.choose(write_on, [understood, writing.pen], [view, shown, *writing.outputs], **_HEAVY)
+    view.halt(None, cancels=[begun], **_LIGHT)
+    view.halt(Pen.drop, writing.pen, None, **_LIGHT)
+    halted = view.halt(stopped, [writing.written, shown], [view, shown], **_LIGHT)
     for event in (asked, begun, halted):
         event.then(look, [shown, understood], [view, understood], **every, **_HEAVY)
     writing.stop.click(None, cancels=[begun], **_LIGHT)
@@ -123,6 +129,25 @@ def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative
         return 0, None
     alternative = shown.places[place].alternatives[number]
     return place, alternative if alternative.opening else None
+
+
+def gone_on(shelf: Shelf, before: Shown, pen: Pen, place: int, alternative: Alternative,
+            ) -> Iterator[tuple[dict[str, Any], Shown | None, Written | None]]:
+    """What the view and its state become while the model goes on from an alternative, and what has been written anew.
+
+    Ends when another writing of the session takes the pen. When it fails the view gets back what it showed. Raises NovelgenError.
+    """
+    turn, holder, written = next(_turns), pen.take(), None
+    try:
+        with closing(rewritten(shelf, before, place, alternative)) as stream:
+            for written in stream:
+                if pen.holder != holder:
+                    return
+                yield growing(written, alternative.opening, turn), None, written
+    except Exception:
+        yield *_turned(before, place), None
+        raise
+    yield *_turned(choose(written, {"paragraph": before.number, "candidate": 0}), place), None
 
 
 def rewritten(shelf: Shelf, shown: Shown, place: int, alternative: Alternative) -> Iterator[Written]:

@@ -37,6 +37,7 @@ class Writing(NamedTuple):
     outputs: list[Component]  # what a stream of Written updates, by the values of `show`
     show: Callable[[Written], tuple]
     events: list[Any]  # those that write
+    pen: gr.State  # Pen, which other tabs take as well when they write
     stop: gr.Button
 
 
@@ -76,7 +77,8 @@ def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
     _wire_pages(parts, events)
     _wire_browser(parts)
     _wire_examples(shelf, run, parts)
-    return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.buttons["stop"])
+    return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.pen,
+                   parts.buttons["stop"])
 
 
 def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Component]) -> list[Any]:

@@ -1,4 +1,5 @@
 import re
+import runpy
 import time
 from itertools import pairwise
 from types import SimpleNamespace
@@ -7,10 +8,11 @@ import pytest
 
 from novelgen.errors import CheckpointError
 from novelgen.text.tokenizers import EOS, SPECIALS
-from novelgen.web import story
-from novelgen.web.attention_tab import chosen, looked_into, rewritten
+from novelgen.web import attention_tab, story
+from novelgen.web.attention_tab import chosen, gone_on, looked_into, rewritten
 from novelgen.web.attention_view import choose, is_end
 from novelgen.web.attention_words import words
+from novelgen.web.manuscript import Pen
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -53,6 +55,61 @@ def test_the_end_needs_no_model(shown):
     end = shown.places[place].alternatives[0]._replace(token=SPECIALS[EOS], opening="宝玉")
     (written,) = rewritten(None, shown, place, end)
     assert written.generations[0].paragraphs[-1].text == "宝玉"
+
+
+def going_on(shelf, shown, pen):
+    place, number = a_continuable(shown)
+    return place, gone_on(shelf, shown, pen, place, shown.places[place].alternatives[number])
+
+
+def test_the_view_grows_and_shows_the_whole_at_last(shelf, shown):
+    place, stream = going_on(shelf, shown, Pen())
+    *before, (value, after, written) = stream
+    assert before and all("growing" in each[0] and each[1] is None and each[2] is not None for each in before)
+    assert value["selected"] == place and value["turn"] == after.turn > before[-1][0]["turn"] and written is None
+    assert after.written is before[-1][2] and after.places is None
+
+
+def test_who_takes_the_pen_ends_a_continuation(shelf, shown):
+    pen = Pen()
+    _, stream = going_on(shelf, shown, pen)
+    next(stream)
+    pen.take()
+    assert list(stream) == []
+
+
+def test_a_continuation_takes_the_pen(shelf, shown):
+    pen = Pen()
+    writer = pen.take()
+    next(going_on(shelf, shown, pen)[1])
+    assert pen.holder != writer
+
+
+@pytest.mark.parametrize("failing_at", [0, 9])
+def test_when_the_model_fails_the_view_gets_back_what_was_there(monkeypatch, shelf, shown, failing_at):
+    monkeypatch.setattr("novelgen.web.limits.UPDATES_A_SECOND", 1e9)
+    model = shelf.generator("run").model
+    step, count = model.step, iter(range(1000))
+
+    def failing(*values):
+        if next(count) == failing_at:
+            raise RuntimeError("out of memory")
+        return step(*values)
+
+    monkeypatch.setattr(model, "step", failing)
+    place, stream = going_on(shelf, shown, Pen())
+    seen = []
+    with pytest.raises(RuntimeError, match="memory"):
+        seen.extend(iter(lambda: next(stream), None))
+    *before, (value, after, written) = seen
+    assert bool(before) == bool(failing_at)
+    assert value["output"] == shown.paragraph.tokens and value["places"] and value["selected"] == place and written is None
+    assert after._replace(turn=0) == shown._replace(turn=0) and all(after.turn > each[0]["turn"] for each in before)
+
+
+def test_turns_go_on_rising_after_a_restart():
+    before = max(next(attention_tab._turns) for _ in range(100))
+    assert before < next(runpy.run_path(attention_tab.__file__)["_turns"]) < 2**53
 
 
 @pytest.mark.parametrize("asked", [{}, {"place": 0}, {"place": -1, "alternative": 0}, {"place": 10**6, "alternative": 0},

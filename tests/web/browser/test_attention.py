@@ -102,6 +102,37 @@ def test_stopping_keeps_what_is_written(attention):
     assert attention.locator("#write-draft-1 textarea").input_value().strip() == kept
 
 
+# Clicks 重写 and tells, for as long as the draft changes, whether its text begins so.
+BEGINS = """async opening => {
+    const field = document.querySelector('#write-draft-1 textarea'), begun = performance.now();
+    let text = field.value, changed = begun, begins = [text.startsWith(opening)];
+    document.querySelector('#write-rewrite').click();
+    while (performance.now() - changed < 1500) {
+        await new Promise(requestAnimationFrame);
+        if (field.value !== text) { text = field.value; changed = performance.now(); begins.push(text.startsWith(opening)); }
+    }
+    return begins;
+}"""
+
+
+def test_writing_anew_ends_a_continuation(page):
+    page.locator("#write-max-length input[type=number]").fill("1000")
+    page.locator("#write-max-length input[type=number]").press("Tab")
+    write(page)
+    open_tab(page)
+    before = written(page)
+    page.locator("#attention-output .attention-piece").nth(2).click()
+    page.locator("#attention-place button:enabled").filter(has_not_text="¶").first.click()
+    page.wait_for_selector("[data-state=growing]")
+    opening = page.locator(".attention-kept").inner_text()
+    page.get_by_role("tab", name="写作", exact=True).click()
+    begins = page.evaluate(BEGINS, opening)
+    assert not before.startswith(opening) and begins[0] and begins == sorted(begins, reverse=True) and not begins[-1]
+    open_tab(page)
+    page.wait_for_selector("[data-state=shown]")
+    assert page.locator("#write-draft-1 textarea").input_value().strip() == written(page)
+
+
 def test_the_heatmap_says_both_characters_and_the_weight(attention):
     data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
     heatmap = attention.locator("#attention-heatmap")
