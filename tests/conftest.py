@@ -13,7 +13,9 @@ import torch
 from novelgen.config import Config
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import Vocabulary
+from novelgen.models.build import build_model
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
+from novelgen.training.checkpoint import RunDirectory
 
 CHARACTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能"
 
@@ -92,3 +94,19 @@ def toy():
 
     return SimpleNamespace(Model=ToyModel, tokenizer=tokenizer, generator=generator,
                            vocabulary=Vocabulary.of(tokenizer), first=FIRST_CHARACTER)
+
+
+@pytest.fixture(scope="session")
+def make_run(toy):
+    """Makes a run directory of an untrained model, whose weights follow from `seed`."""
+
+    def make(directory, seed=1):
+        directory.mkdir(parents=True, exist_ok=True)
+        config = Config().replace(embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8)
+        torch.manual_seed(seed)
+        run = RunDirectory(directory)
+        run.save_info({"config": config.to_dict(), "tokenizer": toy.tokenizer.fingerprint}, toy.tokenizer)
+        run.save_model(build_model(config.model, toy.tokenizer.size).state_dict())
+        return directory
+
+    return make

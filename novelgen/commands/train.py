@@ -147,5 +147,6 @@ def _farewell(outcome: Any, run: Any, observer: Any) -> None:
         return
     for prompt, text in observer.samples(_SAMPLES):
         print(f"\n〔上文 prompt〕{prompt}\n〔续写 written〕{text}")
-    print(f"\n接着写 | to write:    python -m novelgen generate --checkpoint {directory} --prompt \"……\""
+    print(f"\n打开页面来写 | to write in the browser:  python app.py --checkpoint {directory}"
+          f"\n在命令行写 | to write here:  python -m novelgen generate --checkpoint {directory} --prompt \"……\""
           f"\n评测 | to evaluate:   python -m novelgen evaluate --checkpoint {directory}")

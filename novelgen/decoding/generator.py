@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,18 +106,26 @@ class Generator:
         """
         return (generations[0] for generations in self.stream_candidates(prompt, **options))
 
-    def stream_candidates(self, prompt: str, **options: Any) -> Iterator[list[Generation]]:
-        """Streams what `candidates` writes; of a beam one text, until the end of the first paragraph makes it n best."""
-        return _snapshots(_Story(self, prompt, checked(options)))
+    def stream_candidates(self, prompt: str, *, pause: float = 0.0, **options: Any) -> Iterator[list[Generation]]:
+        """Streams what `candidates` writes; of a beam one text, until the end of the first paragraph makes it n best.
 
-    def inspect(self, paragraph: Paragraph, count: int = 5) -> list[Place]:
-        """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives."""
+        Once there is text, a snapshot comes `pause` seconds after the one before, not after every token: each is made anew.
+        """
+        return _snapshots(_Story(self, prompt, checked(options)), pause)
+
+    def inspect(self, paragraph: Paragraph, count: int = 5) -> Iterator[Place]:
+        """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives, one by one."""
         return inspect(self.model, self.device, self.tokenizer, paragraph.source_ids, paragraph.ids, count)
 
 
-def _snapshots(story: _Story) -> Iterator[list[Generation]]:
+def _snapshots(story: _Story, pause: float) -> Iterator[list[Generation]]:
+    due = 0.0
     for draft in story.write():
-        yield story.snapshots(draft)
+        if time.monotonic() >= due:
+            generations = story.snapshots(draft)
+            if any(generation.text for generation in generations):
+                due = time.monotonic() + pause
+            yield generations
     yield story.generations()
 
 

@@ -128,10 +128,12 @@ class History:
 
 def content_units(vocabulary: Vocabulary, tokens: Iterable[int]) -> list[int]:
     """The units of a finished paragraph: its content tokens, a character spelled in bytes as one."""
-    tokens = list(tokens)
+    tokens = np.fromiter(tokens, dtype=np.int64)
+    if not vocabulary.is_byte(tokens).any():
+        return tokens[(tokens > EOS) & ~vocabulary.is_punctuation[tokens]].tolist()
     history = History(vocabulary, 1, len(tokens))
     for token in tokens:
-        history.append(np.array([token]))
+        history.append(token[None])
     return history.units[0].tolist()
 
 

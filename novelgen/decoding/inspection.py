@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,10 +32,10 @@ class Place(NamedTuple):
 
 @torch.inference_mode()
 def inspect(model: Model, device: torch.device, tokenizer: Tokenizer, source: Sequence[int], tokens: Sequence[int],
-            count: int) -> list[Place]:
-    """Reads `source` (S,) and follows the model through `tokens` (T,), EOS included or not: one Place a token."""
+            count: int) -> Iterator[Place]:
+    """Reads `source` (S,) and follows the model through `tokens` (T,), EOS included or not: one Place a token, one by one."""
     memory, state = start(model, [source], device)
-    before, places = BOS, []
+    before = BOS
     for number, token in enumerate(tokens):
         prediction, state = predict(model, np.array([before]), memory, state, device)
         probabilities = _probabilities(prediction)
@@ -44,10 +44,9 @@ def inspect(model: Model, device: torch.device, tokenizer: Tokenizer, source: Se
         probabilities[[PAD, BOS, token]] = -1.0  # never written, or no alternative to itself
         best = np.argsort(-probabilities, kind="stable")[:count]
         opening = tokenizer.decode(whole_characters(list(tokens[:number])))
-        places.append(Place(probability, max(entropy, 0.0),
-                            [_alternative(tokenizer, int(other), float(probabilities[other]), opening) for other in best]))
+        yield Place(probability, max(entropy, 0.0),
+                    [_alternative(tokenizer, int(other), float(probabilities[other]), opening) for other in best])
         before = token
-    return places
 
 
 def _probabilities(prediction: Prediction) -> np.ndarray:

@@ -41,7 +41,7 @@ class Journal:
     def __init__(self, run: RunDirectory, step: int) -> None:
         kept = [record for record in read_metrics(run.metrics) if record["step"] <= step]
         write_whole(run.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
-        self._file = run.metrics.open("a", encoding="utf-8")
+        self._file = run.metrics.open("a", buffering=1, encoding="utf-8")  # line by line: others read along
         self._board = SummaryWriter(str(run.path), purge_step=step + 1 if step else None)
 
     def __enter__(self) -> Journal:

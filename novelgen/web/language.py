@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 from gradio.i18n import I18nData
 
-_words: dict[str, str] = {}  # English → Chinese
+_words: dict[str, tuple[str, str]] = {}  # by key: Chinese, English
 # Browsers with any of these see Chinese; all others see English.
 _CHINESE = ("zh", "zh-CN", "zh-SG", "zh-TW", "zh-HK", "zh-Hans", "zh-Hant")
 
@@ -16,12 +16,12 @@ def both(chinese: str, english: str) -> I18nData:
     Must be called before the page is launched: while it is built, or at the head of a module. What is only known later (a
     number, a message) says both languages at once, as on the command line.
     """
-    if _words.setdefault(english, chinese) != chinese:
-        raise ValueError(f"{english!r} has two Chinese texts: {_words[english]!r} and {chinese!r}")
-    return I18nData(english)
+    key = f"{chinese} | {english}"  # what is shown wherever nothing translates, in the endpoint's documentation say
+    _words[key] = (chinese, english)
+    return I18nData(key)
 
 
 def translations() -> gr.I18n:
     """All that `both` has been told, for `launch`."""
-    english = {text: text for text in _words}
-    return gr.I18n(en=english, **{name: dict(_words) for name in _CHINESE})
+    chinese, english = ({key: texts[place] for key, texts in _words.items()} for place in (0, 1))
+    return gr.I18n(en=english, **dict.fromkeys(_CHINESE, chinese))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from novelgen.decoding.generator import Generation, Paragraph
 from novelgen.web import limits
 from novelgen.web.runs import Shelf
+
+_SILENCE = 0.5  # seconds between snapshots without text: who is gone or has pressed stop is noticed at a snapshot only
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,11 @@ def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str,
     cut = len(prompt) - limits.PROMPT
     notes = [f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"] if cut > 0 else []
     shown = -1.0
-    # TODO(write helper): closing this iterator must close the stream; the last snapshot is always yielded.
-    for generations in generator.stream_candidates(prompt[max(cut, 0):], **options):
-        seconds, finished = time.monotonic() - began, generations[0].finished
-        if finished or (any(each.text for each in generations) and seconds - shown >= 1 / limits.UPDATES_A_SECOND):
-            shown = seconds
-            whole = tuple(dataclasses.replace(each, paragraphs=[*kept, *each.paragraphs], notes=[*notes, *each.notes])
-                          for each in generations)
-            yield Written(run, manuscript, options, whole, seconds, generator.device.type, finished)
+    with closing(generator.stream_candidates(prompt[max(cut, 0):], pause=1 / limits.UPDATES_A_SECOND, **options)) as stream:
+        for generations in stream:
+            seconds, finished = time.monotonic() - began, generations[0].finished
+            if finished or any(each.text for each in generations) or seconds - shown >= _SILENCE:
+                shown = seconds
+                whole = tuple(dataclasses.replace(each, paragraphs=[*kept, *each.paragraphs], notes=[*notes, *each.notes])
+                              for each in generations)
+                yield Written(run, manuscript, options, whole, seconds, generator.device.type, finished)

@@ -8,29 +8,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from novelgen.cli import Parser
 from novelgen.commands.generate import add_arguments, main
-from novelgen.config import Config
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
-from novelgen.models.build import build_model
-from novelgen.training.checkpoint import RunDirectory
 
 PROMPT = "宝玉笑道：“我来了。”"
 
 
 @pytest.fixture(scope="session")
-def checkpoint(toy, tmp_path_factory):
+def checkpoint(make_run, tmp_path_factory):
     """A run directory with an untrained model."""
-    directory = tmp_path_factory.mktemp("run")
-    config = Config().replace(embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8)
-    torch.manual_seed(1)
-    run = RunDirectory(directory)
-    run.save_info({"config": config.to_dict(), "tokenizer": toy.tokenizer.fingerprint}, toy.tokenizer)
-    run.save_model(build_model(config.model, toy.tokenizer.size).state_dict())
-    return directory
+    return make_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture

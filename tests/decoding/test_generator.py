@@ -290,3 +290,13 @@ def test_all_candidates_grow_side_by_side(toy, decoder):
     assert whole
     for before, after in zip(whole, [*whole[1:], last], strict=True):
         assert all(new.text.startswith(old.text) for old, new in zip(before, after, strict=True))
+
+
+def test_with_a_pause_snapshots_are_fewer_and_the_text_is_the_same(toy):
+    generator = toy.generator(favour={EOS: -9})
+    options = {"seed": 3, "max_length": 60}
+    *few, last = generator.stream_candidates(PROMPT, pause=3600.0, **options)
+    *all_of_them, whole = generator.stream_candidates(PROMPT, **options)
+    assert last[0].text == whole[0].text
+    texts = [snapshot[0].text for snapshot in few]
+    assert len(all_of_them) == 60 > len(few) and texts[-1] and not any(texts[:-1])

@@ -80,3 +80,11 @@ def test_bytes_are_never_punctuation_of_the_vocabulary(toy):
     assert is_byte.sum() == 256 and is_byte[FIRST_BYTE] and is_byte[toy.first - 1] and not is_byte[toy.first]
     assert isinstance(toy.vocabulary, Vocabulary)
     assert set(np.flatnonzero(toy.vocabulary.is_punctuation)) == set(toy.tokenizer.punctuation_ids)
+
+
+@SOME
+@given(st.data())
+def test_the_units_of_a_paragraph_are_those_of_its_history(toy, data):
+    letters, spelled = range(toy.first, toy.tokenizer.size), [FIRST_BYTE + byte for byte in "龘a。".encode()]
+    tokens = data.draw(st.lists(st.sampled_from([EOS, *letters, *data.draw(st.sampled_from([[], spelled]))]), max_size=20))
+    assert content_units(toy.vocabulary, tokens) == filled(toy, tokens).units[0].tolist()

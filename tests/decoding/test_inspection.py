@@ -17,7 +17,7 @@ def written(toy):
 
 def test_a_place_holds_the_probability_that_was_logged_when_it_was_written(written):
     generator, paragraph = written
-    places = generator.inspect(paragraph)
+    places = list(generator.inspect(paragraph))
     assert len(places) == len(paragraph.tokens) > 2
     assert np.allclose([math.log(place.probability) for place in places], paragraph.log_probabilities, atol=1e-6)
 
@@ -34,10 +34,10 @@ def test_alternatives_are_the_likeliest_other_tokens_that_may_be_written(toy, wr
 
 def test_entropy_is_that_of_the_whole_distribution(toy):
     two = toy.generator(allowed=[toy.first, toy.first + 1], spread=0.0)
-    places = two.inspect(two.generate(PROMPT, max_length=5).paragraphs[0])
+    places = list(two.inspect(two.generate(PROMPT, max_length=5).paragraphs[0]))
     assert [place.entropy for place in places] == pytest.approx([1.0] * 5)
     one = toy.generator(allowed=[toy.first])
-    assert one.inspect(one.generate(PROMPT, max_length=5, no_repeat_ngram=0).paragraphs[0])[0].entropy == 0
+    assert next(one.inspect(one.generate(PROMPT, max_length=5, no_repeat_ngram=0).paragraphs[0])).entropy == 0
 
 
 def test_the_opening_of_an_alternative_is_what_the_model_would_go_on_from(written):
@@ -64,4 +64,4 @@ def test_a_stopped_paragraph_is_inspected_as_far_as_it_went(toy):
     stream = generator.stream(PROMPT, seed=2)
     snapshots = [next(stream) for _ in range(7)]
     stream.close()
-    assert len(generator.inspect(snapshots[-1].paragraphs[0])) == 7
+    assert len(list(generator.inspect(snapshots[-1].paragraphs[0]))) == 7

@@ -70,7 +70,7 @@ def writes(run):
         for paragraph in generation.paragraphs:
             assert paragraph.attention.shape == (len(paragraph.tokens), sources)
     assert wide[0].score >= beam.score - 1e-6
-    assert len(generator.inspect(greedy)) == len(greedy.tokens)
+    assert len(list(generator.inspect(greedy))) == len(greedy.tokens)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -1,0 +1,158 @@
+"""The Attention tab: where the model looked, what else it might have written, and how the story would go on from there."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from novelgen.decoding.inspection import Alternative
+from novelgen.errors import CheckpointError
+from novelgen.web import limits, story
+from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
+from novelgen.web.attention_words import words
+from novelgen.web.manuscript import Pen
+from novelgen.web.mistakes import mistakes_shown
+from novelgen.web.runs import Shelf
+from novelgen.web.story import Written
+from novelgen.web.writing_tab import Writing
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")  # one script, in this order
+_LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+_HEAVY = {**limits.TURN, "show_progress": "hidden", "api_visibility": "private"}
+_PULSE = 0.25  # seconds between signs of life, at which it is noticed that nobody is there any more
+# For all sessions, and from the microsecond of the start on: it only rises, for a view that was open before a restart as well.
+_turns = itertools.count(time.time_ns() // 1000)
+# Tells the view, in the browser, that something has been written; it asks for it when it is seen.
+_NOTICE = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
+
+
+def build(shelf: Shelf, writing: Writing) -> None:
+    """Makes the tab where it is called. It shows what `writing` has written last, and writes there itself."""
+    script = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    view = gr.HTML({}, html_template=(_STATIC / "attention.html").read_text(encoding="utf-8"), js_on_load=script, words=words(),
+                   apply_default_css=False, elem_id="attention-view")
+    _wire_view(shelf, writing, view)
+    for event in writing.events:
+        event.then(None, None, None, js=_NOTICE, **_LIGHT)
+    writing.stop.click(None, None, None, js=_NOTICE, **_LIGHT)
+
+
+def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML) -> None:
+    """The events of attention.js: it wants a paragraph, goes on from an alternative, stops that.
+
+    The model is asked after the paragraph is shown, and meanwhile another one may be: `shown` and `understood` are two.
+    """
+    shown, understood = gr.State(None), gr.State(None)  # Shown | None; understood has places
+
+    def show(event: gr.EventData, written: Written | None, before: Shown | None) -> tuple:
+        asked = event._data or {}
+        wanted = choose(written, asked)
+        if wanted and before and wanted.written is before.written and (not asked or wanted[1:3] == before[1:3]):
+            return gr.skip(), gr.skip()
+        return _turned(wanted)
+
+    def look(before: Shown | None, known: Shown | None) -> Iterator[tuple]:
+        if before is None or before.places or (known and known.turn == before.turn):
+            yield gr.skip(), before if before and before.places else gr.skip()
+            return
+        with mistakes_shown(), closing(looked_into(shelf, before)) as stream:
+            for after in stream:
+                yield (payload(after), after) if after else (gr.skip(), gr.skip())
+
+    def write_on(event: gr.EventData, before: Shown | None, pen: Pen) -> Iterator[tuple]:
+        skipped = tuple(gr.skip() for _ in writing.outputs)
+        place, alternative = chosen(before, event._data or {})
+        if alternative is None:
+            yield gr.skip(), gr.skip(), *skipped
+            return
+        with mistakes_shown(), closing(gone_on(shelf, before, pen, place, alternative)) as stream:
+            for value, after, written in stream:
+                yield value, after, *(writing.show(written) if written else skipped)
+
+    def stopped(written: Written | None, before: Shown | None) -> tuple:
+        is_old = before is not None and before.written is written
+        return _turned(choose(written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {}))
+
+    # Never two of them dropped: what is shown last counts, and its turn says which that is.
+    every = {"trigger_mode": "multiple"}
+    asked = view.show(show, [writing.written, shown], [view, shown], **every, **_LIGHT)
+    # An event of its own, or the browser would cancel when the other one is through.
+    view.choose(None, cancels=writing.events, **_LIGHT)
+    begun = view.choose(write_on, [understood, writing.pen], [view, shown, *writing.outputs], **_HEAVY)
+    view.halt(None, cancels=[begun], **_LIGHT)
+    view.halt(Pen.drop, writing.pen, None, **_LIGHT)
+    halted = view.halt(stopped, [writing.written, shown], [view, shown], **_LIGHT)
+    for event in (asked, begun, halted):
+        event.then(look, [shown, understood], [view, understood], **every, **_HEAVY)
+    writing.stop.click(None, cancels=[begun], **_LIGHT)
+
+
+def _turned(shown: Shown | None, selected: int = 0) -> tuple:
+    """Values for the view and its state, when a paragraph is shown anew."""
+    shown = shown and shown._replace(turn=next(_turns))
+    return payload(shown, selected), shown
+
+
+def looked_into(shelf: Shelf, shown: Shown) -> Iterator[Shown | None]:
+    """The paragraph with what the model expected at every token, at last; before that None now and then, as a sign of life.
+
+    Raises CheckpointError when it is not the same model any more. Closing the iterator frees the model.
+    """
+    generator, paragraph = shelf.generator(shown.written.run), shown.paragraph
+    ids = [*paragraph.source_ids, *paragraph.ids]
+    if max(ids) >= generator.tokenizer.size or generator.tokenizer.labels(ids) != [*paragraph.source_tokens, *paragraph.tokens]:
+        raise CheckpointError(f"{shown.written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
+                              "written; write another one")
+    places, told = [], time.monotonic()
+    with closing(generator.inspect(paragraph)) as stream:
+        for place in stream:
+            places.append(place)
+            if time.monotonic() - told >= _PULSE:
+                yield None
+                told = time.monotonic()
+    yield shown._replace(places=places)
+
+
+def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative | None]:
+    """The place and the alternative that were clicked; None when nothing can be written from it."""
+    place, number = asked.get("place"), asked.get("alternative")
+    if shown is None or shown.places is None or not isinstance(place, int) or not isinstance(number, int):
+        return 0, None
+    if not (0 <= place < len(shown.places) and 0 <= number < len(shown.places[place].alternatives)):
+        return 0, None
+    alternative = shown.places[place].alternatives[number]
+    return place, alternative if alternative.opening else None
+
+
+def gone_on(shelf: Shelf, before: Shown, pen: Pen, place: int, alternative: Alternative,
+            ) -> Iterator[tuple[dict[str, Any], Shown | None, Written | None]]:
+    """What the view and its state become while the model goes on from an alternative, and what has been written anew.
+
+    Ends when another writing of the session takes the pen. When it fails the view gets back what it showed. Raises NovelgenError.
+    """
+    turn, holder, written = next(_turns), pen.take(), None
+    try:
+        with closing(rewritten(shelf, before, place, alternative)) as stream:
+            for written in stream:
+                if pen.holder != holder:
+                    return
+                yield growing(written, alternative.opening, turn), None, written
+    except Exception:
+        yield *_turned(before, place), None
+        raise
+    yield *_turned(choose(written, {"paragraph": before.number, "candidate": 0}), place), None
+
+
+def rewritten(shelf: Shelf, shown: Shown, place: int, alternative: Alternative) -> Iterator[Written]:
+    """The paragraph anew from an alternative on, as a stream; an end needs no model. Raises NovelgenError."""
+    if is_end(alternative):
+        yield ended(shown, place, alternative)
+    else:
+        yield from story.write_from(shelf, shown.written, shown.candidate, shown.number, alternative.opening)

@@ -1,0 +1,110 @@
+"""The manuscript and the drafts below it: what the buttons of the Write tab do to them, without the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from novelgen.web import limits
+from novelgen.web.story import Written
+
+_LEVELS = 20  # of undoing
+_INSPECTABLE = 3  # of these the last ones can still be looked into; weights of the others would only fill the memory
+NO_DRAFTS = ("",) * limits.CANDIDATES
+
+
+class Page(NamedTuple):
+    """What stands on the page."""
+
+    manuscript: str = ""
+    drafts: tuple[str, ...] = NO_DRAFTS  # limits.CANDIDATES texts, edited perhaps; "" where there is none
+    written: Written | None = None  # what was last written; the drafts come from it
+
+
+class Desk(NamedTuple):
+    """What the tab remembers of a session."""
+
+    history: tuple[Page, ...] = ()  # the pages to go back to, oldest first
+    left: Page = Page()  # as the tab itself last left it; another tab may have written since
+
+
+class Pen:
+    """Only one request of a session writes: the last that has taken the pen. An earlier one sees it and ends."""
+
+    def __init__(self) -> None:
+        self.holder = 0
+
+    def take(self) -> int:
+        """The number of the new holder."""
+        self.holder += 1
+        return self.holder
+
+    def drop(self) -> None:
+        """Nobody writes any more."""
+        self.holder += 1
+
+
+def drafts_of(written: Written) -> tuple[str, ...]:
+    """The candidates' texts, limits.CANDIDATES of them."""
+    texts = tuple(generation.text for generation in written.generations)
+    return (*texts, *NO_DRAFTS)[: limits.CANDIDATES]
+
+
+def append(manuscript: str, text: str) -> str:
+    """The manuscript with further paragraphs, one a line."""
+    return f"{manuscript.rstrip()}\n{text.strip()}".lstrip("\n")
+
+
+def first_draft(page: Page) -> int | None:
+    """Which draft is accepted when none is picked; None without any."""
+    return next((place for place, draft in enumerate(page.drafts) if draft.strip()), None)
+
+
+def accept(page: Page, desk: Desk, chosen: int | None) -> Page:
+    """The page with a draft taken over into the manuscript and the others put away."""
+    if chosen is None or not page.drafts[chosen].strip():
+        return page
+    return Page(append(_source(page, desk), page.drafts[chosen]), NO_DRAFTS, page.written)
+
+
+def _source(page: Page, desk: Desk) -> str:
+    """What the drafts continue: the manuscript.
+
+    But another tab can write a paragraph anew that has been accepted already: such a draft takes its place.
+    """
+    written, left = page.written, desk.left
+    accepted_last = desk.history and left.drafts == NO_DRAFTS and left.manuscript == page.manuscript
+    if accepted_last and written is not left.written and written.manuscript == desk.history[-1].manuscript:
+        return written.manuscript
+    return page.manuscript
+
+
+def turn(desk: Desk, before: Page, after: Page) -> Desk:
+    """The desk when `before` has become `after`, which can be undone."""
+    if before[:2] == after[:2]:  # the same text
+        return desk._replace(left=after)
+    older = [page._replace(written=None) for page in desk.history[:-_INSPECTABLE]]
+    return Desk((*older, *desk.history[-_INSPECTABLE:], before)[-_LEVELS:], after)
+
+
+def undo(page: Page, desk: Desk) -> tuple[Page, Desk]:
+    """The page before the last change, and the desk for it; what another tab has written is undone first."""
+    if page.written is not desk.left.written:
+        return desk.left._replace(manuscript=page.manuscript), desk
+    if not desk.history:
+        return page, desk
+    return desk.history[-1], Desk(desk.history[:-1], desk.history[-1])
+
+
+def next_opening(before: Page, after: Page, opening: str) -> str:
+    """The opening of the next paragraph: an accepted draft has used up the one that it was written with."""
+    used = after.manuscript != before.manuscript and before.written is not None and before.written.options.get("prefix") == opening
+    return "" if used else opening
+
+
+def next_seed(options: Mapping[str, Any], written: Written | None) -> dict[str, int]:
+    """The option to write otherwise than `written` was: a pinned seed moves behind those of all its candidates."""
+    seed = options.get("seed")
+    if seed is None or written is None or written.generations[0].seed != seed:
+        return {}
+    return {"seed": (seed + options["num_samples"]) % (limits.SEED + 1)}

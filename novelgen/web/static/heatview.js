@@ -1,0 +1,191 @@
+// The heatmap as one moves about in it: hover, zoom, drag, pinch, keys.
+
+class Heatmap {
+    // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)` when a row is chosen.
+    constructor(canvas, words, onPoint, onSelect) {
+        Object.assign(this, {canvas, words, onPoint, onSelect, matrix: null, selected: null, cursor: null, fitted: true, waiting: false, isLog: false});
+        this.context = canvas.getContext("2d");
+        this.pointers = new Map();
+        new ResizeObserver(() => this.resize()).observe(canvas.parentElement);
+        new MutationObserver(() => this.recolour()).observe(document.body, {attributes: true, attributeFilter: ["class"]});
+        canvas.addEventListener("wheel", event => this.wheel(event), {passive: false});
+        canvas.addEventListener("pointerdown", event => this.down(event));
+        canvas.addEventListener("pointermove", event => this.move(event));
+        for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, event => this.up(event));
+        canvas.addEventListener("pointerleave", event => event.pointerType === "mouse" && this.point(null)); // a finger leaves when it is lifted
+        canvas.addEventListener("blur", () => this.point(null));
+        canvas.addEventListener("keydown", event => this.key(event));
+    }
+
+    show(rows, columns, weights) {
+        this.matrix = matrixOf(rows, columns, weights);
+        Object.assign(this, {left: this.matrix.left, top: this.matrix.top, cursor: null, fitted: true});
+        this.recolour();
+        this.resize();
+    }
+
+    recolour() {
+        if (!this.matrix) return;
+        const dark = document.body.classList.contains("dark");
+        const style = getComputedStyle(this.canvas);
+        this.colours = dark ? {background: channels(style.backgroundColor), middle: [235, 85, 70], far: [255, 236, 200], dark}
+            : {...PAPER, background: channels(style.backgroundColor)};
+        this.colours.text = style.color;
+        this.colours.faint = style.caretColor;
+        this.raster = rasterOf(this.matrix, this.colours, this.isLog);
+        this.draw();
+    }
+
+    resize() {
+        const width = this.canvas.parentElement.clientWidth;
+        if (!this.matrix || !width) return;
+        const fitting = Math.min(FITTED_CELL, (width - this.left - 4) / this.matrix.columns.length);
+        const wanted = this.top + fitting * this.matrix.rows.length + LEGEND + 6;
+        this.width = width;
+        this.height = Math.round(Math.max(220, Math.min(wanted, 760, innerHeight * 0.8)));
+        const sharpness = devicePixelRatio || 1;
+        this.canvas.style.height = `${this.height}px`;
+        [this.canvas.width, this.canvas.height] = [Math.round(width * sharpness), Math.round(this.height * sharpness)];
+        this.context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
+        this.fitted ? this.fit() : this.place();
+    }
+
+    // The room for cells, in pixels.
+    get room() {
+        return [Math.max(this.width - this.left - 4, 1), Math.max(this.height - this.top - LEGEND, 1)];
+    }
+
+    get smallest() {
+        return Math.min(FITTED_CELL, this.room[0] / this.matrix.columns.length, this.room[1] / this.matrix.rows.length);
+    }
+
+    fit() {
+        Object.assign(this, {cell: this.smallest, x: 0, y: 0});
+        this.place();
+    }
+
+    // Keeps the matrix in its frame, and draws.
+    place() {
+        if (!this.matrix || !this.width) return;
+        const [width, height] = this.room;
+        this.cell = Math.max(this.smallest, Math.min(LARGEST_CELL, this.cell));
+        this.x = Math.min(0, Math.max(width - this.cell * this.matrix.columns.length, this.x));
+        this.y = Math.min(0, Math.max(height - this.cell * this.matrix.rows.length, this.y));
+        this.fitted = this.cell <= this.smallest * 1.001;
+        // One finger scrolls the page as long as there is nothing to drag.
+        this.canvas.style.touchAction = this.fitted ? "pan-y" : "none";
+        if (this.cursor) this.onPoint(...this.cursor); // which has moved
+        this.draw();
+    }
+
+    // Zooms by a factor around a point of the canvas, its middle when none is given.
+    zoom(factor, x = this.left + this.room[0] / 2, y = this.top + this.room[1] / 2) {
+        const before = this.cell;
+        this.cell = Math.max(this.smallest, Math.min(LARGEST_CELL, before * factor));
+        const scale = this.cell / before;
+        this.x = (x - this.left) - (x - this.left - this.x) * scale;
+        this.y = (y - this.top) - (y - this.top - this.y) * scale;
+        this.place();
+    }
+
+    draw() {
+        if (this.waiting || !this.matrix || !this.width) return;
+        this.waiting = true;
+        requestAnimationFrame(() => {
+            this.waiting = false;
+            paint(this);
+        });
+    }
+
+    cellAt(x, y) {
+        const [width, height] = this.room;
+        if (x < this.left || y < this.top || x >= this.left + width || y >= this.top + height) return null;
+        const j = Math.floor((x - this.left - this.x) / this.cell), i = Math.floor((y - this.top - this.y) / this.cell);
+        return i < this.matrix.rows.length && j < this.matrix.columns.length ? [i, j] : null;
+    }
+
+    // Where the middle of a cell is on the canvas.
+    middle([i, j]) {
+        return [this.left + this.x + (j + 0.5) * this.cell, this.top + this.y + (i + 0.5) * this.cell];
+    }
+
+    point(cell) {
+        if (String(cell) === String(this.cursor)) return;
+        this.cursor = cell;
+        this.onPoint(...(cell ?? []));
+        this.draw();
+    }
+
+    select(row) {
+        this.selected = row;
+        if (this.width) this.reveal(row, null);
+        this.place();
+    }
+
+    // Moves the view as little as needed to show a row, and a column unless it is null.
+    reveal(i, j) {
+        const [width, height] = this.room, [x, y] = this.middle([i, j ?? 0]), half = this.cell / 2;
+        this.y += Math.max(0, this.top + half - y) - Math.max(0, y + half - this.top - height);
+        if (j !== null) this.x += Math.max(0, this.left + half - x) - Math.max(0, x + half - this.left - width);
+    }
+
+    wheel(event) {
+        if (!this.matrix || (this.fitted && event.deltaY > 0)) return; // nothing to zoom out of: the page scrolls
+        event.preventDefault();
+        const pixels = event.deltaY * (event.deltaMode ? 20 : 1);
+        this.zoom(Math.exp(-Math.max(-120, Math.min(120, pixels)) / 300), event.offsetX, event.offsetY);
+        this.point(this.cellAt(event.offsetX, event.offsetY));
+    }
+
+    down(event) {
+        if (!this.matrix) return;
+        this.canvas.setPointerCapture(event.pointerId);
+        this.pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
+        this.travelled = this.pointers.size > 1 ? Infinity : 0;
+    }
+
+    move(event) {
+        if (!this.matrix) return;
+        const before = this.pointers.get(event.pointerId), now = [event.offsetX, event.offsetY];
+        if (!before) return this.point(this.cellAt(...now));
+        const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
+        this.pointers.set(event.pointerId, now);
+        if (other) return this.zoom(distance(now, other) / Math.max(distance(before, other), 1), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+        this.travelled += distance(before, now);
+        this.point(null);
+        this.x += now[0] - before[0];
+        this.y += now[1] - before[1];
+        this.place();
+    }
+
+    up(event) {
+        if (!this.pointers.delete(event.pointerId) || this.travelled > 6 || event.type !== "pointerup") return;
+        const cell = this.cellAt(event.offsetX, event.offsetY);
+        this.point(cell);
+        if (cell) this.onSelect(cell[0]);
+    }
+
+    key(event) {
+        const steps = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
+        const zooms = {"+": 1.25, "=": 1.25, "-": 0.8};
+        if (!this.matrix || event.ctrlKey || event.metaKey || event.altKey) return;
+        if (event.key in steps) this.step(...steps[event.key]);
+        else if (event.key in zooms) this.zoom(zooms[event.key], ...(this.cursor ? this.middle(this.cursor) : []));
+        else if (event.key === "0") this.fit();
+        else if (event.key === "Enter" && this.cursor) this.onSelect(this.cursor[0]);
+        else return;
+        event.preventDefault();
+    }
+
+    // Moves the cursor by a cell, and the view with it.
+    step(down, across) {
+        const [i, j] = this.cursor ?? [(this.selected ?? 0) - down, -across];
+        const cell = [Math.max(0, Math.min(this.matrix.rows.length - 1, i + down)), Math.max(0, Math.min(this.matrix.columns.length - 1, j + across))];
+        this.reveal(...cell);
+        this.place();
+        this.point(cell);
+    }
+}
+
+const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+const channels = colour => colour.match(/[\d.]+/g).slice(0, 3).map(Number);

@@ -1,0 +1,238 @@
+"""The Write tab: the manuscript, and the model's drafts of how it may go on."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+from gradio.context import Context
+
+from novelgen.errors import ConfigError
+from novelgen.web import limits, story
+from novelgen.web.controls import Controls, applies
+from novelgen.web.examples import examples
+from novelgen.web.manuscript import Desk, Page, Pen, accept, drafts_of, first_draft, next_opening, next_seed, turn, undo
+from novelgen.web.mistakes import mistakes_shown
+from novelgen.web.runs import Shelf
+from novelgen.web.story import Written
+from novelgen.web.writing_layout import Parts, lay_out
+
+_STATIC = Path(__file__).parent / "static"
+# Events that only move text: at once, whoever else is writing.
+_LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Writing(NamedTuple):
+    """What the other tabs need of this one."""
+
+    manuscript: gr.Textbox
+    written: gr.State  # Written | None
+    controls: Controls
+    drafts: list[gr.Textbox]
+    outputs: list[Component]  # what a stream of Written updates, by the values of `show`
+    show: Callable[[Written], tuple]
+    events: list[Any]  # those that write
+    pen: gr.State  # Pen, which other tabs take as well when they write
+    stop: gr.Button
+
+
+def status(written: Written) -> str:
+    """The status line as HTML."""
+    speed = written.characters / written.seconds if written.seconds else 0.0
+    seeds = [generation.seed for generation in written.generations]
+    seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
+    figures = [f"{written.characters:,} 字 chars", f"{speed:,.0f} 字/秒 chars/s", written.device]
+    if applies("seed", written.options.get("decoder", "sample")):
+        figures.append(f"种子 seed {seed}")
+    notes = "".join(f"<small>{html.escape(note)}</small>" for note in written.generations[0].notes)
+    return f"<span>{html.escape(' · '.join(figures))}</span>{notes}"
+
+
+def show(written: Written) -> tuple:
+    """Values for Writing.outputs."""
+    return written, status(written), *_shown(drafts_of(written), len(written.generations))
+
+
+def _shown(drafts: tuple[str, ...], count: int) -> tuple:
+    """Values for the drafts and their columns; the first column always stands."""
+    return *drafts, *(gr.update(visible=place < max(count, 1)) for place in range(len(drafts)))
+
+
+def _shown_page(page: Page, desk: Desk, opening: str) -> tuple:
+    """Values for the components that the light events update."""
+    count = max((place + 1 for place, draft in enumerate(page.drafts) if draft), default=1)
+    return page.manuscript, page.written, desk, opening, *_shown(page.drafts, count)
+
+
+def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
+    """Makes the tab where it is called. `run` holds the name of the model that writes."""
+    parts = lay_out()
+    outputs = [parts.written, parts.status, *parts.drafts, *parts.columns]
+    events = _wire_writing(shelf, run, parts, outputs)
+    _wire_pages(parts, events)
+    _wire_browser(parts)
+    _wire_examples(shelf, run, parts)
+    return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.pen,
+                   parts.buttons["stop"])
+
+
+def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Component]) -> list[Any]:
+    """The buttons that run the model, and the one that stops it."""
+    controls, buttons = parts.controls, parts.buttons
+
+    def write_on(*values: Any) -> Iterator[tuple]:
+        with mistakes_shown():
+            request = _request(controls, *values)
+            accepted = accept(request.page, request.desk, first_draft(request.page))
+            yield from _stream(shelf, request, accepted, next_opening(request.page, accepted, request.opening), {})
+
+    def rewrite(*values: Any) -> Iterator[tuple]:
+        with mistakes_shown():
+            request = _request(controls, *values)
+            if request.options["decoder"] != "sample":
+                gr.Info("束搜索和贪心不掷骰子，同样的设置写同样的字 | beam search and greedy roll no dice: the same settings write "
+                        "the same text")
+            seed = next_seed(request.options, request.page.written)
+            yield from _stream(shelf, request, request.page, request.opening, seed)
+
+    inputs = [run, parts.pen, parts.manuscript, parts.written, parts.desk, parts.opening, parts.paragraphs, *parts.drafts,
+              *controls.components]
+    targets = [parts.manuscript, parts.opening, controls.seed, parts.desk, *outputs]
+    # The place in the queue is shown on the draft; the manuscript stays free to edit.
+    heavy = {**limits.TURN, "show_progress_on": parts.drafts[0], "api_visibility": "private"}
+    begun = buttons["continue"].click(write_on, inputs, targets, **heavy)
+    _break_off([buttons["rewrite"]], [begun], parts.pen)
+    again = buttons["rewrite"].click(rewrite, inputs, targets, **heavy)
+    _break_off([buttons["stop"]], [begun, again], parts.pen)
+    buttons["stop"].click(_stopped, parts.written, parts.status, **_LIGHT)
+    return [begun, again]
+
+
+def _break_off(buttons: Sequence[Component], events: list[Any], pen: gr.State) -> None:
+    """Lets the buttons end what is being written. To be called before their other events are set up.
+
+    The browser goes through the events of one click in the order of their making, and waits for the end of each: with
+    `cancels` in the other event it would cancel when that is through. It cannot cancel what it does not know the number
+    of yet, a moment after the click that began it; so the pen is taken away as well.
+    """
+    for button in buttons:
+        button.click(None, cancels=events, **_LIGHT)
+        button.click(Pen.drop, pen, None, **_LIGHT)
+
+
+def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | None) -> Page:
+    """The page as the browser sends it, which has no value for a draft that it does not show."""
+    return Page(manuscript, tuple(draft or "" for draft in drafts), written)
+
+
+class _Request(NamedTuple):
+    """What a button that writes was pressed on."""
+
+    run: str | None
+    pen: Pen
+    page: Page
+    desk: Desk
+    opening: str
+    options: dict[str, Any]
+
+
+def _request(controls: Controls, run: str | None, pen: Pen, manuscript: str, written: Written | None, desk: Desk, opening: str,
+             paragraphs: int, *values: Any) -> _Request:
+    drafts, settings = values[: limits.CANDIDATES], values[limits.CANDIDATES:]
+    options = {**controls.options(*settings), "paragraphs": paragraphs}
+    return _Request(run, pen, _page(manuscript, drafts, written), desk, opening, options)
+
+
+def _stream(shelf: Shelf, request: _Request, source: Page, opening: str, seed: Mapping[str, int]) -> Iterator[tuple]:
+    """Writes on from the manuscript of `source`; the components that the reader may be editing are set once only.
+
+    With the first snapshot, so that a request that cannot be answered changes nothing.
+    """
+    if not source.manuscript.strip():
+        raise ConfigError("稿纸还是空的：写一段，或点一个例子 | the manuscript is empty: write a paragraph, or click an example")
+    options = {**request.options, **seed, "prefix": opening}
+    once = (_changed(request.page.manuscript, source.manuscript), _changed(request.opening, opening),
+            str(seed["seed"]) if seed else gr.skip())
+    holder = request.pen.take()
+    with closing(story.write(shelf, request.run, source.manuscript, options)) as stream:
+        for written in stream:
+            if request.pen.holder != holder:
+                return
+            after = Page(source.manuscript, drafts_of(written), written)
+            yield *once, turn(request.desk, request.page, after), *show(written)
+            once = (gr.skip(),) * len(once)
+
+
+def _changed(before: str, after: str) -> Any:
+    return gr.skip() if before == after else after
+
+
+def _stopped(written: Written | None) -> Any:
+    """The status line of a text that was broken off."""
+    return gr.skip() if written is None or written.finished else f"{status(written)}<small>已停止 stopped</small>"
+
+
+def _pin(written: Written | None) -> Any:
+    return gr.skip() if written is None else str(written.generations[0].seed)
+
+
+def _wire_pages(parts: Parts, events: list[Any]) -> None:
+    """The buttons that only move text. They break off what is being written."""
+    inputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts]
+    outputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
+
+    def accepted(place: int | None) -> Callable[..., tuple]:
+        def handler(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+            page = _page(manuscript, drafts, written)
+            after = accept(page, desk, first_draft(page) if place is None else place)
+            return _shown_page(after, turn(desk, page, after), next_opening(page, after, opening))
+        return handler
+
+    def undone(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+        return _shown_page(*undo(_page(manuscript, drafts, written), desk), opening)
+
+    def cleared(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+        after = Page(written=written)
+        return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
+
+    def begun(sample: list[str], manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+        after = Page(sample[0], written=written)
+        return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
+
+    buttons, settled = parts.buttons, _script("settled.js")
+    _break_off([buttons["accept"], buttons["undo"], buttons["clear"], *parts.picks, parts.examples], events, parts.pen)
+    for button, handler in ((buttons["accept"], accepted(None)), (buttons["undo"], undone), (buttons["clear"], cleared),
+                            *((pick, accepted(place)) for place, pick in enumerate(parts.picks))):
+        button.click(handler, inputs, outputs, js=settled, **_LIGHT)
+    parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
+    # Text that came a moment ago tells that more may be on its way; see settled.js.
+    parts.drafts[0].change(None, js="() => { window.novelgenDraftChanged = performance.now(); return []; }", **_LIGHT)
+    buttons["pin"].click(_pin, parts.written, parts.controls.seed, **_LIGHT)
+
+
+def _wire_browser(parts: Parts) -> None:
+    """What happens in the browser alone: the manuscript survives a reload, and becomes a file."""
+    texts = [parts.title, parts.manuscript]
+    # The same key and secret whenever the server is started, or the manuscript would be lost with it.
+    saved = gr.BrowserState({"title": "", "manuscript": ""}, storage_key="novelgen-manuscript", secret="novelgen")
+    for text in texts:
+        text.change(None, texts, saved, js="(title, manuscript) => ({title, manuscript})", **_LIGHT)
+    Context.root_block.load(None, saved, texts, js="saved => [saved?.title ?? '', saved?.manuscript ?? '']", **_LIGHT)
+    parts.buttons["download"].click(None, texts, None, js=_script("download.js"), **_LIGHT)
+
+
+def _script(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")
+
+
+def _wire_examples(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
+    def refreshed(name: str | None) -> Any:
+        found = examples(shelf, name)
+        return gr.Dataset(samples=[[text] for text in found], visible=bool(found))
+
+    gr.on([run.change, Context.root_block.load], refreshed, run, parts.examples, **_LIGHT)

@@ -1,0 +1,235 @@
+"""The Attention tab: where the model looked, what else it might have written, and how the story goes on from there."""
+
+import json
+import re
+
+import pytest
+
+SOURCE = "小满坐在船头，数着河边的石阶。"
+MALICE = "<img src=x onerror=alert(1)><script>alert(2)</script>小满坐在船头。"
+
+
+def write(page, manuscript=SOURCE):
+    """Has the next paragraph written, and waits for its end."""
+    page.get_by_role("tab", name="写作", exact=True).click()
+    page.locator("#write-manuscript textarea").fill(manuscript)
+    page.locator("#write-continue").click()
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 3")
+    page.wait_for_function("""() => { const text = document.querySelector('#write-draft-1 textarea').value, before = window.before;
+        window.before = text; return text === before; }""", polling=700)
+
+
+def open_tab(page):
+    page.get_by_role("tab", name="注意力", exact=True).click()
+    page.wait_for_selector("#attention-alternative-1")
+
+
+def written(page):
+    """The text of the output without the mark of its end."""
+    return page.locator("#attention-output").inner_text().replace("¶", "").strip()
+
+
+def weights(page):
+    """How strongly each character of the source is lit."""
+    return page.locator("#attention-source .attention-piece").evaluate_all(
+        "spans => spans.map(span => Number(span.style.getPropertyValue('--weight') || 0))")
+
+
+def downloaded(page, button):
+    with page.expect_download() as download:
+        page.locator(button).click()
+    return download.value
+
+
+@pytest.fixture
+def attention(page):
+    write(page)
+    open_tab(page)
+    return page
+
+
+def test_before_anything_is_written_the_tab_says_what_to_do(page):
+    page.get_by_role("tab", name="注意力", exact=True).click()
+    assert "续写" in page.locator(".attention-empty").inner_text()
+    assert not page.locator("#attention-heatmap").is_visible()
+
+
+def test_a_click_on_a_character_lights_the_source_up(attention):
+    pieces = attention.locator("#attention-output .attention-piece")
+    seen = set()
+    for number in range(3):
+        pieces.nth(number).click()
+        assert pieces.nth(number).get_attribute("aria-selected") == "true"
+        assert max(weights(attention)) == 1 > min(weights(attention))
+        seen.add(attention.locator("#attention-place .attention-token").inner_text())
+        assert attention.locator("#attention-place button").count() == 5
+        facts = attention.locator("#attention-place .attention-facts").inner_text()
+        assert re.search(r"概率\s+[\d.<≈ e-]+%?", facts) and "熵" in facts and "比特" in facts
+    assert len(seen) == 3
+
+
+def test_arrow_keys_go_from_character_to_character(attention):
+    attention.locator("#attention-output .attention-piece").nth(0).click()
+    attention.locator("#attention-output").press("ArrowRight")
+    assert attention.locator("#attention-output .attention-selected").evaluate("span => span.id") == "attention-output-1"
+    assert attention.locator("#attention-place .attention-token").inner_text().split("第")[1].strip().startswith("2 个")
+
+
+def test_an_alternative_is_gone_on_from_and_the_draft_follows(attention):
+    before = written(attention)
+    attention.locator("#attention-output .attention-piece").nth(2).click()
+    choice = attention.locator("#attention-place button:enabled").filter(has_not_text="¶").first
+    token = choice.locator("b").inner_text()
+    choice.click()
+    attention.wait_for_function("before => !document.querySelector('#attention-output').innerText.startsWith(before)", arg=before[:3])
+    attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
+    assert written(attention).startswith(before[:2] + token)
+    assert attention.locator("#attention-output .attention-selected").inner_text() == token
+    attention.get_by_role("tab", name="写作", exact=True).click()
+    assert attention.locator("#write-draft-1 textarea").input_value().startswith(before[:2] + token)
+
+
+def test_stopping_keeps_what_is_written(attention):
+    attention.locator("#attention-output .attention-piece").nth(1).click()
+    attention.locator("#attention-place button:enabled").filter(has_not_text="¶").first.click()
+    attention.wait_for_selector("[data-state=growing]")
+    attention.locator("#attention-stop").evaluate("button => button.click()")  # the text may be finished before a mouse is there
+    attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
+    kept = written(attention)
+    attention.wait_for_timeout(700)
+    assert len(kept) >= 2 and written(attention) == kept
+    attention.get_by_role("tab", name="写作", exact=True).click()
+    assert attention.locator("#write-draft-1 textarea").input_value().strip() == kept
+
+
+# Clicks 重写 and tells, for as long as the draft changes, whether its text begins so.
+BEGINS = """async opening => {
+    const field = document.querySelector('#write-draft-1 textarea'), begun = performance.now();
+    let text = field.value, changed = begun, begins = [text.startsWith(opening)];
+    document.querySelector('#write-rewrite').click();
+    while (performance.now() - changed < 1500) {
+        await new Promise(requestAnimationFrame);
+        if (field.value !== text) { text = field.value; changed = performance.now(); begins.push(text.startsWith(opening)); }
+    }
+    return begins;
+}"""
+
+
+def test_writing_anew_ends_a_continuation(page):
+    page.locator("#write-max-length input[type=number]").fill("1000")
+    page.locator("#write-max-length input[type=number]").press("Tab")
+    write(page)
+    open_tab(page)
+    before = written(page)
+    page.locator("#attention-output .attention-piece").nth(2).click()
+    page.locator("#attention-place button:enabled").filter(has_not_text="¶").first.click()
+    page.wait_for_selector("[data-state=growing]")
+    opening = page.locator(".attention-kept").inner_text()
+    page.get_by_role("tab", name="写作", exact=True).click()
+    begins = page.evaluate(BEGINS, opening)
+    assert not before.startswith(opening) and begins[0] and begins == sorted(begins, reverse=True) and not begins[-1]
+    open_tab(page)
+    page.wait_for_selector("[data-state=shown]")
+    assert page.locator("#write-draft-1 textarea").input_value().strip() == written(page)
+
+
+def test_the_heatmap_says_both_characters_and_the_weight(attention):
+    data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
+    heatmap = attention.locator("#attention-heatmap")
+    heatmap.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
+        heatmap.press(key)
+    said = attention.locator("#attention-cell").inner_text()
+    row, i, column, j, weight = re.fullmatch(r"写“(.+)”（第 (\d+)）时看“(.+)”（第 (\d+)）：权重 ([\d.]+)%", said).groups()
+    assert data["tokens"][int(i) - 1] == row and data["source_tokens"][int(j) - 1] == column
+    assert 100 * data["attention"][int(i) - 1][int(j) - 1] == pytest.approx(float(weight), rel=0.05, abs=0.05)
+    tip = attention.locator(".attention-tip").inner_text()
+    assert row in tip and column in tip and f"{weight}%" in tip
+    heatmap.press("Enter")
+    assert attention.locator("#attention-output .attention-selected").inner_text() == row
+
+
+def test_the_mouse_finds_the_cell_that_it_is_over(attention):
+    heatmap = attention.locator("#attention-heatmap")
+    box = heatmap.bounding_box()
+    said = []
+    for share in (0.3, 0.5, 0.7):
+        heatmap.hover(position={"x": box["width"] * 0.15, "y": box["height"] * share})
+        said.append(attention.locator("#attention-cell").inner_text())
+    assert len(set(said)) == 3 and all("权重" in text for text in said)
+    attention.mouse.move(5, 5)
+    assert not attention.locator(".attention-tip").is_visible()
+
+
+def test_one_can_zoom_and_go_back_to_the_whole(attention):
+    def picture():
+        attention.wait_for_timeout(100)
+        return attention.locator("#attention-heatmap").evaluate("canvas => canvas.toDataURL()")
+
+    whole = picture()
+    attention.locator("#attention-zoom-in").click()
+    near = picture()
+    attention.locator("#attention-zoom-in").click()
+    nearest = picture()
+    attention.locator("#attention-fit").click()
+    assert len({whole, near, nearest}) == 3 and picture() == whole
+    attention.locator("#attention-log").click()
+    assert picture() != whole
+
+
+def test_the_picture_is_a_png_and_the_data_a_matrix(attention):
+    picture = downloaded(attention, "#attention-png")
+    assert picture.suggested_filename.endswith(".png") and picture.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
+    assert len(data["attention"]) == len(data["tokens"]) == len(data["places"])
+    for row in data["attention"]:
+        assert len(row) == len(data["source_tokens"]) and sum(row) == pytest.approx(1, abs=1e-4)
+    assert "".join(data["source_tokens"]).startswith("小满")
+
+
+def test_a_text_that_looks_like_html_stays_text(page):
+    write(page, MALICE)
+    open_tab(page)
+    # What the model reads has been cleaned; nothing of it may have become an element.
+    assert "小满坐在船头" in page.locator("#attention-source").inner_text()
+    assert page.locator("#attention-view img, #attention-view script, #attention-view iframe").count() == 0
+
+
+def test_what_is_written_while_the_tab_is_open_is_shown(page):
+    page.get_by_role("tab", name="写作", exact=True).click()
+    page.locator("#write-manuscript textarea").fill(SOURCE)
+    page.locator("#write-continue").click()
+    open_tab(page)
+    page.wait_for_function("document.querySelector('#attention-output').innerText.length > 3")
+    shown = written(page)
+    page.get_by_role("tab", name="写作", exact=True).click()
+    assert page.locator("#write-draft-1 textarea").input_value().startswith(shown)
+
+
+def test_another_visitor_sees_nothing_of_it(attention, open_page):
+    other = open_page()
+    other.get_by_role("tab", name="注意力", exact=True).click()
+    other.wait_for_timeout(500)
+    assert other.locator(".attention-empty").is_visible() and other.locator("#attention-output .attention-piece").count() == 0
+
+
+def test_on_a_phone_the_tab_fits(open_page):
+    page = open_page(width=375, height=700)
+    write(page)
+    open_tab(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    for part in ("#attention-source", "#attention-output", "#attention-heatmap", "#attention-alternative-1"):
+        box = page.locator(part).bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 375
+
+
+def test_in_the_dark_the_heatmap_is_dark(open_page):
+    shades = []
+    for dark in (False, True):
+        page = open_page(dark=dark)
+        write(page)
+        open_tab(page)
+        page.wait_for_timeout(200)
+        shades.append(page.locator("#attention-heatmap").evaluate(
+            "canvas => canvas.getContext('2d').getImageData(canvas.width - 3, canvas.height - 3, 1, 1).data[0]"))
+    assert shades[0] > 200 and shades[1] < 60

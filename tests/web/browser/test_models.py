@@ -1,0 +1,139 @@
+"""Choosing, comparing and training models, in the browser."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+PROMPT = "小满坐在船头，数着河边的石阶。"
+MARKUP = "<img src=x onerror='window.harm = 1'>"
+
+
+def value(page, name):
+    return page.locator(f"#{name} textarea, #{name} input").first.input_value()
+
+
+def wait_for(page, name, beginning):
+    page.wait_for_function("([name, beginning]) => document.querySelector(`#${name} textarea`)?.value.startsWith(beginning)",
+                           arg=[name, beginning], timeout=60_000)
+
+
+@pytest.fixture
+def own_folder(workplace, tmp_path):
+    """A folder of its own with the same run in it."""
+    shutil.copytree(workplace / "checkpoints" / "novel", tmp_path / "checkpoints" / "novel")
+    return tmp_path
+
+
+def open_tab(page, name):
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def test_a_run_shows_its_card_and_its_curves(page):
+    open_tab(page, "模型")
+    page.wait_for_selector("#model-curves canvas, #model-curves svg")
+    assert value(page, "model-corpus") == "novel.txt" and "characters" in value(page, "model-tokenizer")
+    assert float(value(page, "model-bpc")) > 1 and value(page, "model-steps") in ("6", "12")
+    assert "第 12 步" in value(page, "model-progress")
+
+
+def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, start_app, open_page):
+    """Another process trains on: its steps appear by themselves, and its run when the list is opened."""
+    app = start_app(own_folder)
+    page = open_page(app.url)
+    open_tab(page, "模型")
+    page.wait_for_function("document.querySelector('#model-progress textarea').value.includes('12 步')")
+    with (own_folder / "checkpoints" / "novel" / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": 1234, "bpc": 6.0, "characters": 99, "seconds": 60.0}) + "\n")
+    page.wait_for_function("document.querySelector('#model-progress textarea').value.includes('1,234 步')", timeout=10_000)
+    shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "another")
+    (own_folder / "checkpoints" / "another" / "metrics.jsonl").unlink()
+    page.locator("#model-run input").click()
+    page.get_by_role("option", name="another").click()
+    page.wait_for_selector("#model-no-curves:visible")
+    page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'another'")
+
+
+def test_a_grid_grows_row_by_row_and_is_kept_as_files(page):
+    open_tab(page, "写作")
+    page.locator("#write-manuscript textarea").fill(PROMPT + MARKUP)
+    open_tab(page, "对比")
+    page.locator("#compare-take").click()
+    wait_for(page, "compare-prompt", PROMPT)
+    assert value(page, "compare-prompt") == PROMPT + MARKUP
+    page.locator("#compare-seed textarea, #compare-seed input").fill("7")
+    page.locator("#compare-start").click()
+    wait_for(page, "compare-status", "完成 done · 5/5")
+    files = {}
+    for name in ("csv", "markdown"):
+        with page.expect_download() as download:
+            page.locator(f"#compare-{name}").click()
+        files[name] = download.value.path().read_text(encoding="utf-8")
+        assert download.value.suggested_filename.startswith("novelgen-")
+    heading, *rows = csv.reader(files["csv"].removeprefix("\ufeff").splitlines())
+    assert files["csv"].startswith("\ufeff") and len(heading) == 9
+    assert [row[1:3] for row in rows] == [["sample", "0.5"], ["sample", "0.8"], ["sample", "1"], ["beam", ""], ["greedy", ""]]
+    assert all(float(row[4]) < 0 and 0 <= float(row[7]) <= 1 for row in rows)
+    assert files["markdown"].count("\n") == 7
+    table = page.locator("#compare-table").inner_text()
+    assert all(row[4] in table for row in rows)
+    assert page.evaluate("window.harm") is None
+
+
+def test_a_grid_is_stopped_and_the_finished_rows_stay(page):
+    open_tab(page, "对比")
+    page.locator("#compare-prompt textarea").fill(PROMPT)
+    box = page.locator("#compare-temperatures input")
+    for number in range(10, 40):
+        box.fill(f"1.{number}")
+        box.press("Enter")
+    box.press("Escape")
+    page.locator("#compare-start").click()
+    page.wait_for_function("/^[1-9]/.test(document.querySelector('#compare-status textarea').value)")
+    page.locator("#compare-stop").click()
+    wait_for(page, "compare-status", "已停止")
+    line = value(page, "compare-status")
+    page.wait_for_timeout(1000)
+    assert value(page, "compare-status") == line
+    with page.expect_download() as download:
+        page.locator("#compare-csv").click()
+    rows = download.value.path().read_text(encoding="utf-8").splitlines()[1:]
+    assert f" {len(rows)}/35 " in line
+
+
+def test_a_mistake_is_one_toast(page):
+    open_tab(page, "对比")
+    page.locator("#compare-start").click()
+    page.get_by_text("give a prompt first").wait_for()
+
+
+def test_without_a_run_a_training_is_offered_shown_and_cancelled(tmp_path, start_app, open_page):
+    app = start_app(tmp_path)
+    page = open_page(app.url)
+    page.locator("#training-start").click()
+    bar = page.locator("#training-progress")
+    bar.get_by_text("novel-tiny").wait_for()
+    visitor = open_page(app.url, locale="en-US")
+    visitor.locator("#training-progress").get_by_text("%").wait_for(timeout=90_000)
+    assert visitor.locator("#training-progress progress").evaluate("bar => bar.value > 0 && bar.value < 1")
+    page.locator("#training-cancel").click()
+    bar.get_by_text("nothing was kept").wait_for()
+    visitor.locator("#training-start").wait_for()
+    assert not list((tmp_path / "checkpoints").glob("novel*"))
+    page.locator("#training-start").click()
+    bar.get_by_text("novel-tiny").wait_for()
+    for each in (page, visitor):
+        each.close()  # or they would complain of the app's end
+    app.stop()  # and the training with it
+    assert not list((tmp_path / "checkpoints").glob("novel*"))
+
+
+def test_a_run_that_appears_is_chosen_and_the_offer_goes(own_folder, start_app, open_page):
+    (own_folder / "checkpoints").rename(own_folder / "elsewhere")
+    app = start_app(own_folder)
+    page = open_page(app.url)
+    page.locator("#training-start").wait_for()
+    (own_folder / "elsewhere").rename(own_folder / "checkpoints")
+    page.locator("#training-panel").wait_for(state="hidden")
+    page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'novel'")

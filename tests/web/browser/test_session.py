@@ -1,0 +1,117 @@
+"""What a writer does, from the first click on."""
+
+import pytest
+
+from novelgen.web import limits
+
+PROMPT = "小满坐在船头，数着河边的石阶。"
+MARKUP = "<script>window.harm = 1</script><img src=x onerror='window.harm = 2'>"
+
+
+def text_of(page, name):
+    return page.locator(f"#{name} textarea").input_value()
+
+
+def write(page, prompt=PROMPT, paragraphs=1):
+    page.locator("#write-manuscript textarea").fill(prompt)
+    page.locator("#write-paragraphs input[type=number]").fill(str(paragraphs))
+    page.locator("#write-paragraphs input[type=number]").press("Tab")
+    page.locator("#write-continue").click()
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 0")
+
+
+def test_text_grows_is_stopped_half_way_and_accepted(page):
+    write(page, paragraphs=limits.PARAGRAPHS)
+    some = text_of(page, "write-draft-1")
+    page.wait_for_function(f"document.querySelector('#write-draft-1 textarea').value.length > {len(some) + 20}")
+    assert text_of(page, "write-draft-1").startswith(some)
+    page.locator("#write-stop").click()
+    page.wait_for_timeout(600)
+    stopped = text_of(page, "write-draft-1")
+    page.wait_for_timeout(600)
+    assert text_of(page, "write-draft-1") == stopped and stopped.count("\n") < limits.PARAGRAPHS - 1
+    page.locator("#write-accept").click()
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value === ''")
+    assert text_of(page, "write-manuscript") == f"{PROMPT}\n{stopped}"
+    page.locator("#write-undo").click()
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value !== ''")
+    assert (text_of(page, "write-manuscript"), text_of(page, "write-draft-1")) == (PROMPT, stopped)
+
+
+def test_the_controls_follow_the_decoder(page):
+    page.wait_for_selector("#write-temperature", state="visible")
+    assert not page.locator("#write-beam-size").is_visible()
+    page.locator("#write-decoder label").nth(1).click()
+    page.wait_for_selector("#write-beam-size", state="visible")
+    page.wait_for_selector("#write-temperature", state="hidden")
+    page.locator("#write-decoder label").nth(2).click()
+    page.wait_for_selector("#write-beam-size", state="hidden")
+
+
+def test_markup_stays_text_in_every_tab(page):
+    page.locator("#write-opening textarea").fill(f"{MARKUP}她")
+    page.locator("#write-title textarea, #write-title input").first.fill(MARKUP)
+    write(page, prompt=f"{MARKUP}她说。")
+    written = ""
+    while written != (written := text_of(page, "write-draft-1")):  # until nothing is added any more
+        page.wait_for_timeout(700)
+    page.locator("#write-draft-1 textarea").fill(MARKUP)
+    page.locator("#write-accept").click()
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value === ''")
+    assert text_of(page, "write-manuscript") == f"{MARKUP}她说。\n{MARKUP}"
+    for name in ("注意力", "对比", "模型", "写作"):
+        page.get_by_role("tab", name=name, exact=True).click()
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.querySelector('img[onerror]')") is None
+    assert page.evaluate("window.harm") is None
+
+
+def test_visitors_do_not_see_each_others_manuscripts(open_page):
+    mine, other = open_page(), open_page()
+    write(mine)
+    other.reload()
+    other.wait_for_selector("#page-title")
+    assert text_of(other, "write-manuscript") == "" and text_of(other, "write-draft-1") == ""
+
+
+def test_the_manuscript_survives_a_reload(page):
+    page.locator("#write-manuscript textarea").fill(PROMPT)
+    page.wait_for_timeout(800)
+    page.reload()
+    page.wait_for_function(f"document.querySelector('#write-manuscript textarea')?.value === '{PROMPT}'")
+
+
+def test_a_mistake_is_a_toast(page):
+    page.locator("#write-continue").click()
+    page.get_by_text("the manuscript is empty").wait_for()
+
+
+def test_who_waits_sees_the_place_in_the_line(page, app, busy):
+    page.locator("#write-manuscript textarea").fill(PROMPT)
+    page.locator("#write-continue").click()
+    page.locator("#write-draft-1").get_by_text("queue").or_(page.locator("#write-draft-1").get_by_text("排队")).first.wait_for()
+    page.locator("#write-stop").click()
+
+
+def test_a_full_line_is_said_in_the_page(open_page, app, busy):
+    open_page.expected.append("429")
+    page = open_page()
+    waiting = [app.call({"prompt": PROMPT, "max_length": 4}, listen=False) for _ in range(limits.WAITING)]
+    page.locator("#write-manuscript textarea").fill(PROMPT)
+    page.locator("#write-continue").click()
+    page.get_by_text("请过一会儿再试").first.wait_for()
+    for call in busy:
+        call.close()
+    for call in waiting:
+        call.listen()
+        assert "event: complete" in call.rest()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_closing_the_tab_frees_its_place(open_page, app, dark):
+    pages = [open_page(dark=dark) for _ in range(limits.WRITERS)]
+    for page in pages:
+        write(page, paragraphs=limits.PARAGRAPHS)
+    for page in pages:
+        page.close()
+    assert "event: complete" in app.call({"prompt": PROMPT, "max_length": 4}).rest()

@@ -1,0 +1,144 @@
+"""The app as it is used: in a process of its own, with a run that was really trained."""
+
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from novelgen.web import limits
+
+PROJECT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+STARTS_WITHIN = 120  # seconds, on a busy machine
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory):
+    """A folder with checkpoints/novel: a few steps on the shipped novel, so it writes nonsense, but it writes."""
+    folder = tmp_path_factory.mktemp("workplace")
+    subprocess.run([sys.executable, PROJECT / "train.py", "--corpus", PROJECT / "corpus" / "novel.txt", "--output",
+                    folder / "checkpoints" / "novel", "--preset", "tiny", "--device", "cpu", "--precision", "float32",
+                    "--batch-tokens", "600", "--max-steps", "12", "--validate-every", "6"],
+                   check=True, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, timeout=300)
+    return folder
+
+
+class Call:
+    """A request to /generate over plain HTTP; it is listened to when told."""
+
+    def __init__(self, port, values):
+        self._port = port
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        with closing(connection):
+            connection.request("POST", "/gradio_api/call/v2/generate", json.dumps(values), {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            body = reply.read().decode()
+        assert reply.status == 200, f"HTTP {reply.status}: {body}"
+        self._event = json.loads(body)["event_id"]
+
+    def listen(self):
+        self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        self._connection.request("GET", f"/gradio_api/call/generate/{self._event}")
+        self._stream = self._connection.getresponse()
+
+    def first(self):
+        """Waits until text comes."""
+        while b"generating" not in (line := self._stream.readline()):
+            assert line, "the stream ended before any text"
+
+    def rest(self):
+        """Waits for the end; all that came."""
+        try:
+            return self._stream.read().decode()
+        finally:
+            self.close()
+
+    def close(self):
+        """As a closed tab does: the connection is gone, nothing is said."""
+        self._stream.close()
+        self._connection.close()
+
+
+class App:
+    """A running app.py and what it has printed."""
+
+    def __init__(self, folder, log, arguments, environment):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen([sys.executable, PROJECT / "app.py", "--port", str(self.port), "--device", "cpu", *arguments],
+                                            cwd=folder, env={**ENVIRONMENT, **environment}, stdout=file, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not (found := re.search(r"http://\S+?/", self.printed())):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"the app did not start: {self.printed()}")
+            time.sleep(0.1)
+        self.url = found[0]
+        # What /generate is asked for to keep it busy for a good while.
+        self.long = {"prompt": "船来了。", "min_length": limits.LENGTH, "max_length": limits.LENGTH, "paragraphs": limits.PARAGRAPHS}
+
+    def printed(self):
+        return self.log.read_text(encoding="utf-8")
+
+    def call(self, values, listen=True):
+        """Asks /generate; raises AssertionError with status and body when it is refused."""
+        call = Call(self.port, values)
+        if listen:
+            call.listen()
+        return call
+
+    def stop(self):
+        """Ends the process as `kill` does, and returns its exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+@pytest.fixture(scope="session")
+def start_app(tmp_path_factory):
+    """Starts app.py in a folder; stopped at the end of all tests, or by its stop()."""
+    started = []
+
+    def start(folder, *arguments, environment=()):
+        started.append(App(folder, tmp_path_factory.mktemp("log") / "app.log", arguments, dict(environment)))
+        return started[-1]
+
+    yield start
+    for app in started:
+        if app.process.poll() is None:
+            app.stop()
+
+
+@pytest.fixture(scope="session")
+def app(workplace, start_app):
+    """The app that most tests share, with the MCP endpoint. `app.url` ends in a slash."""
+    running = start_app(workplace, "--mcp")
+    yield running
+    assert "Traceback" not in running.printed(), running.printed()
+
+
+@pytest.fixture
+def busy(app):
+    """Calls that hold all places, each of them writing."""
+    calls = [app.call(app.long) for _ in range(limits.WRITERS)]
+    for call in calls:
+        call.first()
+    yield calls
+    for call in calls:
+        call.close()
+    assert "event: complete" in app.call({"prompt": "船来了。", "max_length": 4}).rest()  # all places are free again

@@ -1,0 +1,43 @@
+import json
+import shutil
+
+import pytest
+
+from novelgen.config import DataConfig, TextConfig
+from novelgen.data.prepare import open_or_build
+from novelgen.web.examples import examples
+from novelgen.web.runs import Shelf
+
+
+@pytest.fixture
+def shelf(novel, make_run, tmp_path):
+    """A shelf with the run "of-novel", whose data is there, and its store."""
+    store = open_or_build([novel], TextConfig(), DataConfig(min_count=1), tmp_path / "stores")
+    run = make_run(tmp_path / "runs" / "of-novel")
+    info = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    info |= {"store": f"../../stores/{store.directory.name}", "corpus": ["../../novel.txt"], "content": store.meta["content"],
+             "tokenizer": store.tokenizer.fingerprint}
+    (run / "config.json").write_text(json.dumps(info), encoding="utf-8")
+    return Shelf(tmp_path / "runs"), store
+
+
+def test_they_are_held_out_paragraphs_of_the_runs_corpus(shelf):
+    shelf, store = shelf
+    found = examples(shelf, "of-novel")
+    segments = [store.tokenizer.decode(ids[:-1]) for ids in
+                (store.ids[begin:end] for begin, end in zip(store.offsets, store.offsets[1:], strict=False))]
+    held_out = {text for text, is_in in zip(segments, store.is_in("test"), strict=True) if is_in}
+    assert 1 < len(found) == len(set(found)) and set(found) <= held_out
+    assert held_out.isdisjoint(text for text, is_in in zip(segments, store.is_in("train"), strict=True) if is_in)
+    assert found == examples(shelf, "of-novel")
+
+
+def test_without_the_data_there_are_none_and_nothing_is_built(shelf, tmp_path):
+    shelf, store = shelf
+    shutil.rmtree(store.directory)
+    assert examples(shelf, "of-novel") == [] and not store.directory.exists()
+
+
+def test_of_a_run_that_says_nothing_of_its_data_there_are_none(make_run, tmp_path):
+    make_run(tmp_path / "runs" / "bare")
+    assert examples(Shelf(tmp_path / "runs"), "bare") == examples(Shelf(tmp_path / "runs"), "none") == []

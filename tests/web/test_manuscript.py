@@ -1,0 +1,154 @@
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from novelgen.web import limits, manuscript
+from novelgen.web.manuscript import (
+    NO_DRAFTS,
+    Desk,
+    Page,
+    Pen,
+    accept,
+    append,
+    drafts_of,
+    first_draft,
+    next_opening,
+    next_seed,
+    turn,
+    undo,
+)
+
+TEXTS = st.text("宝玉笑道。“”\n <>&", max_size=12)
+DRAFTS = st.tuples(*[TEXTS] * limits.CANDIDATES)
+
+
+def written(source="", *texts, seed=1, **options):
+    generations = tuple(SimpleNamespace(text=text, seed=seed + place) for place, text in enumerate(texts))
+    return SimpleNamespace(manuscript=source, generations=generations, options=options)
+
+
+def drafts(*texts):
+    return (*texts, *NO_DRAFTS)[: limits.CANDIDATES]
+
+
+def test_paragraphs_stand_one_a_line():
+    assert append("", "宝玉笑道。") == "宝玉笑道。"
+    assert append("一。\n二。\n\n", " 三。\n四。\n") == "一。\n二。\n三。\n四。"
+
+
+@given(TEXTS, DRAFTS, st.integers(0, limits.CANDIDATES - 1))
+def test_the_picked_draft_is_accepted_and_the_others_are_put_away(text, texts, chosen):
+    page = Page(text, texts)
+    after = accept(page, Desk(), chosen)
+    if not texts[chosen].strip():
+        assert after is page
+    else:
+        assert after == Page(append(text, texts[chosen]), NO_DRAFTS)
+        assert after.manuscript.endswith(texts[chosen].strip()) and after.manuscript.startswith(text.rstrip().lstrip("\n"))
+
+
+def test_without_a_pick_the_first_draft_that_has_text_counts():
+    assert first_draft(Page("一。", drafts(" ", "二。", "三。"))) == 1
+    assert first_draft(Page("一。")) is None and accept(Page("一。"), Desk(), None) == Page("一。")
+
+
+@given(st.lists(st.tuples(TEXTS, DRAFTS), max_size=12))
+def test_every_change_can_be_undone(pages):
+    page, desk, seen = Page(), Desk(), [Page()]
+    for text, texts in pages:
+        after = Page(text, texts)
+        desk = turn(desk, page, after)
+        if after != page:
+            seen.append(after)
+        page = after
+    for expected in reversed(seen[:-1]):
+        page, desk = undo(page, desk)
+        assert page == expected
+    assert undo(page, desk) == (page, desk)
+
+
+def test_a_growing_draft_is_one_change():
+    begun = Page("一。", drafts("旧。"), written("", "旧。"))
+    desk = Desk()
+    for text in ("宝", "宝玉", "宝玉笑道。"):
+        growing = turn(desk, begun, Page("一。\n旧。", drafts(text), written("一。\n旧。", text)))
+    assert len(growing.history) == 1
+    assert undo(growing.left, growing)[0] is begun
+
+
+def test_the_levels_are_bounded_and_old_ones_hold_no_weights():
+    desk, page = Desk(), Page("0", written=written("0"))
+    for number in range(1, 60):
+        after = Page(str(number), written=written(str(number)))
+        desk, page = turn(desk, page, after), after
+    assert len(desk.history) == manuscript._LEVELS
+    assert 1 <= sum(page.written is not None for page in desk.history) <= 4
+    assert [page.manuscript for page in desk.history] == [str(number) for number in range(39, 59)]
+
+
+@pytest.fixture
+def rewritten():
+    """A draft was accepted; then another tab wrote the same paragraph anew. The page, the desk, and the source."""
+    first = written("一。", "旧。")
+    before = Page("一。", drafts("旧。"), first)
+    accepted = accept(before, Desk(left=before), 0)
+    desk = turn(Desk(left=before), before, accepted)
+    return accepted._replace(drafts=drafts("新。"), written=written("一。", "新。")), desk
+
+
+def test_another_version_of_the_last_paragraph_takes_its_place(rewritten):
+    page, desk = rewritten
+    assert page.manuscript == "一。\n旧。"
+    assert accept(page, desk, 0).manuscript == "一。\n新。"
+
+
+def test_an_edited_manuscript_loses_nothing_to_another_version(rewritten):
+    page, desk = rewritten
+    assert accept(page._replace(manuscript="一。\n旧。改过。"), desk, 0).manuscript == "一。\n旧。改过。\n新。"
+
+
+def test_ones_own_words_after_an_acceptance_are_appended(rewritten):
+    _, desk = rewritten
+    assert accept(desk.left._replace(drafts=drafts("我写的。")), desk, 0).manuscript == "一。\n旧。\n我写的。"
+
+
+def test_what_another_tab_has_written_is_undone_first():
+    own = written("一。", "旧。")
+    before, left = Page("一。"), Page("一。", drafts("旧。"), own)
+    desk = turn(Desk(), before, left)
+    page = left._replace(drafts=drafts("新。"), written=written("一。", "新。"))
+    page, desk = undo(page, desk)
+    assert page == left
+    assert undo(page, desk)[0] == before
+
+
+def test_the_candidates_texts_fill_the_drafts():
+    assert drafts_of(written("", "一", "二")) == drafts("一", "二") and len(drafts_of(written(""))) == limits.CANDIDATES
+
+
+def test_an_opening_is_used_up_when_its_draft_is_accepted():
+    page = Page("一。", drafts("他笑道：“好。”"), written("一。", "他笑道：“好。”", prefix="他笑道：“"))
+    after = accept(page, Desk(), 0)
+    assert next_opening(page, after, "他笑道：“") == ""
+    assert next_opening(page, after, "忽然") == "忽然"  # typed since: it is for the next paragraph
+    assert next_opening(page, page, "他笑道：“") == "他笑道：“"
+
+
+def test_a_pinned_seed_moves_on_when_it_has_been_written():
+    options = {"seed": 7, "num_samples": 3}
+    assert next_seed(options, written("", "一", "二", "三", seed=7)) == {"seed": 10}
+    assert next_seed(options, written("", "一", seed=4)) == {} and next_seed(options, None) == {}
+    assert next_seed({"num_samples": 1}, written("", "一", seed=7)) == {}
+    assert next_seed({"seed": limits.SEED, "num_samples": 1}, written("", "一", seed=limits.SEED)) == {"seed": 0}
+
+
+def test_the_pen_is_lost_to_whoever_takes_it_next():
+    pen = Pen()
+    first = pen.take()
+    assert pen.holder == first
+    second = pen.take()
+    assert pen.holder == second != first
+    pen.drop()
+    assert pen.holder not in (first, second)

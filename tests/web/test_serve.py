@@ -1,0 +1,135 @@
+"""The server: its options, its start in a hostile environment, and how it shares its places."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+
+from novelgen.errors import ConfigError
+from novelgen.web import limits, serve
+
+PROJECT = Path(__file__).parents[2]
+PROMPT = "小满坐在船头，数着河边的石阶。"
+SHORT = {"prompt": PROMPT, "max_length": 4}
+SOON = 1.0  # seconds within which a place must be free again
+
+
+def run_app(*arguments, folder=PROJECT):
+    return subprocess.run([sys.executable, PROJECT / "app.py", *arguments], cwd=folder, capture_output=True, encoding="utf-8",
+                          env=os.environ | {"PYTHONIOENCODING": "utf-8"}, timeout=120, check=False)
+
+
+def test_help_answers_without_the_heavy_libraries():
+    program = ("import runpy, sys; sys.argv = ['app.py', '--help']\n"
+               f"try: runpy.run_path({str(PROJECT / 'app.py')!r}, run_name='__main__')\n"
+               "finally: print('HEAVY' if {'torch', 'gradio'} & set(sys.modules) else 'LIGHT')")
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, encoding="utf-8", check=False,
+                          env=os.environ | {"PYTHONIOENCODING": "utf-8"})
+    assert done.returncode == 0 and "LIGHT" in done.stdout, done.stderr
+    for option in ("--checkpoint", "--host", "--port", "--share", "--mcp", "--device"):
+        assert option in done.stdout
+
+
+def test_a_busy_port_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = run_app("--port", port)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and port in done.stderr and "in use" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--checkpoint", "nowhere"), ("--device", "abacus"), ("--host", "192.0.2.1"),
+                                       ("--host", "no such host"), ("--port", "70000"), ("--port", "0")])
+def test_an_option_that_cannot_be_used_is_one_line(arguments, tmp_path):
+    done = run_app(*arguments, folder=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and arguments[1] in done.stderr, done.stderr
+
+
+def test_without_a_port_the_next_free_one_is_taken(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setattr(serve, "PORT", port)
+        assert port < serve.free_port("127.0.0.1", None) < port + 100
+        monkeypatch.setattr(serve, "_PORTS_TRIED", 1)
+        with pytest.raises(ConfigError, match="all these ports"):
+            serve.free_port("127.0.0.1", None)
+
+
+def test_a_dead_proxy_changes_nothing_and_the_end_is_clean(workplace, start_app):
+    dead = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
+    proxies = dead | {name.lower(): address for name, address in dead.items()}
+    app = start_app(workplace, environment={"NO_PROXY": "", "no_proxy": "", **proxies})
+    assert "event: complete" in app.call(SHORT).rest()
+    app.process.send_signal(signal.SIGINT)
+    assert app.process.wait(timeout=30) == 0
+    assert "Traceback" not in app.printed() and "http" in app.printed()
+
+
+def test_it_serves_its_own_machine_only(app):
+    own = {address[4][0] for address in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} - {"127.0.0.1", "127.0.1.1"}
+    for address in own:
+        with pytest.raises(OSError):
+            socket.create_connection((address, app.port), timeout=5).close()
+    assert urlopen(app, "").startswith("<!doctype html>")
+
+
+def urlopen(app, path):
+    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)
+    with closing(connection):
+        connection.request("GET", "/" + path)
+        return connection.getresponse().read().decode()
+
+
+def test_a_closed_tab_frees_its_place_within_a_second(app, busy):
+    waiting = app.call(SHORT)
+    time.sleep(0.5)
+    began = time.monotonic()
+    busy[0].close()
+    assert "event: complete" in waiting.rest()
+    assert time.monotonic() - began < SOON
+    busy[1].first()  # it held its place all the while
+
+
+def test_a_cancelled_call_frees_its_place_within_a_second(app, busy):
+    with closing(Client(app.url, verbose=False)) as client:
+        waiting = client.submit(**app.long, api_name="/generate")
+        behind = app.call(SHORT)
+        busy[0].close()
+        next(iter(waiting))  # it has the place now, and the other one waits
+        began = time.monotonic()
+        waiting.cancel()
+        assert "event: complete" in behind.rest()
+        assert time.monotonic() - began < SOON
+        busy[1].first()
+
+
+def test_who_leaves_the_line_holds_up_nobody(app, busy):
+    left = [app.call(app.long) for _ in range(3)]
+    behind = app.call(SHORT)
+    for call in left:
+        call.close()
+    time.sleep(0.5)
+    began = time.monotonic()
+    busy[0].close()
+    assert "event: complete" in behind.rest()
+    assert time.monotonic() - began < SOON
+    busy[1].first()
+
+
+def test_a_full_line_is_said_politely(app, busy):
+    waiting = [app.call(SHORT, listen=False) for _ in range(limits.WAITING)]
+    with pytest.raises(AssertionError, match=r"HTTP 429.*请过一会儿再试"):
+        app.call(SHORT)
+    for call in busy:
+        call.close()
+    for call in waiting:
+        call.listen()
+        assert "event: complete" in call.rest()

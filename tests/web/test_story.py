@@ -1,0 +1,111 @@
+import time
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+
+from novelgen.errors import ConfigError
+from novelgen.web import limits
+from novelgen.web.story import write, write_from
+
+PROMPT = "宝玉笑道：“我来了。”"
+
+
+def shelf_of(generator):
+    return SimpleNamespace(generator=lambda name: generator)
+
+
+def slow(toy, seconds, **options):
+    """A toy generator that takes `seconds` for every token."""
+    generator = toy.generator(**options)
+    step = generator.model.step
+
+    def step_slowly(*values):
+        time.sleep(seconds)
+        return step(*values)
+
+    generator.model.step = step_slowly
+    return generator
+
+
+def test_what_is_written_is_what_the_generator_writes(toy):
+    options = {"num_samples": 3, "seed": 5, "paragraphs": 2, "max_length": 20}
+    *_, last = write(shelf_of(toy.generator()), "run", PROMPT, options)
+    assert last.finished and last.device == "cpu" and last.run == "run" and last.manuscript == PROMPT
+    expected = toy.generator().candidates(PROMPT, **options)
+    assert [each.text for each in last.generations] == [each.text for each in expected]
+    assert last.characters == sum(len(paragraph.text) for each in expected for paragraph in each.paragraphs)
+
+
+def test_text_only_grows(toy):
+    texts = [written.generations[0].text for written in write(shelf_of(slow(toy, 0.004)), "run", PROMPT,
+                                                              {"seed": 1, "min_length": 60, "max_length": 80})]
+    assert len(texts) > 3
+    assert all(after.startswith(before) for before, after in pairwise(texts))
+
+
+def test_the_first_character_comes_at_once_and_the_others_at_the_pace_of_the_eye(toy):
+    began, times = time.monotonic(), []
+    generator = slow(toy, 0.004)
+    for written in write(shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 150, "max_length": 150}):
+        times.append(time.monotonic() - began)
+        if len(times) == 1:
+            assert 1 <= written.characters <= 2
+    assert times[-1] > 0.5
+    # The first, the last, and those between them.
+    assert 5 < len(times) <= 2 + times[-1] * limits.UPDATES_A_SECOND
+
+
+def test_without_text_there_is_a_sign_of_life(monkeypatch):
+    """A beam whose hypotheses do not agree yet; a visitor who leaves must be noticed meanwhile."""
+    clock = iter(range(0, 10_000, 100))
+    monkeypatch.setattr("novelgen.web.story.time", SimpleNamespace(monotonic=lambda: next(clock) / 1000))
+    silent = [SimpleNamespace(text="", finished=False)]
+    generator = SimpleNamespace(stream_candidates=lambda prompt, **options: (silent for _ in range(40)),
+                                device=SimpleNamespace(type="cpu"))
+    monkeypatch.setattr("novelgen.web.story.dataclasses", SimpleNamespace(replace=lambda each, **changes: each))
+    for each in silent:
+        each.paragraphs, each.notes = [], []
+    seconds = [written.seconds for written in write(shelf_of(generator), "run", PROMPT, {})]
+    gaps = [after - before for before, after in pairwise(seconds)]
+    assert len(seconds) > 3 and max(gaps) <= 0.6
+
+
+def test_closing_stops_the_writing(toy):
+    steps = []
+    generator = slow(toy, 0.0)
+    step = generator.model.step
+    generator.model.step = lambda *values: (steps.append(1), step(*values))[1]
+    stream = write(shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 500, "max_length": 500})
+    next(stream)
+    stream.close()
+    written = len(steps)
+    time.sleep(0.05)
+    assert written == len(steps) < 500
+
+
+def test_a_long_manuscript_is_cut_to_its_end_and_the_page_says_so(toy):
+    long = "宝玉笑道。\n" * (limits.PROMPT // 6 + 50)
+    *_, last = write(shelf_of(toy.generator()), "run", long, {"seed": 1, "max_length": 8})
+    assert last.manuscript == long and len(last.generations[0].prompt) == limits.PROMPT
+    assert any("20,000" in note for note in last.generations[0].notes)
+    *_, last = write(shelf_of(toy.generator()), "run", long[-limits.PROMPT:], {"seed": 1, "max_length": 8})
+    assert not any("20,000" in note for note in last.generations[0].notes)
+
+
+def test_a_paragraph_is_written_anew_from_an_opening(toy):
+    shelf = shelf_of(toy.generator())
+    *_, first = write(shelf, "run", PROMPT, {"seed": 3, "num_samples": 2, "paragraphs": 3, "max_length": 20})
+    *_, again = write_from(shelf, first, 1, 1, "黛玉道：")
+    (generation,), kept = again.generations, first.generations[1].paragraphs
+    assert again.finished and len(generation.paragraphs) == 2 and generation.seed == first.generations[1].seed
+    assert generation.paragraphs[0].text == kept[0].text
+    assert generation.paragraphs[1].text.startswith("黛玉道：")
+    assert generation.paragraphs[1].source_ids == kept[1].source_ids
+    assert again.manuscript == first.manuscript and again.run == first.run
+
+
+def test_a_mistake_is_told_before_anything_is_written(toy):
+    for manuscript, options in (("  \n", {}), (PROMPT, {"temperature": 0}), (PROMPT, {"no_such_option": 1})):
+        with pytest.raises(ConfigError):
+            next(write(shelf_of(toy.generator()), "run", manuscript, options))

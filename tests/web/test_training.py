@@ -1,0 +1,144 @@
+import itertools
+import sys
+import time
+
+import pytest
+
+from novelgen.errors import TrainingError
+from novelgen.web import training
+from novelgen.web.training import TinyTraining
+
+# A train.py that does as it is told, quickly.
+SCRIPT = """
+import json, pathlib, sys, time
+output = pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
+plan = json.loads(pathlib.Path(__file__).with_name("plan.json").read_text())
+print("arguments:", *sys.argv[1:], flush=True)
+output.mkdir(parents=True)
+with (output / "metrics.jsonl").open("a") as file:
+    for number in range(plan["steps"]):
+        record = {"step": number + 1, "bpc": 8.0, "characters": 100, "seconds": plan["seconds"] * (number + 1)}
+        print(json.dumps(record), file=file, flush=True)
+        time.sleep(plan["pause"])
+    print(json.dumps({"step": plan["steps"], "validation_bpc": 7.5}), file=file, flush=True)
+time.sleep(plan["end"])
+print("错误 error: the disk is full", file=sys.stderr)
+sys.exit(plan["code"])
+"""
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes a TinyTraining whose train.py follows a plan."""
+    made = []
+
+    def make(minutes=1.0, steps=2, seconds=1.0, pause=0.0, end=0.0, code=0):
+        project = tmp_path / "project"
+        (project / "corpus").mkdir(parents=True)
+        (project / "corpus" / "novel.txt").write_text("第一章", encoding="utf-8")
+        (project / "train.py").write_text(SCRIPT, encoding="utf-8")
+        plan = f'{{"steps": {steps}, "seconds": {seconds}, "pause": {pause}, "end": {end}, "code": {code}}}'
+        (project / "plan.json").write_text(plan, encoding="utf-8")
+        made.append(TinyTraining(project, minutes))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.cancel()
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_nothing_happens_until_it_is_started(make):
+    assert make().status().phase == "idle"
+
+
+def test_a_training_that_ends_well_leaves_its_run(make, tmp_path):
+    tiny = make()
+    tiny.start(tmp_path / "checkpoints")
+    assert tiny.status().is_running
+    assert tiny.wait(20)
+    assert tiny.status() == ("done", "novel-tiny", 1.0, 0.0, 0, None, None, "")
+    assert (tmp_path / "checkpoints" / "novel-tiny" / "metrics.jsonl").exists()
+
+
+def test_the_progress_is_the_share_of_the_budget_and_never_goes_back(make, tmp_path):
+    tiny = make(minutes=1.0, steps=20, seconds=3.0, pause=0.05, end=1.0)
+    tiny.start(tmp_path)
+    seen = []
+    until(lambda: seen.append(tiny.status()) or not seen[-1].is_running)
+    running = [status for status in seen if status.phase in ("training", "finishing")]
+    assert seen[0].phase == "preparing"
+    assert all(early.share <= late.share for early, late in itertools.pairwise(running))
+    assert min(status.share for status in running) < 0.4
+    assert (running[-1].phase, running[-1].share, running[-1].seconds_left) == ("finishing", 1.0, 0.0)
+    assert (running[-1].step, running[-1].training_bpc, running[-1].validation_bpc) == (20, 8.0, 7.5)
+
+
+def test_there_is_one_training_at_a_time(make, tmp_path):
+    tiny = make(end=30)
+    for _ in range(3):
+        tiny.start(tmp_path / "checkpoints")
+    until(lambda: tiny.status().phase == "training")
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["novel-tiny"]
+
+
+def test_a_cancelled_training_is_gone_at_once_and_leaves_nothing(make, tmp_path):
+    tiny = make(end=30)
+    tiny.start(tmp_path / "checkpoints")
+    until(lambda: tiny.status().phase == "training")
+    began = time.monotonic()
+    tiny.cancel()
+    assert time.monotonic() - began < 3
+    assert tiny.status().phase == "cancelled" and not list((tmp_path / "checkpoints").iterdir())
+    tiny.start(tmp_path / "checkpoints")
+    assert tiny.status().is_running
+
+
+def test_a_process_that_does_not_listen_is_killed(make, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_PATIENCE", 0.5)
+    tiny = make(end=30)
+    script = tmp_path / "project" / "train.py"
+    script.write_text("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SCRIPT, encoding="utf-8")
+    tiny.start(tmp_path)
+    until(lambda: tiny.status().phase == "training")
+    tiny.cancel()
+    assert tiny.wait(5) and tiny.status().phase == "cancelled"
+
+
+def test_a_failure_is_told_in_the_processes_own_words(make, tmp_path):
+    tiny = make(code=2)
+    tiny.start(tmp_path / "checkpoints")
+    assert tiny.wait(20)
+    assert tiny.status().phase == "failed" and tiny.status().error == "错误 error: the disk is full"
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_a_run_that_is_there_is_never_touched(make, tmp_path):
+    (tmp_path / "novel-tiny").mkdir()
+    tiny = make(end=30)
+    tiny.start(tmp_path)
+    assert tiny.status().name == "novel-tiny-2"
+    tiny.cancel()
+    assert (tmp_path / "novel-tiny").exists() and not (tmp_path / "novel-tiny-2").exists()
+
+
+def test_the_novel_and_the_program_must_be_there(tmp_path):
+    with pytest.raises(TrainingError, match=r"train\.py"):
+        TinyTraining(tmp_path).start(tmp_path)
+
+
+def test_the_command_is_one_that_a_user_could_type(make, tmp_path, monkeypatch):
+    tiny, given = make(), []
+    monkeypatch.setattr(training.subprocess, "Popen", lambda command, **_: given.extend(command) or (_ for _ in ()).throw(OSError("no")))
+    with pytest.raises(TrainingError, match="no"):
+        tiny.start(tmp_path)
+    project = tmp_path / "project"
+    assert given == [sys.executable, str(project / "train.py"), "--preset", "tiny", "--max-minutes", "1", "--corpus",
+                     str(project / "corpus" / "novel.txt"), "--output", str(tmp_path / "novel-tiny")]
+    assert tiny.status().phase == "idle"

@@ -1,0 +1,63 @@
+import gradio as gr
+import pytest
+
+from novelgen.web import training_panel
+from novelgen.web.runs import Shelf
+from novelgen.web.training import Status
+
+
+class Training:
+    """Stands for a TinyTraining of which only the status counts."""
+
+    def __init__(self, status):
+        self._status = status
+
+    def status(self):
+        return self._status
+
+
+def look(folder, status, chosen=None):
+    """What the panel would show: whether it is there, its bar, which of its buttons, whether it looks again, the run."""
+    panel, bar, start, cancel, timer, run = training_panel._look(Training(status), Shelf(folder), chosen)
+    return panel.visible, bar, (start.visible, cancel.visible), timer.active, run
+
+
+RUNNING = Status("training", "novel-tiny", 0.25, 90.0, 120, 7.25, 7.5)
+
+
+def test_without_a_run_a_training_is_offered(tmp_path):
+    there, bar, buttons, again, _ = look(tmp_path, Status("idle"))
+    assert there and again and buttons == (True, False) and "share" not in bar
+
+
+def test_a_training_under_way_shows_how_far_it_is_and_can_be_cancelled(tmp_path):
+    there, bar, buttons, again, _ = look(tmp_path, RUNNING)
+    assert there and again and buttons == (False, True) and bar["share"] == 0.25
+    assert all(part in bar["text"] for part in ("novel-tiny", "25%", "1:30", "120", "7.25", "7.50"))
+    assert look(tmp_path, Status("preparing", "novel-tiny"))[1]["share"] is None
+    assert "finishing" in look(tmp_path, RUNNING._replace(phase="finishing"))[1]["text"]
+
+
+def test_while_it_trains_the_panel_stays_though_weights_are_there(tmp_path, make_run):
+    make_run(tmp_path / "novel-tiny")
+    assert look(tmp_path, RUNNING)[0]
+
+
+def test_when_it_is_done_the_panel_goes_and_the_run_is_chosen(tmp_path, make_run):
+    make_run(tmp_path / "novel-tiny")
+    there, _, _, again, run = look(tmp_path, Status("done", "novel-tiny", 1.0))
+    assert not there and not again
+    assert isinstance(run, gr.Dropdown) and run.value == "novel-tiny" and [name for name, _ in run.choices] == ["novel-tiny"]
+
+
+def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
+    for name in ("novel-tiny", "mine"):
+        make_run(tmp_path / name)
+    assert not isinstance(look(tmp_path, Status("done", "novel-tiny", 1.0), "mine")[4], gr.Dropdown)
+
+
+@pytest.mark.parametrize(("status", "told"), [(Status("failed", error="错误 error: the disk is full"), "the disk is full"),
+                                              (Status("cancelled"), "nothing was kept")])
+def test_what_went_wrong_is_told_and_it_can_be_tried_again(tmp_path, status, told):
+    there, bar, buttons, *_ = look(tmp_path, status)
+    assert there and buttons == (True, False) and told in bar["text"] and "share" not in bar
