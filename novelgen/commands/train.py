@@ -6,13 +6,23 @@ import argparse
 import dataclasses
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, given
 from novelgen.config import PRESETS, Config, DataConfig, ModelConfig, TextConfig, TrainingConfig, flag, preset
 from novelgen.errors import ConfigError
 from novelgen.models.variants import PARTS, resolve
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from novelgen.commands.observer import Observer
+    from novelgen.data.store import Store
+    from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.trainer import Outcome
 
 _SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
@@ -54,7 +64,7 @@ def _with_budget(config: Config, options: dict[str, Any]) -> Config:
     return config.replace(**options)
 
 
-def _chosen(config: Config, options: dict[str, Any]) -> Config:
+def chosen(config: Config, options: dict[str, Any]) -> Config:
     """The whole configuration: a variant that is named brings its own parts, not those of the preset's."""
     if options.get("model", config.model.model) != config.model.model:
         options = {**dict.fromkeys(PARTS), **options}
@@ -63,13 +73,11 @@ def _chosen(config: Config, options: dict[str, Any]) -> Config:
 
 
 def _start(args: argparse.Namespace, output: Path) -> None:
-    import torch
-
     from novelgen.data.prepare import check_outside, open_or_build
-    from novelgen.training.checkpoint import RunDirectory, build_model
+    from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.hardware import choose_device
 
-    config = _chosen(preset(args.preset or "small"), given(args, *_SECTIONS))
+    config = chosen(preset(args.preset or "small"), given(args, *_SECTIONS))
     device = choose_device(config.training.device)
     run = RunDirectory(output)
     # All of this now, because the import of the corpus may take long.
@@ -77,24 +85,31 @@ def _start(args: argparse.Namespace, output: Path) -> None:
     run.check_free(args.overwrite)
     store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
     print(store.summary(), flush=True)
+    run.create(args.overwrite)
+    _farewell(*begin(config, store, args.corpus, run, device), run)
+
+
+def begin(config: Config, store: Store, corpus: Sequence[Path], run: RunDirectory, device: torch.device) -> tuple[Outcome, Observer]:
+    """Trains a new model into `run`, a directory that was created; `corpus` are the paths that `store` was made from."""
+    import torch
+
+    from novelgen.training.checkpoint import build_model
+
     # A store that `prepare` made brings its own options along.
     data = dataclasses.replace(store.data_config, context_paragraphs=config.data.context_paragraphs)
     config = dataclasses.replace(config, text=store.text_config, data=data)
-    run.create(args.overwrite)
     torch.manual_seed(config.training.seed)
     model = build_model(config, store.tokenizer)
     info = {"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint,
-            "corpus": [os.path.relpath(path, output) for path in args.corpus],
-            "store": os.path.relpath(store.directory, output), "content": store.meta["content"],
+            "corpus": [os.path.relpath(path, run.path) for path in corpus],
+            "store": os.path.relpath(store.directory, run.path), "content": store.meta["content"],
             "parameters": sum(parameter.numel() for parameter in model.parameters())}
     run.save_info(info, store.tokenizer)
-    _fit(config, store, model, run, info, device, resume=False)
+    return _fit(config, store, model, run, info, device, resume=False)
 
 
 def _resume(args: argparse.Namespace, output: Path) -> None:
-    from novelgen.training.checkpoint import RunDirectory, build_model
-    from novelgen.training.hardware import choose_device
-    from novelgen.training.stores import store_of_run
+    from novelgen.training.checkpoint import RunDirectory
 
     options = given(args, *_SECTIONS)
     fixed = [flag(name) for name in options if name not in _RESUMABLE] + (["--preset"] if args.preset else [])
@@ -108,15 +123,26 @@ def _resume(args: argparse.Namespace, output: Path) -> None:
     if args.corpus and [path.resolve() for path in args.corpus] != trained_on:
         raise ConfigError(f"--resume 的训练用的是 {trained_on[0]}，不是 {args.corpus[0]}；请去掉 --corpus | that run is on another "
                           "corpus; leave --corpus out")
+    _farewell(*go_on(run, options), run)
+
+
+def go_on(run: RunDirectory, options: dict[str, Any]) -> tuple[Outcome, Observer]:
+    """Trains on from the last save of `run`; `options` are those fields of its configuration that become others."""
+    from novelgen.training.checkpoint import build_model
+    from novelgen.training.hardware import choose_device
+    from novelgen.training.stores import store_of_run
+
+    info = run.load_info()
     config = _with_budget(info["config"], options)
     tokenizer = run.load_tokenizer(info)
-    store = store_of_run(output, info)
+    store = store_of_run(run.path, info)
     info = {**{name: value for name, value in info.items() if name != "format"}, "config": config.to_dict()}
     run.save_info(info)
-    _fit(config, store, build_model(config, tokenizer), run, info, choose_device(config.training.device), resume=True)
+    return _fit(config, store, build_model(config, tokenizer), run, info, choose_device(config.training.device), resume=True)
 
 
-def _fit(config: Config, store: Any, model: Any, run: Any, info: dict[str, Any], device: Any, resume: bool) -> None:
+def _fit(config: Config, store: Store, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
+         resume: bool) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
     from novelgen.data.pairs import Pairs
     from novelgen.training.hardware import choose_precision, keep_freed_memory
@@ -132,11 +158,10 @@ def _fit(config: Config, store: Any, model: Any, run: Any, info: dict[str, Any],
     if resume:
         trainer.resume()
         print(f"接着第 {trainer.position.step} 步继续 | going on from step {trainer.position.step}", flush=True)
-    outcome = trainer.fit()
-    _farewell(outcome, run, observer)
+    return trainer.fit(), observer
 
 
-def _farewell(outcome: Any, run: Any, observer: Any) -> None:
+def _farewell(outcome: Outcome, observer: Observer, run: RunDirectory) -> None:
     reasons = {"budget": "预算用完 | the budget is spent", "patience": "不再进步，提前停止 | no more progress, stopped early",
                "interrupted": "已停下并存盘 | stopped and saved"}
     directory = shlex.quote(str(run.path))
