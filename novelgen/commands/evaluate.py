@@ -125,24 +125,17 @@ def _whole_corpus(args: argparse.Namespace, run: Run) -> Pairs:
 
 def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str, Any]) -> dict[str, float]:
     """Writes from sources spread over the pairs and measures the texts."""
-    import numpy as np
-
     from novelgen.decoding.generator import Generator
-    from novelgen.evaluation.text import copied, distinct, likeness, repeated
+    from novelgen.evaluation.writing import measure_writing
 
-    training = _training_text(run, args.checkpoint)
-    places = np.linspace(0, len(pairs) - 1, min(args.generate, len(pairs)), dtype=np.int64)
     generator = Generator(run.model, run.tokenizer, run.config, run.device)
-    written, truth = [], []
-    for number, (source, target) in enumerate(pairs.texts(places, run.tokenizer)):
-        for generation in generator.candidates(source, **{**options, "seed": options["seed"] + number}):
-            written.append(generation.text)
-            truth.append(target)
-        if sys.stderr.isatty():
-            print(f"\r{number + 1}/{len(places)}", end="\n" if number + 1 == len(places) else "", file=sys.stderr, flush=True)
-    found = {"distinct_1": distinct(written, 1), "distinct_2": distinct(written, 2), "repeated_4grams": repeated(written),
-             **likeness(written, truth)}
-    return found if training is None else {**found, "copied_8grams": copied(written, training)}
+    return measure_writing(generator, pairs, args.generate, _training_text(run, args.checkpoint), options, _tell)
+
+
+def _tell(done: int, of: int) -> None:
+    """How far the writing is, for who waits at a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{done}/{of}", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def _training_text(run: Run, checkpoint: Path) -> Iterator[str] | None:
