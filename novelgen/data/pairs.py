@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,6 +101,10 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.target_starts)
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> Pairs:
+        """The pairs at `indices` alone, (n,) integers or booleans."""
+        return replace(self, **{spec.name: getattr(self, spec.name)[indices] for spec in fields(self) if spec.name != "ids"})
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> Batch:
         """The pairs at `indices`, (B,) integers, padded to the longest of them."""

@@ -130,3 +130,13 @@ def test_texts_are_what_the_pairs_were_made_from():
     texts = [(["天地。", "玄黄。"], "宇宙。"), (["日月。"], "盈昃。")]
     tokenizer = Tokenizer("天地玄黄宇宙日月。")
     assert Pairs.from_texts(texts, tokenizer).texts([1, 0], tokenizer) == [("日月。", "盈昃。"), ("天地。\n玄黄。", "宇宙。")]
+
+
+@given(rows, st.data())
+def test_a_subset_holds_the_chosen_pairs(rows, data):
+    pairs = Pairs.from_texts(rows, TOKENIZER)
+    chosen = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    subset, places = pairs.subset(np.array(chosen)), np.flatnonzero(chosen)
+    assert subset.texts(range(len(subset)), TOKENIZER) == pairs.texts(places, TOKENIZER)
+    for mine, theirs in zip(subset.batch(range(len(subset))), pairs.batch(places), strict=True):
+        assert np.array_equal(mine, theirs)
