@@ -1,4 +1,4 @@
-"""python -m novelgen prepare | generate | evaluate"""
+"""python -m novelgen prepare | generate | evaluate | compare"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from novelgen.cli import Parser, run
 _COMMANDS = {
     "generate": ("novelgen.commands.generate", "写出下一段 | write the next paragraph"),
     "evaluate": ("novelgen.commands.evaluate", "评测模型 | measure a model"),
+    "compare": ("novelgen.commands.compare", "训练并比较几种模型 | train and compare several models"),
     "prepare": ("novelgen.commands.prepare", "只导入语料，看报告 | import a corpus and report on it"),
 }
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 from novelgen.config import flag
@@ -34,13 +34,15 @@ def _value_type(section: type, name: str) -> type:
     return next((kind for kind in typing.get_args(annotation) if kind is not type(None)), annotation)
 
 
-def add_section(parser: argparse.ArgumentParser, section: type, title: str) -> None:
-    """Adds one flag for every field of a configuration dataclass.
+def add_section(parser: argparse.ArgumentParser, section: type, title: str, without: Collection[str] = ()) -> None:
+    """Adds one flag for every field of a configuration dataclass but those `without`.
 
     Flags not given leave no trace in the namespace, so that `given` tells a choice from a default.
     """
     group = parser.add_argument_group(title)
     for spec in dataclasses.fields(section):
+        if spec.name in without:
+            continue
         kind = _value_type(section, spec.name)
         default = "" if spec.default in (None, "") else f"（默认 default: {spec.default}）"
         common = {"dest": spec.name, "default": argparse.SUPPRESS, "help": (spec.metadata["help"] + default).replace("%", "%%")}

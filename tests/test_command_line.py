@@ -185,7 +185,7 @@ def test_the_word_tokenizer_goes_all_the_way(tmp_path):
     assert json.loads(run("evaluate", "--checkpoint", tmp_path / "run", "--json").stdout)["bits_per_character"] > 5
 
 
-@pytest.mark.parametrize("name", ["train", "generate", "evaluate", "prepare"])
+@pytest.mark.parametrize("name", ["train", "generate", "evaluate", "prepare", "compare"])
 def test_help_needs_no_torch(name):
     program = ("import runpy, sys; sys.argv = sys.argv[1:]\n"
                "try: runpy.run_path(sys.argv[0], run_name='__main__') if sys.argv[0].endswith('.py') else "

@@ -74,6 +74,11 @@ class RunDirectory:
         """Whether weights were saved yet."""
         return self._model.exists()
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether there is a save that `--resume` continues from."""
+        return self.exists and self._trainer.exists()
+
     def check_free(self, overwrite: bool) -> None:
         """Raises ConfigError when a new run may not be put here: a run is replaced with `overwrite` only."""
         if self.path.exists() and not self.path.is_dir():

@@ -1,0 +1,147 @@
+"""What one run of a comparison came to: how it was trained, how well it predicts, what it writes."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from novelgen.data.pairs import Pairs
+from novelgen.data.store import Store
+from novelgen.decoding.generator import Generator
+from novelgen.evaluation.writing import measure_writing, spread
+from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.journal import read_metrics
+from novelgen.training.loss import Tally, measure
+from novelgen.training.stores import store_of_run
+
+SEED = 1  # of everything that is written for a comparison
+_PROMPTS = 3
+_EDGES = (10, 20, 40, 60, 80, 100, 150, 200, 400)  # the longest source of each class, in characters; the last class is open
+
+
+class LengthClass(NamedTuple):
+    """The test pairs with a source of `shortest` to `longest` characters; None where there is no longest."""
+
+    shortest: int
+    longest: int | None
+    pairs: int
+    characters: int  # of the targets
+    bpc: float
+
+    @property
+    def label(self) -> str:
+        """The class for reading."""
+        return f"{self.shortest}–{self.longest}" if self.longest else f"≥ {self.shortest}"
+
+
+class Look(NamedTuple):
+    """A validation, and what had been spent by then."""
+
+    minutes: float
+    characters: int  # of targets, seen in training
+    bpc: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table; what is not known, or was not reached, is None or empty."""
+
+    name: str
+    model: str
+    tokenizer: str
+    seed: int
+    error: str | None = None  # why there is nothing more
+    parameters: int | None = None
+    steps: int | None = None
+    minutes: float | None = None  # of training, validations included
+    characters_per_second: float | None = None  # of training, validations not included
+    best_step: int | None = None  # of the weights that were kept and measured
+    validation_bpc: float | None = None
+    test_bpc: float | None = None
+    held_out: str | None = None  # a hash of the texts that test_bpc is about
+    writing: dict[str, float] = field(default_factory=dict)  # of `measure_writing`
+    continuations: list[str] = field(default_factory=list)  # of the comparison's prompts
+    by_length: list[LengthClass] = field(default_factory=list)
+    curve: list[Look] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Result:
+        """The inverse of `dataclasses.asdict`, by way of JSON."""
+        return cls(**{**data, "by_length": [LengthClass(*each) for each in data["by_length"]],
+                      "curve": [Look(*each) for each in data["curve"]]})
+
+
+def prompts_of(store: Store, context_paragraphs: int) -> list[str]:
+    """Three sources spread over the test part; the same texts whatever the tokenizer."""
+    pairs = Pairs.from_store(store, "test", context_paragraphs)
+    return [source for source, _ in pairs.texts(spread(pairs, _PROMPTS), store.tokenizer)]
+
+
+def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: int, device: str) -> Result:
+    """Measures the weights that a run kept, on the test part of its corpus; `paragraphs` are written and measured.
+
+    Raises CheckpointError when the run is damaged, or its data gone.
+    """
+    run = load_run(directory, device)
+    store = store_of_run(directory, run.info)
+    pairs = Pairs.from_store(store, "test", run.config.data.context_paragraphs)
+    texts = pairs.texts(range(len(pairs)), run.tokenizer)
+    lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
+    tally, classes = measure_by_length(run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device)
+    generator = Generator(run.model, run.tokenizer, run.config, run.device)
+    writing = measure_writing(generator, pairs, paragraphs, store.texts("train"), {"seed": SEED}) if paragraphs else {}
+    records = read_metrics(RunDirectory(directory).metrics)
+    steps = [record for record in records if "loss" in record]
+    best = run.info.get("best") or {}
+    return Result(name, run.config.model.model, run.config.data.tokenizer, run.config.training.seed,
+                  parameters=sum(parameter.numel() for parameter in run.model.parameters()),
+                  steps=steps[-1]["step"] if steps else None, minutes=records[-1]["seconds"] / 60 if records else None,
+                  characters_per_second=speed(records), best_step=best.get("step"), validation_bpc=best.get("validation_bpc"),
+                  test_bpc=tally.bits_per_character, held_out=_hash(target for _, target in texts), writing=writing,
+                  continuations=[generator.generate(prompt, seed=SEED).text for prompt in prompts],
+                  by_length=classes, curve=curve(records))
+
+
+def measure_by_length(model: nn.Module, pairs: Pairs, lengths: np.ndarray, batch_tokens: int,
+                      device: torch.device) -> tuple[Tally, list[LengthClass]]:
+    """The loss over all pairs, and BPC by the lengths (n,) of their sources in characters, in classes that hold a pair."""
+    total, classes = Tally(), []
+    for before, longest in itertools.pairwise((0, *_EDGES, None)):
+        chosen = (lengths > before) & (lengths <= (longest or np.inf))
+        if not chosen.any():
+            continue
+        found = measure(model, pairs.subset(chosen), batch_tokens=batch_tokens, device=device)
+        classes.append(LengthClass(before + 1, longest, found.pairs, found.characters, found.bits_per_character))
+        total += found
+    return total, classes
+
+
+def speed(records: Sequence[dict[str, Any]]) -> float | None:
+    """Target characters a second over all training steps; None without any. `records` are those of metrics.jsonl."""
+    characters, seconds, seen = 0, 0.0, 0
+    # A step's time is that of its beginning: it took until the record behind it, which is the validation's where there was one.
+    for record, following in itertools.pairwise(records):
+        if "loss" in record:
+            seconds += following["seconds"] - record["seconds"]
+            characters += record["characters"] - seen
+            seen = record["characters"]
+    return characters / seconds if seconds > 0 else None
+
+
+def curve(records: Sequence[dict[str, Any]]) -> list[Look]:
+    """The validations of a metrics.jsonl; those that were no number are left out."""
+    characters = {record["step"]: record["characters"] for record in records if "loss" in record}
+    return [Look(record["seconds"] / 60, characters[record["step"]], record["validation_bpc"]) for record in records
+            if np.isfinite(record.get("validation_bpc", np.nan)) and record["step"] in characters]
+
+
+def _hash(texts: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(texts).encode(), digest_size=10).hexdigest()
