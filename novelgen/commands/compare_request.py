@@ -99,16 +99,17 @@ def earlier(output: Path, request: dict[str, Any], unfinished: str = "") -> Comp
 
 
 def check_same(output: Path, before: dict[str, Any], request: dict[str, Any]) -> None:
-    """Raises ConfigError when something that `request` tells was another before."""
+    """Raises ConfigError when something that `request` tells was another before, or an option was given that is not now."""
     request = json.loads(json.dumps(request))
     if "runs" in before or "runs" in request:
         changed = [] if before == request else ["runs"]
     else:
-        changed = [name for name, value in request.items() if before.get(name) != value]
+        was, now = ({**asked, **asked["options"]} for asked in (before, request))
+        names = [name for name in (*request, *now["options"], *was["options"]) if name != "options"]
+        changed = [name for name in names if was.get(name) != now.get(name)]
     if changed:
         name = "corpus" if changed[0] == "content" else changed[0]
-        was = "" if name == "corpus" else f"（原为 it was {json.dumps(before.get(name), ensure_ascii=False)}）"
-        raise ConfigError(f"--output {output}：这里已有另一个比较，{flag(name)} 不同{was}；请照原样再来，或换一个 --output | holds a "
+        raise ConfigError(f"--output {output}：这里已有另一个比较，{flag(name)} 不同；请照原样再来，或换一个 --output | holds a "
                           f"comparison with another {flag(name)}; ask for the same again, or choose another --output")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,23 +41,28 @@ def draw_validations(results: Sequence[Result], path: Path) -> None:
 def draw_by_length(results: Sequence[Result], path: Path, *, same_texts: bool) -> None:
     """Draws test BPC over classes of source length as a PNG.
 
-    Where all runs have the same texts, also how far each is from the mean of all: some classes are harder for every model.
+    Where all runs have the same texts, also how far each is from the mean of its tokenizer's runs: some classes are harder for
+    every model.
     """
     classes = {found.shortest: found for result in results for found in result.by_length}
     places = {shortest: place for place, shortest in enumerate(sorted(classes))}
-    means = {shortest: np.mean([found.bpc for result in results for found in result.by_length if found.shortest == shortest])
-             for shortest in classes}
+    values = defaultdict(list)
+    for result in results:
+        for found in result.by_length:
+            values[result.tokenizer, found.shortest].append(found.bpc)
     figure, panels = _figure(2 if same_texts else 1, sharey=False)
     for result, style in _styles(results):
         x = [places[found.shortest] for found in result.by_length]
         panels[0].plot(x, [found.bpc for found in result.by_length], label=result.name, **style)
         if same_texts:
-            panels[1].plot(x, [found.bpc - means[found.shortest] for found in result.by_length], **style)
+            panels[1].plot(x, [found.bpc - np.mean(values[result.tokenizer, found.shortest]) for found in result.by_length], **style)
     counts = {shortest: f"\n({found.pairs:,})" if same_texts else "" for shortest, found in classes.items()}
-    labels = [bilingual("测试集每字比特数", "test BPC"), bilingual("与全体均值之差", "difference from the mean of all")]
+    source = bilingual("源的字数（对数）", "characters of the source (pairs)") if same_texts else bilingual(
+        "源的字数", "characters of the source")
+    labels = [bilingual("测试集每字比特数", "test BPC"), bilingual("与同分词均值之差", "difference from the tokenizer's mean")]
     for axes, label in zip(panels, labels, strict=False):
         axes.set_xticks(list(places.values()), [classes[shortest].label + counts[shortest] for shortest in places], fontsize=8)
-        _label(axes, bilingual("源的字数（对数）", "characters of the source (pairs)"), label)
+        _label(axes, source, label)
     _save(figure, panels[0], path)
 
 

@@ -143,13 +143,13 @@ def test_what_cannot_be_trained_does_not_keep_the_others_from_it(compare, monkey
 
 
 @pytest.mark.parametrize("changed", [("--decoder-size", 8), ("--steps", STEPS + 1), ("--models", "lm"), ("--seeds", 2),
-                                     ("--tokenizers", "word"), ("--generate", 2)])
+                                     ("--tokenizers", "word"), ("--generate", 2), ("--dropout", 0.2)])
 def test_another_request_in_the_same_folder_is_refused(compare, tmp_path, monkeypatch, changed):
     with monkeypatch.context() as patch, pytest.raises(Killed):
         at_step(patch, 1, kill)
         compare("out")
     before = (tmp_path / "out" / "table.json").read_bytes()
-    with pytest.raises(ConfigError, match="holds a comparison with another --") as refused:
+    with pytest.raises(ConfigError, match=f"holds a comparison with another {changed[0]};") as refused:
         compare("out", *changed)
     assert "\n" not in str(refused.value)
     assert (tmp_path / "out" / "table.json").read_bytes() == before
