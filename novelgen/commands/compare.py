@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def _train_and_compare(args: argparse.Namespace) -> None:
-    from novelgen.training.hardware import choose_device
+    from novelgen.training.hardware import choose_device, describe_machine
 
     request, configs = training_request(args)
     device = choose_device(given(args, TrainingConfig).get("device", "auto"))
@@ -56,10 +56,12 @@ def _train_and_compare(args: argparse.Namespace) -> None:
     if before is None:
         store, config = next(iter(stores.values())), next(iter(configs.values()))
         comparison = _begun(args.output, request, device, store, config)
-        comparison.save(args.output)
     else:
         check_same(args.output, before.request, request)
         comparison = before
+        if (machine := describe_machine(device)) not in comparison.machines:
+            comparison.machines.append(machine)
+    comparison.save(args.output)
     plans = [_Plan(name, config, stores[config.data.tokenizer]) for name, config in configs.items()]
     try:
         is_done = _train_all(args, plans, comparison, device)
@@ -98,7 +100,7 @@ def _begun(output: Path, request: dict[str, Any], device: torch.device, store: S
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output {output}：不能写入（{error.strerror}）；请换一个 | cannot be written; choose another") from None
-    return Comparison(request, describe_machine(device), prompts_of(store, config.data.context_paragraphs))
+    return Comparison(request, [describe_machine(device)], prompts_of(store, config.data.context_paragraphs))
 
 
 def _train_all(args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device) -> bool:

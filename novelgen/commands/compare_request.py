@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from novelgen.report.comparison import Comparison
 
 SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
-_OWN = ("model", "tokenizer", "seed", "epochs", "max_steps", "max_minutes")  # what the comparison itself decides
+_OWN = ("model", "tokenizer", "seed", "epochs", "max_steps", "max_minutes", "patience")  # what the comparison itself decides
 _TOKENIZERS = ("char", "word")
 _MINUTES, _PARAGRAPHS = 10.0, 50
 _LOOKS = 10  # validations of a budget of steps
-_PATIENCE = 1_000_000  # every run gets the whole budget, unless --patience says otherwise
+_PATIENCE = 1_000_000  # validations without progress: every run gets the whole budget
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizers", metavar="char,word", help="比哪些分词（默认 default: char）| which tokenizers")
     parser.add_argument("--seeds", type=int, metavar="N", help="每种练几次，种子 1 到 N（默认 default: 1）| times each, seeds 1 to N")
     parser.add_argument("--minutes", type=float, metavar="X", help=f"每次练几分钟（默认 default: {_MINUTES:g}）| minutes for each")
-    parser.add_argument("--steps", type=int, metavar="N", help="或每次练几步 | or steps for each")
+    parser.add_argument("--steps", type=int, metavar="N", help="或每次练几步，验证十次 | or steps for each, validated ten times")
     parser.add_argument("--preset", metavar="|".join(PRESETS), help="成套的配置（默认 default: small）| a full configuration")
     parser.add_argument("--generate", type=int, default=_PARAGRAPHS, metavar="N", help="每个模型写几段来量，0 为不写（默认 default: "
                         f"{_PARAGRAPHS}）| paragraphs that each writes to be measured; 0 is none")
@@ -67,7 +67,7 @@ def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
             own = {"model": model, "tokenizer": tokenizer, **({"user_dict": None} if tokenizer == "char" else {})}
             for seed in range(1, seeds + 1):
                 configs[f"{model}-{tokenizer}-{seed}"] = chosen(
-                    preset(args.preset or "small"), {"patience": _PATIENCE, **budget, **options, **own, "seed": seed})
+                    preset(args.preset or "small"), {**budget, **options, **own, "seed": seed, "patience": _PATIENCE})
     request = {"models": models, "tokenizers": tokenizers, "seeds": seeds, "minutes": minutes, "steps": args.steps,
                "preset": args.preset or "small", "generate": args.generate,
                "options": {name: value for name, value in options.items() if name != "device"}}

@@ -28,7 +28,7 @@ class Comparison:
     """What was asked, by name, and what came of it so far."""
 
     request: dict[str, Any]
-    machine: dict[str, Any]
+    machines: list[dict[str, Any]]  # more than one where it went on elsewhere, or with other versions
     prompts: list[str]
     results: list[Result] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class Comparison:
             draw_by_length(measured, folder / "by_length.png", same_texts=self.same_texts)
 
     def _to_dict(self) -> dict[str, Any]:
-        return {"format": FORMAT, "request": self.request, "machine": self.machine, "prompts": self.prompts,
+        return {"format": FORMAT, "request": self.request, "machines": self.machines, "prompts": self.prompts,
                 "same_test_texts": self.same_texts, "runs": [dataclasses.asdict(result) for result in self.results]}
 
     def _markdown(self) -> str:
@@ -67,11 +67,14 @@ class Comparison:
 
     def _notes(self) -> list[str]:
         asked = "，".join(f"{name} {_shown(value)}" for name, value in self.request.items() if value and name != "content")
-        machine = "，".join(f"{name} {value}" for name, value in self.machine.items())
-        notes = [f"请求 request：{asked}", f"机器 machine：{machine}",
+        machines = ["，".join(f"{name} {value}" for name, value in machine.items()) for machine in self.machines]
+        notes = [f"请求 request：{asked}", *(f"机器 machine：{machine}" for machine in machines),
                  "BPC 越低越好，在留出的测试章上量，用验证最好的权重；速度不含验证 | BPC, lower is better, is of the held-out test "
                  "chapters and the weights that did best in validation; the speed leaves validations out"]
         measured = next((result for result in self.results if result.by_length), None)
+        if len(machines) > 1:
+            notes.append("不都在同一台机器、同样的版本上训练，速度和分钟不可比 | not all trained on one machine with the same "
+                         "versions: speed and minutes do not compare")
         if not self.same_texts:
             notes.append(DIFFERENT_TEXTS)
         elif measured:
@@ -88,7 +91,7 @@ def load_comparison(folder: Path) -> Comparison | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] == FORMAT:
-            return Comparison(data["request"], data["machine"], data["prompts"], [Result.from_dict(run) for run in data["runs"]])
+            return Comparison(data["request"], data["machines"], data["prompts"], [Result.from_dict(run) for run in data["runs"]])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise CheckpointError(f"{path}：已损坏，或不是这个版本的比较；请换一个 --output | damaged, or no comparison of this version; choose "

@@ -75,7 +75,7 @@ def test_two_models_and_both_tokenizers_are_compared(compare, tmp_path, capsys):
     names = [run["name"] for run in content["runs"]]
     assert names == ["bahdanau-char-1", "bahdanau-word-1", "lm-char-1", "lm-word-1"]
     assert len({run["held_out"] for run in content["runs"]}) == 1 and content["same_test_texts"]
-    assert {"cpu", "cores", "python", "torch"} <= content["machine"].keys() and len(set(content["prompts"])) == 3
+    assert {"cpu", "cores", "python", "torch"} <= content["machines"][0].keys() and len(set(content["prompts"])) == 3
     for run in content["runs"]:
         assert run["steps"] == STEPS and run["minutes"] > 0 and run["characters_per_second"] > 0 and run["parameters"] > 1000
         assert sum(found[2] for found in run["by_length"]) == sum(found[2] for found in content["runs"][0]["by_length"])

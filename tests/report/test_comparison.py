@@ -26,7 +26,7 @@ def comparison():
     results = [result("lm-char-1", "lm", 6.0), result("cho-char-1", "cho", 7.0),
                Result("luong-char-1", "luong", "char", 1, error="坏 | bad")]
     return Comparison({"models": ["lm", "cho", "luong"], "minutes": None, "corpus": ["novel.txt"], "content": {"char": "5e8f"}},
-                      {"cpu": "Z80"}, ["上文一", "上|文二", "上文三"], results)
+                      [{"cpu": "Z80"}], ["上文一", "上|文二", "上文三"], results)
 
 
 def coloured(path, colour):
@@ -47,7 +47,7 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
     assert rows[0][-3:] == ["续写 after: 上文一", "续写 after: 上|文二", "续写 after: 上文三"]
     assert rows[1][-2:] == ["'=二", "三"] and len(rows[1]) == len(rows[0])
     data = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
-    assert data["machine"] == {"cpu": "Z80"} and data["runs"][1]["test_bpc"] == 7.125 and data["same_test_texts"]
+    assert data["machines"] == [{"cpu": "Z80"}] and data["runs"][1]["test_bpc"] == 7.125 and data["same_test_texts"]
 
 
 def test_a_comparison_comes_back_whole(comparison, tmp_path):
@@ -78,6 +78,13 @@ def test_runs_on_other_texts_are_told_apart(comparison, tmp_path):
     comparison.save(tmp_path)
     assert "do not compare directly" in (tmp_path / "table.md").read_text(encoding="utf-8")
     assert not json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["same_test_texts"]
+
+
+def test_another_machine_on_the_way_is_told(comparison, tmp_path):
+    comparison.machines.append({"cpu": "6502"})
+    comparison.save(tmp_path)
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "Z80" in text and "6502" in text and "minutes do not compare" in text
 
 
 def test_without_results_there_are_tables_and_no_figures(comparison, tmp_path):
