@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,8 @@ class Comparison:
     def _notes(self) -> list[str]:
         asked = "，".join(f"{name} {_shown(value)}" for name, value in self.request.items() if value and name != "content")
         machines = ["，".join(f"{name} {value}" for name, value in machine.items()) for machine in self.machines]
-        notes = [f"请求 request：{asked}", *(f"机器 machine：{machine}" for machine in machines),
+        where = "在此量，未必在此训练 measured on, trained perhaps elsewhere" if "runs" in self.request else "机器 machine"
+        notes = [f"请求 request：{asked}", *(f"{where}：{machine}" for machine in machines),
                  "BPC 越低越好，在留出的测试章上量，用验证最好的权重；速度不含验证 | BPC, lower is better, is of the held-out test "
                  "chapters and the weights that did best in validation; the speed leaves validations out"]
         measured = next((result for result in self.results if result.by_length), None)
@@ -88,12 +90,10 @@ def load_comparison(folder: Path) -> Comparison | None:
     path = folder / "table.json"
     if not path.exists():
         return None
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] == FORMAT:
             return Comparison(data["request"], data["machines"], data["prompts"], [Result.from_dict(run) for run in data["runs"]])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
     raise CheckpointError(f"{path}：已损坏，或不是这个版本的比较；请换一个 --output | damaged, or no comparison of this version; choose "
                           "another --output")
 
