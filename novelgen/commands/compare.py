@@ -105,11 +105,12 @@ def _begun(output: Path, request: dict[str, Any], device: torch.device, store: S
 
 def _train_all(args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device) -> bool:
     """Trains and measures what is not done yet, saving after each run; False when Ctrl-C ended it."""
-    done = {result.name for result in comparison.results}
+    done = {result.name: result for result in comparison.results}
     minutes, took = comparison.request["minutes"], []
     for number, plan in enumerate(plans, 1):
         if plan.name in done:
-            print(f"── {number}/{len(plans)} {plan.name}：已练好 | done before", flush=True)
+            print(f"── {number}/{len(plans)} 以前做的 done before ──", flush=True)
+            _tell(done[plan.name])
             continue
         left = _left(len(plans) - number + 1, took, minutes)
         print(f"\n── {number}/{len(plans)} {plan.name}{left} ──", flush=True)
