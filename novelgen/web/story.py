@@ -9,10 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from novelgen.config import DecodingConfig
 from novelgen.decoding.generator import Generation, Paragraph
+from novelgen.errors import ConfigError
 from novelgen.web import limits
 from novelgen.web.runs import Shelf
 
+_FURTHER = 100  # tokens that a paragraph may at least go on for when it is written on from one of its characters
 _SILENCE = 0.5  # seconds between snapshots without text: who is gone or has pressed stop is noticed at a snapshot only
 
 
@@ -27,11 +30,17 @@ class Written:
     seconds: float  # since the request was begun
     device: str
     finished: bool
+    given: int = 0  # characters of all candidates that were there before: paragraphs that stayed, openings
 
     @property
     def characters(self) -> int:
         """Written so far, all candidates together."""
         return sum(len(paragraph.text) for generation in self.generations for paragraph in generation.paragraphs)
+
+    @property
+    def speed(self) -> float:
+        """Characters a second that the model has written; 0 where it has written none."""
+        return max(self.characters - self.given, 0) / self.seconds if self.seconds else 0.0
 
 
 def write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str, Any]) -> Iterator[Written]:
@@ -44,10 +53,18 @@ def write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str, 
 
 
 def write_from(shelf: Shelf, written: Written, candidate: int, paragraph: int, opening: str) -> Iterator[Written]:
-    """Writes a paragraph of a candidate anew, so that it begins with `opening`; what stood before it stays."""
-    kept = written.generations[candidate].paragraphs[:paragraph]
-    seed = written.generations[candidate].seed
-    options = {**written.options, "prefix": opening, "paragraphs": 1, "num_samples": 1, "seed": seed}
+    """Writes a paragraph of a candidate anew, so that it begins with `opening`; what stood before it stays.
+
+    A paragraph that was as long as it may be goes on for a while nevertheless. Raises ConfigError when the opening itself is as
+    long as any paragraph may be.
+    """
+    kept, seed = written.generations[candidate].paragraphs[:paragraph], written.generations[candidate].seed
+    tokens = len(shelf.generator(written.run).tokenizer.encode(opening))
+    if tokens >= limits.LENGTH:
+        raise ConfigError(f"这一段到这里已有 {tokens:,} 个词元，而一段最多 {limits.LENGTH:,} 个；请从更前面的字接着写 | the paragraph has "
+                          f"{tokens:,} tokens up to here, and {limits.LENGTH:,} is the most; go on from an earlier character")
+    longest = max(written.options.get("max_length", DecodingConfig.max_length), min(tokens + _FURTHER, limits.LENGTH))
+    options = {**written.options, "prefix": opening, "paragraphs": 1, "num_samples": 1, "seed": seed, "max_length": longest}
     return _write(shelf, written.run, written.manuscript, options, kept)
 
 
@@ -58,7 +75,7 @@ def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str,
     prompt = "\n".join([manuscript, *(paragraph.text for paragraph in kept)])
     cut = len(prompt) - limits.PROMPT
     notes = [f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"] if cut > 0 else []
-    shown = -1.0
+    given, shown = sum(len(paragraph.text) for paragraph in kept) + len(options.get("prefix", "")), -1.0
     with closing(generator.stream_candidates(prompt[max(cut, 0):], pause=1 / limits.UPDATES_A_SECOND, **options)) as stream:
         for generations in stream:
             seconds, finished = time.monotonic() - began, generations[0].finished
@@ -66,4 +83,5 @@ def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str,
                 shown = seconds
                 whole = tuple(dataclasses.replace(each, paragraphs=[*kept, *each.paragraphs], notes=[*notes, *each.notes])
                               for each in generations)
-                yield Written(run, manuscript, options, whole, seconds, generator.device.type, finished)
+                yield Written(run, manuscript, options, whole, seconds, generator.device.type, finished,
+                              given * len(whole))

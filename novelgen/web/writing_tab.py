@@ -43,10 +43,10 @@ class Writing(NamedTuple):
 
 def status(written: Written) -> str:
     """The status line as HTML."""
-    speed = written.characters / written.seconds if written.seconds else 0.0
     seeds = [generation.seed for generation in written.generations]
     seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
-    figures = [f"{written.characters:,} 字 chars", f"{speed:,.0f} 字/秒 chars/s", written.device]
+    speed = [f"{written.speed:,.0f} 字/秒 chars/s"] if written.speed else []
+    figures = [f"{written.characters:,} 字 chars", *speed, written.device]
     if applies("seed", written.options.get("decoder", "sample")):
         figures.append(f"种子 seed {seed}")
     notes = "".join(f"<small>{html.escape(note)}</small>" for note in written.generations[0].notes)

@@ -124,6 +124,7 @@ def test_a_paragraph_can_be_ended_at_any_later_place(shown):
     after = ended(shown, number, end)
     (generation,) = after.generations
     kept, short = generation.paragraphs
+    assert after.speed == 0 < shown.written.speed
     assert after.finished and kept is shown.written.generations[1].paragraphs[0]
     assert short.text == end.opening == "".join(shown.paragraph.tokens[:number]) and short.finished
     assert len(short.ids) == len(short.tokens) == len(short.log_probabilities) == len(short.attention) == number + 1
