@@ -179,8 +179,8 @@ def test_the_mouse_finds_the_cell_that_it_is_over(attention):
     heatmap = attention.locator("#attention-heatmap")
     box = heatmap.bounding_box()
     said = []
-    for share in (0.3, 0.5, 0.7):
-        heatmap.hover(position={"x": 45, "y": box["height"] * share})
+    for share in (0.3, 0.5, 0.7):  # 88 pixels from the left there are cells, however long the text and wide its labels
+        heatmap.hover(position={"x": 88, "y": box["height"] * share})
         said.append(attention.locator("#attention-cell").inner_text())
     assert len(set(said)) == 3 and all("权重" in text for text in said)
     attention.mouse.move(5, 5)
