@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 PROMPT = 20_000  # characters; of a longer manuscript the end is used, and the page says so
+OPENING = 1_000  # characters of a given opening
 LENGTH = 1_000  # tokens of a paragraph
 PARAGRAPHS = 20  # in one go
 CANDIDATES = 4
 BEAM = 16
 SEED = 2**53 - 1  # the largest whole number that a browser keeps exactly
+BODY = 8 * 2**20  # bytes of any request: a manuscript of two million characters
 UPDATES_A_SECOND = 20
 
 WRITERS = 2  # generations at once

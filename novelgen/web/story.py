@@ -47,8 +47,13 @@ def write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str, 
     """Writes on from the end of `manuscript` and yields what there is: the first character at once, then at most
     `limits.UPDATES_A_SECOND`, and the whole at the end.
 
-    Raises NovelgenError as Generator.stream and Shelf.generator do. Closing the iterator stops the writing.
+    Raises NovelgenError as Generator.stream and Shelf.generator do, and for an opening that is too long. Closing the iterator
+    stops the writing.
     """
+    opening = options.get("prefix", "")
+    if len(opening) > limits.OPENING:
+        raise ConfigError(f"--prefix 有 {len(opening):,} 字，至多 {limits.OPENING:,}；请缩短 | it has {len(opening):,} characters, at most "
+                          f"{limits.OPENING:,} are allowed; shorten it")
     return _write(shelf, run, manuscript, options, ())
 
 
