@@ -19,8 +19,8 @@ from novelgen.web.runs import Shelf
 _SECONDS = 2.0  # between looks at the file
 _TRAINING, _VALIDATION = "训练 training", "验证 validation"
 _COLOURS = {_TRAINING: "#3b82c4", _VALIDATION: "#d9603b"}  # both clear on white and on black
-# What was drawn: the run, its weights' age, its journal's size.
-Drawn = tuple[str | None, int, int]
+# What was drawn: the run, its weights' age, its journal's age and size.
+Drawn = tuple[str | None, int, tuple[int, int]]
 
 
 def build(shelf: Shelf, run: gr.Dropdown) -> None:
@@ -87,9 +87,9 @@ def _choices(shelf: Shelf, chosen: str | None) -> Any:
 def _state(shelf: Shelf, metrics: Metrics, chosen: str | None) -> Drawn:
     try:
         run = shelf.run(chosen)
-        return chosen, _changed(run.path), metrics.size(run.metrics)
+        return chosen, _changed(run.path), metrics.stamp(run.metrics)
     except NovelgenError:
-        return chosen, 0, 0
+        return chosen, 0, (0, 0)
 
 
 def _changed(path: Path) -> int:
