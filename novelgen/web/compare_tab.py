@@ -13,11 +13,10 @@ import gradio as gr
 from gradio.context import Context
 
 from novelgen.config import DecodingConfig
-from novelgen.data.store import is_store
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.evaluation.grid import Cell, Row, cells, fill
 from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown
-from novelgen.training.stores import store_of_run
+from novelgen.training.stores import ready_store
 from novelgen.web import limits
 from novelgen.web.controls import seed_of
 from novelgen.web.language import both
@@ -166,13 +165,13 @@ def _numbers(temperatures: Sequence[str]) -> list[float]:
 
 
 def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
-    """The lines that a run was trained on; None where they are gone. The store is never built anew, which may take minutes."""
+    """The lines that a run was trained on; None where they are gone."""
     try:
         run = shelf.run(name)
-        info = run.load_info()
-        return store_of_run(run.path, info).texts("train") if is_store(run.path / info.get("store", "")) else None
+        store = ready_store(run.path, run.load_info())
     except NovelgenError:
         return None
+    return None if store is None else store.texts("train")
 
 
 def _written(shelf: Shelf, request: _Request) -> Iterator[tuple]:

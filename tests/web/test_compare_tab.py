@@ -1,8 +1,11 @@
+import json
+
 import gradio as gr
 import pytest
 
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.report.tables import COMPARISON
+from novelgen.training import stores
 from novelgen.web import compare_tab, limits
 from novelgen.web.runs import Shelf
 
@@ -106,6 +109,9 @@ def test_a_single_choice_of_models_follows_the_page_and_several_stay(shelf):
 
 
 def test_the_training_text_is_used_only_where_it_lies_ready(shelf, monkeypatch):
-    monkeypatch.setattr(compare_tab, "store_of_run", lambda *_: pytest.fail("must not be built"))
+    monkeypatch.setattr(stores, "open_or_build", lambda *_: pytest.fail("must not be built"))
     assert compare_tab._training(shelf, "one") is None
     assert compare_tab._training(shelf, "gone") is None
+    path = shelf.folder / "two" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "store": 5}), encoding="utf-8")
+    assert compare_tab._training(shelf, "two") is None
