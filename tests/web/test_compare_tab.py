@@ -33,10 +33,19 @@ def test_the_grid_is_what_was_asked_for(shelf):
 @pytest.mark.parametrize("wrong", [
     {"prompt": " \n"}, {"runs": ()}, {"decoders": ()}, {"temperatures": ()}, {"temperatures": ("warm",)}, {"temperatures": ("0",)},
     {"temperatures": ("-1",)}, {"temperatures": ("nan",)}, {"temperatures": ("inf",)}, {"temperatures": ("101",)},
-    {"temperatures": [str(number / 10) for number in range(1, 62)]}, {"seed": "x"}, {"seed": "-1"}, {"seed": "9" * 30}])
+    {"temperatures": [str(number / 10) for number in range(1, 62)]}, {"seed": "x"}, {"seed": "-1"}, {"seed": "9" * 30},
+    {"temperatures": (None,)}, {"temperatures": ([1], {})}, {"temperatures": (10**400,)}])
 def test_what_cannot_be_is_refused_in_words(shelf, wrong):
     with pytest.raises(ConfigError, match=r"\|"):
         request(shelf, **wrong)
+
+
+@pytest.mark.parametrize("left_out", ["prompt", "runs", "decoders", "temperatures"])
+def test_what_a_program_leaves_out_is_refused_in_words(shelf, left_out):
+    asked = {"prompt": PROMPT, "runs": ["one"], "decoders": ["sample"], "temperatures": ["0.8"], "seed": None}
+    assert compare_tab._request(shelf, **asked).grid
+    with pytest.raises(ConfigError, match=r"\|"):
+        compare_tab._request(shelf, **{**asked, left_out: None})
 
 
 def test_a_run_that_is_not_on_the_shelf_is_refused(shelf):
