@@ -67,8 +67,8 @@ class Shelf:
         if name is None or name == "":
             raise CheckpointError("还没有训练好的模型；请先训练一个 | no trained model yet; train one first")
         if name not in found:
-            raise CheckpointError(f"没有训练好的模型“{name[:_NAME]}”，可能已改名或删去；请在“模型”页另选一个 | no such trained model; it may "
-                                  "have been renamed or deleted; choose another under Model")
+            raise CheckpointError(f"没有训练好的模型“{name[:_NAME]}”，可能已改名或删去；请在“模型”页另选一个 | no such trained model; it "
+                                  "may have been renamed or deleted; choose another under Model")
         return found[name]
 
     def generator(self, name: str | None) -> Generator:

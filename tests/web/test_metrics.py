@@ -72,9 +72,9 @@ def test_a_new_journal_with_the_old_ones_inode_is_read_anew(path):
 def test_what_is_no_record_of_ours_is_left_out(path):
     strange = ["[]", "7", '"text"', "{", '{"step": "x", "bpc": 1}', '{"step": 1e999, "bpc": 1, "characters": 1, "seconds": 1}',
                '{"step": 1, "validation_bpc": NaN}', "\x00", "[" * 100_000, '{"a":' * 100_000,
-               *('{"step": %s, "bpc": %s, "characters": %s, "seconds": %s}' % values for values in (
-                   ("1" + "0" * 400, 1, 1, 1), ("1" + "0" * 30, 1, 1, 1), (1, "1e300", 1, 1), (1, 1, "1" + "0" * 20, 1),
-                   (1, 1, 1, "1" + "0" * 5000), (1, 1, 1, "-1e30"))), '{"step": 1, "validation_bpc": 1%s}' % ("0" * 400)]
+               *(f'{{"step": {step}, "bpc": {bpc}, "characters": {characters}, "seconds": {seconds}}}' for step, bpc, characters, seconds
+                 in (("1" + "0" * 400, 1, 1, 1), ("1" + "0" * 30, 1, 1, 1), (1, "1e300", 1, 1), (1, 1, "1" + "0" * 20, 1),
+                     (1, 1, 1, "1" + "0" * 5000), (1, 1, 1, "-1e30"))), f'{{"step": 1, "validation_bpc": 1{"0" * 400}}}']
     path.write_text("\n".join([*strange, ""]) + lines(step(1)), encoding="utf-8")
     assert Metrics().history(path) == History([Step(1, 5.0, 100, 0.5)])
 

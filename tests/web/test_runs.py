@@ -63,7 +63,7 @@ def test_a_link_goes_by_its_own_name(folder, make_run, tmp_path_factory, monkeyp
     (folder / "link").symlink_to(elsewhere)
     assert "link" in Shelf(folder).runs()
     monkeypatch.chdir(elsewhere)
-    assert list(Shelf(folder, Path(".")).runs()) == ["run", "new", "middle", "old"]
+    assert list(Shelf(folder, Path()).runs()) == ["run", "new", "middle", "old"]
 
 
 def test_runs_in_training_are_known_until_they_can_write_or_have_gone_silent(folder, make_run):
