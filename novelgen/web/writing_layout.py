@@ -64,8 +64,8 @@ def lay_out() -> Parts:
 
 def _buttons() -> dict[str, gr.Button]:
     names = {"continue": both("续写", "Continue"), "stop": both("停止", "Stop"), "rewrite": both("重写", "Rewrite"),
-             "accept": both("采纳", "Accept"), "undo": both("撤销", "Undo"), "pin": both("固定种子", "Pin seed"),
-             "clear": both("新稿", "New")}
+             "accept": both("采纳", "Accept"), "undo": both("撤销", "Undo"), "redo": both("重做", "Redo"),
+             "pin": both("固定种子", "Pin seed"), "clear": both("新稿", "New")}
     variants = {"continue": "primary", "stop": "stop"}
     with gr.Row(elem_id="write-buttons"):
         return {name: gr.Button(text, variant=variants.get(name, "secondary"), min_width=72, elem_id=f"write-{name}")
