@@ -125,7 +125,8 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
     _break_off([buttons["rewrite"]], [begun], parts.pen)
     # Who would wait for nothing is told so at once, and not at the end of the line.
     taken = gr.State(0)
-    again = buttons["rewrite"].click(asked, inputs, taken, **_LIGHT).success(rewrite, [taken, *inputs], targets, **heavy)
+    at_once = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+    again = buttons["rewrite"].click(asked, inputs, taken, **at_once).success(rewrite, [taken, *inputs], targets, **heavy)
     _break_off([buttons["stop"]], [begun, again], parts.pen)
     buttons["stop"].click(_stopped, parts.written, parts.status, **_LIGHT)
     return [begun, again]
@@ -218,12 +219,14 @@ def _pin(written: Written | None) -> Any:
 def _wire_pages(parts: Parts, events: list[Any]) -> None:
     """The buttons that only move text. They break off what is being written."""
     inputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts]
-    outputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
+    outputs = [parts.status, parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
 
     def handler(move: Callable[[Page, Desk, str], tuple[Page, Desk, str]]) -> Callable[..., tuple]:
-        @mistakes_shown()
         def moved(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
-            return _shown_page(*move(_page(manuscript, drafts, written), desk, opening))
+            try:
+                return gr.skip(), *_shown_page(*move(_page(manuscript, drafts, written), desk, opening))
+            except ConfigError as error:  # what does not stand in line has no toasts
+                return html.escape(str(error)), *(gr.skip() for _ in outputs[1:])
         return moved
 
     def accepted(place: int | None) -> Callable[..., tuple]:
