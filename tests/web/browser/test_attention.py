@@ -93,16 +93,18 @@ def test_arrow_keys_go_from_character_to_character(attention):
 
 def test_an_alternative_is_gone_on_from_and_the_draft_follows(attention):
     before = written(attention)
-    attention.locator("#attention-output .attention-piece").nth(2).click()
+    # An opening is cleaned of odd characters, which a model that knows nothing writes now and then.
+    place = 2 if before[:2].isprintable() else 0
+    attention.locator("#attention-output .attention-piece").nth(place).click()
     choice = attention.locator("#attention-place button:enabled").filter(has_not_text="¶").first
     token = choice.locator("b").inner_text()
     choice.click()
     attention.wait_for_function("before => !document.querySelector('#attention-output').innerText.startsWith(before)", arg=before[:3])
     attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
-    assert written(attention).startswith(before[:2] + token)
+    assert written(attention).startswith(before[:place] + token)
     assert attention.locator("#attention-output .attention-selected").inner_text() == token
     attention.get_by_role("tab", name="写作", exact=True).click()
-    assert attention.locator("#write-draft-1 textarea").input_value().startswith(before[:2] + token)
+    assert attention.locator("#write-draft-1 textarea").input_value().startswith(before[:place] + token)
 
 
 def test_stopping_keeps_what_is_written(attention):
