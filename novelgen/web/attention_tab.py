@@ -12,7 +12,6 @@ from typing import Any
 import gradio as gr
 
 from novelgen.decoding.inspection import Alternative
-from novelgen.errors import CheckpointError
 from novelgen.web import limits, story
 from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
 from novelgen.web.attention_words import words
@@ -53,11 +52,7 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> 
     shown, understood = gr.State(None), gr.State(None)  # Shown | None; understood has places
 
     def show(event: gr.EventData, written: Written | None, before: Shown | None) -> tuple:
-        asked = event._data or {}
-        wanted = choose(written, asked)
-        if wanted and before and wanted.written is before.written and (not asked or wanted[1:3] == before[1:3]):
-            return gr.skip(), gr.skip()
-        return _turned(wanted)
+        return shown_for(event._data or {}, written, before)
 
     def look(before: Shown | None) -> Iterator[tuple]:
         if before is None:
@@ -96,6 +91,20 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> 
     writing.stop.click(None, cancels=[begun], **_LIGHT)
 
 
+def shown_for(asked: dict[str, Any], written: Written | None, before: Shown | None) -> tuple:
+    """Values for the view and its state: what was asked for, or what has been written last; nothing new for what is shown already.
+
+    Unless it is asked for `again`, because there was no answer to what the model expected there.
+    """
+    is_known = before is not None and before.written is written
+    if is_known and asked.get("again"):
+        return _turned(before)
+    wanted = choose(written, asked)
+    if is_known and wanted and ("paragraph" not in asked or wanted[1:3] == before[1:3]):
+        return gr.skip(), gr.skip()
+    return _turned(wanted)
+
+
 def _turned(shown: Shown | None, selected: int = 0) -> tuple:
     """Values for the view and its state, when a paragraph is shown anew."""
     shown = shown and shown._replace(turn=next(_turns))
@@ -107,13 +116,8 @@ def looked_into(shelf: Shelf, shown: Shown) -> Iterator[Shown | None]:
 
     Raises CheckpointError when it is not the same model any more. Closing the iterator frees the model.
     """
-    generator, paragraph = shelf.generator(shown.written.run), shown.paragraph
-    ids = [*paragraph.source_ids, *paragraph.ids]
-    if max(ids) >= generator.tokenizer.size or generator.tokenizer.labels(ids) != [*paragraph.source_tokens, *paragraph.tokens]:
-        raise CheckpointError(f"{shown.written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
-                              "written; write another one")
     places, told = [], time.monotonic()
-    with closing(generator.inspect(paragraph)) as stream:
+    with closing(story.writer(shelf, shown.written).inspect(shown.paragraph)) as stream:
         for place in stream:
             places.append(place)
             if time.monotonic() - told >= _PULSE:

@@ -85,6 +85,10 @@ class Shelf:
                 self._loaded.popitem(last=False)
             return known[1]
 
+    def weights(self, name: str | None) -> int:
+        """Which weights a run has now: another number when they have been replaced. Raises CheckpointError."""
+        return _changed(self.run(name).path)
+
 
 def _numbered(name: str, taken: Container[str]) -> str:
     return next(free for number in itertools.count(2) if (free := f"{name} ({number})") not in taken)

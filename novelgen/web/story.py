@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from novelgen.config import DecodingConfig
-from novelgen.decoding.generator import Generation, Paragraph
-from novelgen.errors import ConfigError
+from novelgen.decoding.generator import Generation, Generator, Paragraph
+from novelgen.errors import CheckpointError, ConfigError
 from novelgen.web import limits
 from novelgen.web.runs import Shelf
 
@@ -24,6 +24,7 @@ class Written:
     """What was last written in a session, complete or as far as it has come."""
 
     run: str  # by whom
+    weights: int  # and by which of its weights, as Shelf.weights tells
     manuscript: str  # after what
     options: Mapping[str, Any]  # fields of DecodingConfig, as asked for; the seed that was used is in the generations
     generations: tuple[Generation, ...]  # one, or the candidates
@@ -57,6 +58,15 @@ def write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str, 
     return _write(shelf, run, manuscript, options, ())
 
 
+def writer(shelf: Shelf, written: Written) -> Generator:
+    """The model that has written it. Raises CheckpointError when it is gone, or another one goes by its name now."""
+    generator = shelf.generator(written.run)
+    if shelf.weights(written.run) != written.weights:
+        raise CheckpointError(f"{written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
+                              "written; write another one")
+    return generator
+
+
 def write_from(shelf: Shelf, written: Written, candidate: int, paragraph: int, opening: str) -> Iterator[Written]:
     """Writes a paragraph of a candidate anew, so that it begins with `opening`; what stood before it stays.
 
@@ -64,7 +74,7 @@ def write_from(shelf: Shelf, written: Written, candidate: int, paragraph: int, o
     long as any paragraph may be.
     """
     kept, seed = written.generations[candidate].paragraphs[:paragraph], written.generations[candidate].seed
-    tokens = len(shelf.generator(written.run).tokenizer.encode(opening))
+    tokens = len(writer(shelf, written).tokenizer.encode(opening))
     if tokens >= limits.LENGTH:
         raise ConfigError(f"这一段到这里已有 {tokens:,} 个词元，而一段最多 {limits.LENGTH:,} 个；请从更前面的字接着写 | the paragraph has "
                           f"{tokens:,} tokens up to here, and {limits.LENGTH:,} is the most; go on from an earlier character")
@@ -76,7 +86,7 @@ def write_from(shelf: Shelf, written: Written, candidate: int, paragraph: int, o
 def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str, Any], kept: Sequence[Paragraph],
            ) -> Iterator[Written]:
     began = time.monotonic()
-    generator = shelf.generator(run)
+    generator, weights = shelf.generator(run), shelf.weights(run)
     prompt = "\n".join([manuscript, *(paragraph.text for paragraph in kept)])
     cut = len(prompt) - limits.PROMPT
     notes = [f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"] if cut > 0 else []
@@ -88,5 +98,5 @@ def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str,
                 shown = seconds
                 whole = tuple(dataclasses.replace(each, paragraphs=[*kept, *each.paragraphs], notes=[*notes, *each.notes])
                               for each in generations)
-                yield Written(run, manuscript, options, whole, seconds, generator.device.type, finished,
+                yield Written(run, weights, manuscript, options, whole, seconds, generator.device.type, finished,
                               given * len(whole))

@@ -22,7 +22,7 @@ def generator(toy):
 def written(generator):
     """Two candidates of three paragraphs."""
     options = {"num_samples": 2, "paragraphs": 3, "seed": 4, "max_length": 30, "length_penalty": 0.5}
-    return Written("run", PROMPT, options, tuple(generator.candidates(PROMPT, **options)), 1.0, "cpu", True)
+    return Written("run", 1, PROMPT, options, tuple(generator.candidates(PROMPT, **options)), 1.0, "cpu", True)
 
 
 @pytest.fixture

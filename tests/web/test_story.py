@@ -12,7 +12,7 @@ PROMPT = "宝玉笑道：“我来了。”"
 
 
 def shelf_of(generator):
-    return SimpleNamespace(generator=lambda name: generator)
+    return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
 
 
 def slow(toy, seconds, **options):

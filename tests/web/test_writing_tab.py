@@ -11,7 +11,7 @@ PROMPT = "宝玉笑道：“我来了。”"
 @pytest.fixture
 def written(toy):
     def last(**options):
-        shelf = SimpleNamespace(generator=lambda name: toy.generator())
+        shelf = SimpleNamespace(generator=lambda name: toy.generator(), weights=lambda name: 1)
         *_, whole = write(shelf, "run", PROMPT, {"decoder": "sample", "seed": 11, "max_length": 12, **options})
         return whole
     return last

@@ -135,8 +135,7 @@ chooser.addEventListener("change", () => {
 const isSeen = () => element.offsetParent !== null;
 new IntersectionObserver(entries => {
     if (!entries.at(-1).isIntersecting) return;
-    trigger("show", {});
-    if (data && !data.places) trigger("look", {}); // the answer has failed
+    trigger("show", data && !data.places ? {again: true} : {}); // again: the answer has failed
 }).observe(element);
 document.addEventListener("novelgen-written", () => isSeen() && trigger("show", {}));
 watch("value", show);

@@ -261,3 +261,24 @@ def test_in_the_dark_the_heatmap_is_dark(open_page):
         shades.append(page.locator("#attention-heatmap").evaluate(
             "canvas => canvas.getContext('2d').getImageData(canvas.width - 3, canvas.height - 3, 1, 1).data[0]"))
     assert shades[0] > 200 and shades[1] < 60
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_after_a_failed_answer_it_is_asked_for_once(open_page, anew):
+    open_page.expected.append("Failed to load")
+    page = open_page()
+    write(page)
+    page.route("**/queue/join*", lambda route: route.fulfill(status=429, json={"detail": "the line is full"}))
+    page.get_by_role("tab", name="注意力", exact=True).click()
+    page.wait_for_selector("#attention-output .attention-piece")
+    page.wait_for_timeout(500)
+    page.unroute("**/queue/join*")
+    page.get_by_role("tab", name="写作", exact=True).click()
+    page.wait_for_timeout(300)
+    if anew:
+        write(page, f"{SOURCE}他来了。")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
+    open_tab(page)
+    page.wait_for_timeout(700)
+    assert len(asked) == 1
