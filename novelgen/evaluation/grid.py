@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from novelgen.decoding.generator import Generation, Generator
-from novelgen.evaluation.text import copied, distinct, repeated
+from novelgen.evaluation.text import copying, distinct, repeated
 
 SAMPLE = "sample"
 # Of the decoders that draw nothing: what sampling alone is to choose from must not act on them.
@@ -59,12 +59,17 @@ def fill(grid: Iterable[Cell], prompt: str, seed: int, generator: Callable[[str]
         snapshot = None
         for snapshot in generator(cell.run).stream(prompt, **cell.options(seed)):
             yield row._replace(text=snapshot.text)
-        yield _measured(row, snapshot, training(cell.run))
+        row = row._replace(text=snapshot.text)
+        share, lines = None, training(cell.run)
+        for found in copying([row.text], lines) if lines is not None else ():
+            share = found
+            yield row  # a large training text takes its time
+        yield _measured(row, snapshot, share)
 
 
-def _measured(row: Row, written: Generation, training: Iterable[str] | None) -> Row:
+def _measured(row: Row, written: Generation, copied: float | None) -> Row:
     text = written.text
     total = sum(sum(paragraph.log_probabilities) for paragraph in written.paragraphs)
     return row._replace(text=text, finished=True, log_probability=total / len(text) if text else None,
                         distinct_2=distinct([text], 2), repeated_4grams=repeated([text]),
-                        copied_8grams=None if training is None else copied([text], training))
+                        copied_8grams=copied)

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 COPY_LENGTH = 8
-_BLOCK = 10_000  # lines of training text that are looked through at a time
+_BLOCK = 2_000  # lines of training text that are looked through at a time
 
 
 def ngrams(text: str, size: int) -> Iterator[str]:
@@ -33,24 +33,30 @@ def repeated(texts: Sequence[str], size: int = 4) -> float:
 
 
 def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> float:
-    """The share of the texts' character n-grams that occur in a line of the training text; 0 without any.
+    """The share of the texts' character n-grams that occur in a line of the training text; 0 without any."""
+    *_, share = copying(texts, training, size)
+    return share
+
+
+def copying(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> Iterator[float]:
+    """What `copied` has found so far, again and again while the training text is looked through; the last is the whole share.
 
     Only the texts' own n-grams are kept in memory; the training text is streamed past them.
     """
     grams = [gram for text in texts for gram in ngrams(text, size)]
     wanted = _hashes(np.array([[ord(character) for character in gram] for gram in set(grams)]))
-    if not len(wanted):
-        return 0.0
     suspects: set[str] = set()
+    yield 0.0
+    if not grams:
+        return
     lines = iter(training)
     while block := list(islice(lines, _BLOCK)):
         passage = "\n".join(block)
         codes = np.frombuffer(passage.encode("utf-32-le"), dtype=np.uint32)
-        if len(codes) < size:
-            continue
-        windows = np.lib.stride_tricks.sliding_window_view(codes, size)
-        suspects.update(passage[place:place + size] for place in np.flatnonzero(np.isin(_hashes(windows), wanted)))
-    return sum(gram in suspects for gram in grams) / len(grams)
+        if len(codes) >= size:
+            windows = np.lib.stride_tricks.sliding_window_view(codes, size)
+            suspects.update(passage[place:place + size] for place in np.flatnonzero(np.isin(_hashes(windows), wanted)))
+        yield sum(gram in suspects for gram in grams) / len(grams)
 
 
 def _hashes(windows: np.ndarray) -> np.ndarray:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from novelgen.config import Config, ModelConfig
+from novelgen.errors import CheckpointError
 from novelgen.models.variants import resolve
 from novelgen.training.checkpoint import RunDirectory
 
 UNKNOWN = "—"
 _TOKENIZERS = {"char": "按字 characters", "word": "按词 words"}
 _CORPORA = 3  # named; of further ones the number
+_NAME = 80  # characters of a name
+_LARGEST = 1e15  # of any number; what is beyond is not of this world
 
 
 class Card(NamedTuple):
@@ -33,6 +35,14 @@ class Card(NamedTuple):
 def card(run: RunDirectory) -> Card:
     """Reads the card of a run. Raises CheckpointError when the run is damaged or gone."""
     info = run.load_info()
+    try:
+        return _facts(run, info)
+    except (TypeError, ValueError, OverflowError, AttributeError):  # a size that is a text, say
+        raise CheckpointError(f"{run.path.name}：config.json 里写的不像一个模型；请换备份或重新训练 | what config.json says is no model; "
+                              "restore a copy or train again") from None
+
+
+def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
     config: Config = info["config"]
     best = info.get("best")
     best = best if isinstance(best, Mapping) else {}
@@ -68,13 +78,13 @@ def _corpus(paths: Any) -> str:
     """The files' names; where they lie is nobody's business."""
     if not isinstance(paths, list) or not paths:
         return UNKNOWN
-    names = [PurePath(str(path)).name for path in paths]
+    names = [PurePath(str(path)).name[:_NAME] for path in paths]
     more = f" …（{len(names):,}）" if len(names) > _CORPORA else ""
     return "、".join(names[:_CORPORA]) + more
 
 
 def _number(value: Any, form: str) -> str:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST  # no NaN either
     return format(value, form) if is_number else UNKNOWN
 
 

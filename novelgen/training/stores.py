@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from novelgen.data.prepare import open_or_build
-from novelgen.data.store import Store
-from novelgen.errors import CheckpointError
+from novelgen.data.store import Store, is_store
+from novelgen.errors import CheckpointError, NovelgenError
 
 
 def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
@@ -27,6 +27,19 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
                               "--pairs")
     config = info["config"]
     return _checked(open_or_build(corpus, config.text, config.data, path.parent), info)
+
+
+def ready_store(directory: Path, info: Mapping[str, Any]) -> Store | None:
+    """The store of a run where it lies ready; None where it is gone, or the run is a stranger's that tells nothing sensible.
+
+    Nothing is built anew, which may take minutes.
+    """
+    try:
+        if not is_store(directory / info["store"]):
+            return None
+        return store_of_run(directory, info)
+    except (NovelgenError, KeyError, TypeError, ValueError, OSError):
+        return None
 
 
 def _checked(store: Store, info: Mapping[str, Any]) -> Store:

@@ -115,7 +115,10 @@ def _value(name: str, value: Any) -> Any:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or (kind is int and value != value // 1):
         raise ConfigError(f"{name}：应为{_KINDS[kind]}")
-    return kind(value)
+    try:
+        return kind(value)
+    except OverflowError:
+        raise ConfigError(f"{name}：数太大 | the number is too large") from None
 
 
 def _text(name: str, value: Any) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 import gradio as gr
 
 from novelgen.decoding.inspection import Alternative
-from novelgen.errors import CheckpointError
 from novelgen.web import limits, story
 from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
 from novelgen.web.attention_words import words
@@ -25,7 +24,6 @@ from novelgen.web.writing_tab import Writing
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")  # one script, in this order
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-_HEAVY = {**limits.TURN, "show_progress": "hidden", "api_visibility": "private"}
 _PULSE = 0.25  # seconds between signs of life, at which it is noticed that nobody is there any more
 # For all sessions, and from the microsecond of the start on: it only rises, for a view that was open before a restart as well.
 _turns = itertools.count(time.time_ns() // 1000)
@@ -36,31 +34,29 @@ _NOTICE = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); 
 def build(shelf: Shelf, writing: Writing) -> None:
     """Makes the tab where it is called. It shows what `writing` has written last, and writes there itself."""
     script = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    # Empty, above the view; gradio shows there the place in the line, and the style sheet only to those who wait a while.
+    line = gr.HTML("", elem_id="attention-line", container=False, padding=False)
     view = gr.HTML({}, html_template=(_STATIC / "attention.html").read_text(encoding="utf-8"), js_on_load=script, words=words(),
                    apply_default_css=False, elem_id="attention-view")
-    _wire_view(shelf, writing, view)
+    _wire_view(shelf, writing, view, line)
     for event in writing.events:
         event.then(None, None, None, js=_NOTICE, **_LIGHT)
     writing.stop.click(None, None, None, js=_NOTICE, **_LIGHT)
 
 
-def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML) -> None:
-    """The events of attention.js: it wants a paragraph, goes on from an alternative, stops that.
+def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> None:
+    """The events of attention.js: it wants a paragraph, what the model expected there, goes on from an alternative, stops that.
 
     The model is asked after the paragraph is shown, and meanwhile another one may be: `shown` and `understood` are two.
     """
     shown, understood = gr.State(None), gr.State(None)  # Shown | None; understood has places
 
     def show(event: gr.EventData, written: Written | None, before: Shown | None) -> tuple:
-        asked = event._data or {}
-        wanted = choose(written, asked)
-        if wanted and before and wanted.written is before.written and (not asked or wanted[1:3] == before[1:3]):
-            return gr.skip(), gr.skip()
-        return _turned(wanted)
+        return shown_for(event._data or {}, written, before)
 
-    def look(before: Shown | None, known: Shown | None) -> Iterator[tuple]:
-        if before is None or before.places or (known and known.turn == before.turn):
-            yield gr.skip(), before if before and before.places else gr.skip()
+    def look(before: Shown | None) -> Iterator[tuple]:
+        if before is None:
+            yield gr.skip(), gr.skip()
             return
         with mistakes_shown(), closing(looked_into(shelf, before)) as stream:
             for after in stream:
@@ -80,18 +76,33 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML) -> None:
         is_old = before is not None and before.written is written
         return _turned(choose(written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {}))
 
+    heavy = {**limits.TURN, "show_progress": "minimal", "show_progress_on": line, "api_visibility": "private"}
     # Never two of them dropped: what is shown last counts, and its turn says which that is.
     every = {"trigger_mode": "multiple"}
-    asked = view.show(show, [writing.written, shown], [view, shown], **every, **_LIGHT)
+    view.show(show, [writing.written, shown], [view, shown], **every, **_LIGHT)
     # An event of its own, or the browser would cancel when the other one is through.
     view.choose(None, cancels=writing.events, **_LIGHT)
-    begun = view.choose(write_on, [understood, writing.pen], [view, shown, *writing.outputs], **_HEAVY)
+    begun = view.choose(write_on, [understood, writing.pen], [view, shown, *writing.outputs], **heavy)
     view.halt(None, cancels=[begun], **_LIGHT)
     view.halt(Pen.drop, writing.pen, None, **_LIGHT)
-    halted = view.halt(stopped, [writing.written, shown], [view, shown], **_LIGHT)
-    for event in (asked, begun, halted):
-        event.then(look, [shown, understood], [view, understood], **every, **_HEAVY)
+    view.halt(stopped, [writing.written, shown], [view, shown], **_LIGHT)
+    # The view asks when it shows a paragraph of which nothing is understood yet; otherwise nobody stands in line for it.
+    view.look(look, shown, [view, understood], **every, **heavy)
     writing.stop.click(None, cancels=[begun], **_LIGHT)
+
+
+def shown_for(asked: dict[str, Any], written: Written | None, before: Shown | None) -> tuple:
+    """Values for the view and its state: what was asked for, or what has been written last; nothing new for what is shown already.
+
+    Unless it is asked for `again`, because there was no answer to what the model expected there.
+    """
+    is_known = before is not None and before.written is written
+    if is_known and asked.get("again"):
+        return _turned(before)
+    wanted = choose(written, asked)
+    if is_known and wanted and ("paragraph" not in asked or wanted[1:3] == before[1:3]):
+        return gr.skip(), gr.skip()
+    return _turned(wanted)
 
 
 def _turned(shown: Shown | None, selected: int = 0) -> tuple:
@@ -105,13 +116,8 @@ def looked_into(shelf: Shelf, shown: Shown) -> Iterator[Shown | None]:
 
     Raises CheckpointError when it is not the same model any more. Closing the iterator frees the model.
     """
-    generator, paragraph = shelf.generator(shown.written.run), shown.paragraph
-    ids = [*paragraph.source_ids, *paragraph.ids]
-    if max(ids) >= generator.tokenizer.size or generator.tokenizer.labels(ids) != [*paragraph.source_tokens, *paragraph.tokens]:
-        raise CheckpointError(f"{shown.written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
-                              "written; write another one")
     places, told = [], time.monotonic()
-    with closing(generator.inspect(paragraph)) as stream:
+    with closing(story.writer(shelf, shown.written).inspect(shown.paragraph)) as stream:
         for place in stream:
             places.append(place)
             if time.monotonic() - told >= _PULSE:

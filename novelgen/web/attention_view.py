@@ -130,4 +130,5 @@ def ended(shown: Shown, number: int, end: Alternative) -> Written:
         log_probabilities=values, attention=paragraph.attention[: number + 1], finished=True,
         score=sum(values) / len(values) ** written.options.get("length_penalty", 1.0))
     kept = dataclasses.replace(generation, paragraphs=[*generation.paragraphs[: shown.number], short], finished=True)
-    return dataclasses.replace(written, generations=(kept,), finished=True)
+    after = dataclasses.replace(written, generations=(kept,), finished=True)
+    return dataclasses.replace(after, given=after.characters)  # nothing of it was written now

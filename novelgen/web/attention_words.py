@@ -26,7 +26,7 @@ _WORDS = {
     "token": ("第 {i} 个，共 {count} 个", "{i} of {count}"), "end": ("段末", "end of paragraph"),
     "byte": ("第 {part} 个字节，共 {count} 个", "byte {part} of {count}"),
     "probability": ("概率", "Probability"), "entropy": ("熵", "Entropy"), "bits": ("{bits} 比特", "{bits} bits"),
-    "surprise": ("意外", "Surprise"), "looked": ("看得最多", "Looked at most"),
+    "surprise": ("意外度", "Surprise"), "looked": ("看得最多", "Looked at most"),
     "alternatives": ("最可能的其他选择：点一个，模型从那里接着写", "The likeliest others: click one, and the model goes on from there"),
     "alternative_write": ("改成“{token}”，从这里接着写", "Write “{token}” instead and go on from there"),
     "alternative_end": ("段落到此结束", "End the paragraph here"),

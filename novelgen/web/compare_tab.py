@@ -13,11 +13,10 @@ import gradio as gr
 from gradio.context import Context
 
 from novelgen.config import DecodingConfig
-from novelgen.data.store import is_store
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.evaluation.grid import Cell, Row, cells, fill
 from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown
-from novelgen.training.stores import store_of_run
+from novelgen.training.stores import ready_store
 from novelgen.web import limits
 from novelgen.web.controls import seed_of
 from novelgen.web.language import both
@@ -89,7 +88,7 @@ def build(shelf: Shelf, run: gr.Dropdown, writing: Writing) -> None:
     ended.then(_stopped, made, [parts.table, parts.status], **_LIGHT)
     for kind, button in parts.files.items():
         button.click(_saver(kind), made, parts.saver, **_LIGHT)
-    parts.take.click(lambda text: text.strip(), writing.manuscript, parts.prompt, **_LIGHT)
+    parts.take.click(lambda text: (text or "").strip(), writing.manuscript, parts.prompt, **_LIGHT)
     gr.on([run.change, Context.root_block.load], lambda chosen, picked: _choices(shelf, chosen, picked), [run, parts.runs], parts.runs,
           **_LIGHT)
     parts.runs.focus(lambda: gr.update(choices=list(shelf.runs())), None, parts.runs, **_LIGHT)
@@ -118,8 +117,8 @@ def _layout(shelf: Shelf, run: gr.Dropdown) -> _Parts:
     status = gr.Textbox(label=both("进度", "Progress"), interactive=False, max_lines=3, elem_id="compare-status")
     table = gr.Dataframe(headers=list(COMPARISON), datatype="str", type="array", interactive=False, wrap=True, row_count=0,
                          column_widths=list(_WIDTHS), label=both("结果", "Results"), max_height=700, elem_id="compare-table")
-    gr.Markdown(both("对数概率是自然对数、模型自己给的（温度 1，不加任何规则），含段末，除以字数。抄袭是文本里的八字串出现在训练文本中的"
-                     "比例；训练文本不在时为“—”。未列出的设置都用默认值。",
+    gr.Markdown(both("对数概率是自然对数、模型自己给的（温度 1，不加任何规则），含段末，除以字数。抄袭率是文本里的八元组（连续八个字）在"
+                     "训练文本中出现过的比例；训练文本不在时为“—”。未列出的设置都用默认值。",
                      "Log-probabilities are natural and the model's own (temperature 1, no rules), the end of the paragraph "
                      "included, divided by characters. Copied is the share of the text's 8-character strings that occur in the "
                      "training text; “—” where that is not there. All other settings are at their defaults."), elem_id="compare-words")
@@ -134,14 +133,16 @@ def _choices(shelf: Shelf, chosen: str | None, picked: Sequence[str]) -> Any:
     return gr.update(choices=names, value=kept if len(kept) > 1 or chosen not in names else [chosen])
 
 
-def _request(shelf: Shelf, prompt: str, runs: Sequence[str], decoders: Sequence[str], temperatures: Sequence[str],
-             seed: str) -> _Request:
-    """What was asked for; raises ConfigError for what cannot be, and CheckpointError for a run that has gone."""
-    if not (prompt or "").strip():
+def _request(shelf: Shelf, prompt: str | None, runs: Sequence[str] | None, decoders: Sequence[str] | None,
+             temperatures: Sequence[str] | None, seed: str | None) -> _Request:
+    """What was asked for, where a program may leave out anything; raises ConfigError for what cannot be, and CheckpointError
+    for a run that has gone."""
+    prompt, runs, decoders = prompt or "", runs or (), decoders or ()
+    if not prompt.strip():
         raise ConfigError("请先填上文，或取写作页的稿子 | give a prompt first, or take the manuscript")
     for name in runs:
         shelf.run(name)
-    grid = cells(list(runs), [name for name in _DECODERS if name in decoders], _numbers(temperatures))
+    grid = cells(list(runs), [name for name in _DECODERS if name in decoders], _numbers(temperatures or ()))
     if not grid:
         raise ConfigError("请至少选一个模型和一种解码；采样还要有温度 | choose at least one model and one decoder; sampling needs a "
                           "temperature as well")
@@ -156,23 +157,23 @@ def _request(shelf: Shelf, prompt: str, runs: Sequence[str], decoders: Sequence[
 def _numbers(temperatures: Sequence[str]) -> list[float]:
     """The temperatures as typed, each once, in rising order."""
     found = set()
-    for typed in temperatures or ():
+    for typed in temperatures:
         try:
             found.add(DecodingConfig(temperature=float(typed)).temperature)
-        except (ValueError, ConfigError):
+        except (ValueError, TypeError, OverflowError, ConfigError):
             raise ConfigError(f"温度 {str(typed)[:20]!r} 不行，应是大于 0、不超过 100 的数 | a temperature must be a number above 0 and at "
                               "most 100") from None
     return sorted(found)
 
 
 def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
-    """The lines that a run was trained on; None where they are gone. The store is never built anew, which may take minutes."""
+    """The lines that a run was trained on; None where they are gone."""
     try:
         run = shelf.run(name)
-        info = run.load_info()
-        return store_of_run(run.path, info).texts("train") if is_store(run.path / info.get("store", "")) else None
+        store = ready_store(run.path, run.load_info())
     except NovelgenError:
         return None
+    return None if store is None else store.texts("train")
 
 
 def _written(shelf: Shelf, request: _Request) -> Iterator[tuple]:

@@ -104,7 +104,7 @@ def _sampling() -> dict[str, Component]:
                          "choose among the likeliest tokens that make up this probability; 1 is off"), 0.05, 1.0, 0.01),
         "top_k": _slider("top_k", both("前 k 个 top-k", "Top-k"), both("只从最可能的 k 个里选；0 为不限",
                          "choose among the k likeliest tokens; 0 is off"), 0, 200, 1),
-        "min_p": _slider("min_p", both("最低概率 min-p", "Min-p"), both("舍去不到最可能者此比例的；0 为不限",
+        "min_p": _slider("min_p", both("最低概率 min-p", "Min-p"), both("舍去概率不到最可能者这一比例的字；0 为不限",
                          "drop tokens below this share of the likeliest one's probability; 0 is off"), 0.0, 0.5, 0.01),
     }
 

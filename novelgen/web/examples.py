@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from novelgen.data.store import Store, is_store
+from novelgen.data.store import Store
 from novelgen.errors import NovelgenError
-from novelgen.training.stores import store_of_run
+from novelgen.training.stores import ready_store
 from novelgen.web.runs import Shelf
 
 _COUNT = 6
@@ -17,11 +17,8 @@ def examples(shelf: Shelf, name: str | None) -> list[str]:
     """Some held-out paragraphs of a run's corpus, always the same; none where its data is not there any more."""
     try:
         run = shelf.run(name)
-        info = run.load_info()
-        # The store is only opened: building it anew can take minutes.
-        if not is_store(run.path / info.get("store", "")):
-            return []
-        return _some(store_of_run(run.path, info))
+        store = ready_store(run.path, run.load_info())
+        return [] if store is None else _some(store)
     except NovelgenError:
         return []
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 PROMPT = 20_000  # characters; of a longer manuscript the end is used, and the page says so
+OPENING = 1_000  # characters of a given opening
 LENGTH = 1_000  # tokens of a paragraph
 PARAGRAPHS = 20  # in one go
+MANUSCRIPT = 1_000_000  # characters on a page, with its drafts
+HISTORY = 2_000_000  # characters of all pages that a session can go back to, and as many to come back to
 CANDIDATES = 4
 BEAM = 16
 SEED = 2**53 - 1  # the largest whole number that a browser keeps exactly
+BODY = 8 * 2**20  # bytes of any request: a manuscript of two million characters
 UPDATES_A_SECOND = 20
 
 WRITERS = 2  # generations at once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from novelgen.web import limits
 from novelgen.web.story import Written
 
 _LEVELS = 20  # of undoing
-_INSPECTABLE = 3  # of these the last ones can still be looked into; weights of the others would only fill the memory
+_INSPECTABLE = 4  # of these the last ones can still be looked into; weights of the others would only fill the memory
 NO_DRAFTS = ("",) * limits.CANDIDATES
 
 
@@ -20,12 +21,18 @@ class Page(NamedTuple):
     drafts: tuple[str, ...] = NO_DRAFTS  # limits.CANDIDATES texts, edited perhaps; "" where there is none
     written: Written | None = None  # what was last written; the drafts come from it
 
+    @property
+    def size(self) -> int:
+        """Characters that stand on it."""
+        return len(self.manuscript) + sum(map(len, self.drafts))
+
 
 class Desk(NamedTuple):
     """What the tab remembers of a session."""
 
     history: tuple[Page, ...] = ()  # the pages to go back to, oldest first
-    left: Page = Page()  # as the tab itself last left it; another tab may have written since
+    left: Page | None = None  # as the tab itself last left it, None before; the reader or another tab may have written since
+    undone: tuple[Page, ...] = ()  # the pages to come back to, the next one last
 
 
 class Pen:
@@ -80,20 +87,56 @@ def _source(page: Page, desk: Desk) -> str:
 
 
 def turn(desk: Desk, before: Page, after: Page) -> Desk:
-    """The desk when `before` has become `after`, which can be undone."""
+    """The desk when `before` has become `after`, which can be undone.
+
+    What had been undone and what stood there before it was edited come to lie before it: no text is out of reach.
+    """
     if before[:2] == after[:2]:  # the same text
         return desk._replace(left=after)
-    older = [page._replace(written=None) for page in desk.history[:-_INSPECTABLE]]
-    return Desk((*older, *desk.history[-_INSPECTABLE:], before)[-_LEVELS:], after)
+    edited = () if desk.left is None or not _is_changed(before, desk.left) else (desk.left,)
+    return Desk(_kept((*desk.history, *reversed(desk.undone), *edited, before)), after)
 
 
 def undo(page: Page, desk: Desk) -> tuple[Page, Desk]:
-    """The page before the last change, and the desk for it; what another tab has written is undone first."""
-    if page.written is not desk.left.written:
-        return desk.left._replace(manuscript=page.manuscript), desk
-    if not desk.history:
+    """The page before the last change, and the desk for it.
+
+    What another tab has written is undone first, then what was typed since, which `redo` brings back.
+    """
+    left = desk.left
+    if left is not None and _is_changed(page, left):
+        earlier = left if page.written is left.written else left._replace(manuscript=page.manuscript)
+        return earlier, desk._replace(undone=_kept((*desk.undone, page)))
+    if left is None or not desk.history:
         return page, desk
-    return desk.history[-1], Desk(desk.history[:-1], desk.history[-1])
+    # What stands on the page may lag behind what was being written.
+    return desk.history[-1], Desk(desk.history[:-1], desk.history[-1], _kept((*desk.undone, left)))
+
+
+def redo(page: Page, desk: Desk) -> tuple[Page, Desk]:
+    """The page that was undone last, and the desk for it; what stands now can be gone back to."""
+    if not desk.undone:
+        return page, desk
+    later = desk.undone[-1]
+    history = desk.history if page[:2] == later[:2] else _kept((*desk.history, page))
+    return later, Desk(history, later, desk.undone[:-1])
+
+
+def _is_changed(page: Page, left: Page) -> bool:
+    """Whether the reader or another tab has changed the page. Of a text in the making the browser has a beginning only."""
+    if page.written is not left.written:
+        return True
+    if left.written is not None and not left.written.finished and page.manuscript == left.manuscript:
+        return not all(whole.startswith(shown) for whole, shown in zip(left.drafts, page.drafts, strict=True))
+    return page[:2] != left[:2]
+
+
+def _kept(pages: tuple[Page, ...]) -> tuple[Page, ...]:
+    """The last pages, as many as a session may remember; the older ones cannot be looked into any more."""
+    pages = pages[-_LEVELS:]
+    sizes = [0, *itertools.accumulate(page.size for page in reversed(pages))]
+    count = max(sum(size <= limits.HISTORY for size in sizes) - 1, 1)  # the last one in any case
+    pages = pages[-count:]
+    return (*(page._replace(written=None) for page in pages[:-_INSPECTABLE]), *pages[-_INSPECTABLE:])
 
 
 def next_opening(before: Page, after: Page, opening: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from novelgen.report.curves import smooth
 
 _FILES = 16  # whose content is kept in memory
 _POINTS = 300  # of a curve; a screen shows no more
+_LARGEST = 1e12  # of any number; what is beyond is not of this world
+_TAIL = 200  # bytes before the place to read on from, by which a file is known again
 
 
 class Step(NamedTuple):
@@ -43,7 +46,8 @@ class History:
     looks: list[Look] = field(default_factory=list)
 
     def add(self, record: Any) -> None:
-        """Takes a record in; one that is none of ours (the file may be a stranger's) or holds no number is left out."""
+        """Takes a record in; one that is none of ours (the file may be a stranger's), or holds no number that can be, is left
+        out."""
         try:
             if "validation_bpc" in record:
                 found = Look(int(record["step"]), float(record["validation_bpc"]))
@@ -51,7 +55,7 @@ class History:
                 found = Step(int(record["step"]), float(record["bpc"]), int(record["characters"]), float(record["seconds"]))
         except (TypeError, KeyError, ValueError, OverflowError):
             return
-        if all(math.isfinite(value) for value in found):
+        if all(abs(value) <= _LARGEST for value in found):  # no NaN either
             (self.looks if isinstance(found, Look) else self.steps).append(found)
 
 
@@ -61,6 +65,7 @@ class _File:
 
     number: int = 0  # of the file's inode: one that was replaced is read anew
     offset: int = 0
+    tail: bytes = b""  # what stood before the offset: a new file may have been given the old one's inode
     history: History = field(default_factory=History)
 
 
@@ -71,12 +76,13 @@ class Metrics:
         self._files: OrderedDict[Path, _File] = OrderedDict()
         self._lock = threading.Lock()
 
-    def size(self, path: Path) -> int:
-        """The file's size in bytes, by which a change is noticed; 0 when there is none."""
+    def stamp(self, path: Path) -> tuple[int, int]:
+        """The file's age and size, by which a change is noticed; zeros when there is none."""
         try:
-            return path.stat().st_size
+            about = path.stat()
         except OSError:
-            return 0
+            return 0, 0
+        return about.st_mtime_ns, about.st_size
 
     def history(self, path: Path) -> History:
         """All whole lines so far, as a copy; empty when the file is missing."""
@@ -91,20 +97,20 @@ class Metrics:
 def _read_on(path: Path, known: _File) -> _File:
     try:
         with path.open("rb") as file:
-            about = path.stat()
-            if known.number != about.st_ino or about.st_size < known.offset:
-                known = _File(about.st_ino)
-            file.seek(known.offset)
+            number = os.fstat(file.fileno()).st_ino
+            file.seek(known.offset - len(known.tail))
+            if known.number != number or file.read(len(known.tail)) != known.tail:
+                known = _File(number)
+                file.seek(0)
             grown = file.read()
     except OSError:
         return _File()
     whole = grown[:grown.rfind(b"\n") + 1]  # the last line may be half written
     for line in whole.splitlines():
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             known.history.add(json.loads(line))
-        except ValueError:
-            continue
     known.offset += len(whole)
+    known.tail = (known.tail + whole)[-_TAIL:]
     return known
 
 

@@ -25,11 +25,15 @@ _OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 
 @contextmanager
 def mistakes_shown() -> Iterator[None]:
-    """A mistake that the user can mend becomes one toast, as text."""
+    """A mistake that the user can mend becomes one toast, as text; so does a failure, whose cause the log has."""
     try:
         yield
     except NovelgenError as error:
         raise gr.Error(html.escape(as_on_the_page(str(error)), quote=False), title="做不到 | Not possible", print_exception=False) from None
+    except gr.Error:
+        raise
+    except Exception as error:  # of which gradio itself would say nothing on the page
+        raise gr.Error("程序出错了，原因在日志里 | the program failed; its log has the cause", title="出错 | Error") from error
 
 
 def as_on_the_page(message: str) -> str:

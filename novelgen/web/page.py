@@ -36,6 +36,9 @@ def build(shelf: Shelf, project: Path) -> gr.Blocks:
                           elem_id="model-run", interactive=True, filterable=False, render=False)
         _head(run)
         _tabs(blocks, shelf, project, run)
+        # Whoever opens the page gets the run that is newest then, not when the server was started.
+        blocks.load(lambda: gr.Dropdown(list(shelf.runs()), value=shelf.newest()), None, run, queue=False, show_progress="hidden",
+                    api_visibility="private")
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
     return blocks
 
@@ -43,14 +46,9 @@ def build(shelf: Shelf, project: Path) -> gr.Blocks:
 def _head(run: gr.Dropdown) -> None:
     with gr.Row(elem_id="page-head"):
         gr.Markdown(both("# novelgen · 中文小说", "# novelgen · Chinese novels"), elem_id="page-title")
-        name = gr.HTML(_short(run.value), html_template="<span></span>", js_on_load=_AS_TEXT, elem_id="page-run", padding=False,
+        name = gr.HTML(run.value, html_template="<span></span>", js_on_load=_AS_TEXT, elem_id="page-run", padding=False,
                        label=both("正在用的模型", "Model in use"))
-    run.change(_short, run, name, queue=False, show_progress="hidden", api_visibility="private")
-
-
-def _short(run: str | None) -> str:
-    """A run of elsewhere goes by its path; its last part is enough at the head."""
-    return Path(run or "").name
+    run.change(lambda chosen: chosen, run, name, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _tabs(blocks: gr.Blocks, shelf: Shelf, project: Path, run: gr.Dropdown) -> None:

@@ -16,9 +16,6 @@ from novelgen.errors import ConfigError
 
 if TYPE_CHECKING:
     import gradio as gr
-    from starlette.exceptions import HTTPException
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse
 
 PORT = 7860
 _PORTS_TRIED = 100
@@ -71,30 +68,19 @@ def _wait_for_the_end() -> None:
 
 def start(blocks: gr.Blocks, host: str, port: int, **options: Any) -> None:
     """Launches the page and returns; `options` are further ones of Blocks.launch."""
-    from novelgen.web import page
+    from novelgen.web import guard, page
     from novelgen.web.language import translations
 
     blocks.launch(server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, inbrowser=False,
                   i18n=translations(), theme=page.theme(), head=page.HEAD, css_paths=sorted(_STATIC.glob("*.css")),
                   favicon_path=_STATIC / "favicon.svg", footer_links=["api", "settings"], run_history=False, enable_monitoring=False,
-                  state_session_capacity=_SESSIONS, app_kwargs={"exception_handlers": {503: _line_is_full}}, **options)
-
-
-async def _line_is_full(_: Request, error: HTTPException) -> JSONResponse:
-    """What a visitor is told whom the queue has no room for.
-
-    Gradio answers 503, for which its page has an English sentence of its own; of any other status the page shows the detail.
-    """
-    from starlette.responses import JSONResponse
-
-    if not str(error.detail).startswith("Queue is full"):
-        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-    return JSONResponse({"detail": "排队的人已满，请过一会儿再试 | too many are waiting already; please try again in a moment"}, 429,
-                        {"Retry-After": "10"})
+                  state_session_capacity=_SESSIONS, max_file_size=1, app_kwargs=guard.OPTIONS, **options)  # nobody needs to upload a file
 
 
 def free_port(host: str, port: int | None) -> int:
     """`port`, or without one the first free from PORT on. Raises ConfigError when there is none."""
+    if ":" in host:
+        raise ConfigError(f"--host {host}：请给 IPv4 地址，本机是 127.0.0.1 | give an IPv4 address; this machine is 127.0.0.1")
     if port is not None and not 0 < port < 2**16:
         raise ConfigError(f"--port {port}：超出范围，应为 1–65535 | out of range, must be 1 to 65535")
     for candidate in [port] if port is not None else range(PORT, PORT + _PORTS_TRIED):
@@ -128,6 +114,6 @@ def _quiet_environment(share: bool) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # Only a shared page speaks with the outside; otherwise no proxy is asked for anything.
-    local = "localhost,127.0.0.1,::1" if share else "*"
+    local = "localhost,127.0.0.1" if share else "*"
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), local)))

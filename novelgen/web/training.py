@@ -54,7 +54,7 @@ class TinyTraining:
         self._output = Path()
         self._status = Status("idle")  # what stays when no process runs
         self._cancelled = False
-        self._seen = (0.0, 0.0)  # seconds trained, by the file; when this was first seen
+        self._seen: tuple[float, float] | None = None  # seconds trained, by the file; when this was first seen
         self._spent = 0.0  # seconds, as last told
         atexit.register(self.cancel)
 
@@ -81,7 +81,7 @@ class TinyTraining:
                                                  start_new_session=True)
             except OSError as error:
                 raise TrainingError(f"训练启动不了：{error} | training cannot be started") from None
-            self._cancelled, self._seen, self._spent = False, (0.0, 0.0), 0.0
+            self._cancelled, self._seen, self._spent = False, None, 0.0
             threading.Thread(target=self._watch, args=(self._process, self._output), daemon=True).start()
 
     def _watch(self, process: subprocess.Popen[str], output: Path) -> None:
@@ -132,10 +132,11 @@ class TinyTraining:
         if not history.steps:
             return Status("preparing", output.name)
         last = history.steps[-1]
-        if self._seen[0] != last.seconds:
-            self._seen = (last.seconds, time.monotonic())
+        seen = self._seen
+        if seen is None or seen[0] != last.seconds:
+            self._seen = seen = (last.seconds, time.monotonic())
         # The file grows by blocks, the clock in between; a bar never goes back.
-        self._spent = spent = max(self._spent, last.seconds + time.monotonic() - self._seen[1])
+        self._spent = spent = max(self._spent, last.seconds + time.monotonic() - seen[1])
         budget = 60 * self._minutes
         recent = history.steps[-20:]
         return Status("training" if spent < budget else "finishing", output.name, min(spent / budget, 1.0), max(budget - spent, 0.0),

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from novelgen.errors import TrainingError
 from novelgen.training.progress import clock
 from novelgen.web.language import both
 from novelgen.web.mistakes import mistakes_shown
@@ -48,7 +49,7 @@ def build(training: TinyTraining, shelf: Shelf, run: gr.Dropdown) -> gr.Column:
 
     def begin(chosen: str | None) -> tuple[Any, ...]:
         with mistakes_shown():
-            training.start(shelf.folder)
+            _begin(training, shelf)
         return look(chosen)
 
     def end(chosen: str | None) -> tuple[Any, ...]:
@@ -61,6 +62,16 @@ def build(training: TinyTraining, shelf: Shelf, run: gr.Dropdown) -> gr.Column:
     cancel.click(end, run, outputs, **light)
     gr.on(None, look, run, outputs, **light)  # when the page is opened: others may be training
     return panel
+
+
+def _begin(training: TinyTraining, shelf: Shelf) -> None:
+    """Starts the training. Raises TrainingError when there is a run already: the offer is for those who have none.
+
+    A program could ask again and again all the same, and each time would cost the machine minutes.
+    """
+    if shelf.runs() and not training.status().is_running:
+        raise TrainingError("已经有训练好的模型了，不用再练 | there is a trained model already; no other is trained from here")
+    training.start(shelf.folder)
 
 
 def _look(training: TinyTraining, shelf: Shelf, chosen: str | None) -> tuple[Any, ...]:

@@ -40,8 +40,8 @@ def lay_out() -> Parts:
         with gr.Column(scale=5, min_width=320):
             manuscript = gr.Textbox(
                 label=both("稿纸", "Manuscript"), lines=12, max_lines=18, buttons=["copy"], elem_id="write-manuscript",
-                placeholder=both("写下小说的一段，或点下面的例子，再按“续写”。",
-                                 "Write a paragraph of a novel, or click an example below, then Continue."))
+                placeholder=both("写下小说的一段（下面若有例子，点一个也行），再按“续写”。",
+                                 "Write a paragraph of a novel, or click one of the examples if there are any below, then Continue."))
             samples = gr.Dataset(
                 components=["textbox"], samples=[], type="values", layout="gallery", elem_id="write-examples", visible=False,
                 label=both("例子：模型没有读过的段落", "Examples: paragraphs that the model has not read"))
@@ -64,8 +64,8 @@ def lay_out() -> Parts:
 
 def _buttons() -> dict[str, gr.Button]:
     names = {"continue": both("续写", "Continue"), "stop": both("停止", "Stop"), "rewrite": both("重写", "Rewrite"),
-             "accept": both("采纳", "Accept"), "undo": both("撤销", "Undo"), "pin": both("固定种子", "Pin seed"),
-             "clear": both("新稿", "New")}
+             "accept": both("采纳", "Accept"), "undo": both("撤销", "Undo"), "redo": both("重做", "Redo"),
+             "pin": both("固定种子", "Pin seed"), "clear": both("新稿", "New")}
     variants = {"continue": "primary", "stop": "stop"}
     with gr.Row(elem_id="write-buttons"):
         return {name: gr.Button(text, variant=variants.get(name, "secondary"), min_width=72, elem_id=f"write-{name}")

@@ -16,7 +16,19 @@ from novelgen.errors import ConfigError
 from novelgen.web import limits, story
 from novelgen.web.controls import Controls, applies
 from novelgen.web.examples import examples
-from novelgen.web.manuscript import Desk, Page, Pen, accept, drafts_of, first_draft, next_opening, next_seed, turn, undo
+from novelgen.web.manuscript import (
+    Desk,
+    Page,
+    Pen,
+    accept,
+    drafts_of,
+    first_draft,
+    next_opening,
+    next_seed,
+    redo,
+    turn,
+    undo,
+)
 from novelgen.web.mistakes import mistakes_shown
 from novelgen.web.runs import Shelf
 from novelgen.web.story import Written
@@ -43,10 +55,10 @@ class Writing(NamedTuple):
 
 def status(written: Written) -> str:
     """The status line as HTML."""
-    speed = written.characters / written.seconds if written.seconds else 0.0
     seeds = [generation.seed for generation in written.generations]
     seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
-    figures = [f"{written.characters:,} 字 chars", f"{speed:,.0f} 字/秒 chars/s", written.device]
+    speed = [f"{written.speed:,.0f} 字/秒 chars/s"] if written.speed else []
+    figures = [f"{written.characters:,} 字 chars", *speed, written.device]
     if applies("seed", written.options.get("decoder", "sample")):
         figures.append(f"种子 seed {seed}")
     notes = "".join(f"<small>{html.escape(note)}</small>" for note in written.generations[0].notes)
@@ -91,14 +103,18 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
             accepted = accept(request.page, request.desk, first_draft(request.page))
             yield from _stream(shelf, request, accepted, next_opening(request.page, accepted, request.opening), {})
 
-    def rewrite(*values: Any) -> Iterator[tuple]:
+    @mistakes_shown()
+    def asked(*values: Any) -> int:
+        request = _request(controls, *values)
+        _must_differ(request)
+        return request.pen.take()
+
+    def rewrite(taken: int, *values: Any) -> Iterator[tuple]:
         with mistakes_shown():
             request = _request(controls, *values)
-            if request.options["decoder"] != "sample":
-                gr.Info("束搜索和贪心不掷骰子，同样的设置写同样的字 | beam search and greedy roll no dice: the same settings write "
-                        "the same text")
-            seed = next_seed(request.options, request.page.written)
-            yield from _stream(shelf, request, request.page, request.opening, seed)
+            if request.pen.holder == taken:  # nobody has pressed stop since
+                seed = next_seed(request.options, request.page.written)
+                yield from _stream(shelf, request, request.page, request.opening, seed)
 
     inputs = [run, parts.pen, parts.manuscript, parts.written, parts.desk, parts.opening, parts.paragraphs, *parts.drafts,
               *controls.components]
@@ -107,7 +123,10 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
     heavy = {**limits.TURN, "show_progress_on": parts.drafts[0], "api_visibility": "private"}
     begun = buttons["continue"].click(write_on, inputs, targets, **heavy)
     _break_off([buttons["rewrite"]], [begun], parts.pen)
-    again = buttons["rewrite"].click(rewrite, inputs, targets, **heavy)
+    # Who would wait for nothing is told so at once, and not at the end of the line.
+    taken = gr.State(0)
+    at_once = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+    again = buttons["rewrite"].click(asked, inputs, taken, **at_once).success(rewrite, [taken, *inputs], targets, **heavy)
     _break_off([buttons["stop"]], [begun, again], parts.pen)
     buttons["stop"].click(_stopped, parts.written, parts.status, **_LIGHT)
     return [begun, again]
@@ -126,8 +145,15 @@ def _break_off(buttons: Sequence[Component], events: list[Any], pen: gr.State) -
 
 
 def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | None) -> Page:
-    """The page as the browser sends it, which has no value for a draft that it does not show."""
-    return Page(manuscript, tuple(draft or "" for draft in drafts), written)
+    """The page as the browser sends it, which has no value for a draft that it does not show.
+
+    Raises ConfigError when it is larger than what the app remembers of anybody.
+    """
+    page = Page(manuscript, tuple(draft or "" for draft in drafts), written)
+    if page.size > limits.MANUSCRIPT:
+        raise ConfigError(f"稿纸连同各稿超过 {limits.MANUSCRIPT:,} 字，写不下了；请下载后分成几稿 | the manuscript and its drafts are "
+                          f"longer than {limits.MANUSCRIPT:,} characters; download it and divide it")
+    return page
 
 
 class _Request(NamedTuple):
@@ -168,6 +194,15 @@ def _stream(shelf: Shelf, request: _Request, source: Page, opening: str, seed: M
             once = (gr.skip(),) * len(once)
 
 
+def _must_differ(request: _Request) -> None:
+    """Raises ConfigError when to write anew would write just what stands there."""
+    page, written, options = request.page, request.page.written, {**request.options, "prefix": request.opening}
+    if (options["decoder"] != "sample" and written is not None and written.finished and drafts_of(written) == page.drafts
+            and (written.run, written.manuscript, written.options) == (request.run, page.manuscript, options)):
+        raise ConfigError("束搜索和贪心不掷骰子，同样的设置只会写出同样的字；请改一个设置，或改用采样 | beam search and greedy roll no "
+                          "dice, and the same settings write the same text; change one, or sample")
+
+
 def _changed(before: str, after: str) -> Any:
     return gr.skip() if before == after else after
 
@@ -184,31 +219,41 @@ def _pin(written: Written | None) -> Any:
 def _wire_pages(parts: Parts, events: list[Any]) -> None:
     """The buttons that only move text. They break off what is being written."""
     inputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts]
-    outputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
+    outputs = [parts.status, parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
+
+    def handler(move: Callable[[Page, Desk, str], tuple[Page, Desk, str]]) -> Callable[..., tuple]:
+        def moved(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+            try:
+                return gr.skip(), *_shown_page(*move(_page(manuscript, drafts, written), desk, opening))
+            except ConfigError as error:  # what does not stand in line has no toasts
+                return html.escape(str(error)), *(gr.skip() for _ in outputs[1:])
+        return moved
 
     def accepted(place: int | None) -> Callable[..., tuple]:
-        def handler(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
-            page = _page(manuscript, drafts, written)
+        def move(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
             after = accept(page, desk, first_draft(page) if place is None else place)
-            return _shown_page(after, turn(desk, page, after), next_opening(page, after, opening))
-        return handler
+            return after, turn(desk, page, after), next_opening(page, after, opening)
+        return handler(move)
 
-    def undone(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
-        return _shown_page(*undo(_page(manuscript, drafts, written), desk), opening)
+    def cleared(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
+        after = Page(written=page.written)
+        return after, turn(desk, page, after), opening
 
-    def cleared(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
-        after = Page(written=written)
-        return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
-
-    def begun(sample: list[str], manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
-        after = Page(sample[0], written=written)
-        return _shown_page(after, turn(desk, _page(manuscript, drafts, written), after), opening)
+    def begun(sample: list[str], *values: Any) -> tuple:
+        def move(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
+            after = Page(sample[0], written=page.written)
+            return after, turn(desk, page, after), opening
+        return handler(move)(*values)
 
     buttons, settled = parts.buttons, _script("settled.js")
-    _break_off([buttons["accept"], buttons["undo"], buttons["clear"], *parts.picks, parts.examples], events, parts.pen)
-    for button, handler in ((buttons["accept"], accepted(None)), (buttons["undo"], undone), (buttons["clear"], cleared),
-                            *((pick, accepted(place)) for place, pick in enumerate(parts.picks))):
-        button.click(handler, inputs, outputs, js=settled, **_LIGHT)
+    moves = {"accept": accepted(None), "clear": handler(cleared),
+             "undo": handler(lambda page, desk, opening: (*undo(page, desk), opening)),
+             "redo": handler(lambda page, desk, opening: (*redo(page, desk), opening))}
+    clicked = {**{buttons[name]: move for name, move in moves.items()},
+               **{pick: accepted(place) for place, pick in enumerate(parts.picks)}}
+    _break_off([*clicked, parts.examples], events, parts.pen)
+    for button, move in clicked.items():
+        button.click(move, inputs, outputs, js=settled, **_LIGHT)
     parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
     # Text that came a moment ago tells that more may be on its way; see settled.js.
     parts.drafts[0].change(None, js="() => { window.novelgenDraftChanged = performance.now(); return []; }", **_LIGHT)
@@ -216,14 +261,13 @@ def _wire_pages(parts: Parts, events: list[Any]) -> None:
 
 
 def _wire_browser(parts: Parts) -> None:
-    """What happens in the browser alone: the manuscript survives a reload, and becomes a file."""
-    texts = [parts.title, parts.manuscript]
-    # The same key and secret whenever the server is started, or the manuscript would be lost with it.
-    saved = gr.BrowserState({"title": "", "manuscript": ""}, storage_key="novelgen-manuscript", secret="novelgen")
+    """What happens in the browser alone: what stands on the page survives a reload, and the manuscript becomes a file."""
+    load, texts = Context.root_block.load, [parts.title, parts.manuscript, parts.opening, *parts.drafts]
+    load(None, None, [*texts, *parts.columns], js=_script("keep.js").replace("COUNT", str(limits.CANDIDATES)), **_LIGHT)
     for text in texts:
-        text.change(None, texts, saved, js="(title, manuscript) => ({title, manuscript})", **_LIGHT)
-    Context.root_block.load(None, saved, texts, js="saved => [saved?.title ?? '', saved?.manuscript ?? '']", **_LIGHT)
-    parts.buttons["download"].click(None, texts, None, js=_script("download.js"), **_LIGHT)
+        text.change(None, texts, None, js="(...texts) => window.novelgenKeep?.(...texts) ?? []", **_LIGHT)
+    load(None, None, None, js=_script("label.js"), **_LIGHT)
+    parts.buttons["download"].click(None, texts[:2], None, js=_script("download.js"), **_LIGHT)
 
 
 def _script(name: str) -> str:

@@ -34,7 +34,8 @@ def test_of_many_files_some_are_named_and_all_counted(run):
 
 
 @pytest.mark.parametrize("facts", [{}, {"corpus": "novel.txt", "parameters": "many", "best": [1]},
-                                   {"corpus": [], "parameters": True, "best": {"step": None, "validation_bpc": float("nan")}}])
+                                   {"corpus": [], "parameters": True, "best": {"step": None, "validation_bpc": float("nan")}},
+                                   {"corpus": 5, "parameters": 10**400, "best": {"step": -10**400, "validation_bpc": 1e300}}])
 def test_what_a_strangers_run_does_not_tell_is_a_dash(run, facts):
     write(run, **facts)
     found = card(run)
@@ -45,6 +46,26 @@ def test_a_damaged_run_has_no_card(run):
     (run.path / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"config\.json"):
         card(run)
+
+
+@pytest.mark.parametrize("facts", [{"decoder_layers": "two"}, {"encoder_layers": [2]}, {"model": {}}])
+def test_a_model_that_cannot_be_has_no_card(run, facts):
+    info = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
+    write(run, config={**info["config"], "model": {**info["config"]["model"], **facts}})
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        card(run)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": ' + "1" * 5000 + "}", '{"format": "x"}', "[1]", "\x00", '{"config": 5}'])
+def test_what_is_no_configuration_has_no_card(run, text):
+    (run.path / "config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        card(run)
+
+
+def test_a_name_without_end_is_cut(run):
+    write(run, corpus=["a" * 10_000])
+    assert card(run).corpus == "a" * 80
 
 
 def test_layers_are_told_where_there_are_several():

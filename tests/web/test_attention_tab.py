@@ -1,9 +1,12 @@
+import dataclasses
+import os
 import re
 import runpy
 import time
 from itertools import pairwise
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from novelgen.errors import CheckpointError
@@ -13,6 +16,7 @@ from novelgen.web.attention_tab import chosen, gone_on, looked_into, rewritten
 from novelgen.web.attention_view import choose, is_end
 from novelgen.web.attention_words import words
 from novelgen.web.manuscript import Pen
+from novelgen.web.runs import Shelf
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -21,7 +25,7 @@ PROMPT = "宝玉笑道：“我来了。”"
 def shelf(toy):
     """A shelf with one model, which writes characters rather than bytes."""
     generator = toy.generator(favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 8.0)})
-    return SimpleNamespace(generator=lambda name: generator)
+    return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
 
 
 @pytest.fixture
@@ -132,14 +136,41 @@ def test_bytes_and_empty_paragraphs_are_no_choice(shown):
         assert chosen(shown._replace(places=[changed]), {"place": 0, "alternative": 0})[1] is None
 
 
-def test_another_model_of_the_same_name_is_not_asked_about_the_text(shelf, shown, toy):
-    paragraph = shown.paragraph
-    paragraph.tokens[0] = "另"
+def test_another_model_of_the_same_name_is_not_asked_about_the_text(folder_shelf):
+    shelf, folder, make_run = folder_shelf
+    *_, written = story.write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
+    shown = understood(shelf, choose(written, {}))
+    make_run(folder / "run", seed=2)  # the same tokenizer, other weights
+    os.utime(folder / "run" / "model.safetensors", (1, 1))
     with pytest.raises(CheckpointError, match="changed"):
         understood(shelf, shown)
-    paragraph.source_ids[0] = toy.tokenizer.size
     with pytest.raises(CheckpointError, match="changed"):
-        understood(shelf, shown)
+        next(rewritten(shelf, shown, *some_alternative(shown)))
+    *_, written = story.write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
+    assert understood(shelf, choose(written, {})).places
+
+
+@pytest.fixture
+def folder_shelf(make_run, tmp_path):
+    """A shelf with "run" in a folder, the folder, and what makes runs."""
+    make_run(tmp_path / "run", seed=1)
+    return Shelf(tmp_path), tmp_path, make_run
+
+
+def some_alternative(shown):
+    """A place and an alternative there from which the model can go on."""
+    return next((place, each) for place, at in enumerate(shown.places) for each in at.alternatives if each.opening and not is_end(each))
+
+
+def test_what_is_shown_already_is_not_sent_anew_unless_its_answer_has_failed(shown):
+    assert attention_tab.shown_for({}, shown.written, shown) == (gr.skip(), gr.skip())
+    assert attention_tab.shown_for({"candidate": 0, "paragraph": 1}, shown.written, shown) == (gr.skip(), gr.skip())
+    assert attention_tab.shown_for({"candidate": 0, "paragraph": 0}, shown.written, shown)[1].number == 0
+    first = choose(shown.written, {"candidate": 0, "paragraph": 0})
+    value, again = attention_tab.shown_for({"again": True}, shown.written, first)
+    assert again.number == 0 and value["turn"] == again.turn > first.turn
+    new = dataclasses.replace(shown.written)
+    assert attention_tab.shown_for({"again": True}, new, shown)[1].written is new
 
 
 def slowly(monkeypatch, shelf, seconds):

@@ -22,7 +22,7 @@ def generator(toy):
 def written(generator):
     """Two candidates of three paragraphs."""
     options = {"num_samples": 2, "paragraphs": 3, "seed": 4, "max_length": 30, "length_penalty": 0.5}
-    return Written("run", PROMPT, options, tuple(generator.candidates(PROMPT, **options)), 1.0, "cpu", True)
+    return Written("run", 1, PROMPT, options, tuple(generator.candidates(PROMPT, **options)), 1.0, "cpu", True)
 
 
 @pytest.fixture
@@ -124,6 +124,7 @@ def test_a_paragraph_can_be_ended_at_any_later_place(shown):
     after = ended(shown, number, end)
     (generation,) = after.generations
     kept, short = generation.paragraphs
+    assert after.speed == 0 < shown.written.speed
     assert after.finished and kept is shown.written.generations[1].paragraphs[0]
     assert short.text == end.opening == "".join(shown.paragraph.tokens[:number]) and short.finished
     assert len(short.ids) == len(short.tokens) == len(short.log_probabilities) == len(short.attention) == number + 1

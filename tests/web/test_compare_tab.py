@@ -1,8 +1,11 @@
+import json
+
 import gradio as gr
 import pytest
 
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.report.tables import COMPARISON
+from novelgen.training import stores
 from novelgen.web import compare_tab, limits
 from novelgen.web.runs import Shelf
 
@@ -30,10 +33,19 @@ def test_the_grid_is_what_was_asked_for(shelf):
 @pytest.mark.parametrize("wrong", [
     {"prompt": " \n"}, {"runs": ()}, {"decoders": ()}, {"temperatures": ()}, {"temperatures": ("warm",)}, {"temperatures": ("0",)},
     {"temperatures": ("-1",)}, {"temperatures": ("nan",)}, {"temperatures": ("inf",)}, {"temperatures": ("101",)},
-    {"temperatures": [str(number / 10) for number in range(1, 62)]}, {"seed": "x"}, {"seed": "-1"}, {"seed": "9" * 30}])
+    {"temperatures": [str(number / 10) for number in range(1, 62)]}, {"seed": "x"}, {"seed": "-1"}, {"seed": "9" * 30},
+    {"temperatures": (None,)}, {"temperatures": ([1], {})}, {"temperatures": (10**400,)}])
 def test_what_cannot_be_is_refused_in_words(shelf, wrong):
     with pytest.raises(ConfigError, match=r"\|"):
         request(shelf, **wrong)
+
+
+@pytest.mark.parametrize("left_out", ["prompt", "runs", "decoders", "temperatures"])
+def test_what_a_program_leaves_out_is_refused_in_words(shelf, left_out):
+    asked = {"prompt": PROMPT, "runs": ["one"], "decoders": ["sample"], "temperatures": ["0.8"], "seed": None}
+    assert compare_tab._request(shelf, **asked).grid
+    with pytest.raises(ConfigError, match=r"\|"):
+        compare_tab._request(shelf, **{**asked, left_out: None})
 
 
 def test_a_run_that_is_not_on_the_shelf_is_refused(shelf):
@@ -106,6 +118,9 @@ def test_a_single_choice_of_models_follows_the_page_and_several_stay(shelf):
 
 
 def test_the_training_text_is_used_only_where_it_lies_ready(shelf, monkeypatch):
-    monkeypatch.setattr(compare_tab, "store_of_run", lambda *_: pytest.fail("must not be built"))
+    monkeypatch.setattr(stores, "open_or_build", lambda *_: pytest.fail("must not be built"))
     assert compare_tab._training(shelf, "one") is None
     assert compare_tab._training(shelf, "gone") is None
+    path = shelf.folder / "two" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "store": 5}), encoding="utf-8")
+    assert compare_tab._training(shelf, "two") is None

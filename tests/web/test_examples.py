@@ -41,3 +41,21 @@ def test_without_the_data_there_are_none_and_nothing_is_built(shelf, tmp_path):
 def test_of_a_run_that_says_nothing_of_its_data_there_are_none(make_run, tmp_path):
     make_run(tmp_path / "runs" / "bare")
     assert examples(Shelf(tmp_path / "runs"), "bare") == examples(Shelf(tmp_path / "runs"), "none") == []
+
+
+@pytest.mark.parametrize("facts", [{"store": 5}, {"store": None}, {"store": ["x"]}, {"store": "\0"}, {"store": "x" * 5000},
+                                   {"content": None}, {"tokenizer": 7}])
+def test_of_a_run_that_tells_nonsense_of_its_data_there_are_none(shelf, facts):
+    shelf, _ = shelf
+    path = shelf.folder / "of-novel" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | facts), encoding="utf-8")
+    assert examples(shelf, "of-novel") == []
+
+
+def test_of_a_run_that_does_not_say_what_its_data_held_there_are_none(shelf):
+    shelf, _ = shelf
+    path = shelf.folder / "of-novel" / "config.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    del info["content"]
+    path.write_text(json.dumps(info), encoding="utf-8")
+    assert examples(shelf, "of-novel") == []

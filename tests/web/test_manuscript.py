@@ -16,6 +16,7 @@ from novelgen.web.manuscript import (
     first_draft,
     next_opening,
     next_seed,
+    redo,
     turn,
     undo,
 )
@@ -24,9 +25,9 @@ TEXTS = st.text("宝玉笑道。“”\n <>&", max_size=12)
 DRAFTS = st.tuples(*[TEXTS] * limits.CANDIDATES)
 
 
-def written(source="", *texts, seed=1, **options):
+def written(source="", *texts, seed=1, finished=True, **options):
     generations = tuple(SimpleNamespace(text=text, seed=seed + place) for place, text in enumerate(texts))
-    return SimpleNamespace(manuscript=source, generations=generations, options=options)
+    return SimpleNamespace(manuscript=source, generations=generations, options=options, finished=finished)
 
 
 def drafts(*texts):
@@ -67,6 +68,76 @@ def test_every_change_can_be_undone(pages):
         page, desk = undo(page, desk)
         assert page == expected
     assert undo(page, desk) == (page, desk)
+
+
+def test_what_was_typed_since_is_undone_first_and_can_be_had_again():
+    before = Page("一。", drafts("二。"))
+    accepted = accept(before, Desk(), 0)
+    desk = turn(Desk(), before, accepted)
+    typed = accepted._replace(manuscript=f"{accepted.manuscript}我亲手写的。")
+    page, desk = undo(typed, desk)
+    assert page == accepted
+    page, desk = undo(page, desk)
+    assert page == before
+    page, desk = redo(page, desk)
+    assert page == accepted
+    page, desk = redo(page, desk)
+    assert page == typed and redo(page, desk) == (page, desk)
+    assert undo(page, desk)[0] == accepted
+
+
+def test_a_page_that_has_only_been_typed_on_stays():
+    page = Page("我写的。")
+    assert undo(page, Desk()) == (page, Desk()) == redo(page, Desk())
+
+
+@given(st.lists(st.one_of(st.sampled_from(["undo", "redo", "turn"]), TEXTS), max_size=9))
+def test_whatever_was_typed_can_be_had_again(steps):
+    page, desk, typed = Page(), turn(Desk(), Page(), Page()), set()
+    for number, step in enumerate(steps):
+        if step == "undo":
+            page, desk = undo(page, desk)
+        elif step == "redo":
+            page, desk = redo(page, desk)
+        elif step == "turn":  # any other button
+            after = Page(f"{page.manuscript}#{number}")
+            page, desk = after, turn(desk, page, after)
+        else:
+            page = page._replace(manuscript=f"{page.manuscript}{number}{step}")
+            typed.add(page.manuscript)
+            after = page._replace(drafts=drafts(str(number)))  # and something is made of it
+            page, desk = after, turn(desk, page, after)
+    seen = {page.manuscript}
+    for move in (redo, undo):
+        for _ in range(40):
+            page, desk = move(page, desk)
+            seen.add(page.manuscript)
+    assert typed <= seen
+
+
+def test_a_text_in_the_making_is_undone_at_once():
+    before, begun = Page("一。"), written("一。", "宝玉笑道。", finished=False)
+    desk = turn(Desk(), before, Page("一。", drafts("宝玉笑道。"), begun))
+    seen = Page("一。", drafts("宝玉"), begun)  # the browser is behind
+    page, desk = undo(seen, desk)
+    assert page == before
+    assert redo(page, desk)[0].drafts == drafts("宝玉笑道。")
+    edited = seen._replace(drafts=drafts("宝玉哭"))
+    assert undo(edited, turn(Desk(), before, Page("一。", drafts("宝玉笑道。"), begun)))[0].drafts == drafts("宝玉笑道。")
+
+
+def test_a_session_keeps_so_many_characters_and_one_page_in_any_case(monkeypatch):
+    monkeypatch.setattr(limits, "HISTORY", 25)
+    desk, page = Desk(), Page("甲" * 9)
+    for letter in "乙丙丁":
+        after = Page(letter * 9, drafts("稿"))
+        desk, page = turn(desk, page, after), after
+    assert [old.manuscript[0] for old in desk.history] == ["乙", "丙"]
+    desk = turn(desk, Page("长" * 99), Page())
+    assert [len(old.manuscript) for old in desk.history] == [99]
+    for _ in range(30):
+        page, desk = undo(Page("改" * 9), desk)
+    assert sum(old.size for old in desk.undone) <= 25
 
 
 def test_a_growing_draft_is_one_change():

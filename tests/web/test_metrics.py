@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -24,7 +25,7 @@ def path(tmp_path):
 
 def test_a_journal_is_read_on_as_it_grows(path):
     metrics = Metrics()
-    assert metrics.history(path) == History() and metrics.size(path) == 0
+    assert metrics.history(path) == History() and metrics.stamp(path) == (0, 0)
     path.write_text(lines(step(1), step(2)) + '{"step": 3, "bp', encoding="utf-8")
     first = metrics.history(path)
     assert first == History([Step(1, 5.0, 100, 0.5), Step(2, 5.0, 200, 1.0)])
@@ -55,9 +56,25 @@ def test_a_journal_that_was_replaced_is_read_anew(path, tmp_path):
     assert [each.bpc for each in metrics.history(path).steps] == [8.0]
 
 
+def test_a_new_journal_with_the_old_ones_inode_is_read_anew(path):
+    """As when a run is deleted and trained again: file systems give a freed number to the next file."""
+    metrics = Metrics()
+    path.write_text(lines(*(step(number, 9.0) for number in range(1, 4))), encoding="utf-8")
+    metrics.history(path)
+    before = metrics.stamp(path)
+    for count in (3, 7):  # as long as the old one, and longer
+        path.write_text(lines(*(step(number, count) for number in range(1, count + 1))), encoding="utf-8")
+        os.utime(path, ns=(count, count))
+        assert [each.bpc for each in metrics.history(path).steps] == [count] * count
+        assert metrics.stamp(path) != before
+
+
 def test_what_is_no_record_of_ours_is_left_out(path):
     strange = ["[]", "7", '"text"', "{", '{"step": "x", "bpc": 1}', '{"step": 1e999, "bpc": 1, "characters": 1, "seconds": 1}',
-               '{"step": 1, "validation_bpc": NaN}', "\x00"]
+               '{"step": 1, "validation_bpc": NaN}', "\x00", "[" * 100_000, '{"a":' * 100_000,
+               *(f'{{"step": {step}, "bpc": {bpc}, "characters": {characters}, "seconds": {seconds}}}' for step, bpc, characters, seconds
+                 in (("1" + "0" * 400, 1, 1, 1), ("1" + "0" * 30, 1, 1, 1), (1, "1e300", 1, 1), (1, 1, "1" + "0" * 20, 1),
+                     (1, 1, 1, "1" + "0" * 5000), (1, 1, 1, "-1e30"))), f'{{"step": 1, "validation_bpc": 1{"0" * 400}}}']
     path.write_text("\n".join([*strange, ""]) + lines(step(1)), encoding="utf-8")
     assert Metrics().history(path) == History([Step(1, 5.0, 100, 0.5)])
 

@@ -25,6 +25,15 @@ def test_a_mistake_becomes_one_toast_of_text():
     assert told(make) == "&lt;b&gt;不行&lt;/b&gt; | no"
 
 
+def test_a_failure_is_told_once_and_its_cause_goes_to_the_log():
+    with pytest.raises(gr.Error, match="the program failed") as caught, mistakes_shown():
+        raise RuntimeError("/home/secret: out of memory")
+    assert caught.value.print_exception and "memory" in str(caught.value.__cause__) and "memory" not in caught.value.message
+    with pytest.raises(gr.Error) as again, mistakes_shown():
+        raise caught.value
+    assert again.value is caught.value
+
+
 @pytest.mark.parametrize("options, chinese, english", [
     ({"decoder": "beam", "num_samples": 4, "beam_size": 2}, "“候选” 4 大于 “束宽” 2", "raise “Beam size”"),
     ({"temperature": 0}, "“温度” 0：超出范围", "out of range"),

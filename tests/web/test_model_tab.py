@@ -24,9 +24,9 @@ def journal(folder, name, steps):
 
 
 def shown(folder, name, metrics=None):
-    """The card by field, the plot, the words in its place, and what is remembered."""
-    *card, plot, words, state = model_tab._shown(Shelf(folder), metrics or Metrics(), name)
-    return dict(zip(FIELDS, card, strict=True)), plot, words, state
+    """The card by field, the plot, the words in its place, and what is remembered; "problem" is what is wrong, if it is seen."""
+    problem, *card, plot, words, state = model_tab._shown(Shelf(folder), metrics or Metrics(), name)
+    return {"problem": problem.value if problem.visible else None} | dict(zip(FIELDS, card, strict=True)), plot, words, state
 
 
 def test_a_run_is_shown_with_its_curves(folder):
@@ -40,12 +40,60 @@ def test_a_run_is_shown_with_its_curves(folder):
 
 def test_without_a_journal_words_stand_in_for_the_curves(folder):
     card, plot, words, _ = shown(folder, "one")
-    assert card["progress"] == UNKNOWN and not plot.visible and words.visible
+    assert card["progress"] == UNKNOWN and card["problem"] is None and not plot.visible and words.visible
 
 
-def test_without_a_run_the_card_is_empty_and_nobody_is_warned(tmp_path, recwarn):
+def test_without_a_run_the_card_is_empty_and_nothing_is_wrong(tmp_path):
     card, plot, words, _ = shown(tmp_path, None)
-    assert set(card.values()) == {UNKNOWN} and not plot.visible and not words.visible and not recwarn.list
+    assert card.pop("problem") is None and set(card.values()) == {UNKNOWN} and not plot.visible and not words.visible
+
+
+def test_of_a_run_that_has_gone_the_page_says_so(folder):
+    card, plot, words, _ = shown(folder, "gone")
+    assert "“gone”" in card.pop("problem") and set(card.values()) == {UNKNOWN} and not plot.visible and not words.visible
+
+
+@pytest.mark.parametrize("facts", [{"parameters": 10**400}, {"config": {"model": {"encoder_layers": "x"}}}, {"corpus": {}}, {"best": 7}])
+def test_a_strangers_run_never_leaves_anothers_card_standing(folder, facts):
+    path = folder / "one" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | facts), encoding="utf-8")
+    strange = '{"step": 1' + "0" * 400 + ', "bpc": 1, "characters": 1, "seconds": 1}\n' + "[" * 100_000 + "\n"
+    (folder / "one" / "metrics.jsonl").write_text(strange, encoding="utf-8")
+    card, plot, *_ = shown(folder, "one")
+    assert card["progress"] == card["parameters"] == card["steps"] == UNKNOWN and not plot.visible
+
+
+def watched(folder, chosen=None, before=None, metrics=None):
+    """The part for the runs in training by name: None where nothing has changed."""
+    found = model_tab._watched(Shelf(folder), metrics or Metrics(), chosen, before)
+    return found and dict(zip(("part", "choice", "corpus", "architecture", "progress", "plot", "words", "state"), found, strict=True))
+
+
+def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
+    assert not watched(folder)["part"]["visible"]
+    (folder / "one" / "model.safetensors").unlink()
+    journal(folder, "one", 130)
+    found = watched(folder)
+    assert found["part"]["visible"] and found["choice"]["choices"] == [("one · 训练中 training", "one")]
+    assert found["choice"]["value"] == "one" and "bahdanau" in found["architecture"] and "130" in found["progress"]
+    assert found["plot"].visible and "one" not in Shelf(folder).runs()
+
+
+def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder):
+    metrics = Metrics()
+    states = [watched(folder, metrics=metrics)["state"]]
+    (folder / "one" / "model.safetensors").unlink()
+    states.append(watched(folder, None, states[0], metrics)["state"])
+    assert watched(folder, "one", states[1], metrics) is None
+    journal(folder, "one", 10)
+    grown = watched(folder, "one", states[1], metrics)
+    assert "10" in grown["progress"] and "value" not in grown["choice"]
+    (folder / "two" / "model.safetensors").unlink()
+    assert len(watched(folder, "one", grown["state"], metrics)["choice"]["choices"]) == 2
+    assert watched(folder, "two", None, metrics)["state"][1] == "two"
+    (folder / "one" / "config.json").write_text("[1]")
+    broken = watched(folder, "one", None, metrics)
+    assert "config.json" in broken["progress"] and broken["corpus"] == UNKNOWN and not broken["plot"].visible
 
 
 def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):

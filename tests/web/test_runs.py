@@ -1,5 +1,7 @@
 import os
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -42,8 +44,42 @@ def test_the_newest_run_that_opens_is_taken(folder):
 def test_the_chosen_run_comes_first_wherever_it_lies(folder, make_run, tmp_path_factory):
     elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "run")
     shelf = Shelf(folder, elsewhere)
-    assert list(shelf.runs()) == [str(elsewhere), "new", "middle", "old"] and shelf.newest() == str(elsewhere)
+    assert list(shelf.runs()) == ["run", "new", "middle", "old"] and shelf.newest() == "run"
+    assert shelf.run("run").path == elsewhere
     assert list(Shelf(folder, folder / "old").runs()) == ["old", "new", "middle"]
+
+
+def test_a_chosen_run_keeps_its_name_and_another_of_that_name_is_numbered(folder, make_run, tmp_path_factory):
+    elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "middle")
+    shelf = Shelf(folder, elsewhere)
+    assert list(shelf.runs()) == ["middle", "new", "middle (2)", "old"]
+    assert (shelf.run("middle").path, shelf.run("middle (2)").path) == (elsewhere, folder / "middle")
+    make_run(folder / "middle (2)")
+    assert shelf.run("middle (3)").path == folder / "middle" and shelf.run("middle (2)").path == folder / "middle (2)"
+
+
+def test_a_link_goes_by_its_own_name(folder, make_run, tmp_path_factory, monkeypatch):
+    elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "run")
+    (folder / "link").symlink_to(elsewhere)
+    assert "link" in Shelf(folder).runs()
+    monkeypatch.chdir(elsewhere)
+    assert list(Shelf(folder, Path()).runs()) == ["run", "new", "middle", "old"]
+
+
+def test_runs_in_training_are_known_until_they_can_write_or_have_gone_silent(folder, make_run):
+    shelf = Shelf(folder)
+    assert list(shelf.in_training()) == ["unborn"]
+    run = make_run(folder / "later")
+    (run / "model.safetensors").rename(folder / "weights")
+    (run / "metrics.jsonl").write_text("")
+    late = time.time() + 5
+    os.utime(run / "metrics.jsonl", (late, late))
+    assert list(shelf.in_training()) == ["later", "unborn"] and "later" not in shelf.runs()
+    os.utime(folder / "unborn", (1_000_000, 1_000_000))
+    assert list(shelf.in_training()) == ["later"]
+    (folder / "weights").rename(run / "model.safetensors")
+    assert not shelf.in_training() and "later" in shelf.runs()
+    assert Shelf(folder / "nowhere").in_training() == {}
 
 
 def test_a_chosen_run_that_is_damaged_or_missing_is_refused(folder):
@@ -54,9 +90,15 @@ def test_a_chosen_run_that_is_damaged_or_missing_is_refused(folder):
         Shelf(folder, folder / "new")
 
 
-@pytest.mark.parametrize("name", [None, "", "..", "../other", "unborn", ".stores", "/etc", "README.md"])
+@pytest.mark.parametrize("name", ["..", "../other", "unborn", ".stores", "/etc", "README.md"])
 def test_only_what_is_on_the_shelf_can_be_named(folder, name):
     with pytest.raises(CheckpointError, match="no such trained model"):
+        Shelf(folder).generator(name)
+
+
+@pytest.mark.parametrize("name", [None, ""])
+def test_without_a_name_the_message_has_no_gap(folder, name):
+    with pytest.raises(CheckpointError, match=r"^还没有训练好的模型；请先训练一个 \| no trained model yet"):
         Shelf(folder).generator(name)
 
 

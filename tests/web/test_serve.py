@@ -47,7 +47,7 @@ def test_a_busy_port_is_one_line():
 
 
 @pytest.mark.parametrize("arguments", [("--checkpoint", "nowhere"), ("--device", "abacus"), ("--host", "192.0.2.1"),
-                                       ("--host", "no such host"), ("--port", "70000"), ("--port", "0")])
+                                       ("--host", "no such host"), ("--host", "::1"), ("--port", "70000"), ("--port", "0")])
 def test_an_option_that_cannot_be_used_is_one_line(arguments, tmp_path):
     done = run_app(*arguments, folder=tmp_path)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and arguments[1] in done.stderr, done.stderr

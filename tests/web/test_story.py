@@ -12,7 +12,7 @@ PROMPT = "宝玉笑道：“我来了。”"
 
 
 def shelf_of(generator):
-    return SimpleNamespace(generator=lambda name: generator)
+    return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
 
 
 def slow(toy, seconds, **options):
@@ -103,6 +103,43 @@ def test_a_paragraph_is_written_anew_from_an_opening(toy):
     assert generation.paragraphs[1].text.startswith("黛玉道：")
     assert generation.paragraphs[1].source_ids == kept[1].source_ids
     assert again.manuscript == first.manuscript and again.run == first.run
+
+
+@pytest.fixture
+def full(toy):
+    """A shelf with a model that never ends a paragraph, and one that is as long as was allowed."""
+    shelf = shelf_of(toy.generator(allowed=range(toy.first, toy.tokenizer.size)))
+    *_, written = write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
+    assert len(written.generations[0].paragraphs[0].ids) == 20
+    return shelf, written
+
+
+def test_a_full_paragraph_goes_on_nevertheless(full):
+    shelf, written = full
+    for _ in range(3):
+        opening = written.generations[0].text[:-1] + "山"
+        *_, written = write_from(shelf, written, 0, 0, opening)
+        assert written.generations[0].text.startswith(opening) and written.characters >= len(opening) + 50
+
+
+def test_no_paragraph_grows_beyond_the_limit(full, monkeypatch):
+    shelf, written = full
+    monkeypatch.setattr(limits, "LENGTH", 30)
+    *_, after = write_from(shelf, written, 0, 0, written.generations[0].text)
+    assert len(after.generations[0].paragraphs[0].ids) == 30
+    with pytest.raises(ConfigError, match="earlier character") as caught:
+        write_from(shelf, after, 0, 0, after.generations[0].text)
+    assert "--" not in str(caught.value)
+
+
+def test_the_speed_is_that_of_what_was_written_now(toy):
+    shelf = shelf_of(toy.generator())
+    *_, first = write(shelf, "run", PROMPT, {"seed": 3, "paragraphs": 3, "max_length": 20, "num_samples": 2, "prefix": "宝玉"})
+    written = first.characters - 2 * len("宝玉")
+    assert first.speed == pytest.approx(written / first.seconds)
+    *_, again = write_from(shelf, first, 1, 2, "黛玉道：")
+    written = len(again.generations[0].paragraphs[2].text) - len("黛玉道：")
+    assert again.speed == pytest.approx(written / again.seconds) and again.characters > written + len("黛玉道：")
 
 
 def test_a_mistake_is_told_before_anything_is_written(toy):

@@ -1,6 +1,7 @@
 import gradio as gr
 import pytest
 
+from novelgen.errors import TrainingError
 from novelgen.web import training_panel
 from novelgen.web.runs import Shelf
 from novelgen.web.training import Status
@@ -14,6 +15,9 @@ class Training:
 
     def status(self):
         return self._status
+
+    def start(self, folder):
+        self.started = folder
 
 
 def look(folder, status, chosen=None):
@@ -61,3 +65,17 @@ def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
 def test_what_went_wrong_is_told_and_it_can_be_tried_again(tmp_path, status, told):
     there, bar, buttons, *_ = look(tmp_path, status)
     assert there and buttons == (True, False) and told in bar["text"] and "share" not in bar
+
+
+def test_where_there_is_a_run_nothing_is_trained(tmp_path, make_run):
+    """Whoever calls the server without the page's buttons is refused as well."""
+    training = Training(Status("idle"))
+    training_panel._begin(training, Shelf(tmp_path))
+    assert training.started == tmp_path
+    make_run(tmp_path / "mine")
+    for phase in ("idle", "done", "failed", "cancelled"):
+        training = Training(Status(phase))
+        with pytest.raises(TrainingError, match="there is a trained model already"):
+            training_panel._begin(training, Shelf(tmp_path))
+        assert not hasattr(training, "started")
+    training_panel._begin(Training(RUNNING), Shelf(tmp_path))  # a second click while it runs is no mistake

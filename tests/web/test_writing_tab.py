@@ -11,7 +11,7 @@ PROMPT = "宝玉笑道：“我来了。”"
 @pytest.fixture
 def written(toy):
     def last(**options):
-        shelf = SimpleNamespace(generator=lambda name: toy.generator())
+        shelf = SimpleNamespace(generator=lambda name: toy.generator(), weights=lambda name: 1)
         *_, whole = write(shelf, "run", PROMPT, {"decoder": "sample", "seed": 11, "max_length": 12, **options})
         return whole
     return last
@@ -20,7 +20,7 @@ def written(toy):
 def test_the_status_line_tells_speed_device_length_and_seed(written):
     whole = written()
     line = status(whole)
-    speed = f"{whole.characters / whole.seconds:,.0f} 字/秒"
+    speed = f"{whole.speed:,.0f} 字/秒"
     assert all(part in line for part in (f"{whole.characters} 字", speed, "cpu", "seed 11<"))
     assert "seed 11–13<" in status(written(num_samples=3))
 

@@ -78,6 +78,7 @@ function show() {
     if (root.dataset.state === "shown") heatmap.show(namesOf(data.output_pieces), namesOf(data.source_pieces), data.weights);
     pointed();
     select(value.selected);
+    if (!value.places) trigger("look", {});
 }
 
 function save(blob, suffix) {
@@ -132,7 +133,10 @@ chooser.addEventListener("change", () => {
 
 // What was written last is asked for when the tab is opened, or when something is written while it is open.
 const isSeen = () => element.offsetParent !== null;
-new IntersectionObserver(entries => entries.at(-1).isIntersecting && trigger("show", {})).observe(element);
+new IntersectionObserver(entries => {
+    if (!entries.at(-1).isIntersecting) return;
+    trigger("show", data && !data.places ? {again: true} : {}); // again: the answer has failed
+}).observe(element);
 document.addEventListener("novelgen-written", () => isSeen() && trigger("show", {}));
 watch("value", show);
 show();

@@ -1,5 +1,6 @@
-// Lets a stream that was broken off run dry before a button moves text: what has arrived already is still being shown, and
-// would fill a draft anew that was just put away. The values are those of the moment of the click.
+// Lets a stream that was broken off run dry before a button moves text: what has arrived already is still being shown, on a
+// slow machine or from a continuation of the Attention tab, and would fill a draft anew that was just put away. The values are
+// those of the moment of the click.
 async (...values) => {
     const quiet = () => performance.now() - (window.novelgenDraftChanged ?? -1e9);
     if (quiet() > 800) return values;

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import pytest
@@ -53,6 +54,54 @@ def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, sta
     page.get_by_role("option", name="another").click()
     page.wait_for_selector("#model-no-curves:visible")
     page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'another'")
+
+
+def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app, open_page):
+    young = shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "young")
+    (young / "model.safetensors").rename(own_folder / "weights")
+    app = start_app(own_folder)
+    page = open_page(app.url)
+    open_tab(page, "模型")
+    page.locator("#model-training-curves").locator("canvas, svg").first.wait_for()
+    assert "young · 训练中" in value(page, "model-watched") and value(page, "model-training-corpus") == "novel.txt"
+    with (young / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": 1234, "bpc": 6.0, "characters": 99, "seconds": 60.0}) + "\n")
+    page.wait_for_function("document.querySelector('#model-training-progress textarea').value.includes('1,234 步')", timeout=10_000)
+    page.locator("#model-run input").click()
+    assert page.get_by_role("option", name="novel").is_visible() and page.get_by_role("option").count() == 1
+    page.keyboard.press("Escape")
+    (own_folder / "weights").rename(young / "model.safetensors")
+    page.locator("#model-training").wait_for(state="hidden", timeout=10_000)
+    page.locator("#model-refresh").click()
+    page.locator("#model-run input").click()
+    page.get_by_role("option", name="young").wait_for()
+
+
+def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(own_folder, start_app, open_page):
+    (own_folder / "checkpoints" / "novel" / "metrics.jsonl").write_text(f'{{"step": 1{"0" * 400}}}\n{"[" * 100_000}\n', encoding="utf-8")
+    app = start_app(own_folder)
+    page = open_page(app.url)
+    open_tab(page, "模型")
+    page.wait_for_selector("#model-no-curves:visible")
+    assert not page.locator("#model-problem").is_visible()
+    (own_folder / "checkpoints" / "novel").rename(own_folder / "checkpoints" / "renamed")
+    page.locator("#model-problem").wait_for(timeout=10_000)
+    assert "“novel”" in value(page, "model-problem") and value(page, "model-corpus") == "—"
+    page.locator("#model-run input").click()
+    page.locator("#model-problem").wait_for(state="hidden")
+    page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'renamed'")
+    assert value(page, "model-corpus") == "novel.txt" and "Traceback" not in app.printed()
+
+
+def test_the_page_begins_with_the_run_that_is_newest_when_it_is_opened(own_folder, start_app, open_page):
+    app = start_app(own_folder)
+    open_page(app.url).wait_for_function("document.querySelector('#page-run').textContent.trim() === 'novel'")
+    later = shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "later") / "model.safetensors"
+    os.utime(later, (later.stat().st_mtime + 60,) * 2)
+    page = open_page(app.url)
+    page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'later'")
+    open_tab(page, "对比")
+    page.locator("#compare-runs").get_by_text("later").wait_for()
 
 
 def test_a_grid_grows_row_by_row_and_is_kept_as_files(page):

@@ -36,10 +36,19 @@ def test_the_model_in_use_is_named(page):
     page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'novel'")
 
 
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+def test_a_phone_names_the_model_as_well(open_page, locale):
+    page = open_page(locale=locale, width=375, height=700)
+    name = page.locator("#page-run span")
+    name.get_by_text("novel").wait_for()
+    box = name.bounding_box()
+    assert box["width"] > 30 and box["x"] >= 0 and box["x"] + box["width"] <= 375
+
+
 def test_without_a_run_the_page_opens_and_offers_to_train_one(open_page, start_app, tmp_path):
     empty = start_app(tmp_path)
     page = open_page(empty.url)
     page.wait_for_selector("#training-start", state="visible")
     page.locator("#write-manuscript textarea").fill("小满上了船。")
     page.locator("#write-continue").click()
-    page.get_by_text("no trained model").or_(page.get_by_text("no such trained model")).first.wait_for()
+    page.get_by_text("train one first").wait_for()

@@ -1,5 +1,7 @@
 """What a writer does, from the first click on."""
 
+import time
+
 import pytest
 
 from novelgen.web import limits
@@ -89,8 +91,15 @@ def test_a_mistake_is_a_toast(page):
 def test_who_waits_sees_the_place_in_the_line(page, app, busy):
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.locator("#write-continue").click()
-    page.locator("#write-draft-1").get_by_text("queue").or_(page.locator("#write-draft-1").get_by_text("排队")).first.wait_for()
+    waiting = page.locator("#write-draft-1").get_by_text("queue").or_(page.locator("#write-draft-1").get_by_text("排队")).first
+    waiting.wait_for()
     page.locator("#write-stop").click()
+    waiting.wait_for(state="hidden")
+    for call in busy:
+        call.close()
+    assert "event: complete" in app.call({"prompt": PROMPT, "max_length": 4}).rest()  # whoever stood in line before has had a turn
+    page.wait_for_timeout(1000)
+    assert text_of(page, "write-draft-1") == ""
 
 
 def test_a_full_line_is_said_in_the_page(open_page, app, busy):
@@ -111,7 +120,12 @@ def test_a_full_line_is_said_in_the_page(open_page, app, busy):
 def test_closing_the_tab_frees_its_place(open_page, app, dark):
     pages = [open_page(dark=dark) for _ in range(limits.WRITERS)]
     for page in pages:
+        page.locator("#write-max-length input[type=number]").fill(str(limits.LENGTH))
+        page.locator("#write-num-samples input[type=number]").fill(str(limits.CANDIDATES))
+        page.locator("#write-num-samples input[type=number]").press("Tab")
         write(page, paragraphs=limits.PARAGRAPHS)
     for page in pages:
         page.close()
+    closed = time.monotonic()
     assert "event: complete" in app.call({"prompt": PROMPT, "max_length": 4}).rest()
+    assert time.monotonic() - closed < 3  # all that these pages have asked for takes much longer

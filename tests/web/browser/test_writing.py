@@ -164,6 +164,26 @@ def test_what_is_accepted_while_it_is_written_ends_there(page):
         page.wait_for_function("text => document.querySelector('#write-manuscript textarea').value === text", arg=PROMPT)
 
 
+# Accepts the draft while text is still coming in, for a second, and tells how long it took.
+LATE = """async () => {
+    const field = document.querySelector('#write-manuscript textarea'), before = field.value, begun = performance.now();
+    const comes = () => { window.novelgenDraftChanged = performance.now(); };
+    comes();
+    const late = setInterval(comes, 50);
+    setTimeout(() => clearInterval(late), 1000);
+    document.querySelector('#write-accept').click();
+    while (field.value === before && performance.now() - begun < 8000) await new Promise(requestAnimationFrame);
+    return performance.now() - begun;
+}"""
+
+
+def test_text_is_moved_when_the_stream_has_run_dry(page):
+    """What had arrived on a slow machine would fill the draft anew; so it did every third time with a continuation in Attention."""
+    run(page)
+    assert page.evaluate("window.novelgenDraftChanged > 0")
+    assert 1000 < page.evaluate(LATE) < 8000
+
+
 def test_the_page_is_updated_at_the_pace_of_the_eye(page):
     number(page, "write-max-length", 160)
     number(page, "write-paragraphs", 5)
