@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -67,6 +68,11 @@ class Call:
         self._connection.close()
 
 
+def _hear_ctrl_c():
+    """What a shell starts in the background ignores Ctrl-C, and so would the app in tests that run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class App:
     """A running app.py and what it has printed."""
 
@@ -77,7 +83,8 @@ class App:
         self.log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen([sys.executable, PROJECT / "app.py", "--port", str(self.port), "--device", "cpu", *arguments],
-                                            cwd=folder, env={**ENVIRONMENT, **environment}, stdout=file, stderr=subprocess.STDOUT)
+                                            cwd=folder, env={**ENVIRONMENT, **environment}, stdout=file, stderr=subprocess.STDOUT,
+                                            preexec_fn=_hear_ctrl_c)
         deadline = time.monotonic() + STARTS_WITHIN
         while not (found := re.search(r"http://\S+?/", self.printed())):
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -41,6 +41,9 @@ class OneRun:
         assert name == "toy"
         return self._generator
 
+    def weights(self, name):
+        return 1
+
 
 @pytest.fixture
 def call(toy):
