@@ -155,6 +155,7 @@ def test_a_mistake_is_one_toast(page):
     open_tab(page, "对比")
     page.locator("#compare-start").click()
     page.get_by_text("give a prompt first").wait_for()
+    assert page.locator(".toast-body").count() == 1
 
 
 def test_without_a_run_a_training_is_offered_shown_and_cancelled(tmp_path, start_app, open_page):

@@ -86,6 +86,7 @@ def test_the_manuscript_survives_a_reload(page):
 def test_a_mistake_is_a_toast(page):
     page.locator("#write-continue").click()
     page.get_by_text("the manuscript is empty").wait_for()
+    assert page.locator(".toast-body").count() == 1
 
 
 def test_who_waits_sees_the_place_in_the_line(page, app, busy):
