@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.models.attention import CoverageScore, Memory, attend
-from novelgen.models.kernels import manual
+from novelgen.models.kernels import backends
 from novelgen.models.kernels.reference import LoopWeights
 from novelgen.models.recurrent import (
     CELLS,
@@ -52,7 +52,7 @@ class BahdanauDecoder(Decoder):
         self.upper = nn.ModuleList(nn.LSTM(size, size, batch_first=True) for _ in range(layers - 1))
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)
         self.dropout = VariationalDropout(dropout)
-        self.loop = manual.attention_loop
+        self.loop = backends.attention_loop
 
     def remember(self, encoded: Encoded) -> Memory:
         """The memory that every step reads; U h_j is computed once."""

@@ -1,77 +1,174 @@
-"""The hand-written loop against the reference: outputs and all gradients."""
+"""The hand-written loops against the reference: outputs and all gradients."""
 
+import logging
+
+import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
 
-from novelgen.models.kernels import manual, reference
+from novelgen.models.kernels import backends, compiled, cpu, manual, reference, rows
 
+LOOPS = [manual.attention_loop, cpu.attention_loop]
 TARGET, ROWS, SOURCE, HIDDEN, MEMORY, ATTENTION = 5, 3, 7, 6, 8, 4
+LENGTHS = (SOURCE, 1, 4)
 
 
-def inputs(dtype=torch.float64, seed=0):
-    """Leaf tensors by name; the rows have different source lengths."""
+def inputs(dtype=torch.float64, seed=0, rows=ROWS, target=TARGET, source=SOURCE, scale=1.0):
+    """Leaf tensors by name."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
-        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+        return (scale * torch.randn(*shape, generator=generator, dtype=torch.float64)).to(dtype).requires_grad_()
 
-    return {"gates": draw(ROWS, TARGET, 4 * HIDDEN), "annotations": draw(ROWS, SOURCE, MEMORY),
-            "keys": draw(ROWS, SOURCE, ATTENTION), "hidden": draw(ROWS, HIDDEN), "cell": draw(ROWS, HIDDEN),
+    return {"gates": draw(rows, target, 4 * HIDDEN), "annotations": draw(rows, source, MEMORY),
+            "keys": draw(rows, source, ATTENTION), "hidden": draw(rows, HIDDEN), "cell": draw(rows, HIDDEN),
             "query": draw(ATTENTION, HIDDEN), "score": draw(ATTENTION), "recurrent": draw(4 * HIDDEN, HIDDEN),
             "context": draw(4 * HIDDEN, MEMORY)}
 
 
-def run(loop, leaves):
-    is_token = torch.arange(SOURCE) < torch.tensor([[SOURCE], [1], [4]])
+def run(loop, leaves, lengths=LENGTHS):
+    is_token = torch.arange(leaves["keys"].shape[1]) < torch.tensor(lengths).unsqueeze(1)
     memory = reference.LoopMemory(leaves["annotations"], leaves["keys"], is_token)
     weights = reference.LoopWeights(leaves["query"], leaves["score"], leaves["recurrent"], leaves["context"])
     return loop(leaves["gates"], memory, leaves["hidden"], leaves["cell"], weights)
 
 
-def gradients(loop, leaves, outputs=range(4)):
+def gradients(loop, leaves, outputs=range(4), lengths=LENGTHS):
     """The gradients of a random linear functional of the chosen outputs."""
     generator = torch.Generator().manual_seed(7)
-    result = run(loop, leaves)
+    result = run(loop, leaves, lengths)
     weighed = [(part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part.dtype)).sum()
                for part in result]
     total = sum(weighed[index] for index in outputs)
     return dict(zip(leaves, torch.autograd.grad(total, list(leaves.values()), allow_unused=True), strict=True))
 
 
-@pytest.mark.parametrize("outputs", [range(4), (0,), (1,), (2,), (3,), (0, 2)])
-def test_outputs_and_gradients_equal_the_reference(outputs):
-    leaves = inputs()
-    for mine, truth in zip(run(manual.attention_loop, leaves), run(reference.attention_loop, leaves), strict=True):
-        torch.testing.assert_close(mine, truth, rtol=1e-12, atol=1e-12)
-    mine, truth = (gradients(loop, leaves, outputs) for loop in (manual.attention_loop, reference.attention_loop))
+def assert_gradients_agree(loop, leaves, outputs=range(4), lengths=LENGTHS, **tolerance):
+    mine, truth = (gradients(each, leaves, outputs, lengths) for each in (loop, reference.attention_loop))
     for name, expected in truth.items():
         if expected is None:
             assert mine[name] is None or not mine[name].any(), name
         else:
-            torch.testing.assert_close(mine[name], expected, rtol=1e-10, atol=1e-10, msg=name)
+            torch.testing.assert_close(mine[name], expected, msg=name, **tolerance)
 
 
-def test_bfloat16_products_stay_close_to_the_reference():
-    leaves = inputs(torch.float32)
+@pytest.fixture
+def two_threads():
+    """PyTorch has two threads for a while, however many processors there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("outputs", [range(4), (0,), (1,), (2,), (3,), (0, 2)])
+def test_outputs_and_gradients_equal_the_reference(loop, outputs):
+    leaves = inputs()
+    for mine, truth in zip(run(loop, leaves), run(reference.attention_loop, leaves), strict=True):
+        torch.testing.assert_close(mine, truth, rtol=1e-12, atol=1e-12)
+    assert_gradients_agree(loop, leaves, outputs, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), loop=st.sampled_from(LOOPS), dtype=st.sampled_from([torch.float32, torch.float64]), seed=st.integers(0, 99),
+       target=st.integers(1, 6), source=st.integers(1, 9))
+def test_any_lengths(data, loop, dtype, seed, target, source):
+    lengths = data.draw(st.lists(st.integers(1, source), min_size=1, max_size=5))
+    leaves = inputs(dtype, seed, len(lengths), target, source, scale=0.7)
+    tolerance = {"rtol": 1e-9, "atol": 1e-9} if dtype == torch.float64 else {"rtol": 1e-3, "atol": 1e-3}
+    for mine, truth in zip(run(loop, leaves, lengths), run(reference.attention_loop, leaves, lengths), strict=True):
+        torch.testing.assert_close(mine, truth, **tolerance)
+    assert_gradients_agree(loop, leaves, lengths=lengths, **tolerance)
+
+
+def test_threads_share_the_rows_and_agree_with_one(two_threads):
+    lengths = [1 + row % SOURCE for row in range(21)]
+    leaves = inputs(rows=len(lengths))
+    seen = []
+    rows.by_rows(lambda first, last: seen.append((first, last)), len(lengths))
+    assert sorted(seen) == [(0, 10), (10, 21)]
+    assert_gradients_agree(cpu.attention_loop, leaves, lengths=lengths, rtol=1e-10, atol=1e-10)
+
+
+def test_what_fails_in_a_thread_is_heard(two_threads):
+    def fail(first, last):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        rows.by_rows(fail, 64)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_bfloat16_products_stay_close_to_the_reference(loop):
+    leaves = inputs(torch.float32, scale=0.5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mine = run(manual.attention_loop, leaves)
+        mine = run(loop, leaves)
     for found, truth in zip(mine, run(reference.attention_loop, leaves), strict=True):
-        assert found.dtype == torch.float32
-        torch.testing.assert_close(found, truth, rtol=0.1, atol=0.1)
+        torch.testing.assert_close(found.float(), truth, rtol=0.02, atol=0.02)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = gradients(loop, leaves)
+    for name, expected in gradients(reference.attention_loop, leaves).items():
+        assert (rough[name] - expected).norm() < 0.05 * expected.norm(), name
 
 
-def test_padding_gets_exactly_zero_weight():
-    for loop in (manual.attention_loop, reference.attention_loop):
-        weights = run(loop, inputs()).weights
-        assert not weights[1, :, 1:].any() and not weights[2, :, 4:].any()
-        torch.testing.assert_close(weights.sum(-1), torch.ones(ROWS, TARGET, dtype=torch.float64))
+@pytest.mark.parametrize("loop", [*LOOPS, reference.attention_loop])
+def test_padding_gets_exactly_zero_weight(loop):
+    weights = run(loop, inputs()).weights
+    assert not weights[1, :, 1:].any() and not weights[2, :, 4:].any()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(ROWS, TARGET, dtype=torch.float64))
 
 
-def test_scores_far_out_of_tanhs_range_stay_finite():
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("names", [("keys", "query"), ("gates", "cell"), ("gates", "keys", "query", "score", "recurrent", "context")])
+def test_numbers_far_out_of_range_stay_finite(loop, names):
     leaves = inputs(torch.float32)
-    large = {**leaves, "keys": (leaves["keys"] * 1e4).detach().requires_grad_(),
-             "query": (leaves["query"] * 1e4).detach().requires_grad_()}
-    for found in run(manual.attention_loop, large):
+    large = {**leaves, **{name: (leaves[name] * 1e4).detach().requires_grad_() for name in names}}
+    for found in run(loop, large):
         assert found.isfinite().all()
-    for name, gradient in gradients(manual.attention_loop, large).items():
+    for name, gradient in gradients(loop, large).items():
         assert gradient.isfinite().all(), name
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_not_a_number_is_not_hidden(loop):
+    leaves = inputs(torch.float32)
+    broken = {**leaves, "recurrent": torch.full_like(leaves["recurrent"], torch.nan)}
+    assert run(loop, broken).hiddens[:, 1:].isnan().all()
+
+
+def test_compiled_exp_is_exact_to_the_last_bits():
+    values = np.linspace(-86, 86, 100_003, dtype=np.float32).reshape(1, 1, -1) / 2
+    found = np.empty_like(values)
+    compiled.exponentials(values, found, 0, 1)
+    truth = np.exp(np.clip(2 * values.astype(np.float64), -40, 40))
+    assert np.max(np.abs(found / truth - 1)) < 2.0**-22
+
+
+def test_sigmoid_and_tanh_at_the_ends_of_the_range():
+    for value in (-np.inf, -1e30, -88, -1.5, -1e-9, 0, 1e-9, 1.5, 88, 1e30, np.inf):
+        value = np.float32(value)
+        with np.errstate(over="ignore"):
+            assert compiled.sigmoid(value) == pytest.approx(1 / (1 + np.exp(-value)), abs=1e-7)
+        assert compiled.tanh(value) == pytest.approx(np.tanh(value), abs=2e-7)
+    assert np.isnan(compiled.sigmoid(np.float32(np.nan))) and np.isnan(compiled.tanh(np.float32(np.nan)))
+
+
+def test_bfloat16_is_read_and_rounded_as_pytorch_does():
+    values = torch.tensor([1.0, 1.0 + 2**-8, 1.0 + 3 * 2**-8, -2.7e-30, 3e38, 0.0]).bfloat16()
+    widened = torch.empty(1, 1, 6)
+    compiled.exponentials(backends.array((values / 64).view(1, 1, 6)), widened.numpy(), 0, 1)
+    torch.testing.assert_close(widened[0, 0, :4], torch.exp(2 * (values / 64).float()[:4]))
+
+
+def test_without_numba_the_other_loop_runs_and_says_so_once(monkeypatch, caplog):
+    backends.is_compiled.cache_clear()
+    monkeypatch.setattr(compiled, "tanh", lambda value: 1 / 0)
+    leaves = inputs()
+    with caplog.at_level(logging.WARNING):
+        found = [run(backends.attention_loop, leaves) for _ in range(2)]
+    backends.is_compiled.cache_clear()
+    assert len(caplog.records) == 1 and "numba" in caplog.text
+    torch.testing.assert_close(found[1].hiddens, run(reference.attention_loop, leaves).hiddens)

@@ -1,6 +1,8 @@
-"""What is written by hand for speed: the time loop of an attending LSTM, the one part that cannot be a single large product,
-as reference and fast; and the loss without its logits.
+"""What is written by hand for speed: the time loop of an attending LSTM, the one part that cannot be a single large product;
+and the loss without its logits.
 
-Every backend of the loop is a function of the same `AttentionLoop` inputs and is tested, outputs and all gradients, against
-`reference.attention_loop`.
+reference    as the paper writes it, under autograd; the truth that all others are tested against, outputs and all gradients
+manual       backpropagation through time by hand, in PyTorch's operations, on any device
+cpu          the same with everything but the products compiled by numba, rows shared out between threads
+backends     which of them runs where
 """

@@ -7,13 +7,38 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from novelgen.models.kernels.backends import array, is_compiled
+from novelgen.models.kernels.rows import by_rows
+
 # Logits exist a chunk at a time. On a CPU a chunk should stay in the caches, on a GPU it should fill the device.
-_CHUNK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 27}
+_CHUNK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 27}
 
 
 def chunk_rows(weight: Tensor) -> int:
     """How many rows of logits, as wide as weight (V, D) has rows, exist at a time."""
-    return max(1, _CHUNK_ELEMENTS.get(weight.device.type, 1 << 21) // len(weight))
+    return max(1, _CHUNK_ELEMENTS.get(weight.device.type, 1 << 20) // len(weight))
+
+
+def errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ −ln softmax(logits + bias)[goal], a scalar, and its gradient for the logits (N, V); adds that for the bias to d_bias."""
+    dtype, goal = logits.dtype, goal.unsqueeze(1)
+    logits = logits.to(bias.dtype).add_(bias)
+    top, place = logits.max(dim=1, keepdim=True)
+    aimed = logits.gather(1, goal)
+    shares = torch.softmax(logits, dim=1, out=logits)
+    # The largest share is at least 1/V, so its logarithm is safe; that of the target's might be −inf.
+    total = (top - shares.gather(1, place).log_() - aimed).sum()
+    shares.scatter_add_(1, goal, shares.new_full((), -1.0).expand_as(goal))
+    d_bias += shares.sum(0)
+    return total, shares.to(dtype)
+
+
+def _compiled_errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor) -> tuple[Tensor, Tensor]:
+    """The same in one pass over the logits, which become the gradient."""
+    from novelgen.models.kernels import compiled
+
+    total = compiled.cross_entropy(array(logits), array(bias), array(goal), array(logits), array(d_bias))
+    return bias.new_tensor(total), logits
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -22,25 +47,24 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor, product: torch.dtype,
                 differentiate: bool) -> Tensor:
-        small = weight.to(product)
-        rows = chunk_rows(weight)
-        total = bias.new_zeros(())
-        d_readout = torch.empty_like(readout)
-        d_weight, d_bias = torch.zeros_like(weight), torch.zeros_like(bias)
-        for start in range(0, len(readout), rows):
-            inputs, goal = readout[start:start + rows].to(product), target[start:start + rows, None]
-            logits = (inputs @ small.t()).to(bias.dtype).add_(bias)
-            top, place = logits.max(dim=1, keepdim=True)
-            aimed = logits.gather(1, goal)
-            shares = torch.softmax(logits, dim=1, out=logits)
-            # The largest share is at least 1/V, so its logarithm is safe; that of the target's might be −inf.
-            total += (top - shares.gather(1, place).log_() - aimed).sum()
-            if differentiate:
-                shares.scatter_add_(1, goal, shares.new_full((), -1.0).expand_as(goal))
-                d_bias += shares.sum(0)
-                errors = shares.to(product)
-                d_readout[start:start + rows] = errors @ small
-                d_weight += errors.t() @ inputs
+        small, chunk, d_readout = weight.to(product), chunk_rows(weight), torch.empty_like(readout)
+        on_cpu = readout.device.type == "cpu" and is_compiled()
+        errors_of = _compiled_errors_in_place if on_cpu else errors_in_place
+
+        def run(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
+            total, d_weight, d_bias = bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias)
+            for start in range(first, last, chunk):
+                own = slice(start, min(start + chunk, last))
+                inputs = readout[own].to(product)
+                loss, errors = errors_of(inputs @ small.t(), bias, target[own], d_bias)
+                total += loss
+                if differentiate:
+                    d_readout[own] = errors @ small
+                    d_weight += errors.t() @ inputs
+            return total, d_weight, d_bias
+
+        parts = by_rows(run, len(readout)) if on_cpu else [run(0, len(readout))]
+        total, d_weight, d_bias = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
         ctx.save_for_backward(d_readout, d_weight, d_bias)
         return total
 

@@ -1,0 +1,39 @@
+"""Work on a batch by several threads at once, each with rows of its own.
+
+The rows of a batch do not meet inside a time loop, so a thread runs all steps for its rows without ever waiting for another: measured,
+that wastes less than sharing out every small product does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+_FEWEST_ROWS = 8  # of a thread; with fewer, reading the weights again costs more than the thread saves
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    # PyTorch counts threads per thread: products in these stay in their own.
+    return ThreadPoolExecutor(threads, thread_name_prefix="rows", initializer=torch.set_num_threads, initargs=(1,))
+
+
+def by_rows(work: Callable[[int, int], Result], rows: int) -> list[Result]:
+    """What work(first, last) returns for parts of rows 0 … rows - 1, as many at once as PyTorch has threads; no gradient is recorded."""
+    threads = torch.get_num_threads()
+    parts = max(1, min(threads, rows // _FEWEST_ROWS))
+
+    @torch.no_grad()
+    def run(part: int) -> Result:
+        return work(part * rows // parts, (part + 1) * rows // parts)
+
+    if parts == 1:
+        return [run(0)]
+    futures: list[Future[Result]] = [_pool(threads).submit(run, part) for part in range(parts)]
+    return [future.result() for future in futures]
