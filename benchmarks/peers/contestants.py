@@ -170,7 +170,7 @@ class JoeyNMT:
         np.savez(batches, **{f"{name}{number}": part for number, batch in enumerate(race.batches)
                              for name, part in zip(("source", "lengths", "target"), batch[:3], strict=True)})
         model = race.config.model
-        config = configuration(Path(self._directory.name), Recipe(10**9, model.dropout, race.device.type), 1)
+        config = configuration(Path(self._directory.name), Recipe(10**9, 1e-3, model.dropout, race.device.type), 1)
         config["model"]["tied_embeddings"] = True  # source and target have one vocabulary, as ours
         self._log = batches.with_name("worker.log")
         with self._log.open("w", encoding="utf-8") as log:  # not a pipe, which would fill and block it

@@ -19,6 +19,7 @@ class Recipe(NamedTuple):
     """What is common to all contestants."""
 
     steps: int
+    learning_rate: float  # the first, or highest
     dropout: float
     device: str
 
@@ -51,7 +52,7 @@ def configuration(directory: Path, recipe: Recipe, steps_an_epoch: int, beam: in
         "data": {"train": str(directory / "train"), "dev": str(directory / "valid"), "dataset_type": "plain",
                  # A word that was seen once is unknown, so that the unknown word is learnt.
                  "src": {**language, "lang": "src", "voc_min_freq": 2}, "trg": {**language, "lang": "trg", "voc_min_freq": 1}},
-        "training": {"optimizer": "adam", "learning_rate": 1e-3, "learning_rate_min": 1e-6, "clip_grad_norm": 1.0,
+        "training": {"optimizer": "adam", "learning_rate": recipe.learning_rate, "learning_rate_min": 1e-6, "clip_grad_norm": 1.0,
                      "normalization": "tokens", "batch_size": SCALE["batch"], "batch_type": "sentence", "scheduling": "plateau",
                      "patience": 0, "decrease_factor": 0.5, "early_stopping_metric": "ppl", "epochs": 1000,
                      "updates": recipe.steps, "validation_freq": every, "logging_freq": every, "keep_best_ckpts": 1,
