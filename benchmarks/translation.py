@@ -45,6 +45,22 @@ def read_pairs(path: Path) -> Pairs:
     return pairs
 
 
+def check_work(work: Path, recipe: Recipe, train: Pairs, valid: Pairs) -> None:
+    """Remembers what this directory is for; ends where it was begun for something else, whose weights would be taken for these."""
+    facts = json.dumps({**recipe._asdict(), "training_pairs": len(train), "validation_pairs": len(valid)})
+    path = work / "recipe.json"
+    if path.exists() and path.read_text(encoding="utf-8") != facts:
+        raise SystemExit(f"{work} was begun with {path.read_text(encoding='utf-8')}, not {facts}; name another --work")
+    work.mkdir(parents=True, exist_ok=True)
+    path.write_text(facts, encoding="utf-8")
+
+
+def earlier_results(output: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Those of the results file, if they were got by the same recipe."""
+    held = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+    return held["results"] if held.get("recipe") == recipe._asdict() else {}
+
+
 def train_ours(model: str, args: argparse.Namespace, recipe: Recipe, train: Pairs) -> Path:
     """The run directory of `model`, trained by our own command line; goes on where it was stopped."""
     directory = args.work / model
@@ -130,7 +146,8 @@ def main() -> None:
     recipe = Recipe(args.steps, args.learning_rate, args.dropout, args.device)
     train, valid = read_pairs(args.pairs), read_pairs(args.valid_pairs)
     sources, expected = [source for source, _ in valid], [target for _, target in valid]
-    results = json.loads(args.output.read_text(encoding="utf-8"))["results"] if args.output.exists() else {}
+    check_work(args.work, recipe, train, valid)
+    results = earlier_results(args.output, recipe)
     for name in args.only:
         if name == "joeynmt":
             found = translate_joeynmt(args, recipe, train, valid)

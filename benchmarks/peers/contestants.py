@@ -178,7 +178,10 @@ class JoeyNMT:
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8")
         hello = self._ask(json.dumps({"threads": race.threads, "batches": str(batches), "vocabulary_size": race.vocabulary_size,
                                       "config": config}))
-        self.parameters, self.torch = hello["parameters"], hello["torch"]
+        if hello["device"] != race.device.type:  # it falls back to the CPU without a word
+            raise SystemExit(f"JoeyNMT's torch {hello['torch']} cannot use {race.device.type}; build its environment with "
+                             "--torch-index '', or leave it out: --without joeynmt")
+        self.parameters = hello["parameters"]
         # Real target tokens, by its own count: that they are ours says that it trains on the same batches.
         self._tokens = [int(batch.target_lengths.sum()) for batch in race.batches]
 

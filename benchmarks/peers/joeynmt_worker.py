@@ -77,7 +77,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         manager = build_manager(order["config"], order["vocabulary_size"], Path(directory))
         parameters = sum(parameter.numel() for parameter in manager.model.parameters())
-        print(json.dumps({"parameters": parameters, "torch": torch.__version__}), file=answers, flush=True)
+        hello = {"parameters": parameters, "torch": torch.__version__, "device": manager.device.type}
+        print(json.dumps(hello), file=answers, flush=True)
         for line in sys.stdin:
             start, tokens = time.perf_counter(), 0
             for _ in range(int(line.removeprefix("run "))):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.peers.joeynmt_translation import join, split, write_files
-from benchmarks.translation import read_pairs, score, table
+from benchmarks.peers.joeynmt_translation import Recipe, join, split, write_files
+from benchmarks.translation import check_work, read_pairs, score, table
 
 
 def test_words_and_characters_are_parted_and_put_together_again(tmp_path) -> None:
@@ -34,3 +34,11 @@ def test_what_is_right_scores_best() -> None:
     assert "| joeynmt | 100.00 | " in table({"joeynmt": {"1": best, "5": worse}})
     with pytest.raises(SystemExit, match="1 translations of 2"):
         score(expected[:1], expected)
+
+
+def test_weights_of_another_recipe_are_not_taken_for_these(tmp_path) -> None:
+    recipe, pairs = Recipe(10, 1e-3, 0.3, "cpu"), [("Hi.", "你好。")]
+    check_work(tmp_path / "work", recipe, pairs, pairs)
+    check_work(tmp_path / "work", recipe, pairs, pairs)
+    with pytest.raises(SystemExit, match="--work"):
+        check_work(tmp_path / "work", recipe._replace(steps=20), pairs, pairs)
