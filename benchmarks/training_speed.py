@@ -1,77 +1,170 @@
-"""Speed of one training step with each time loop, side by side: python benchmarks/training_speed.py
+"""How fast novelgen trains beside others, block by block in turn: python benchmarks/training_speed.py --corpus corpus/novel.txt
 
-Batches alternate between the loops in one run, so that a noisy machine is equally noisy to both.
+Target characters a second on the same batches of 64 pairs, by models of the same sizes: novelgen as its Trainer trains it, the same
+model in plain PyTorch, JoeyNMT 2.3 (benchmarks/peers/install_joeynmt.py), and a decoder-only transformer of as many parameters. With
+--loops, novelgen's own time loops instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import json
+import pkgutil
 import statistics
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from novelgen.config import PRESETS, preset
-from novelgen.data.pairs import Batch
-from novelgen.models.build import build_model
-from novelgen.models.kernels import manual, reference
-from novelgen.models.seq2seq import Seq2Seq
-from novelgen.training.hardware import choose_device, choose_precision, keep_freed_memory
-from novelgen.training.loss import batch_loss
+from benchmarks.peers import install_joeynmt
+from benchmarks.peers.contestants import Contestant, Eager, Gpt, JoeyNMT, Ours, Race
+from benchmarks.peers.products import matrix_peak, product_flops
+from novelgen.config import Config
+from novelgen.data.pairs import Pairs
+from novelgen.data.prepare import open_or_build
+from novelgen.models import kernels
+from novelgen.models.variants import resolve
+from novelgen.training.hardware import choose_device, describe_machine, keep_freed_memory
 
-LOOPS = {"reference": reference.attention_loop, "manual": manual.attention_loop}
-
-
-def random_batch(rows: int, length: int, vocabulary_size: int) -> Batch:
-    """`rows` pairs of equally long random texts."""
-    chance = np.random.default_rng(0)
-    source, target = chance.integers(3, vocabulary_size, (2, rows, length))
-    lengths = np.full(rows, length)
-    return Batch(source, lengths, target, lengths, lengths - 1)
+ROOT = Path(__file__).resolve().parents[1]
+PEAKS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PEAK_SIZE = {"cpu": 2048, "cuda": 8192}
 
 
-def step_seconds(model: Seq2Seq, batch: Batch, device: torch.device, precision: torch.dtype) -> float:
-    """The time of one forward and backward pass."""
-    start = time.perf_counter()
-    model.zero_grad()
-    with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-        loss = batch_loss(model, batch, device)
-    loss.backward()
-    loss.item()  # waits for the device
-    return time.perf_counter() - start
+def prepare_race(args: argparse.Namespace) -> Race:
+    """The batches: `args.batches` times 64 random pairs, those of like target length together."""
+    config = Config().replace(attention_size=512, dropout=args.dropout, precision=args.precision)
+    config = config.replace(**vars(resolve(config.model)))
+    store = open_or_build([args.corpus], config.text, config.data, ROOT / "checkpoints" / ".stores")
+    pairs = Pairs.from_store(store, "train")
+    chosen = np.random.default_rng(0).permutation(len(pairs))[:args.batches * args.rows]
+    if len(chosen) < args.rows:
+        raise SystemExit(f"{args.corpus}: {len(chosen)} pairs are no batch of {args.rows}; lower --rows")
+    chosen = chosen[:len(chosen) // args.rows * args.rows]
+    ordered = chosen[np.argsort(pairs.target_lengths[chosen], kind="stable")]
+    return Race(config, store.tokenizer.size, pairs, list(ordered.reshape(-1, args.rows)), choose_device(args.device),
+                torch.get_num_threads())
+
+
+def make_contestants(race: Race, args: argparse.Namespace) -> dict[str, Contestant]:
+    """Everybody who takes part, in their order."""
+    if args.loops:
+        return {name: Ours(race, loop) for name, loop in time_loops().items()}
+    makers: dict[str, Callable[[], Contestant]] = {
+        "novelgen": lambda: Ours(race), "eager": lambda: Eager(race), "joeynmt": lambda: JoeyNMT(race, args.joeynmt),
+        "transformer": lambda: Gpt(race)}
+    left_out = set(args.without)
+    if "joeynmt" not in left_out and not install_joeynmt.interpreter(args.joeynmt).exists():
+        print(f"JoeyNMT is left out: no environment at {args.joeynmt}; python benchmarks/peers/install_joeynmt.py builds it")
+        left_out.add("joeynmt")
+    return {name: make() for name, make in makers.items() if name not in left_out}
+
+
+def time_loops() -> dict[str, Callable[..., Any]]:
+    """Every `attention_loop` of the package of kernels that can be imported here."""
+    found = {}
+    for module in pkgutil.iter_modules(kernels.__path__):
+        try:
+            loop = getattr(importlib.import_module(f"{kernels.__name__}.{module.name}"), "attention_loop", None)
+        except ImportError as error:
+            print(f"{module.name} is left out: {error}")
+            continue
+        if loop is not None:
+            found[module.name] = loop
+    return dict(sorted(found.items(), key=lambda item: item[0] != "reference"))
+
+
+def measure(race: Race, contestants: dict[str, Contestant], blocks: int) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Seconds of every block of each, and the machine's matrix peaks; a block is one round through the batches."""
+    steps, seconds = len(race.plan), {name: [] for name in contestants}
+    peaks: dict[str, list[float]] = {name: [] for name in PEAKS}
+    for block in range(blocks + 1):
+        for name, contestant in contestants.items():
+            taken = contestant.run(steps)
+            if block:  # the first warms up
+                seconds[name].append(taken)
+                print(f"block {block}: {name:12} {taken:8.2f} s", file=sys.stderr, flush=True)
+        for name, dtype in PEAKS.items():
+            peaks[name].append(matrix_peak(race.device, dtype, PEAK_SIZE[race.device.type]))
+    return seconds, {name: statistics.median(found) for name, found in peaks.items()}
+
+
+def summarize(race: Race, contestants: dict[str, Contestant], seconds: dict[str, list[float]], peaks: dict[str, float],
+              ) -> dict[str, Any]:
+    """What the results file holds; the first contestant is compared with each."""
+    batches = race.batches
+    characters = sum(int(batch.characters.sum()) for batch in batches)
+    flops = product_flops(race.config.model, race.vocabulary_size, batches)
+    speeds = {name: characters / statistics.median(taken) for name, taken in seconds.items()}
+    first = next(iter(contestants))
+    ours = "novelgen" if "novelgen" in contestants else first
+    precision = contestants[ours].precision
+    return {
+        "machine": {**describe_machine(race.device), "threads": race.threads},
+        "batches": {"count": len(batches), "rows": len(batches[0].source), "target_characters": characters,
+                    "target_tokens": sum(int(batch.target_lengths.sum()) for batch in batches),
+                    "padded_target_tokens": sum(batch.target.size for batch in batches),
+                    "padded_source_tokens": sum(batch.source.size for batch in batches), "vocabulary": race.vocabulary_size},
+        "dropout": race.config.model.dropout,
+        "contestants": {name: {"precision": contestant.precision, "parameters": contestant.parameters, "seconds": seconds[name],
+                               "characters_per_second": speeds[name], "novelgen_is_times_as_fast": speeds[ours] / speeds[name]}
+                        for name, contestant in contestants.items()},
+        "product_gflop_per_block": flops / 1e9, "matrix_peak_gflops": {name: peak / 1e9 for name, peak in peaks.items()},
+        "share_of_peak": flops / characters * speeds[ours] / peaks[precision], "compared": ours, "precision": precision,
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """The table for people."""
+    machine = result["machine"]
+    print(f"\n{machine.get('gpu', machine['cpu'])}, {machine['threads']} threads, torch {machine['torch']}; "
+          f"{result['batches']['count']} batches of {result['batches']['rows']} pairs, vocabulary {result['batches']['vocabulary']:,}, "
+          f"dropout {result['dropout']:g}")
+    print(f"{'':14}{'precision':>10}{'parameters':>13}{'characters/s':>14}{result['compared'] + ' is':>14}")
+    for name, row in result["contestants"].items():
+        print(f"{name:14}{row['precision']:>10}{row['parameters']:13,}{row['characters_per_second']:14,.0f}"
+              f"{row['novelgen_is_times_as_fast']:12.2f} ×")
+    peaks = ", ".join(f"{name} {peak:,.0f}" for name, peak in result["matrix_peak_gflops"].items())
+    print(f"matrix peak in GFLOP/s: {peaks}; {result['compared']} makes {100 * result['share_of_peak']:.1f} % of that of "
+          f"{result['precision']}, products alone, padding not counted")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=PRESETS, default="small")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, default=ROOT / "corpus" / "novel.txt")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--vocabulary-size", type=int, default=4000)
-    parser.add_argument("--length", type=int, default=90)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--precision", default="auto", help="of novelgen and of the transformer")
+    parser.add_argument("--threads", type=int, help="of everybody (default: as torch decides)")
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--rows", type=int, default=64, help="pairs of a batch")
+    parser.add_argument("--batches", type=int, default=6, help="batches of a block")
+    parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--without", nargs="+", default=[], choices=("eager", "joeynmt", "transformer"))
+    parser.add_argument("--joeynmt", type=Path, default=install_joeynmt.DEFAULT, help="its environment")
+    parser.add_argument("--loops", action="store_true", help="novelgen's own time loops side by side, and nobody else")
+    parser.add_argument("--output", type=Path, help="default: benchmarks/results/training_speed-<device>.json")
     args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     keep_freed_memory()
-    config, device = preset(args.preset), choose_device(args.device)
-    precision = choose_precision(args.precision, device)
-    model = build_model(config.model, args.vocabulary_size).to(device).train()
-    batch = random_batch(max(1, config.training.batch_tokens // args.length), args.length, args.vocabulary_size)
-    seconds: dict[str, list[float]] = {name: [] for name in LOOPS}
-    for step in range(args.steps + 2):
-        for name, loop in LOOPS.items():
-            model.decoder.loop = loop
-            taken = step_seconds(model, batch, device, precision)
-            if step >= 2:  # the first ones warm up
-                seconds[name].append(taken)
-    medians = {name: statistics.median(taken) for name, taken in seconds.items()}
-    for name, median in medians.items():
-        print(f"{name:10} {median * 1000:8.1f} ms/step  {batch.characters.sum() / median:10,.0f} characters/s")
-    print(f"{device.type}, {precision}, {torch.get_num_threads()} threads: manual is "
-          f"{medians['reference'] / medians['manual']:.2f} times as fast")
+    race = prepare_race(args)
+    contestants = make_contestants(race, args)
+    result = summarize(race, contestants, *measure(race, contestants, args.blocks))
+    show(result)
+    name = ("loops-" if args.loops else "training_speed-") + race.device.type
+    output = args.output or ROOT / "benchmarks" / "results" / f"{name}.json"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    print(output)
+    for contestant in contestants.values():
+        if isinstance(contestant, JoeyNMT):
+            contestant.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,205 @@
+"""Those who train side by side on the same batches. A contestant takes `steps` training steps and says how long it took."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.peers.eager import EagerSeq2Seq
+from benchmarks.peers.gpt import DecoderOnlyTransformer, one_sequence
+from benchmarks.peers.install_joeynmt import interpreter
+from benchmarks.peers.joeynmt_translation import Recipe, configuration
+from novelgen.config import Config
+from novelgen.data.pairs import Batch, Pairs
+from novelgen.models.build import build_model
+from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.hardware import choose_precision
+from novelgen.training.trainer import Trainer
+
+
+class Contestant(Protocol):
+    """A model in training."""
+
+    precision: str
+    parameters: int
+
+    def run(self, steps: int) -> float:
+        """Takes the next steps, over and over through the same batches; returns seconds."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """What is the same for everybody: `plan` is the batches as indices into `pairs`."""
+
+    config: Config
+    vocabulary_size: int
+    pairs: Pairs
+    plan: list[np.ndarray]
+    device: torch.device
+    threads: int
+
+    @property
+    def batches(self) -> list[Batch]:
+        """The batches themselves."""
+        return [self.pairs.batch(indices) for indices in self.plan]
+
+
+def timed(steps: int, step: Callable[[], object], device: torch.device) -> float:
+    """Seconds until the device has done all of them."""
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def size_of(model: nn.Module) -> int:
+    """Parameters; what is tied counts once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+class _Planned(Trainer):
+    """The Trainer as it is, with these batches instead of those that it would plan."""
+
+    plan: list[np.ndarray]
+
+    def _plan(self, epoch: int) -> list[np.ndarray]:
+        return self.plan
+
+
+class Ours:
+    """novelgen's model as its Trainer trains it; with another time loop if one is given."""
+
+    def __init__(self, race: Race, loop: Callable[..., Any] | None = None) -> None:
+        config = race.config.replace(max_steps=10**9, max_minutes=None)
+        torch.manual_seed(1)
+        model = build_model(config.model, race.vocabulary_size).train()
+        if loop is not None:
+            model.decoder.loop = loop
+        self._trainer = _Planned(model, config.training, race.pairs, race.pairs, RunDirectory(Path(tempfile.gettempdir())), {},
+                                 race.device)
+        self._trainer.plan, self._device = race.plan, race.device
+        self.precision = str(choose_precision(config.training.precision, race.device)).removeprefix("torch.")
+        self.parameters = size_of(model)
+
+    def run(self, steps: int) -> float:
+        """As `Contestant`; without the line that people see while training."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            return timed(steps, self._trainer._step, self._device)
+
+
+class _Loop:
+    """A training loop as it is usually written."""
+
+    precision = "float32"
+
+    def __init__(self, race: Race, model: nn.Module) -> None:
+        self._race, self.model, self._taken = race, model.to(race.device).train(), 0
+        self._optimizer = torch.optim.AdamW(self.model.parameters(), lr=race.config.training.learning_rate, fused=True)
+        self.parameters = size_of(model)
+
+    def run(self, steps: int) -> float:
+        """As `Contestant`."""
+        return timed(steps, self._step, self._race.device)
+
+    def _step(self) -> None:
+        batch = self._race.pairs.batch(self._race.plan[self._taken % len(self._race.plan)])
+        self._taken += 1
+        self._optimizer.zero_grad()
+        loss = self.loss(*(torch.from_numpy(part) for part in batch[:4]))
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self._race.config.training.clip_norm)
+        self._optimizer.step()
+        loss.item()
+
+    def loss(self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> Tensor:
+        """The mean loss of a token."""
+        raise NotImplementedError
+
+
+class Eager(_Loop):
+    """Our model in plain PyTorch, in float32."""
+
+    def __init__(self, race: Race) -> None:
+        super().__init__(race, EagerSeq2Seq(race.config.model, race.vocabulary_size))
+
+    def loss(self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> Tensor:
+        """As `_Loop`."""
+        device = self._race.device
+        return self.model(source.to(device), source_lengths, target.to(device))
+
+
+class Gpt(_Loop):
+    """A decoder-only transformer of as many parameters as ours, in our precision."""
+
+    def __init__(self, race: Race) -> None:
+        config, longest = race.config.model, max(batch.source.shape[1] + batch.target.shape[1] for batch in race.batches)
+        wanted = size_of(build_model(config, race.vocabulary_size))
+        super().__init__(race, DecoderOnlyTransformer(race.vocabulary_size, config.embedding_size, longest, wanted, config.dropout))
+        self._dtype = choose_precision(race.config.training.precision, race.device)
+        self.precision = str(self._dtype).removeprefix("torch.")
+
+    def loss(self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> Tensor:
+        """As `_Loop`."""
+        tokens, is_target = (part.to(self._race.device) for part in one_sequence(source, source_lengths, target, target_lengths))
+        with torch.autocast(self._race.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32):
+            return self.model(tokens, is_target)
+
+
+class JoeyNMT:
+    """JoeyNMT 2.3 in its own environment, driven over a pipe, in float32 as it trains by default."""
+
+    precision = "float32"
+
+    def __init__(self, race: Race, environment: Path) -> None:
+        self._directory = tempfile.TemporaryDirectory()
+        batches = Path(self._directory.name) / "batches.npz"
+        np.savez(batches, **{f"{name}{number}": part for number, batch in enumerate(race.batches)
+                             for name, part in zip(("source", "lengths", "target"), batch[:3], strict=True)})
+        model = race.config.model
+        config = configuration(Path(self._directory.name), Recipe(10**9, 1e-3, model.dropout, race.device.type), 1)
+        config["model"]["tied_embeddings"] = True  # source and target have one vocabulary, as ours
+        self._log = batches.with_name("worker.log")
+        with self._log.open("w", encoding="utf-8") as log:  # not a pipe, which would fill and block it
+            self._worker = subprocess.Popen([interpreter(environment), Path(__file__).with_name("joeynmt_worker.py")],
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8")
+        hello = self._ask(json.dumps({"threads": race.threads, "batches": str(batches), "vocabulary_size": race.vocabulary_size,
+                                      "config": config}))
+        if hello["device"] != race.device.type:  # it falls back to the CPU without a word
+            raise SystemExit(f"JoeyNMT's torch {hello['torch']} cannot use {race.device.type}; build its environment with "
+                             "--torch-index '', or leave it out: --without joeynmt")
+        self.parameters = hello["parameters"]
+        # Real target tokens, by its own count: that they are ours says that it trains on the same batches.
+        self._tokens = [int(batch.target_lengths.sum()) for batch in race.batches]
+
+    def run(self, steps: int) -> float:
+        """As `Contestant`; `steps` must be whole rounds through the batches."""
+        answer = self._ask(f"run {steps}")
+        if answer["tokens"] * len(self._tokens) != sum(self._tokens) * steps:
+            raise RuntimeError(f"JoeyNMT counts {answer['tokens']} target tokens where we have {sum(self._tokens)}")
+        return answer["seconds"]
+
+    def close(self) -> None:
+        """Ends the worker."""
+        self._worker.communicate()
+        self._directory.cleanup()
+
+    def _ask(self, line: str) -> dict[str, Any]:
+        print(line, file=self._worker.stdin, flush=True)
+        answer = self._worker.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"JoeyNMT's worker ended: {self._log.read_text(encoding='utf-8')[-2000:]}")
+        return json.loads(answer)
