@@ -21,6 +21,7 @@ from novelgen.data.pairs import Batch
 from novelgen.models.build import build_model
 from novelgen.models.kernels import manual, reference
 from novelgen.models.seq2seq import Seq2Seq
+from novelgen.text.tokenizers import BOS
 from novelgen.training.hardware import choose_device, choose_precision, keep_freed_memory
 from novelgen.training.loss import batch_loss
 
@@ -32,7 +33,7 @@ def random_batch(rows: int, length: int, vocabulary_size: int) -> Batch:
     chance = np.random.default_rng(0)
     source, target = chance.integers(3, vocabulary_size, (2, rows, length))
     lengths = np.full(rows, length)
-    return Batch(source, lengths, target, lengths, lengths - 1)
+    return Batch(source, lengths, target, lengths, lengths - 1, np.full(rows, BOS))
 
 
 def step_seconds(model: Seq2Seq, batch: Batch, device: torch.device, precision: torch.dtype) -> float:
