@@ -1,6 +1,5 @@
 """Several tasks from end to end: one model learns them, tells them apart by the first token, writes and is evaluated in each."""
 
-import itertools
 import json
 
 import pytest
@@ -14,8 +13,8 @@ from novelgen.training.journal import read_metrics
 
 STEMS = "甲乙丙丁戊己庚辛壬癸"
 PLAIN = {"decoder": "greedy", "repetition_penalty": 1.0, "no_repeat_ngram": 0, "min_length": 0}
-SMALL = ("--preset", "tiny", "--device", "cpu", "--precision", "float32", "--embedding-size", 32, "--decoder-size", 64, "--dropout", 0,
-         "--batch-tokens", 500, "--patience", 1000, "--min-count", 1)
+SMALL = ("--preset", "tiny", "--device", "cpu", "--precision", "float32", "--embedding-size", 64, "--decoder-size", 64, "--dropout", 0,
+         "--batch-tokens", 300, "--patience", 1000, "--min-count", 1)
 
 
 def moved(text, by):
@@ -32,11 +31,10 @@ def call(command, *arguments):
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """A hundred chapters of ten paragraphs, each three stems that move on by one from paragraph to paragraph."""
+    """Sixty chapters of four paragraphs, whose stem moves on by one from paragraph to paragraph; no run is long enough for a copy."""
     path = tmp_path_factory.mktemp("book") / "book.txt"
-    chapters = itertools.product("甲", STEMS, STEMS)
-    lines = [line for number, stems in enumerate(chapters, 1)
-             for line in (f"第{number}章 {''.join(stems)}", *(f"{moved(''.join(stems), place)}。" for place in range(10)))]
+    lines = [line for number in range(1, 61)
+             for line in (f"第{number}章", *(moved("甲来了。", 3 * number + place) for place in range(4)))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -50,12 +48,12 @@ def checkpoint(book):
 
 
 def test_one_model_does_what_the_first_token_says(checkpoint):
-    """On held-out chapters; without a hint which task is meant at most one of three could be right."""
+    """Without the first token at most one of three tasks could be right."""
     generator = Generator.load(checkpoint, "cpu")
-    sources = [f"{moved('甲甲壬', place)}。" for place in range(1, 9)] + [f"{moved('甲乙壬', place)}。" for place in range(1, 9)]
+    sources = [moved("甲来了。", place) for place in range(10)]
     for task, by in (("next", 1), ("previous", -1), ("same", 0)):
         right = sum(generator.generate(source, task=task, **PLAIN).text == moved(source, by) for source in sources)
-        assert right >= 13, (task, right)
+        assert right >= 9, (task, right)
     source = sources[3]
     assert generator.generate(source, **PLAIN).text == moved(source, 1)  # the first of --tasks is the main one
     backwards = generator.generate(source, task="previous", paragraphs=3, **PLAIN)
@@ -83,27 +81,27 @@ def test_evaluate_tells_each_task_or_one(checkpoint, book, capsys):
     every = json.loads(told("--json"))
     assert list(every["tasks"]) == ["next", "previous", "same"]
     assert every["tasks"]["next"] == {name: value for name, value in every.items() if name != "tasks"}
-    assert [figures["pairs"] for figures in every["tasks"].values()] == [45, 45, 50]
+    assert [figures["pairs"] for figures in every["tasks"].values()] == [9, 9, 12]
     for task, figures in every["tasks"].items():
         assert json.loads(told("--json", "--task", task)) == figures
-        assert figures["bits_per_character"] < 1.5  # a stem without knowledge is 3.3 bits
+        assert figures["bits_per_character"] < 0.4  # not to know the stem costs 3.3 bits in four characters
     assert f"previous: BPC {every['tasks']['previous']['bits_per_character']:.4f}" in told()
     whole = json.loads(told("--json", "--corpus", book))
-    assert [figures["pairs"] for figures in whole["tasks"].values()] == [900, 900, 1000]
+    assert [figures["pairs"] for figures in whole["tasks"].values()] == [180, 180, 240]
     pairs = book.with_name("pairs.tsv")
-    pairs.write_text("乙丙丁。\t甲乙丙。\n", encoding="utf-8")
+    pairs.write_text("乙来了。\t甲来了。\n", encoding="utf-8")
     mine = {task: json.loads(told("--json", "--pairs", pairs, "--task", task))["bits_per_character"] for task in ("previous", "next")}
-    assert mine["previous"] + 2 < mine["next"]
+    assert mine["previous"] + 0.5 < mine["next"]
     assert "distinct_1" in told("--json", "--generate", 2, "--task", "same")
 
 
 def test_generate_takes_a_task(checkpoint, capsys):
-    words = ("--checkpoint", checkpoint, "--prompt", "丙丁戊。\n辛壬癸。", "--device", "cpu", "--decoder", "greedy")
+    words = ("--checkpoint", checkpoint, "--prompt", "丙来了。\n辛来了。", "--device", "cpu", "--decoder", "greedy")
     call(generate, *words, "--task", "previous")
     printed = capsys.readouterr()
-    assert printed.out == "乙丙丁。\n" and "最前 1 段" in printed.err  # backwards from the beginning of the prompt
+    assert printed.out == "乙来了。\n" and "最前 1 段" in printed.err  # backwards from the beginning of the prompt
     call(generate, *words, "--task", "same")
-    assert capsys.readouterr().out == "辛壬癸。\n"
+    assert capsys.readouterr().out == "辛来了。\n"
     with pytest.raises(ConfigError, match="same"):
         call(generate, *words, "--task", "sam")
 
@@ -111,17 +109,18 @@ def test_generate_takes_a_task(checkpoint, capsys):
 def test_a_task_that_was_not_trained_is_named(book, tmp_path):
     call(train, "--corpus", book, "--output", tmp_path / "run", *SMALL, "--max-steps", 1, "--tasks", "previous,same")
     with pytest.raises(ConfigError, match="previous、same"):
-        call(generate, "--checkpoint", tmp_path / "run", "--prompt", "甲乙丙。", "--task", "next")
+        call(generate, "--checkpoint", tmp_path / "run", "--prompt", "甲来了。", "--task", "next")
     with pytest.raises(ConfigError, match="previous、same"):
         call(evaluate, "--checkpoint", tmp_path / "run", "--task", "next")
-    assert Generator.load(tmp_path / "run", "cpu").generate("甲乙丙。").task == "previous"
+    assert Generator.load(tmp_path / "run", "cpu").generate("甲来了。").task == "previous"
     with pytest.raises(ConfigError, match="--tasks"):
         call(train, "--output", tmp_path / "run", "--resume", "--tasks", "next")
 
 
 def test_resumed_it_goes_on_bit_for_bit(book, tmp_path):
     """The second epoch draws other pairs than the first, and both runs draw the same."""
-    options = ("--corpus", book, *SMALL, "--tasks", "next,same=3", "--epochs", 2, "--save-every", 3, "--validate-every", 5)
+    options = ("--corpus", book, *SMALL, "--batch-tokens", 100, "--tasks", "next,same=3", "--epochs", 2, "--save-every", 3,
+               "--validate-every", 5)
     call(train, *options, "--output", tmp_path / "whole")
     from novelgen.training import trainer
 
