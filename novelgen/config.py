@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from novelgen.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
+TASKS = ("next", "previous", "same")
 _LARGEST = 2**64  # of any number; beyond it not even a float may hold it
 Section = TypeVar("Section")
 
@@ -88,6 +89,17 @@ class TextConfig(_Checked):
                                  "at sentence ends", minimum=10, maximum=10_000)
 
 
+def _weight(task: str, typed: str) -> float:
+    try:
+        weight = float(typed)
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight <= _LARGEST:  # NaN neither
+        raise ConfigError(f"--tasks {task}={typed}：份量应是大于 0 的数，例如 {task}=2 | a weight must be a number "
+                          f"above 0, for example {task}=2")
+    return weight
+
+
 @dataclass(frozen=True)
 class DataConfig(_Checked):
     """How segments become ids and pairs."""
@@ -99,6 +111,24 @@ class DataConfig(_Checked):
     vocabulary_size: int = option(30_000, "词表大小上限 | largest vocabulary, special and byte tokens included",
                                   minimum=260, maximum=2_000_000)
     context_paragraphs: int = option(1, "用前几段作为源 | how many preceding segments form the source", minimum=1, maximum=100)
+    tasks: str = option("next", "学什么，可带份量：下一段、上一段、原段，如 next=2,previous,same；第一个为主，由它定早停 | what to learn, "
+                        "perhaps with weights: the next paragraph, the previous one, the same; the first is the main one and decides "
+                        "when to stop")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.task_weights  # raises for what is no list of tasks
+
+    @property
+    def task_weights(self) -> dict[str, float]:
+        """The tasks and how often each is trained, in their order; the first one is the main one."""
+        weights: dict[str, float] = {}
+        for part in self.tasks.replace("，", ",").split(","):
+            name, is_weighted, weight = (word.strip() for word in part.partition("="))
+            if nearest(name, TASKS, "--tasks") in weights:
+                raise ConfigError(f"--tasks {self.tasks}：{name} 写了两次；请各写一次 | {name} occurs twice; give each task once")
+            weights[name] = _weight(name, weight) if is_weighted else 1.0
+        return weights
 
 
 @dataclass(frozen=True)
@@ -183,6 +213,9 @@ class DecodingConfig(_Checked):
     prefix: str = option("", "要写的段落的开头 | the given opening of the paragraph to write")
     seed: int | None = option(None, "随机种子，不给则随机并印出 | random seed; drawn and printed when not given", minimum=0,
                               maximum=2**63 - 1)
+    task: str | None = option(None, "写什么：下一段、上一段（连写则一段段往回写）、原段；默认为 --tasks 的第一个 | what to write: the "
+                              "next paragraph, the previous one (several go backwards), the same; default the first of the run's --tasks",
+                              choices=TASKS)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -128,3 +128,19 @@ def test_values_are_checked_where_a_namespace_is_used():
     namespace = argparse.Namespace(top_p=1.5)
     with pytest.raises(ConfigError, match="--top-p"):
         DecodingConfig(**cli.given(namespace, DecodingConfig))
+
+
+def test_tasks_are_a_list_with_weights():
+    assert DataConfig().task_weights == {"next": 1.0}
+    weights = DataConfig(tasks="same=0.5, next，previous = 3").task_weights
+    assert weights == {"same": 0.5, "next": 1.0, "previous": 3.0} and list(weights) == ["same", "next", "previous"]
+
+
+@pytest.mark.parametrize("tasks, words", [
+    ("nxt", "did you mean next"), ("next,pre", "previous"), ("", "next, previous, same"), ("next,,same", "next, previous, same"),
+    ("next,next=2", "occurs twice"), ("next=0", "above 0"), ("next=-1", "above 0"), ("next=nan", "above 0"), ("next=inf", "above 0"),
+    ("next=", "above 0"), ("next=two", "above 0"), ("next=1=2", "above 0")])
+def test_what_is_no_list_of_tasks_is_one_clear_line(tasks, words):
+    with pytest.raises(ConfigError, match="--tasks") as error:
+        DataConfig(tasks=tasks)
+    assert words in str(error.value) and "\n" not in str(error.value)

@@ -100,7 +100,7 @@ def _begun(output: Path, request: dict[str, Any], device: torch.device, store: S
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output {output}：不能写入（{error.strerror}）；请换一个 | cannot be written; choose another") from None
-    return Comparison(request, [describe_machine(device)], prompts_of(store, config.data.context_paragraphs))
+    return Comparison(request, [describe_machine(device)], prompts_of(store, config.data))
 
 
 def _train_all(args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device) -> bool:

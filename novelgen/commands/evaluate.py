@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from novelgen.data.pairs import Pairs
     from novelgen.training.checkpoint import Run
+    from novelgen.training.loss import Tally
 
 _PARTS = ("train", "valid", "test")
 _AS_IT_IS = ("auto", "strict")  # --encoding and --errors when not given
@@ -45,16 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "sources: the worse, the more the source is used")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="在哪里算（默认 default: auto）| where to compute")
     parser.add_argument("--json", action="store_true", help="输出 JSON | print JSON")
-    add_section(parser, DecodingConfig, "--generate 的解码 | decoding of --generate")
+    add_section(parser, DecodingConfig, "--generate 的解码，以及只量 --task | decoding of --generate, and the one --task to measure")
 
 
 def main(args: argparse.Namespace) -> None:
     """Runs `evaluate`; the request is checked before anything is computed."""
-    options = {"seed": 1, **given(args, DecodingConfig)}
+    asked = given(args, DecodingConfig)
+    options = {"seed": 1, **asked}
     DecodingConfig(**options)
     one_of("--part、--corpus、--pairs", args.part, args.corpus, args.pairs)
     part = nearest(args.part or "test", _PARTS, "--part")
-    if given(args, DecodingConfig) and not args.generate:
+    if asked.keys() - {"task"} and not args.generate:
         raise ConfigError("解码选项只在 --generate N 时有用；请加上 | decoding options need --generate N; add it")
     if args.corpus is None and (args.encoding, args.errors) != _AS_IT_IS:
         raise ConfigError("--encoding、--errors 只用于 --corpus | --encoding and --errors belong to --corpus")
@@ -65,11 +67,13 @@ def main(args: argparse.Namespace) -> None:
     from novelgen.training.loss import measure
 
     run = load_run(args.checkpoint, args.device)
-    pairs = _pairs(run, args, part)
+    by_task = _pairs(run, args, part, options.get("task"))
+    pairs = next(iter(by_task.values()))
     batch_tokens = 2 * run.config.training.batch_tokens
-    found = measure(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
-    result: dict[str, Any] = {"bits_per_character": found.bits_per_character, "perplexity": found.perplexity,
-                              "pairs": found.pairs, "characters": found.characters, "tokens": found.tokens}
+    figures = {task: _figures(measure(run.model, each, batch_tokens=batch_tokens, device=run.device)) for task, each in by_task.items()}
+    result: dict[str, Any] = dict(next(iter(figures.values())))
+    if len(figures) > 1:
+        result["tasks"] = figures
     if args.shuffle_sources:
         shuffled = measure(run.model, pairs.shuffled_sources(seed=1), batch_tokens=batch_tokens, device=run.device)
         result["bits_per_character_shuffled"] = shuffled.bits_per_character
@@ -78,24 +82,55 @@ def main(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
-        for name, value in result.items():
+        _print(result)
+
+
+def _figures(found: Tally) -> dict[str, Any]:
+    return {"bits_per_character": found.bits_per_character, "perplexity": found.perplexity, "pairs": found.pairs,
+            "characters": found.characters, "tokens": found.tokens}
+
+
+def _print(result: dict[str, Any]) -> None:
+    for name, value in result.items():
+        if name == "tasks":
+            for task, figures in value.items():
+                print(f"任务 task {task}: BPC {figures['bits_per_character']:.4f}，{_NAMES['pairs']} {figures['pairs']:,}")
+        else:
             print(f"{_NAMES[name]}: {value:,}" if isinstance(value, int) else f"{_NAMES[name]}: {value:.4f}")
 
 
-def _pairs(run: Run, args: argparse.Namespace, part: str) -> Pairs:
+def _pairs(run: Run, args: argparse.Namespace, part: str, asked: str | None) -> dict[str, Pairs]:
+    """What to measure on, by task: that which was asked for, or else all, the main one first. Pairs of one's own are of one."""
     from novelgen.data.pairs import Pairs
+    from novelgen.data.tasks import first_tokens, pairs_of, trained_task
     from novelgen.training.stores import store_of_run
 
+    data = run.config.data
+    main, firsts = trained_task(data, asked), first_tokens(data, run.tokenizer.size)
+    tasks = [main] if asked or args.pairs else list(firsts)
     if args.pairs:
-        return Pairs.read_tsv(args.pairs, run.tokenizer)
+        return {main: Pairs.read_tsv(args.pairs, run.tokenizer, firsts[main])}
     if args.corpus:
-        return _whole_corpus(args, run)
-    return Pairs.from_store(store_of_run(args.checkpoint, run.info), part, run.config.data.context_paragraphs)
+        chapters = _chapters(args, run)
+        texts = {task: [pair for chapter in chapters for pair in _neighbours(chapter, task, data.context_paragraphs)] for task in tasks}
+        if not all(texts.values()):
+            raise ConfigError("--corpus 里没有相邻的两段 | the corpus holds no two paragraphs in a row")
+        return {task: Pairs.from_texts(found, run.tokenizer, firsts[task]) for task, found in texts.items()}
+    store = store_of_run(args.checkpoint, run.info)
+    return {task: pairs_of(store, part, data, task) for task in tasks}
 
 
-def _whole_corpus(args: argparse.Namespace, run: Run) -> Pairs:
-    """All pairs of a corpus, spelled in the run's vocabulary."""
-    from novelgen.data.pairs import Pairs
+def _neighbours(chapter: list[str], task: str, context: int) -> Iterator[tuple[list[str], str]]:
+    """The pairs of a chapter's segments, as `Pairs.from_store` has them."""
+    for place, segment in enumerate(chapter):
+        source = {"next": chapter[max(place - context, 0):place], "previous": chapter[place + 1:place + 1 + context],
+                  "same": chapter[max(place + 1 - context, 0):place + 1]}[task]
+        if source:
+            yield source, segment
+
+
+def _chapters(args: argparse.Namespace, run: Run) -> list[list[str]]:
+    """The segments of a corpus, chapter by chapter."""
     from novelgen.data.store import Store, is_store
     from novelgen.text.importing import CorpusImport
 
@@ -111,16 +146,7 @@ def _whole_corpus(args: argparse.Namespace, run: Run) -> Pairs:
                              errors=args.errors)
         segments = ((paragraph.chapter, segment) for paragraph in CorpusImport(args.corpus, options)
                     for segment in paragraph.segments)
-    context, texts = run.config.data.context_paragraphs, []
-    for _, chapter in itertools.groupby(segments, key=operator.itemgetter(0)):
-        before: list[str] = []
-        for _, segment in chapter:
-            if before:
-                texts.append((before[-context:], segment))
-            before.append(segment)
-    if not texts:
-        raise ConfigError("--corpus 里没有相邻的两段 | the corpus holds no two paragraphs in a row")
-    return Pairs.from_texts(texts, run.tokenizer)
+    return [[segment for _, segment in chapter] for _, chapter in itertools.groupby(segments, key=operator.itemgetter(0))]
 
 
 def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str, Any]) -> dict[str, float]:

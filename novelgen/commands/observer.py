@@ -29,10 +29,11 @@ class Observer:
 
     def __call__(self, model: nn.Module, validation: Validation) -> None:
         prompt = self._prompts(1)[0]
-        text = Generator(model, self._tokenizer, self._config, self._device).generate(prompt, seed=_SEED).text
+        generator, tasks = Generator(model, self._tokenizer, self._config, self._device), self._config.data.task_weights
+        texts = [(f"**{task}** " if len(tasks) > 1 else "") + generator.generate(prompt, seed=_SEED, task=task).text for task in tasks]
         with self._run.samples.open("a", encoding="utf-8") as file:
             file.write(f"## 第 {validation.step} 步 step {validation.step} · BPC {validation.bits_per_character:.3f}\n\n"
-                       f"> {prompt}\n\n{text}\n\n")
+                       f"> {prompt}\n\n" + "".join(f"{text}\n\n" for text in texts))
         draw_curves(read_metrics(self._run.metrics), self._run.path / "loss.png")
 
     def samples(self, count: int) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show-removed", action="store_true", help="列出清理掉的内容 | list what cleaning removed")
     parser.add_argument("--json", action="store_true", help="报告用 JSON | print the report as JSON")
     add_section(parser, TextConfig, "文本 | text")
-    add_section(parser, DataConfig, "数据 | data")
+    add_section(parser, DataConfig, "数据 | data", without=("tasks",))
 
 
 def main(args: argparse.Namespace) -> None:

@@ -74,6 +74,7 @@ def chosen(config: Config, options: dict[str, Any]) -> Config:
 
 def _start(args: argparse.Namespace, output: Path) -> None:
     from novelgen.data.prepare import check_outside, open_or_build
+    from novelgen.data.tasks import pairs_by_task
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.hardware import choose_device
 
@@ -85,6 +86,8 @@ def _start(args: argparse.Namespace, output: Path) -> None:
     run.check_free(args.overwrite)
     store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
     print(store.summary(), flush=True)
+    for part in ("train", "valid"):
+        pairs_by_task(store, part, config.data)  # a task without a pair is told before anything is made
     run.create(args.overwrite)
     _farewell(*begin(config, store, args.corpus, run, device), run)
 
@@ -93,10 +96,11 @@ def begin(config: Config, store: Store, corpus: Sequence[Path], run: RunDirector
     """Trains a new model into `run`, a directory that was created; `corpus` are the paths that `store` was made from."""
     import torch
 
+    from novelgen.data.store import PAIRING
     from novelgen.training.checkpoint import build_model
 
     # A store that `prepare` made brings its own options along.
-    data = dataclasses.replace(store.data_config, context_paragraphs=config.data.context_paragraphs)
+    data = dataclasses.replace(store.data_config, **{name: getattr(config.data, name) for name in PAIRING})
     config = dataclasses.replace(config, text=store.text_config, data=data)
     torch.manual_seed(config.training.seed)
     model = build_model(config, store.tokenizer)
@@ -144,14 +148,16 @@ def go_on(run: RunDirectory, options: dict[str, Any]) -> tuple[Outcome, Observer
 def _fit(config: Config, store: Store, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
          resume: bool) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
-    from novelgen.data.pairs import Pairs
+    from novelgen.data.tasks import pairs_by_task, training_pairs
     from novelgen.training.hardware import choose_precision, keep_freed_memory
     from novelgen.training.trainer import Trainer
 
     keep_freed_memory()
-    train, valid = (Pairs.from_store(store, part, config.data.context_paragraphs) for part in ("train", "valid"))
+    by_task = pairs_by_task(store, "valid", config.data)
+    valid = next(iter(by_task.values()))
     observer = Observer(run, config, store.tokenizer, valid, device)
-    trainer = Trainer(model, config.training, train, valid, run, info, device, observer)
+    trainer = Trainer(model, config.training, training_pairs(store, config.data), valid, run, info, device, observer,
+                      by_task if len(by_task) > 1 else None)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
     print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {store.tokenizer.size:,}，{device.type} {precision}",
           flush=True)

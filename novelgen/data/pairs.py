@@ -12,14 +12,15 @@ import numpy as np
 from novelgen.data.split import find_targets
 from novelgen.data.store import Store
 from novelgen.errors import CorpusError
-from novelgen.text.tokenizers import EOS, PAD, Tokenizer
+from novelgen.text.tokenizers import BOS, EOS, PAD, Tokenizer
 
 
 class Batch(NamedTuple):
     """B pairs, all int64.
 
     source (B, S) and target (B, T): ids, padded with PAD behind the last EOS. source_lengths and target_lengths (B,):
-    tokens, EOS counted. characters (B,): of the target's text, EOS not counted.
+    tokens, EOS counted. characters (B,): of the target's text, EOS not counted. first (B,): what the decoder reads before the
+    target, BOS or the first token of a task.
     """
 
     source: np.ndarray
@@ -27,6 +28,7 @@ class Batch(NamedTuple):
     target: np.ndarray
     target_lengths: np.ndarray
     characters: np.ndarray
+    first: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,26 +44,25 @@ class Pairs:
     target_starts: np.ndarray
     target_lengths: np.ndarray
     target_characters: np.ndarray
+    first: np.ndarray
 
     @classmethod
-    def from_store(cls, store: Store, part: str, context_paragraphs: int = 1) -> Pairs:
-        """The pairs whose target is in `part` ("train", "valid" or "test").
+    def from_store(cls, store: Store, part: str, context_paragraphs: int = 1, task: str = "next", first: int = BOS) -> Pairs:
+        """The pairs of a task whose target is in `part` ("train", "valid" or "test"); all of them begin after `first`.
 
-        A source is the `context_paragraphs` segments before the target, fewer at the start of a chapter: it never
-        reaches into the chapter before, and so a source of a held-out chapter is held out too.
+        A source is up to `context_paragraphs` segments of the target's chapter, so that a source of a held-out chapter is held
+        out too: those before the target, or for "previous" those behind it, as far as they are of the same part, or for "same"
+        the target and those before it.
         """
-        is_target = find_targets(store.chapters)
-        places = np.arange(len(is_target))
-        chapter_starts = np.maximum.accumulate(np.where(is_target, 0, places))
-        targets = np.flatnonzero(is_target & store.is_in(part))
-        sources = np.maximum(targets - context_paragraphs, chapter_starts[targets])
+        targets, sources, ends = _TASKS[task](store.chapters, store.is_in(part), context_paragraphs)
         source_starts, target_starts = store.offsets[sources], store.offsets[targets]
-        return cls(store.ids, source_starts, target_starts - source_starts, target_starts,
-                   store.offsets[targets + 1] - target_starts, store.characters[targets].astype(np.int64))
+        return cls(store.ids, source_starts, store.offsets[ends] - source_starts, target_starts,
+                   store.offsets[targets + 1] - target_starts, store.characters[targets].astype(np.int64),
+                   np.broadcast_to(np.int64(first), len(targets)))
 
     @classmethod
-    def from_texts(cls, pairs: Sequence[tuple[str | Sequence[str], str]], tokenizer: Tokenizer) -> Pairs:
-        """Pairs of texts (source, target); a source may be a list of segments."""
+    def from_texts(cls, pairs: Sequence[tuple[str | Sequence[str], str]], tokenizer: Tokenizer, first: int = BOS) -> Pairs:
+        """Pairs of texts (source, target); a source may be a list of segments. All begin after `first`."""
         sources = [[source] if isinstance(source, str) else list(source) for source, _ in pairs]
         segments = [segment for source, (_, target) in zip(sources, pairs, strict=True)
                     for segment in (*source, target)]
@@ -72,10 +73,10 @@ class Pairs:
         firsts = ends - counts
         target_starts = offsets[ends - 1]
         return cls(ids, offsets[firsts], target_starts - offsets[firsts], target_starts, offsets[ends] - target_starts,
-                   np.array([len(target) for _, target in pairs], dtype=np.int64))
+                   np.array([len(target) for _, target in pairs], dtype=np.int64), np.broadcast_to(np.int64(first), len(pairs)))
 
     @classmethod
-    def read_tsv(cls, path: Path, tokenizer: Tokenizer) -> Pairs:
+    def read_tsv(cls, path: Path, tokenizer: Tokenizer, first: int = BOS) -> Pairs:
         """The pairs of a UTF-8 file, one a line: source TAB target.
 
         Further columns before the target are further source segments, oldest first, empty where a chapter has no more;
@@ -97,7 +98,7 @@ class Pairs:
             pairs.append((source, target))
         if not pairs:
             raise CorpusError(f"{path}：没有一对文本 | the file holds no pairs")
-        return cls.from_texts(pairs, tokenizer)
+        return cls.from_texts(pairs, tokenizer, first)
 
     def __len__(self) -> int:
         return len(self.target_starts)
@@ -106,13 +107,17 @@ class Pairs:
         """The pairs at `indices` alone, (n,) integers or booleans."""
         return replace(self, **{spec.name: getattr(self, spec.name)[indices] for spec in fields(self) if spec.name != "ids"})
 
+    def epoch(self, seed: int, number: int) -> Pairs:
+        """The pairs that are trained in an epoch: all of these in every one."""
+        return self
+
     def batch(self, indices: Sequence[int] | np.ndarray) -> Batch:
         """The pairs at `indices`, (B,) integers, padded to the longest of them."""
         chosen = np.asarray(indices, dtype=np.int64)
         source_lengths, target_lengths = self.source_lengths[chosen], self.target_lengths[chosen]
         return Batch(self._gather(self.source_starts[chosen], source_lengths), source_lengths,
                      self._gather(self.target_starts[chosen], target_lengths), target_lengths,
-                     self.target_characters[chosen])
+                     self.target_characters[chosen], self.first[chosen])
 
     def texts(self, indices: Sequence[int] | np.ndarray, tokenizer: Tokenizer) -> list[tuple[str, str]]:
         """(source, target) of the pairs at `indices` as text; several segments of a source are lines."""
@@ -135,6 +140,36 @@ class Pairs:
         is_token = columns < lengths[:, None]
         places = np.where(is_token, starts[:, None] + columns, 0)
         return np.where(is_token, self.ids[places].astype(np.int64), PAD)
+
+
+def _next(chapters: np.ndarray, is_in: np.ndarray, context: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """chapters and is_in (segments,) → (n,) each: the targets, the first segments of their sources and the ends of these."""
+    is_target = find_targets(chapters)
+    targets = np.flatnonzero(is_target & is_in)
+    return targets, np.maximum(targets - context, _chapter_starts(is_target)[targets]), targets
+
+
+def _same(chapters: np.ndarray, is_in: np.ndarray, context: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    targets = np.flatnonzero(is_in)
+    return targets, np.maximum(targets + 1 - context, _chapter_starts(find_targets(chapters))[targets]), targets + 1
+
+
+def _previous(chapters: np.ndarray, is_in: np.ndarray, context: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is held out lies behind the training's segments where parts change inside a chapter: a source stops before it."""
+    places = np.arange(len(chapters))
+    goes_on = np.zeros(len(chapters), dtype=bool)  # the next segment is of the same chapter and part
+    goes_on[:-1] = find_targets(chapters)[1:] & is_in[1:] & is_in[:-1]
+    targets = np.flatnonzero(goes_on)
+    ends = np.minimum.accumulate(np.where(goes_on, len(chapters), places + 1)[::-1])[::-1]
+    return targets, targets + 1, np.minimum(targets + 1 + context, ends[targets])
+
+
+def _chapter_starts(is_target: np.ndarray) -> np.ndarray:
+    """For every segment the first one of its chapter."""
+    return np.maximum.accumulate(np.where(is_target, 0, np.arange(len(is_target))))
+
+
+_TASKS = {"next": _next, "previous": _previous, "same": _same}
 
 
 def _read_lines(path: Path) -> list[str]:

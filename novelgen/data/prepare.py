@@ -18,7 +18,7 @@ from typing import Any
 import novelgen.text
 from novelgen.config import DataConfig, TextConfig, flag
 from novelgen.data.building import build, sync
-from novelgen.data.store import FORMAT, Store, is_store
+from novelgen.data.store import FORMAT, PAIRING, Store, is_store
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.text.importing import CorpusImport
 from novelgen.text.reading import find_files
@@ -94,7 +94,7 @@ def _identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tupl
         raise ConfigError("--user-dict 只用于 --tokenizer word | --user-dict is for --tokenizer word only")
     user_words = read_user_dict(data.user_dict) if data.user_dict else []
     options = {"text": asdict(text), "data": {name: value for name, value in asdict(data).items()
-                                              if name != "context_paragraphs"}}
+                                              if name not in PAIRING}}
     shaping = {**options["text"], **options["data"], "user_dict": user_words, "format": FORMAT, "code": _code_hash()}
     content = hashlib.blake2b(json.dumps(shaping, sort_keys=True).encode("ascii"), digest_size=20)
     for path in find_files(paths):
@@ -189,7 +189,7 @@ def _check_options(store: Store, text: TextConfig, data: DataConfig, given: Coll
     for section, kept in ((text, store.text_config), (data, store.data_config)):
         for name, value in asdict(section).items():
             chosen = value != getattr(type(section)(), name) if given is None else name in given
-            if name == "context_paragraphs" or not chosen:
+            if name in PAIRING or not chosen:
                 continue
             if name == "user_dict":
                 same = (read_user_dict(value) if value else []) == store.tokenizer.user_words

@@ -22,6 +22,7 @@ META, TEXT, TOKENIZER = "meta.json", "text.txt", "tokenizer.json"
 # What is stored per segment, by file: offsets has one more entry, the end of the last segment.
 ARRAYS = {"offsets": np.dtype("<i8"), "chapters": np.dtype("<i4"), "characters": np.dtype("<i4"),
           "parts": np.dtype("u1")}
+PAIRING = ("context_paragraphs", "tasks")  # fields of DataConfig that make pairs of the segments, and so are not the store's
 ID_DTYPES = {"uint16": np.dtype("<u2"), "uint32": np.dtype("<u4")}
 
 
@@ -84,7 +85,7 @@ class Store:
 
     @property
     def data_config(self) -> DataConfig:
-        """The options of the tokenizer; `context_paragraphs`, which a store does not fix, is at its default."""
+        """The options of the tokenizer; those of PAIRING, which a store does not fix, are at their defaults."""
         return DataConfig(**self.meta["options"]["data"])
 
     def summary(self) -> str:

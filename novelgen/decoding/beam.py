@@ -17,7 +17,7 @@ import torch
 from novelgen.decoding.contract import Hypothesis, Prediction, log_sum_exp, normalized, predict, select, start
 from novelgen.decoding.filters import apply, largest
 from novelgen.decoding.sampling import Task
-from novelgen.text.tokenizers import BOS, EOS
+from novelgen.text.tokenizers import EOS
 
 
 class _Step(NamedTuple):
@@ -139,7 +139,7 @@ def search(task: Task, beam_size: int, length_penalty: float, count: int) -> Ite
     """Searches the `count` best paragraphs for every source; yields the same search after every token."""
     memory, state = start(task.model, task.sources, task.device)
     history, beams = task.history, Search(task, beam_size, length_penalty, count)
-    tokens = np.full(len(task.sources), BOS, dtype=np.int64)
+    tokens = np.full(len(task.sources), task.first, dtype=np.int64)
     for place in range(task.max_length):
         prediction, state = predict(task.model, tokens, memory, state, task.device)
         forced = task.prefix[place] if place < len(task.prefix) else None

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from novelgen.config import Config, DecodingConfig, nearest
+from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
 from novelgen.decoding.contract import Hypothesis, Model
 from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
@@ -22,7 +23,7 @@ from novelgen.decoding.inspection import Place, inspect, whole_characters
 from novelgen.decoding.sampling import Dice, Draft, Task, greedy, write
 from novelgen.errors import ConfigError
 from novelgen.text.prompt import clean_prompt
-from novelgen.text.tokenizers import EOS, Tokenizer
+from novelgen.text.tokenizers import BOS, EOS, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Paragraph:
     finished: bool  # ended by itself, not by max_length
     source_ids: list[int]  # S: source_tokens as the model knows them
     ids: list[int]  # T: tokens as the model knows them
+    first: int = BOS  # what the model read before them
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Generation:
     seed: int
     finished: bool  # nothing follows any more; False in the snapshots of a stream
     notes: list[str]
+    task: str = "next"  # what they are to the prompt; those before it are in the order of their writing
 
     @property
     def text(self) -> str:
@@ -115,7 +118,7 @@ class Generator:
 
     def inspect(self, paragraph: Paragraph, count: int = 5) -> Iterator[Place]:
         """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives, one by one."""
-        return inspect(self.model, self.device, self.tokenizer, paragraph.source_ids, paragraph.ids, count)
+        return inspect(self.model, self.device, self.tokenizer, paragraph.source_ids, paragraph.ids, count, paragraph.first)
 
 
 def _snapshots(story: _Story, pause: float) -> Iterator[list[Generation]]:
@@ -139,9 +142,9 @@ def checked(options: dict[str, Any]) -> DecodingConfig:
 
 @dataclass
 class _Candidate:
-    """One text being written: what stands before the next paragraph, and what was written of it."""
+    """One text being written: what stands around the next paragraph, and what was written of it."""
 
-    segments: list[list[int]]  # tokens, EOS behind each: the prompt's, then the written ones
+    segments: list[list[int]]  # tokens, EOS behind each: the prompt's and the written ones, in reading order
     units: list[list[int]]  # the content units of the segments
     paragraphs: list[Paragraph]
 
@@ -153,6 +156,8 @@ class _Story:
         self._generator, self._tokenizer, self._config = generator, generator.tokenizer, config
         self._prompt, self._notes = prompt, []
         self._context = generator.config.data.context_paragraphs
+        self._task_name = trained_task(generator.config.data, config.task)
+        self._first = first_tokens(generator.config.data, self._tokenizer.size)[self._task_name]
         self._rules = build_rules(config, generator.vocabulary)
         self.seed = secrets.randbelow(2**32) if config.seed is None else config.seed
         segments = [[*self._tokenizer.encode(segment), EOS] for segment in self._prompt_segments()]
@@ -168,8 +173,9 @@ class _Story:
             raise ConfigError("--prompt 没有文字；请给出小说的一段 | the prompt holds no text; give a paragraph "
                               "of a novel")
         if len(segments) > self._context:
-            self._notes.append(f"提示共 {len(segments)} 段，模型读最后 {self._context} 段 | the prompt has "
-                               f"{len(segments)} segments, the model reads the last {self._context}")
+            end, english = ("最前", "first") if self._task_name == "previous" else ("最后", "last")
+            self._notes.append(f"提示共 {len(segments)} 段，模型读{end} {self._context} 段 | the prompt has "
+                               f"{len(segments)} segments, the model reads the {english} {self._context}")
         return segments
 
     def _prefix_tokens(self) -> list[int]:
@@ -195,10 +201,11 @@ class _Story:
 
     def _task(self, prefix: Sequence[int]) -> Task:
         size, vocabulary = EARLIER_FACTOR * self._config.no_repeat_ngram, self._generator.vocabulary
-        told = [following(candidate.units, size) if size else {} for candidate in self._candidates]
+        # To write the same again is no repetition where that is asked for.
+        told = [following(candidate.units, size) if size and self._task_name != "same" else {} for candidate in self._candidates]
         history = History(vocabulary, len(told), self._config.max_length, told)
         return Task(self._generator.model, self._generator.device, [self._source(each) for each in self._candidates],
-                    history, self._rules, self._config.max_length, prefix)
+                    history, self._rules, self._config.max_length, prefix, self._first)
 
     def _strategy(self, task: Task, count: int) -> Iterator[Draft | Search]:
         if self._config.decoder == "beam":
@@ -206,14 +213,16 @@ class _Story:
         return write(task, self._dice if self._config.decoder == "sample" else greedy)
 
     def _source(self, candidate: _Candidate) -> list[int]:
-        return [token for segment in candidate.segments[-self._context:] for token in segment]
+        near = slice(self._context) if self._task_name == "previous" else slice(-self._context, None)
+        return [token for segment in candidate.segments[near] for token in segment]
 
     def _continued(self, candidate: _Candidate, hypothesis: Hypothesis) -> _Candidate:
         paragraphs = [*candidate.paragraphs, self._paragraph(candidate, hypothesis)]
         tokens = _without_end(hypothesis.tokens)
         if not tokens:
             return dataclasses.replace(candidate, paragraphs=paragraphs)  # nothing that could be written on from
-        return _Candidate([*candidate.segments, [*tokens, EOS]],
+        written = [[*tokens, EOS]]
+        return _Candidate(written + candidate.segments if self._task_name == "previous" else candidate.segments + written,
                           [*candidate.units, content_units(self._generator.vocabulary, tokens)], paragraphs)
 
     def _paragraph(self, candidate: _Candidate, hypothesis: Hypothesis) -> Paragraph:
@@ -222,7 +231,7 @@ class _Story:
                          labels(self._source(candidate)), labels(hypothesis.tokens.tolist()),
                          hypothesis.log_probabilities.tolist(), hypothesis.attention,
                          hypothesis.score(self._config.length_penalty), hypothesis.finished,
-                         self._source(candidate), hypothesis.tokens.tolist())
+                         self._source(candidate), hypothesis.tokens.tolist(), self._first)
 
     def snapshots(self, draft: Draft | Search) -> list[Generation]:
         """All candidates so far, with what is certain of the paragraphs that are being written."""
@@ -236,7 +245,7 @@ class _Story:
 
     def _generation(self, paragraphs: list[Paragraph], row: int, finished: bool) -> Generation:
         seed = self.seed + row if self._config.decoder == "sample" else self.seed
-        return Generation(self._prompt, paragraphs, seed, finished, list(self._notes))
+        return Generation(self._prompt, paragraphs, seed, finished, list(self._notes), self._task_name)
 
 
 def _without_end(tokens: np.ndarray) -> list[int]:

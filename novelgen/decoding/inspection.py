@@ -32,10 +32,12 @@ class Place(NamedTuple):
 
 @torch.inference_mode()
 def inspect(model: Model, device: torch.device, tokenizer: Tokenizer, source: Sequence[int], tokens: Sequence[int],
-            count: int) -> Iterator[Place]:
-    """Reads `source` (S,) and follows the model through `tokens` (T,), EOS included or not: one Place a token, one by one."""
+            count: int, first: int = BOS) -> Iterator[Place]:
+    """Reads `source` (S,), begins after `first` and follows the model through `tokens` (T,), EOS included or not: one Place a token,
+    one by one.
+    """
     memory, state = start(model, [source], device)
-    before = BOS
+    before = first
     for number, token in enumerate(tokens):
         prediction, state = predict(model, np.array([before]), memory, state, device)
         probabilities = _probabilities(prediction)

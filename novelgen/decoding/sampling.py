@@ -27,6 +27,7 @@ class Task(NamedTuple):
     rules: Sequence[Rule]
     max_length: int  # tokens of a paragraph, the prefix and EOS included
     prefix: Sequence[int] = ()  # tokens that every paragraph begins with
+    first: int = BOS  # what the model reads before a paragraph: it tells what to write
 
 
 class Draft:
@@ -64,7 +65,7 @@ def write(task: Task, choose: Choice) -> Iterator[Draft]:
     memory, state = start(task.model, task.sources, task.device)
     history, draft = task.history, Draft(task.sources)
     rows = np.arange(len(task.sources))
-    tokens = np.full(len(rows), BOS, dtype=np.int64)
+    tokens = np.full(len(rows), task.first, dtype=np.int64)
     for place in range(task.max_length):
         prediction, state = predict(task.model, tokens, memory, state, task.device)
         if place < len(task.prefix):

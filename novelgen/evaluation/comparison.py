@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from novelgen.config import DataConfig
 from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store
+from novelgen.data.tasks import pairs_of
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.writing import measure_writing, spread
 from novelgen.training.checkpoint import RunDirectory, load_run
@@ -79,20 +81,20 @@ class Result:
                       "curve": [Look(*each) for each in data["curve"]]})
 
 
-def prompts_of(store: Store, context_paragraphs: int) -> list[str]:
+def prompts_of(store: Store, config: DataConfig) -> list[str]:
     """Three sources spread over the test part; the same texts whatever the tokenizer."""
-    pairs = Pairs.from_store(store, "test", context_paragraphs)
+    pairs = pairs_of(store, "test", config)
     return [source for source, _ in pairs.texts(spread(pairs, _PROMPTS), store.tokenizer)]
 
 
 def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: int, device: str) -> Result:
-    """Measures the weights that a run kept, on the test part of its corpus; `paragraphs` are written and measured.
+    """Measures the weights that a run kept, on the test part of its corpus, in its main task; `paragraphs` are written and measured.
 
     Raises CheckpointError when the run is damaged, or its data gone.
     """
     run = load_run(directory, device)
     store = store_of_run(directory, run.info)
-    pairs = Pairs.from_store(store, "test", run.config.data.context_paragraphs)
+    pairs = pairs_of(store, "test", run.config.data)
     texts = pairs.texts(range(len(pairs)), run.tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
     tally, classes = measure_by_length(run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device)

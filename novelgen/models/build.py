@@ -22,16 +22,17 @@ from novelgen.models.recurrent import STATE_PARTS, Encoder
 from novelgen.models.seq2seq import Seq2Seq
 from novelgen.models.transformer import Transformer
 from novelgen.models.variants import annotation_size, resolve
-from novelgen.models.writer import Writer
+from novelgen.models.writer import TokenEmbedding, Writer
 
 
-def build_model(config: ModelConfig, vocabulary_size: int) -> Writer | PointerGenerator:
+def build_model(config: ModelConfig, vocabulary_size: int, first_tokens: int = 0) -> Writer | PointerGenerator:
     """The variant that `config` names, freshly initialised; torch's global generator decides the starting values.
 
-    Raises ConfigError for parts that do not fit each other.
+    A target may begin after BOS, or after one of `first_tokens` others: the ids from `vocabulary_size` on. Raises ConfigError
+    for parts that do not fit each other.
     """
     config = resolve(config)
-    embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+    embedding = TokenEmbedding(vocabulary_size, config.embedding_size, first_tokens)
     model = _BUILDERS.get(config.model, _seq2seq)(config, embedding)
     if config.copy:
         model = PointerGenerator(model)
@@ -39,7 +40,7 @@ def build_model(config: ModelConfig, vocabulary_size: int) -> Writer | PointerGe
     return model
 
 
-def _seq2seq(config: ModelConfig, embedding: nn.Embedding) -> Seq2Seq:
+def _seq2seq(config: ModelConfig, embedding: TokenEmbedding) -> Seq2Seq:
     encoder = Encoder(config.cell, config.embedding_size, config.encoder_size, config.encoder_layers, config.dropout,
                       bidirectional=config.bidirectional, reverse_source=config.reverse_source,
                       whole_states=config.bridge == "last")
@@ -68,12 +69,12 @@ def _decoder(config: ModelConfig) -> Decoder:
     return BahdanauAnyDecoder(config.cell, attention, *sizes, config.dropout)
 
 
-def _language_model(config: ModelConfig, embedding: nn.Embedding) -> LanguageModel:
+def _language_model(config: ModelConfig, embedding: TokenEmbedding) -> LanguageModel:
     decoder = PlainDecoder(config.cell, config.embedding_size, config.decoder_size, config.decoder_layers, config.dropout)
     return LanguageModel(embedding, decoder, config.dropout)
 
 
-def _transformer(config: ModelConfig, embedding: nn.Embedding) -> Transformer:
+def _transformer(config: ModelConfig, embedding: TokenEmbedding) -> Transformer:
     return Transformer(embedding, config.encoder_size, config.encoder_layers, config.decoder_size, config.decoder_layers,
                        config.dropout)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from novelgen.models.decoders import PlainDecoder
 from novelgen.models.recurrent import State
-from novelgen.models.writer import Writer
+from novelgen.models.writer import TokenEmbedding, Writer
 
 
 class LanguageModel(Writer):
@@ -16,7 +16,7 @@ class LanguageModel(Writer):
     a dropout mask each.
     """
 
-    def __init__(self, embedding: nn.Embedding, decoder: PlainDecoder, dropout: float) -> None:
+    def __init__(self, embedding: TokenEmbedding, decoder: PlainDecoder, dropout: float) -> None:
         super().__init__(embedding, dropout)
         self.decoder = decoder
 

@@ -34,17 +34,17 @@ class PointerGenerator(nn.Module):
         readout, state, weights = self.writer.run(token.unsqueeze(1), memory[1:], state)
         return self._mixture(readout, weights, memory[0]).squeeze(1), state, weights.squeeze(1)
 
-    def unroll(self, target: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, Tensor]:
+    def unroll(self, target: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """As `Writer.unroll`."""
-        readout, weights = self.writer.read(target, memory[1:], state)
+        readout, weights = self.writer.read(target, memory[1:], state, first)
         return self._mixture(readout, weights, memory[0]), weights
 
-    def nats(self, target: Tensor, is_token: Tensor, memory: tuple[Tensor, ...], state: State) -> Tensor:
+    def nats(self, target: Tensor, is_token: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None) -> Tensor:
         """As `Writer.nats`; the logits exist a chunk at a time, and are computed again for the gradients."""
-        readout, weights = self.writer.read(target, memory[1:], state)
+        readout, weights = self.writer.read(target, memory[1:], state, first)
         is_copy = memory[0].unsqueeze(1) == target.unsqueeze(2)
         copied = (weights * is_copy).sum(2)
-        size = chunk_rows(self.writer.embedding.weight)
+        size = chunk_rows(self.writer.embedding.vocabulary)
         parts = zip(*(tensor[is_token].split(size) for tensor in (readout, copied, target)), strict=True)
         return torch.stack([checkpoint(self._chunk_nats, *part, use_reentrant=False) for part in parts]).sum()
 

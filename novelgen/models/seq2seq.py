@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from novelgen.models.decoders import Decoder
 from novelgen.models.recurrent import Encoder, State
-from novelgen.models.writer import Writer
+from novelgen.models.writer import TokenEmbedding, Writer
 
 
 class Seq2Seq(Writer):
     """Encoder → bridge → decoder; which ones makes the variant."""
 
-    def __init__(self, embedding: nn.Embedding, encoder: Encoder, bridge: nn.Module, decoder: Decoder, dropout: float) -> None:
+    def __init__(self, embedding: TokenEmbedding, encoder: Encoder, bridge: nn.Module, decoder: Decoder, dropout: float) -> None:
         super().__init__(embedding, dropout)
         self.encoder, self.bridge, self.decoder = encoder, bridge, decoder
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
 from novelgen.models.recurrent import State, token_mask
-from novelgen.models.writer import Writer
+from novelgen.models.writer import TokenEmbedding, Writer
 
 _HEAD = 64  # width of a head in the paper; narrower models have one head
 
@@ -59,7 +59,7 @@ class Transformer(Writer):
     are, and every layer's keys and values of the source. The weights are those of the highest layer.
     """
 
-    def __init__(self, embedding: nn.Embedding, encoder_size: int, encoder_layers: int, decoder_size: int, decoder_layers: int,
+    def __init__(self, embedding: TokenEmbedding, encoder_size: int, encoder_layers: int, decoder_size: int, decoder_layers: int,
                  rate: float) -> None:
         """encoder_size and decoder_size are the widths of the feed-forward layers."""
         super().__init__(embedding, rate)

@@ -25,6 +25,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from novelgen.config import Config
+from novelgen.data.tasks import first_tokens
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.models import build
 from novelgen.models.variants import resolve
@@ -186,7 +187,8 @@ class Run:
 
 def build_model(config: Config, tokenizer: Tokenizer) -> nn.Module:
     """A freshly initialised model, on the CPU; torch's global generator decides the starting values."""
-    return build.build_model(config.model, tokenizer.size)
+    firsts = first_tokens(config.data, tokenizer.size).values()
+    return build.build_model(config.model, tokenizer.size, sum(first >= tokenizer.size for first in firsts))
 
 
 def load_run(directory: Path | str, device: str = "auto") -> Run:

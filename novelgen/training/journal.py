@@ -55,6 +55,8 @@ class Journal:
         self._file.write(json.dumps(record) + "\n")
         for name in _SCALARS.keys() & record.keys():
             self._board.add_scalar(_SCALARS[name], record[name], record["step"])
+        for task, value in record.get("validation_bpc_by_task", {}).items():
+            self._board.add_scalar(f"validation/bpc_{task}", value, record["step"])
 
     step = validation = _write
 

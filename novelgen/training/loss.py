@@ -41,10 +41,10 @@ class Tally:
 
 def batch_loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     """Σ −ln p of the batch's real target tokens, EOS included: a scalar to differentiate."""
-    tensors = (batch.source, batch.source_lengths, batch.target, batch.target_lengths)
-    source, source_lengths, target, target_lengths = (torch.from_numpy(x).to(device, non_blocking=True) for x in tensors)
+    tensors = (batch.source, batch.source_lengths, batch.target, batch.target_lengths, batch.first)
+    source, source_lengths, target, target_lengths, first = (torch.from_numpy(x).to(device, non_blocking=True) for x in tensors)
     is_token = torch.arange(target.shape[1], device=device) < target_lengths.unsqueeze(1)
-    return model.nats(target, is_token, *model.start(source, source_lengths))
+    return model.nats(target, is_token, *model.start(source, source_lengths), first)
 
 
 def tally(batch: Batch, nats: float) -> Tally:

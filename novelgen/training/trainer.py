@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import nn
 from novelgen.config import TrainingConfig, flag
 from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Pairs
+from novelgen.data.tasks import TaskPairs
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.hardware import choose_precision
@@ -49,17 +50,20 @@ class Trainer:
     Everything random in a step follows from the seed and the step's number, and the batches from the seed and the epoch: a run
     that is resumed from its last save goes on bit for bit (on CPU) as if it had never stopped, given a budget of steps or
     epochs; one of minutes plans by the clock. `info` is what config.json
-    shall hold; `observe` is called with the model, in evaluation mode, after every validation.
+    shall hold; `observe` is called with the model, in evaluation mode, after every validation. Where there are several tasks
+    `by_task` are the validation pairs of each, of the main one `valid` itself; the others are told and decide nothing.
     """
 
-    def __init__(self, model: nn.Module, config: TrainingConfig, train: Pairs, valid: Pairs, run: RunDirectory,
+    def __init__(self, model: nn.Module, config: TrainingConfig, train: Pairs | TaskPairs, valid: Pairs, run: RunDirectory,
                  info: dict[str, Any], device: torch.device,
-                 observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None) -> None:
+                 observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None,
+                 by_task: Mapping[str, Pairs] | None = None) -> None:
         if config.epochs is None and config.max_steps is None and config.max_minutes is None:
             raise ConfigError("请给出训练预算：--epochs、--max-steps 或 --max-minutes | give a budget: --epochs, --max-steps or "
                               "--max-minutes")
         self.model, self.config, self.run, self.device = model.to(device), config, run, device
         self._train, self._valid, self._info, self._observe = train, valid, info, observe
+        self._by_task = by_task or {}
         self._precision = choose_precision(config.precision, device)
         self._optimizer = _optimizer(self.model, config)
         self.position = Position()
@@ -69,7 +73,7 @@ class Trainer:
         self._validated_step = -1
         self._slices = 1
         self._started = time.monotonic()
-        self._epoch_plan: tuple[int, list[np.ndarray]] = (-1, [])
+        self._epoch: tuple[int, Pairs, list[np.ndarray]] | None = None  # its number, pairs and batches
         self._line = ProgressLine()
 
     def resume(self) -> None:
@@ -121,11 +125,16 @@ class Trainer:
         return progress(self.config, self.position, len(self._plan(self.position.epoch)))
 
     def _plan(self, epoch: int) -> list[np.ndarray]:
-        if self._epoch_plan[0] != epoch:
-            plan = plan_batches(self._train.source_lengths, self._train.target_lengths,
-                                batch_tokens=self.config.batch_tokens, seed=self.config.seed, epoch=epoch)
-            self._epoch_plan = (epoch, plan)
-        return self._epoch_plan[1]
+        return self._of_epoch(epoch)[1]
+
+    def _of_epoch(self, epoch: int) -> tuple[Pairs, list[np.ndarray]]:
+        """What is trained in an epoch, and its batches."""
+        if self._epoch is None or self._epoch[0] != epoch:
+            pairs = self._train.epoch(self.config.seed, epoch)
+            plan = plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens=self.config.batch_tokens,
+                                seed=self.config.seed, epoch=epoch)
+            self._epoch = (epoch, pairs, plan)
+        return self._epoch[1:]
 
     def _step(self) -> dict[str, Any]:
         """One optimiser step; returns what the journal keeps of it."""
@@ -150,8 +159,9 @@ class Trainer:
                 "seconds": round(position.seconds, 3)}
 
     def _gradients(self, indices: np.ndarray) -> Tally:
-        """Fills the gradients of the mean loss of a token of the batch; in slices where the whole does not fit."""
-        tokens = int(self._train.target_lengths[indices].sum())
+        """Fills the gradients of the mean loss of a token of a batch of the epoch; in slices where the whole does not fit."""
+        pairs, _ = self._of_epoch(self.position.epoch)
+        tokens = int(pairs.target_lengths[indices].sum())
         while True:
             # From the seed and the step alone, so that a resumed run draws the same dropout masks.
             torch.manual_seed(int(np.random.SeedSequence([self.config.seed, self.position.step]).generate_state(1)[0]))
@@ -159,7 +169,7 @@ class Trainer:
             total = Tally()
             try:
                 for part in np.array_split(indices, min(self._slices, len(indices))):
-                    batch = self._train.batch(part)
+                    batch = pairs.batch(part)
                     with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
                         loss = batch_loss(self.model, batch, self.device)
                     (loss / tokens).backward()
@@ -183,9 +193,10 @@ class Trainer:
                 f"{flag('learning_rate')}")
 
     def _validate(self, journal: Journal) -> None:
-        found = measure(self.model, self._valid, batch_tokens=2 * self.config.batch_tokens, device=self.device,
-                        precision=self._precision)
+        found = self._measure(self._valid)
         value = found.bits_per_character
+        by_task = {name: value if pairs is self._valid else self._measure(pairs).bits_per_character
+                   for name, pairs in self._by_task.items()}
         is_best = math.isfinite(value) and (self._best is None or value < self._best)
         self._misses = 0 if is_best else self._misses + 1
         self._validated_step = self.position.step
@@ -194,14 +205,19 @@ class Trainer:
             self.run.save_model(self.model.state_dict())
             self.run.save_info({**self._info, "best": {"step": self.position.step, "validation_bpc": value}})
         journal.validation({"step": self.position.step, "validation_bpc": value, "validation_perplexity": found.perplexity,
-                            "is_best": is_best, "seconds": round(self.position.seconds, 3)})
+                            "is_best": is_best, "seconds": round(self.position.seconds, 3),
+                            **({"validation_bpc_by_task": by_task} if by_task else {})})
         self._save(journal)
+        others = "".join(f" · {name} {bits:.3f}" for name, bits in by_task.items())
         self._line.note(f"验证 validation · 步 step {self.position.step} · {clock(self.position.seconds)} · BPC {value:.3f}"
-                        + (" ★" if is_best else f"（最好 best {self._best:.3f}）" if self._best is not None else ""))
+                        + (" ★" if is_best else f"（最好 best {self._best:.3f}）" if self._best is not None else "") + others)
         self.model.eval()
         self._observe(self.model, Validation(self.position.step, value, is_best))
         self.model.train()
         self._line.pause()
+
+    def _measure(self, pairs: Pairs) -> Tally:
+        return measure(self.model, pairs, batch_tokens=2 * self.config.batch_tokens, device=self.device, precision=self._precision)
 
     def _save(self, journal: Journal) -> None:
         journal.flush()

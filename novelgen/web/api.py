@@ -76,12 +76,20 @@ def endpoint(shelf: Shelf, forget: Callable[[str], None]) -> Callable[..., Itera
 def _signature() -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     fields = [inspect.Parameter(name, kind, default=spec.default,
-                                annotation=Literal[spec.metadata["choices"]] if spec.metadata["choices"] else _TYPES[name])
+                                annotation=_annotation(spec))
               for name, spec in _FIELDS.items()]
     return inspect.Signature([inspect.Parameter("prompt", kind, annotation=str),
                               inspect.Parameter("model", kind, default=None, annotation=str | None), *fields,
                               inspect.Parameter("caller", kind, default=None, annotation=gr.Request)],  # given by Gradio
                              return_annotation=dict[str, Any])
+
+
+def _annotation(spec: dataclasses.Field) -> Any:
+    """The field's type; of a choice its names, so that programs see them."""
+    choices = spec.metadata["choices"]
+    if not choices:
+        return _TYPES[spec.name]
+    return Literal[choices] | None if spec.default is None else Literal[choices]
 
 
 def _explained(spec: dataclasses.Field) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from novelgen.config import DecodingConfig
+from novelgen.config import DataConfig, DecodingConfig
 from novelgen.errors import ConfigError
 from novelgen.web import limits
 from novelgen.web.language import both
@@ -20,6 +20,7 @@ _ONLY_FOR = {"temperature": ("sample",), "top_k": ("sample",), "top_p": ("sample
 # With these a hidden control does nothing.
 _NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "num_samples": 1}
 _DEFAULTS = {spec.name: spec.default for spec in dataclasses.fields(DecodingConfig)}
+_TASKS = {"next": both("下一段", "next paragraph"), "previous": both("上一段", "previous paragraph"), "same": both("原段", "the same")}
 # What the preset buttons set; all of them sample.
 PRESETS = {
     "steady": {"temperature": 0.6, "top_k": 0, "top_p": 0.9, "min_p": 0.02, "repetition_penalty": 1.1, "no_repeat_ngram": 4},
@@ -86,7 +87,17 @@ def build() -> Controls:
 
 def _choice() -> dict[str, Component]:
     choices = [(both("采样", "sample"), "sample"), (both("束搜索", "beam search"), "beam"), (both("贪心", "greedy"), "greedy")]
-    return {"decoder": gr.Radio(choices, value="sample", label=both("解码", "Decoder"), elem_id="write-decoder")}
+    tasks = [(word, name) for name, word in _TASKS.items()]
+    return {"task": gr.Radio(tasks, value=None, label=both("写什么", "What to write"), elem_id="write-task", visible=False,
+                             info=both("“上一段”往回写，采纳后放在稿子前面",
+                                       "a previous paragraph goes before the manuscript when accepted")),
+            "decoder": gr.Radio(choices, value="sample", label=both("解码", "Decoder"), elem_id="write-decoder")}
+
+
+def tasks_of(data: DataConfig | None) -> Any:
+    """The choice of the task for a run, which is seen where there is one; the main task to begin with."""
+    names = list(data.task_weights) if data else []
+    return gr.update(choices=[(_TASKS[name], name) for name in names], value=names[0] if len(names) > 1 else None, visible=len(names) > 1)
 
 
 def _slider(name: str, label: Any, info: Any, minimum: float, maximum: float, step: float) -> gr.Slider:

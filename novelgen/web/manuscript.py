@@ -57,8 +57,10 @@ def drafts_of(written: Written) -> tuple[str, ...]:
     return (*texts, *NO_DRAFTS)[: limits.CANDIDATES]
 
 
-def append(manuscript: str, text: str) -> str:
-    """The manuscript with further paragraphs, one a line."""
+def append(manuscript: str, text: str, task: str = "next") -> str:
+    """The manuscript with further paragraphs, one a line; what was written backwards comes before it, the last of it first."""
+    if task == "previous":
+        return "\n".join([*reversed(text.strip().splitlines()), manuscript.lstrip()])
     return f"{manuscript.rstrip()}\n{text.strip()}".lstrip("\n")
 
 
@@ -71,7 +73,8 @@ def accept(page: Page, desk: Desk, chosen: int | None) -> Page:
     """The page with a draft taken over into the manuscript and the others put away."""
     if chosen is None or not page.drafts[chosen].strip():
         return page
-    return Page(append(_source(page, desk), page.drafts[chosen]), NO_DRAFTS, page.written)
+    task = page.written.generations[0].task if page.written else "next"
+    return Page(append(_source(page, desk), page.drafts[chosen], task), NO_DRAFTS, page.written)
 
 
 def _source(page: Page, desk: Desk) -> str:

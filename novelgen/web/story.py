@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from novelgen.config import DecodingConfig
+from novelgen.data.tasks import trained_task
 from novelgen.decoding.generator import Generation, Generator, Paragraph
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.web import limits
@@ -87,11 +88,10 @@ def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str,
            ) -> Iterator[Written]:
     began = time.monotonic()
     generator, weights = shelf.generator(run), shelf.weights(run)
-    prompt = "\n".join([manuscript, *(paragraph.text for paragraph in kept)])
-    cut = len(prompt) - limits.PROMPT
-    notes = [f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"] if cut > 0 else []
+    is_backwards = trained_task(generator.config.data, options.get("task")) == "previous"
+    prompt, notes = _prompt(manuscript, [paragraph.text for paragraph in kept], is_backwards)
     given, shown = sum(len(paragraph.text) for paragraph in kept) + len(options.get("prefix", "")), -1.0
-    with closing(generator.stream_candidates(prompt[max(cut, 0):], pause=1 / limits.UPDATES_A_SECOND, **options)) as stream:
+    with closing(generator.stream_candidates(prompt, pause=1 / limits.UPDATES_A_SECOND, **options)) as stream:
         for generations in stream:
             seconds, finished = time.monotonic() - began, generations[0].finished
             if finished or any(each.text for each in generations) or seconds - shown >= _SILENCE:
@@ -100,3 +100,14 @@ def _write(shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str,
                               for each in generations)
                 yield Written(run, weights, manuscript, options, whole, seconds, generator.device.type, finished,
                               given * len(whole))
+
+
+def _prompt(manuscript: str, kept: Sequence[str], is_backwards: bool) -> tuple[str, list[str]]:
+    """The text to write on from, as much of it as may be used, and a note where that is not all; backwards its beginning counts."""
+    paragraphs = [*reversed(kept), manuscript] if is_backwards else [manuscript, *kept]
+    prompt = "\n".join(paragraphs)
+    if len(prompt) <= limits.PROMPT:
+        return prompt, []
+    if is_backwards:
+        return prompt[:limits.PROMPT], [f"只用最前 {limits.PROMPT:,} 字 | only the first {limits.PROMPT:,} characters are used"]
+    return prompt[-limits.PROMPT:], [f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"]

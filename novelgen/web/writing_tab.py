@@ -12,9 +12,9 @@ import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from novelgen.errors import ConfigError
+from novelgen.errors import ConfigError, NovelgenError
 from novelgen.web import limits, story
-from novelgen.web.controls import Controls, applies
+from novelgen.web.controls import Controls, applies, tasks_of
 from novelgen.web.examples import examples
 from novelgen.web.manuscript import (
     Desk,
@@ -89,6 +89,7 @@ def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
     _wire_pages(parts, events)
     _wire_browser(parts)
     _wire_examples(shelf, run, parts)
+    _wire_tasks(shelf, run, parts)
     return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.pen,
                    parts.buttons["stop"])
 
@@ -280,3 +281,13 @@ def _wire_examples(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
         return gr.Dataset(samples=[[text] for text in found], visible=bool(found))
 
     gr.on([run.change, Context.root_block.load], refreshed, run, parts.examples, **_LIGHT)
+
+
+def _wire_tasks(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
+    def offered(name: str | None) -> Any:
+        try:
+            return tasks_of(shelf.run(name).load_info()["config"].data)
+        except NovelgenError:
+            return tasks_of(None)
+
+    gr.on([run.change, Context.root_block.load], offered, run, parts.controls.fields["task"], **_LIGHT)

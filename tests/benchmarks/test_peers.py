@@ -15,6 +15,7 @@ from novelgen.config import ModelConfig
 from novelgen.data.pairs import Batch
 from novelgen.models.build import build_model
 from novelgen.models.variants import resolve
+from novelgen.text.tokenizers import BOS
 from novelgen.training.loss import batch_loss
 
 VOCABULARY = 50
@@ -34,7 +35,7 @@ def make_batch(source_lengths: list[int], target_lengths: list[int]) -> Batch:
         counts = np.array(lengths)
         tokens = chance.integers(3, VOCABULARY, (len(counts), counts.max()))
         sides += [np.where(np.arange(counts.max()) < counts[:, None], tokens, 0), counts]
-    return Batch(*sides, sides[3] - 1)
+    return Batch(*sides, sides[3] - 1, np.full(len(sides[0]), BOS))
 
 
 def tensors(batch: Batch) -> list[torch.Tensor]:

@@ -48,10 +48,10 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture
 def make():
     """A small float64 model in evaluation mode with the given options."""
-    def build(**options):
+    def build(first_tokens=0, **options):
         torch.manual_seed(0)
         sizes = {"embedding_size": 6, "decoder_size": 8, "dropout": 0.0}
-        return build_model(ModelConfig(**{**sizes, **options}), VOCABULARY).double().eval()
+        return build_model(ModelConfig(**{**sizes, **options}), VOCABULARY, first_tokens).double().eval()
 
     return build
 

@@ -27,6 +27,38 @@ def test_unroll_equals_repeated_step(parts, make, batch):
         token = target[:, place]
 
 
+def test_a_target_may_begin_after_a_token_of_its_own(parts, make, batch):
+    """Rows of other tasks: unrolled and stepped alike, never written, learned; a row after BOS is what it would be without them."""
+    network = make(**parts, first_tokens=2)
+    source, lengths, target = batch
+    memory, state = network.start(source, lengths)
+    first = torch.tensor([BOS, 12, 13])
+    logits, _ = network.unroll(target, memory, state, first)
+    assert logits.shape == (3, 6, 12)
+    plain, _ = network.unroll(target, memory, state)
+    torch.testing.assert_close(logits[0], plain[0])
+    assert not torch.allclose(logits[1], plain[1]) and not torch.allclose(logits[2], plain[2])
+    token, moved = first, state
+    for place in range(6):
+        step_logits, moved, _ = network.step(token, memory, moved)
+        torch.testing.assert_close(step_logits, logits[:, place])
+        token = target[:, place]
+    is_token = torch.arange(6) < torch.tensor([[6], [3], [1]])
+    nats = network.nats(target, is_token, *network.start(source, lengths), first)
+    expected = -logits.log_softmax(-1).gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
+    torch.testing.assert_close(nats, expected)
+    nats.backward()
+    gradient = dict(network.named_parameters())["writer.embedding.weight" if parts.get("copy") else "embedding.weight"].grad
+    assert gradient.shape[0] == 14 and gradient[12].any() and gradient[13].any()
+
+
+def test_without_further_first_tokens_a_model_is_what_it_was(parts, make):
+    shapes = {name: parameter.shape for name, parameter in make(**parts).named_parameters()}
+    others = {name: parameter.shape for name, parameter in make(**parts, first_tokens=1).named_parameters()}
+    changed = [name for name in shapes if shapes[name] != others[name]]
+    assert shapes.keys() == others.keys() and [name.removeprefix("writer.") for name in changed] == ["embedding.weight"]
+
+
 def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batch):
     network = make(**parts)
     source, lengths, target = batch

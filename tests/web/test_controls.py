@@ -3,7 +3,7 @@ import asyncio
 import gradio as gr
 import pytest
 
-from novelgen.config import DecodingConfig
+from novelgen.config import DataConfig, DecodingConfig
 from novelgen.decoding.generator import checked
 from novelgen.errors import ConfigError
 from novelgen.web import controls as module
@@ -55,7 +55,16 @@ def test_every_control_that_is_shown_does_something(toy, controls, decoder, chan
 
 def test_every_control_is_tried_above(controls):
     tried = {name for mark in test_every_control_that_is_shown_does_something.pytestmark for _, changes in mark.args[1] for name in changes}
-    assert tried == set(controls.fields) - {"decoder"}
+    assert tried == set(controls.fields) - {"decoder", "task"}
+
+
+def test_the_task_is_a_choice_where_a_run_has_several(controls):
+    assert controls.fields["task"].visible is False and "task" not in options(controls)
+    several = module.tasks_of(DataConfig(tasks="same,next=2"))
+    assert several["visible"] and several["value"] == "same" and [value for _, value in several["choices"]] == ["same", "next"]
+    for data in (DataConfig(), DataConfig(tasks="previous"), None):
+        assert not module.tasks_of(data)["visible"] and module.tasks_of(data)["value"] is None
+    assert options(controls, task="previous")["task"] == "previous"
 
 
 def test_the_decoders_differ(toy, controls):

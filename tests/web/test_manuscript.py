@@ -25,8 +25,8 @@ TEXTS = st.text("宝玉笑道。“”\n <>&", max_size=12)
 DRAFTS = st.tuples(*[TEXTS] * limits.CANDIDATES)
 
 
-def written(source="", *texts, seed=1, finished=True, **options):
-    generations = tuple(SimpleNamespace(text=text, seed=seed + place) for place, text in enumerate(texts))
+def written(source="", *texts, seed=1, finished=True, task="next", **options):
+    generations = tuple(SimpleNamespace(text=text, seed=seed + place, task=task) for place, text in enumerate(texts))
     return SimpleNamespace(manuscript=source, generations=generations, options=options, finished=finished)
 
 
@@ -37,6 +37,11 @@ def drafts(*texts):
 def test_paragraphs_stand_one_a_line():
     assert append("", "宝玉笑道。") == "宝玉笑道。"
     assert append("一。\n二。\n\n", " 三。\n四。\n") == "一。\n二。\n三。\n四。"
+
+
+def test_what_was_written_backwards_comes_before_the_manuscript():
+    page = Page("三。\n四。", drafts("二。\n一。"), written("三。\n四。", "二。\n一。", task="previous"))
+    assert accept(page, Desk(), 0).manuscript == "一。\n二。\n三。\n四。"
 
 
 @given(TEXTS, DRAFTS, st.integers(0, limits.CANDIDATES - 1))

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from novelgen.config import Config
 from novelgen.errors import ConfigError
+from novelgen.text.tokenizers import EOS
 from novelgen.web import limits
 from novelgen.web.story import write, write_from
 
@@ -37,6 +39,18 @@ def test_what_is_written_is_what_the_generator_writes(toy):
     assert last.characters == sum(len(paragraph.text) for each in expected for paragraph in each.paragraphs)
 
 
+def test_backwards_it_is_written_from_the_beginning_and_so_is_what_goes_on(toy):
+    shelf = shelf_of(toy.generator(Config().replace(tasks="next,previous")))
+    text, options = f"{PROMPT}\n" + "黛玉道：“我不来。”\n" * 3_000, {"task": "previous", "seed": 2, "max_length": 12, "paragraphs": 2}
+    *_, last = write(shelf, "run", text, options)
+    assert last.generations[0].task == "previous" and "最前" in last.generations[0].notes[0]
+    assert last.generations[0].text == shelf.generator("").generate(PROMPT, **options).text
+    *_, again = write_from(shelf, last, 0, 1, "宝")
+    first, second = again.generations[0].paragraphs
+    assert first.text == last.generations[0].paragraphs[0].text and second.text.startswith("宝")
+    assert second.source_ids[-1] == EOS and toy.tokenizer.decode(second.source_ids[:-1]) == first.text
+
+
 def test_text_only_grows(toy):
     texts = [written.generations[0].text for written in write(shelf_of(slow(toy, 0.004)), "run", PROMPT,
                                                               {"seed": 1, "min_length": 60, "max_length": 80})]
@@ -62,7 +76,7 @@ def test_without_text_there_is_a_sign_of_life(monkeypatch):
     monkeypatch.setattr("novelgen.web.story.time", SimpleNamespace(monotonic=lambda: next(clock) / 1000))
     silent = [SimpleNamespace(text="", finished=False)]
     generator = SimpleNamespace(stream_candidates=lambda prompt, **options: (silent for _ in range(40)),
-                                device=SimpleNamespace(type="cpu"))
+                                device=SimpleNamespace(type="cpu"), config=Config())
     monkeypatch.setattr("novelgen.web.story.dataclasses", SimpleNamespace(replace=lambda each, **changes: each))
     for each in silent:
         each.paragraphs, each.notes = [], []
