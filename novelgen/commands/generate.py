@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="输出 JSON | print text, tokens, log-probabilities, score and seed as JSON")
     parser.add_argument("--attention", metavar="FILE", help="存注意力权重，.json 或 .npz | write attention weights")
     parser.add_argument("--heatmap", metavar="FILE.png", help="画注意力热图 | draw the attention, a figure a paragraph")
-    add_section(parser, DecodingConfig, "生成 | decoding")
+    add_section(parser, DecodingConfig, "生成（文本对的默认不同：beam，不限制重复）| decoding (pairs have other defaults: beam search, "
+                "repetition is free)")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from novelgen.cli import Parser
 from novelgen.commands import compare, evaluate, generate, train
-from novelgen.decoding.generator import Generator
+from novelgen.config import Config, DecodingConfig
+from novelgen.decoding.generator import Generator, _Story
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.report.card import card
 from novelgen.training.checkpoint import RunDirectory, load_run
@@ -78,11 +79,11 @@ def test_what_is_written_is_a_next_source_only_in_the_same_vocabulary(runs):
         Generator.load(runs / "runs" / "own", "cpu").generate(" \n ")
 
 
-def test_a_source_may_be_said_again(runs):
-    """The rules against repetition look at the target alone: ids of the source are of another vocabulary."""
-    generator = Generator.load(runs / "runs" / "own", "cpu")
-    whole = generator.generate("one and two", no_repeat_ngram=1, decoder="greedy", max_length=6)
-    assert whole.text
+def test_a_source_may_be_said_again(toy):
+    """The rules against repetition look at the target alone: ids of the source may be of another vocabulary."""
+    prompt, config = "宝玉笑道：“我来了，你说去不去？”", DecodingConfig(no_repeat_ngram=2)
+    story, pairs = (_Story(toy.generator(Config().replace(pairs=path)), prompt, config) for path in (None, "a.tsv"))
+    assert story._task(()).history.earlier[0] and not pairs._task(()).history.earlier[0]
 
 
 def test_evaluation_of_parts_other_files_and_writing(runs, tmp_path, capsys):
@@ -121,7 +122,7 @@ def test_runs_compare(runs, tmp_path, capsys):
 def test_a_foreign_source_vocabulary_is_noticed(runs, tmp_path):
     shutil.copytree(runs / "runs" / "own", tmp_path / "own")
     shutil.copy(tmp_path / "own" / "tokenizer.json", tmp_path / "own" / "source_tokenizer.json")
-    with pytest.raises(CheckpointError, match="source_tokenizer.json"):
+    with pytest.raises(CheckpointError, match=r"source_tokenizer\.json"):
         load_run(tmp_path / "own")
 
 
@@ -142,7 +143,6 @@ def test_the_page_knows_a_run_of_pairs(runs):
     (["--corpus", "x.txt"], "--corpus、--pairs"), (["--simplify"], "--simplify"), (["--encoding", "gbk"], "--encoding"),
     (["--context-paragraphs", "2"], "--context-paragraphs"), (["--segment-length", "50"], "--segment-length"),
     (["--copy"], "--copy.*--share-vocabulary"), (["--share-vocabulary", "--source-level", "word"], "--source-level"),
-    (["--source-level", "words"], "did you mean word"),
 ])
 def test_what_does_not_go_with_pairs_is_refused_with_the_reason(runs, tmp_path, arguments, words):
     with pytest.raises(ConfigError, match=words) as caught:

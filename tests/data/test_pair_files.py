@@ -31,7 +31,7 @@ def test_equal_sources_are_held_out_together_and_always_the_same(write):
     data = learn(path)
     found = {part: texts(data, part) for part in ("train", "valid", "test")}
     sources = {part: {source for source, _ in pairs} for part, pairs in found.items()}
-    assert sorted(sum(found.values(), [])) == sorted(LINES + [(source, target * 2) for source, target in LINES])
+    assert sorted(pair for pairs in found.values() for pair in pairs) == sorted(LINES + [(source, target * 2) for source, target in LINES])
     assert len(sources["valid"]) == len(sources["test"]) == round(0.02 * len(LINES))
     assert not sources["valid"] & sources["train"] and not sources["test"] & (sources["train"] | sources["valid"])
     # The order of the file decides nothing.
@@ -66,7 +66,7 @@ def test_what_has_changed_or_gone_is_told(write, tmp_path):
     data = learn(write("a.tsv", LINES), valid_pairs=write("b.tsv", LINES[:3]))
     write("b.tsv", LINES[:4])
     assert len(data.pairs("train")) == len(LINES)
-    with pytest.raises(CheckpointError, match="b.tsv.*put the original back"):
+    with pytest.raises(CheckpointError, match=r"b\.tsv.*put the original back"):
         data.pairs("valid")
     (tmp_path / "b.tsv").unlink()
     with pytest.raises(CheckpointError, match="--pairs"):
@@ -88,7 +88,7 @@ def test_too_few_to_hold_some_out_is_told(tmp_path):
 
 
 def test_mistakes_are_one_line(write, tmp_path):
-    with pytest.raises(CorpusError, match="none.tsv"):
+    with pytest.raises(CorpusError, match=r"none\.tsv"):
         learn(str(tmp_path / "none.tsv"))
     with pytest.raises(ConfigError, match="--user-dict"):
         PairFiles.learn(DataConfig(user_dict="names.txt"), PairsConfig(pairs=write("a.tsv", LINES)))
