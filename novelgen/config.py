@@ -104,7 +104,8 @@ def _weight(task: str, typed: str) -> float:
 class DataConfig(_Checked):
     """How segments become ids and pairs."""
 
-    tokenizer: str = option("char", "按字或按词（结巴分词）| characters, or jieba words", choices=("char", "word"))
+    tokenizer: str = option("char", "按字或按词（中文用结巴，其他文字按空格和标点）| characters, or words: jieba's for Chinese, those "
+                            "between spaces and punctuation for other text", choices=("char", "word"), flags=("--level",))
     user_dict: str | None = option(None, "结巴用户词典（人名等），每行一词 | jieba user dictionary (names), one word a line")
     min_count: int = option(2, "出现少于此数的字、词不入词表，改为逐字或逐字节拼写 | rarer characters and words are spelled "
                             "in bytes and characters instead", minimum=1)
@@ -129,6 +130,22 @@ class DataConfig(_Checked):
                 raise ConfigError(f"--tasks {self.tasks}：{name} 写了两次；请各写一次 | {name} occurs twice; give each task once")
             weights[name] = _weight(name, weight) if is_weighted else 1.0
         return weights
+
+
+@dataclass(frozen=True)
+class PairsConfig(_Checked):
+    """Pairs of a file in place of a novel's; `pairs` is None for a novel. In a run directory the paths are relative to it."""
+
+    pairs: str | None = option(None, "不用小说，用任意文本对：每行 源、制表符、目标，UTF-8 | any pairs instead of a novel: source TAB "
+                               "target, one pair a line, UTF-8")
+    valid_pairs: str | None = option(None, "验证用的对；不给则从 --pairs 留出约 2% | pairs for validation; default about 2% of "
+                                     "--pairs, held out")
+    test_pairs: str | None = option(None, "测试用的对；不给则再留出约 2%，给了 --valid-pairs 就用它 | pairs for testing; default about "
+                                    "2% more held out, or those of --valid-pairs where given")
+    share_vocabulary: bool = option(False, "源和目标共用一个词表（同一种语言、--copy、连写时用）| one vocabulary for source and "
+                                    "target (the same language, --copy, several paragraphs)")
+    source_level: str | None = option(None, "源按字还是按词，默认同 --level | characters or words of the source; default as --level",
+                                      choices=("char", "word"))
 
 
 @dataclass(frozen=True)
@@ -230,14 +247,33 @@ class DecodingConfig(_Checked):
                               "greedy writes one text; use sample or beam for several candidates")
 
 
+# The defaults for a run of pairs: a translation is to be likely, may be as short as its source, and repeats what that repeats.
+_PAIRS_DECODING = {"decoder": "beam", "repetition_penalty": 1.0, "no_repeat_ngram": 0, "min_length": 1}
+# Further ones unless it samples: they say what sampling chooses from, and would narrow a beam too.
+_UNNARROWED = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
+
+
+def decoding_defaults(from_pairs: bool, decoder: str | None = None) -> dict[str, Any]:
+    """The defaults of DecodingConfig's fields that the kind of run decides; none for a novel. `decoder` is the one asked for."""
+    if not from_pairs:
+        return {}
+    return {**_PAIRS_DECODING, **({} if decoder == "sample" else _UNNARROWED)}
+
+
 @dataclass(frozen=True)
 class Config:
     """One training run, whole: what `config.json` holds."""
 
     text: TextConfig = TextConfig()
     data: DataConfig = DataConfig()
+    pairs: PairsConfig = PairsConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @property
+    def from_pairs(self) -> bool:
+        """Whether the run learns from the pairs of a file, not from a novel."""
+        return self.pairs.pairs is not None
 
     def replace(self, **values: Any) -> Config:
         """A copy with the named fields, of whichever section, set. Unknown names raise ConfigError."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from novelgen.data.store import Store
     from novelgen.evaluation.comparison import Result
     from novelgen.report.comparison import Comparison
+    from novelgen.training.stores import Data
 
 __all__ = ["add_arguments", "main"]
 
@@ -55,7 +56,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
     request["content"] = {tokenizer: store.meta["content"] for tokenizer, store in stores.items()}
     if before is None:
         store, config = next(iter(stores.values())), next(iter(configs.values()))
-        comparison = _begun(args.output, request, device, store, config)
+        comparison = _begun(args.output, request, device, _novel(args, config, store))
     else:
         check_same(args.output, before.request, request)
         comparison = before
@@ -90,8 +91,14 @@ def _stores(args: argparse.Namespace, configs: dict[str, Config]) -> dict[str, S
     return stores
 
 
-def _begun(output: Path, request: dict[str, Any], device: torch.device, store: Store, config: Config) -> Comparison:
-    """A comparison without results in a folder that is there; its prompts are of the store's test part."""
+def _novel(args: argparse.Namespace, config: Config, store: Store) -> Data:
+    from novelgen.data.novel import Novel
+
+    return Novel(store, config.data, args.corpus)
+
+
+def _begun(output: Path, request: dict[str, Any], device: torch.device, data: Data) -> Comparison:
+    """A comparison without results in a folder that is there; its prompts are of the data's test part."""
     from novelgen.evaluation.comparison import prompts_of
     from novelgen.report.comparison import Comparison
     from novelgen.training.hardware import describe_machine
@@ -100,7 +107,7 @@ def _begun(output: Path, request: dict[str, Any], device: torch.device, store: S
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output {output}：不能写入（{error.strerror}）；请换一个 | cannot be written; choose another") from None
-    return Comparison(request, [describe_machine(device)], prompts_of(store, config.data))
+    return Comparison(request, [describe_machine(device)], prompts_of(data))
 
 
 def _train_all(args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device) -> bool:
@@ -148,7 +155,7 @@ def _train(args: argparse.Namespace, plan: _Plan, comparison: Comparison, device
         else:
             shutil.rmtree(run.path, ignore_errors=True)  # of one that was killed before its first save
             run.create(overwrite=False)
-            outcome, _ = begin(plan.config, plan.store, args.corpus, run, device)
+            outcome, _ = begin(plan.config, _novel(args, plan.config, plan.store), run, device)
         if outcome.reason == "interrupted":
             return None
         if outcome.best is None:
@@ -165,7 +172,7 @@ def _compare_runs(args: argparse.Namespace) -> None:
     from novelgen.evaluation.comparison import result_of
     from novelgen.training.checkpoint import load_run
     from novelgen.training.hardware import choose_device
-    from novelgen.training.stores import store_of_run
+    from novelgen.training.stores import data_of_run
 
     others = [flag(name) for name in ("corpus", "models", "tokenizers", "seeds", "minutes", "steps", "preset")
               if getattr(args, name) is not None]
@@ -178,8 +185,8 @@ def _compare_runs(args: argparse.Namespace) -> None:
     earlier(args.output, request)
     # All are opened before the first is measured, which may take long.
     infos = [load_run(path, device.type).info for path in args.runs]
-    stores = [store_of_run(path, info) for path, info in zip(args.runs, infos, strict=True)]
-    comparison = _begun(args.output, request, device, stores[0], infos[0]["config"])
+    data = [data_of_run(path, info) for path, info in zip(args.runs, infos, strict=True)]
+    comparison = _begun(args.output, request, device, data[0])
     for number, (name, path) in enumerate(zip(names, args.runs, strict=True), 1):
         print(f"── {number}/{len(names)} {name} ──", flush=True)
         comparison.results.append(result_of(path, name, comparison.prompts, args.generate, device.type))

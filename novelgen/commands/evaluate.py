@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PARTS = ("train", "valid", "test")
 _AS_IT_IS = ("auto", "strict")  # --encoding and --errors when not given
-_NAMES = {"bits_per_character": "每字比特数 BPC", "perplexity": "每词元困惑度 perplexity", "pairs": "段落对 pairs",
+_NAMES = {"bits_per_character": "每字比特数 BPC", "perplexity": "每词元困惑度 perplexity", "pairs": "对 pairs",
           "characters": "字 characters", "tokens": "词元 tokens",
           "bits_per_character_shuffled": "源打乱后的 BPC with shuffled sources", "distinct_1": "distinct-1", "distinct_2": "distinct-2",
           "repeated_4grams": "重复四元组 repeated 4-grams", "bleu": "BLEU", "chrf": "chrF",
@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", nargs="+", type=Path, metavar="PATH", help="改用别的小说，全文 | another novel instead, all of it")
     parser.add_argument("--encoding", default="auto", help="--corpus 的编码 | encoding of --corpus")
     parser.add_argument("--errors", default="strict", metavar="strict|replace", help="--corpus 里的坏字节 | bad bytes in --corpus")
-    parser.add_argument("--pairs", type=Path, metavar="FILE.tsv", help="改用自备的段落对：源、制表符、目标 | own pairs instead: "
+    parser.add_argument("--pairs", type=Path, metavar="FILE.tsv", help="改用另外的文本对：源、制表符、目标 | other pairs instead: "
                         "source TAB target")
-    parser.add_argument("--generate", type=int, default=0, metavar="N", help="再写 N 段，量多样、重复、相似与抄袭 | write N paragraphs "
-                        "and measure variety, repetition, likeness and copying")
+    parser.add_argument("--generate", type=int, default=0, metavar="N", help="再写 N 段，量多样、重复、相似与抄袭 | write N "
+                        "paragraphs and measure variety, repetition, likeness and copying; more than there are is all of them")
     parser.add_argument("--shuffle-sources", action="store_true", help="再把源打乱量一次：差得越多，源用得越多 | also with shuffled "
                         "sources: the worse, the more the source is used")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda", help="在哪里算（默认 default: auto）| where to compute")
@@ -102,22 +102,25 @@ def _print(result: dict[str, Any]) -> None:
 def _pairs(run: Run, args: argparse.Namespace, part: str, asked: str | None) -> dict[str, Pairs]:
     """What to measure on, by task: that which was asked for, or else all, the main one first. Pairs of one's own are of one."""
     from novelgen.data.pairs import Pairs
-    from novelgen.data.tasks import first_tokens, pairs_of, trained_task
-    from novelgen.training.stores import store_of_run
+    from novelgen.data.tasks import first_tokens, trained_task
+    from novelgen.training.stores import data_of_run
 
     data = run.config.data
     main, firsts = trained_task(data, asked), first_tokens(data, run.tokenizer.size)
     tasks = [main] if asked or args.pairs else list(firsts)
     if args.pairs:
-        return {main: Pairs.read_tsv(args.pairs, run.tokenizer, firsts[main])}
+        return {main: Pairs.read_tsv(args.pairs, run.tokenizer, run.source_tokenizer, firsts[main])}
+    if args.corpus and run.config.from_pairs:
+        raise ConfigError("这个模型是用文本对训练的，不是小说；请用 --pairs 评测 | this model was trained on pairs, not on a novel; "
+                          "evaluate with --pairs")
     if args.corpus:
         chapters = _chapters(args, run)
         texts = {task: [pair for chapter in chapters for pair in _neighbours(chapter, task, data.context_paragraphs)] for task in tasks}
         if not all(texts.values()):
             raise ConfigError("--corpus 里没有相邻的两段 | the corpus holds no two paragraphs in a row")
-        return {task: Pairs.from_texts(found, run.tokenizer, firsts[task]) for task, found in texts.items()}
-    store = store_of_run(args.checkpoint, run.info)
-    return {task: pairs_of(store, part, data, task) for task in tasks}
+        return {task: Pairs.from_texts(found, run.tokenizer, first=firsts[task]) for task, found in texts.items()}
+    by_task = data_of_run(args.checkpoint, run.info).by_task(part)
+    return {task: by_task[task] for task in tasks}
 
 
 def _neighbours(chapter: list[str], task: str, context: int) -> Iterator[tuple[list[str], str]]:
@@ -154,8 +157,7 @@ def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str
     from novelgen.decoding.generator import Generator
     from novelgen.evaluation.writing import measure_writing
 
-    generator = Generator(run.model, run.tokenizer, run.config, run.device)
-    return measure_writing(generator, pairs, args.generate, _training_text(run, args.checkpoint), options, _tell)
+    return measure_writing(Generator.of(run), pairs, args.generate, _training_text(run, args.checkpoint), options, _tell)
 
 
 def _tell(done: int, of: int) -> None:
@@ -166,10 +168,10 @@ def _tell(done: int, of: int) -> None:
 
 def _training_text(run: Run, checkpoint: Path) -> Iterator[str] | None:
     """The segments that the run was trained on; None, with a word about it, where they are gone."""
-    from novelgen.training.stores import store_of_run
+    from novelgen.training.stores import data_of_run
 
     try:
-        return store_of_run(checkpoint, run.info).texts("train")
+        return data_of_run(checkpoint, run.info).targets("train")
     except CheckpointError as error:
         print(f"不量抄袭 copying is not measured: {error}", file=sys.stderr)
         return None

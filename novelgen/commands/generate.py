@@ -25,19 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `generate`."""
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="训练目录 | a run directory of train.py")
     parser.add_argument("--prompt", required=True, metavar="TEXT",
-                        help="小说的一段，- 为标准输入 | the paragraph to write on from; - is standard input")
+                        help="小说的一段，或文本对的源；- 为标准输入 | the paragraph to write on from, or the source of a pair; "
+                        "- is standard input")
     parser.add_argument("--device", default="auto", metavar="|".join(DEVICES), help="在哪里算 | where to compute")
     parser.add_argument("--json", action="store_true",
                         help="输出 JSON | print text, tokens, log-probabilities, score and seed as JSON")
     parser.add_argument("--attention", metavar="FILE", help="存注意力权重，.json 或 .npz | write attention weights")
     parser.add_argument("--heatmap", metavar="FILE.png", help="画注意力热图 | draw the attention, a figure a paragraph")
-    add_section(parser, DecodingConfig, "生成 | decoding")
+    add_section(parser, DecodingConfig, "生成（文本对的默认不同：beam，不限制重复）| decoding (pairs have other defaults: beam search, "
+                "repetition is free)")
 
 
 def main(args: argparse.Namespace) -> None:
     """Runs `generate`. Everything that can be wrong with the request is found before anything is written."""
     options = given(args, DecodingConfig)
-    config = DecodingConfig(**options)
+    config = DecodingConfig(**{"min_length": 0, **options})  # the run decides its own defaults, and may allow less
     nearest(args.device, DEVICES, "--device")
     _check_output("--attention", args.attention, ATTENTION_FORMATS)
     _check_output("--heatmap", args.heatmap, (".png",))

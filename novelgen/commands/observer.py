@@ -12,9 +12,9 @@ from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
 from novelgen.report.curves import draw_curves
-from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
+from novelgen.training.stores import Data
 from novelgen.training.trainer import Validation
 
 _SEED = 1
@@ -23,13 +23,15 @@ _SEED = 1
 class Observer:
     """Writes samples.md and loss.png of a run; called after every validation."""
 
-    def __init__(self, run: RunDirectory, config: Config, tokenizer: Tokenizer, valid: Pairs, device: torch.device) -> None:
-        self._run, self._config, self._tokenizer, self._device = run, config, tokenizer, device
+    def __init__(self, run: RunDirectory, config: Config, data: Data, valid: Pairs, device: torch.device) -> None:
+        self._run, self._config, self._data, self._device = run, config, data, device
         self._valid = valid
+        self.from_pairs = config.from_pairs
 
     def __call__(self, model: nn.Module, validation: Validation) -> None:
         prompt = self._prompts(1)[0]
-        generator, tasks = Generator(model, self._tokenizer, self._config, self._device), self._config.data.task_weights
+        generator = Generator(model, self._data.tokenizer, self._config, self._device, self._data.source_tokenizer)
+        tasks = self._config.data.task_weights
         texts = [(f"**{task}** " if len(tasks) > 1 else "") + generator.generate(prompt, seed=_SEED, task=task).text for task in tasks]
         with self._run.samples.open("a", encoding="utf-8") as file:
             file.write(f"## 第 {validation.step} 步 step {validation.step} · BPC {validation.bits_per_character:.3f}\n\n"
@@ -38,12 +40,11 @@ class Observer:
 
     def samples(self, count: int) -> Iterator[tuple[str, str]]:
         """Prompts of the validation part, and what the weights that were kept write after them."""
-        run = load_run(self._run.path, self._device.type)
-        generator = Generator(run.model, run.tokenizer, run.config, run.device)
+        generator = Generator.of(load_run(self._run.path, self._device.type))
         for number, prompt in enumerate(self._prompts(count)):
             yield prompt, generator.generate(prompt, seed=_SEED + number).text
 
     def _prompts(self, count: int) -> list[str]:
         """Sources spread over the validation part, the same ones every time."""
         places = np.linspace(0, len(self._valid) - 1, min(count, len(self._valid)), dtype=np.int64)
-        return [source for source, _ in self._valid.texts(places, self._tokenizer)]
+        return [source for source, _ in self._valid.texts(places, self._data.tokenizer, self._data.source_tokenizer)]

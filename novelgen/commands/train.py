@@ -1,30 +1,38 @@
-"""`python train.py`: options → store → pairs → model → Trainer.fit, with what a person sees on the way."""
+"""`python train.py`: options → store or pairs → model → Trainer.fit, with what a person sees on the way."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.cli import add_section, given
-from novelgen.config import PRESETS, Config, DataConfig, ModelConfig, TextConfig, TrainingConfig, flag, preset
+from novelgen.cli import add_section, given, one_of
+from novelgen.config import (
+    PRESETS,
+    Config,
+    DataConfig,
+    ModelConfig,
+    PairsConfig,
+    TextConfig,
+    TrainingConfig,
+    flag,
+    preset,
+)
 from novelgen.errors import ConfigError
-from novelgen.models.variants import PARTS, resolve
+from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
     from novelgen.commands.observer import Observer
-    from novelgen.data.store import Store
     from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.stores import Data
     from novelgen.training.trainer import Outcome
 
-_SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
+_SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
 # What may change when a run goes on; everything else belongs to the run.
 _RESUMABLE = (*_BUDGETS, "device", "patience", "save_every")
@@ -40,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", metavar="|".join(PRESETS), default=None, help="成套的配置（默认 default: small）| a full configuration")
     parser.add_argument("--resume", action="store_true", help="接着上次继续，分毫不差 | go on exactly where the run stopped")
     parser.add_argument("--overwrite", action="store_true", help="覆盖已有的训练 | replace the run that is there")
-    titles = ("正文 text", "数据 data", "模型 model", "训练 training")
+    titles = ("正文 text", "数据 data", "任意文本对 any pairs", "模型 model", "训练 training")
     for section, title in zip(_SECTIONS, titles, strict=True):
         add_section(parser, section, title)
 
@@ -49,11 +57,14 @@ def main(args: argparse.Namespace) -> None:
     """Trains as asked; raises NovelgenError for what the user can mend."""
     if args.resume and args.overwrite:
         raise ConfigError("--resume 与 --overwrite 只能用一个 | use either --resume or --overwrite")
-    if not args.corpus and not (args.resume and args.output):
-        raise ConfigError("请用 --corpus 给出小说，例如 --corpus corpus/novel.txt | name the novel, for example --corpus corpus/novel.txt")
+    pairs = given(args, PairsConfig)
+    if not args.corpus and "pairs" not in pairs and not (args.resume and args.output):
+        raise ConfigError("请用 --corpus 给出小说，例如 --corpus corpus/novel.txt，或用 --pairs 给出文本对 | name the novel, for example "
+                          "--corpus corpus/novel.txt, or a file of pairs with --pairs")
+    one_of("--corpus、--pairs", args.corpus, pairs.get("pairs"))
     from novelgen.data.prepare import corpus_name
 
-    output = args.output or Path("checkpoints") / corpus_name(args.corpus)
+    output = args.output or Path("checkpoints") / corpus_name(args.corpus or [Path(pairs["pairs"])])
     (_resume if args.resume else _start)(args, output)
 
 
@@ -73,49 +84,75 @@ def chosen(config: Config, options: dict[str, Any]) -> Config:
 
 
 def _start(args: argparse.Namespace, output: Path) -> None:
-    from novelgen.data.prepare import check_outside, open_or_build
-    from novelgen.data.tasks import pairs_by_task
+    from novelgen.data.prepare import check_outside
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.hardware import choose_device
 
     config = chosen(preset(args.preset or "small"), given(args, *_SECTIONS))
+    _check_pairs(args, config)
     device = choose_device(config.training.device)
     run = RunDirectory(output)
     # All of this now, because the import of the corpus may take long.
-    check_outside(output, args.corpus)
+    check_outside(output, args.corpus or ())
     run.check_free(args.overwrite)
-    store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
-    print(store.summary(), flush=True)
+    data = _data(args, config, output)
+    print(data.summary(), flush=True)
     for part in ("train", "valid"):
-        pairs_by_task(store, part, config.data)  # a task without a pair is told before anything is made
+        data.by_task(part)  # a task without a pair is told before anything is made
     run.create(args.overwrite)
-    _farewell(*begin(config, store, args.corpus, run, device), run)
+    _farewell(*begin(config, data, run, device), run)
 
 
-def begin(config: Config, store: Store, corpus: Sequence[Path], run: RunDirectory, device: torch.device) -> tuple[Outcome, Observer]:
-    """Trains a new model into `run`, a directory that was created; `corpus` are the paths that `store` was made from."""
+def _check_pairs(args: argparse.Namespace, config: Config) -> None:
+    """Raises ConfigError for options that do not go with pairs, or with a novel."""
+    if not config.from_pairs:
+        if unused := [flag(name) for name in given(args, PairsConfig)]:
+            raise ConfigError(f"{'、'.join(unused)} 只用于 --pairs；请去掉 | only for --pairs; leave out")
+        return
+    if unused := [flag(name) for name in (*given(args, TextConfig), "context_paragraphs", "tasks") if name in args]:
+        raise ConfigError(f"{'、'.join(unused)} 只用于小说；--pairs 的每一行照原样读（UTF-8），请去掉 | only for novels; every line of "
+                          "--pairs is read as it stands (UTF-8), leave it out")
+    if config.pairs.share_vocabulary and config.pairs.source_level not in (None, config.data.tokenizer):
+        raise ConfigError("--share-vocabulary 时两边同样按字或按词；请去掉 --source-level | with one vocabulary both sides are cut alike; "
+                          "leave out --source-level")
+    if config.model.copy and not config.pairs.share_vocabulary:
+        raise ConfigError(COPY_NEEDS_ONE_VOCABULARY)
+
+
+def _data(args: argparse.Namespace, config: Config, output: Path) -> Data:
+    """What the run is to learn from."""
+    from novelgen.data.novel import Novel
+    from novelgen.data.pair_files import PairFiles
+    from novelgen.data.prepare import open_or_build
+
+    if config.from_pairs:
+        return PairFiles.learn(config.data, config.pairs)
+    store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
+    return Novel(store, config.data, args.corpus)
+
+
+def begin(config: Config, data: Data, run: RunDirectory, device: torch.device) -> tuple[Outcome, Observer]:
+    """Trains a new model into `run`, a directory that was created."""
     import torch
 
-    from novelgen.data.store import PAIRING
     from novelgen.training.checkpoint import build_model
 
-    # A store that `prepare` made brings its own options along.
-    data = dataclasses.replace(store.data_config, **{name: getattr(config.data, name) for name in PAIRING})
-    config = dataclasses.replace(config, text=store.text_config, data=data)
+    config = data.configured(config, run.path)
     torch.manual_seed(config.training.seed)
-    model = build_model(config, store.tokenizer)
-    info = {"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint,
-            "corpus": [os.path.relpath(path, run.path) for path in corpus],
-            "store": os.path.relpath(store.directory, run.path), "content": store.meta["content"],
+    model = build_model(config, data.tokenizer, data.source_tokenizer)
+    own = None if data.source_tokenizer is data.tokenizer else data.source_tokenizer
+    info = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint,
+            **({} if own is None else {"source_tokenizer": own.fingerprint}), **data.info(run.path),
             "parameters": sum(parameter.numel() for parameter in model.parameters())}
-    run.save_info(info, store.tokenizer)
-    return _fit(config, store, model, run, info, device, resume=False)
+    run.save_info(info, data.tokenizer, own)
+    return _fit(config, data, model, run, info, device, resume=False)
 
 
 def _resume(args: argparse.Namespace, output: Path) -> None:
     from novelgen.training.checkpoint import RunDirectory
 
     options = given(args, *_SECTIONS)
+    named = args.corpus or [Path(path) for path in [options.pop("pairs", None)] if path]
     fixed = [flag(name) for name in options if name not in _RESUMABLE] + (["--preset"] if args.preset else [])
     if fixed:
         allowed = "、".join(flag(name) for name in _RESUMABLE)
@@ -123,10 +160,11 @@ def _resume(args: argparse.Namespace, output: Path) -> None:
                           f"on --resume; only {allowed} can")
     run = RunDirectory(output)
     info = run.load_info()
-    trained_on = [(output / path).resolve() for path in info["corpus"]]
-    if args.corpus and [path.resolve() for path in args.corpus] != trained_on:
-        raise ConfigError(f"--resume 的训练用的是 {trained_on[0]}，不是 {args.corpus[0]}；请去掉 --corpus | that run is on another "
-                          "corpus; leave --corpus out")
+    trained_on = [(output / path).resolve() for path in info.get("corpus") or [info["config"].pairs.pairs]]
+    if named and [path.resolve() for path in named] != trained_on:
+        option = "--corpus" if args.corpus else "--pairs"
+        raise ConfigError(f"--resume 的训练用的是 {trained_on[0]}，不是 {named[0]}；请去掉 {option} | that run is on another "
+                          f"corpus; leave {option} out")
     _farewell(*go_on(run, options), run)
 
 
@@ -134,32 +172,31 @@ def go_on(run: RunDirectory, options: dict[str, Any]) -> tuple[Outcome, Observer
     """Trains on from the last save of `run`; `options` are those fields of its configuration that become others."""
     from novelgen.training.checkpoint import build_model
     from novelgen.training.hardware import choose_device
-    from novelgen.training.stores import store_of_run
+    from novelgen.training.stores import data_of_run
 
     info = run.load_info()
     config = _with_budget(info["config"], options)
-    tokenizer = run.load_tokenizer(info)
-    store = store_of_run(run.path, info)
+    data = data_of_run(run.path, info)
     info = {**{name: value for name, value in info.items() if name != "format"}, "config": config.to_dict()}
     run.save_info(info)
-    return _fit(config, store, build_model(config, tokenizer), run, info, choose_device(config.training.device), resume=True)
+    model = build_model(config, data.tokenizer, data.source_tokenizer)
+    return _fit(config, data, model, run, info, choose_device(config.training.device), resume=True)
 
 
-def _fit(config: Config, store: Store, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
+def _fit(config: Config, data: Data, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
          resume: bool) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
-    from novelgen.data.tasks import pairs_by_task, training_pairs
     from novelgen.training.hardware import choose_precision, keep_freed_memory
     from novelgen.training.trainer import Trainer
 
     keep_freed_memory()
-    by_task = pairs_by_task(store, "valid", config.data)
+    by_task = data.by_task("valid")
     valid = next(iter(by_task.values()))
-    observer = Observer(run, config, store.tokenizer, valid, device)
-    trainer = Trainer(model, config.training, training_pairs(store, config.data), valid, run, info, device, observer,
+    observer = Observer(run, config, data, valid, device)
+    trainer = Trainer(model, config.training, data.training(), valid, run, info, device, observer,
                       by_task if len(by_task) > 1 else None)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {store.tokenizer.size:,}，{device.type} {precision}",
+    print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {data.tokenizer.size:,}，{device.type} {precision}",
           flush=True)
     if resume:
         trainer.resume()
@@ -176,8 +213,9 @@ def _farewell(outcome: Outcome, observer: Observer, run: RunDirectory) -> None:
     if outcome.reason == "interrupted":
         print(f"接着练 | to go on:  python train.py --output {directory} --resume")
         return
+    source, target = ("源 source", "写出 written") if observer.from_pairs else ("上文 prompt", "续写 written")
     for prompt, text in observer.samples(_SAMPLES):
-        print(f"\n〔上文 prompt〕{prompt}\n〔续写 written〕{text}")
+        print(f"\n〔{source}〕{prompt}\n〔{target}〕{text}")
     print(f"\n打开页面来写 | to write in the browser:  python app.py --checkpoint {directory}"
           f"\n在命令行写 | to write here:  python -m novelgen generate --checkpoint {directory} --prompt \"……\""
           f"\n评测 | to evaluate:   python -m novelgen evaluate --checkpoint {directory}")

@@ -24,7 +24,7 @@ from novelgen.parallel import map_in_order, processors
 from novelgen.text.importing import CorpusImport, Paragraph
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.text.vocabulary import SymbolCounts
-from novelgen.text.words import UserWord, word_cutter
+from novelgen.text.words import UserWord, spaced_word_cutter
 
 BLOCK_CHARACTERS = 1 << 20
 # Below this, starting processes costs more than it saves.
@@ -114,7 +114,7 @@ def _count(directory: Path, user_words: list[UserWord] | None, block: TextBlock)
         file.seek(block.first)
         parts = np.frombuffer(file.read(block.last - block.first), np.uint8)
     text = "\n".join(compress(_lines(directory, block), parts == TRAIN))
-    return SymbolCounts.of(text, None if user_words is None else word_cutter(tuple(user_words)))
+    return SymbolCounts.of(text, None if user_words is None else spaced_word_cutter(tuple(user_words)))
 
 
 def _encode(directory: Path, fingerprint: str, id_dtype: str, block: TextBlock) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Pairs of a source and the paragraph that follows it, as indices into flat ids; batches of them as padded arrays."""
+"""Pairs of a source and a target (of a novel, the paragraph that follows) as indices into flat ids; batches as padded arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import numpy as np
 from novelgen.data.split import find_targets
 from novelgen.data.store import Store
 from novelgen.errors import CorpusError
+from novelgen.text.cleaning import plain
 from novelgen.text.tokenizers import BOS, EOS, PAD, Tokenizer
+
+TextPair = tuple[str | Sequence[str], str]  # a source, in one or several segments, and its target
 
 
 class Batch(NamedTuple):
@@ -33,12 +36,13 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Pairs:
-    """n pairs. ids (tokens,) of any integer type; all other fields (n,) int64.
+    """n pairs. source_ids and target_ids (tokens,) of any integer type, the same array for a novel; all other fields (n,) int64.
 
-    A source is ids[start:start + length], one or more segments with EOS after each; so is a target, of one segment.
+    A source is source_ids[start:start + length], one or more segments with EOS after each; so is a target, of one segment.
     """
 
-    ids: np.ndarray
+    source_ids: np.ndarray
+    target_ids: np.ndarray
     source_starts: np.ndarray
     source_lengths: np.ndarray
     target_starts: np.ndarray
@@ -56,56 +60,38 @@ class Pairs:
         """
         targets, sources, ends = _TASKS[task](store.chapters, store.is_in(part), context_paragraphs)
         source_starts, target_starts = store.offsets[sources], store.offsets[targets]
-        return cls(store.ids, source_starts, store.offsets[ends] - source_starts, target_starts,
+        return cls(store.ids, store.ids, source_starts, store.offsets[ends] - source_starts, target_starts,
                    store.offsets[targets + 1] - target_starts, store.characters[targets].astype(np.int64),
                    np.broadcast_to(np.int64(first), len(targets)))
 
     @classmethod
-    def from_texts(cls, pairs: Sequence[tuple[str | Sequence[str], str]], tokenizer: Tokenizer, first: int = BOS) -> Pairs:
-        """Pairs of texts (source, target); a source may be a list of segments. All begin after `first`."""
-        sources = [[source] if isinstance(source, str) else list(source) for source, _ in pairs]
-        segments = [segment for source, (_, target) in zip(sources, pairs, strict=True)
-                    for segment in (*source, target)]
-        ids, lengths = tokenizer.encode_lines(segments)
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        counts = np.array([len(source) + 1 for source in sources], dtype=np.int64)
-        ends = np.cumsum(counts)  # in segments; the last of a pair is its target
-        firsts = ends - counts
-        target_starts = offsets[ends - 1]
-        return cls(ids, offsets[firsts], target_starts - offsets[firsts], target_starts, offsets[ends] - target_starts,
-                   np.array([len(target) for _, target in pairs], dtype=np.int64), np.broadcast_to(np.int64(first), len(pairs)))
+    def from_texts(cls, pairs: Sequence[TextPair], tokenizer: Tokenizer, source_tokenizer: Tokenizer | None = None,
+                   first: int = BOS) -> Pairs:
+        """Pairs of texts (source, target); a source may be a list of segments. All begin after `first`.
+
+        No `source_tokenizer` is one tokenizer for both sides.
+        """
+        sources = [[source] if isinstance(source, str) else source for source, _ in pairs]
+        source_ids, segment_lengths = (source_tokenizer or tokenizer).encode_lines([each for source in sources for each in source])
+        target_ids, target_lengths = tokenizer.encode_lines([target for _, target in pairs])
+        segment_ends = np.cumsum([0, *map(len, sources)])
+        source_ends = np.concatenate([[0], np.cumsum(segment_lengths)])[segment_ends].astype(np.int64)
+        return cls(source_ids, target_ids, source_ends[:-1], np.diff(source_ends), np.cumsum(target_lengths) - target_lengths,
+                   target_lengths, np.array([len(target) for _, target in pairs], dtype=np.int64),
+                   np.broadcast_to(np.int64(first), len(pairs)))
 
     @classmethod
-    def read_tsv(cls, path: Path, tokenizer: Tokenizer, first: int = BOS) -> Pairs:
-        """The pairs of a UTF-8 file, one a line: source TAB target.
-
-        Further columns before the target are further source segments, oldest first, empty where a chapter has no more;
-        every line must have the same number. Raises CorpusError, with the line.
-        """
-        pairs: list[tuple[list[str], str]] = []
-        columns = 0
-        for number, line in enumerate(_read_lines(Path(path)), 1):
-            *source, target = line.split("\t")
-            width = len(source) + 1
-            columns = columns or width
-            source = [segment for segment in source if segment]
-            if not source or not target:
-                raise CorpusError(f"{path}：第 {number} 行应是源、TAB、目标，都不空 | line {number} must be source "
-                                  "TAB target, both non-empty")
-            if width != columns:
-                raise CorpusError(f"{path}：第 {number} 行有 {width} 列，前面是 {columns} 列，须一致 | line {number} "
-                                  f"has {width} columns, the lines before {columns}; make them alike")
-            pairs.append((source, target))
-        if not pairs:
-            raise CorpusError(f"{path}：没有一对文本 | the file holds no pairs")
-        return cls.from_texts(pairs, tokenizer, first)
+    def read_tsv(cls, path: Path, tokenizer: Tokenizer, source_tokenizer: Tokenizer | None = None, first: int = BOS) -> Pairs:
+        """The pairs of a file as `read_pairs` reads it; all begin after `first`."""
+        return cls.from_texts(read_pairs(path), tokenizer, source_tokenizer, first)
 
     def __len__(self) -> int:
         return len(self.target_starts)
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> Pairs:
         """The pairs at `indices` alone, (n,) integers or booleans."""
-        return replace(self, **{spec.name: getattr(self, spec.name)[indices] for spec in fields(self) if spec.name != "ids"})
+        return replace(self, **{spec.name: getattr(self, spec.name)[indices] for spec in fields(self)
+                                if spec.name not in ("source_ids", "target_ids")})
 
     def epoch(self, seed: int, number: int) -> Pairs:
         """The pairs that are trained in an epoch: all of these in every one."""
@@ -115,18 +101,19 @@ class Pairs:
         """The pairs at `indices`, (B,) integers, padded to the longest of them."""
         chosen = np.asarray(indices, dtype=np.int64)
         source_lengths, target_lengths = self.source_lengths[chosen], self.target_lengths[chosen]
-        return Batch(self._gather(self.source_starts[chosen], source_lengths), source_lengths,
-                     self._gather(self.target_starts[chosen], target_lengths), target_lengths,
+        return Batch(_gather(self.source_ids, self.source_starts[chosen], source_lengths), source_lengths,
+                     _gather(self.target_ids, self.target_starts[chosen], target_lengths), target_lengths,
                      self.target_characters[chosen], self.first[chosen])
 
-    def texts(self, indices: Sequence[int] | np.ndarray, tokenizer: Tokenizer) -> list[tuple[str, str]]:
+    def texts(self, indices: Sequence[int] | np.ndarray, tokenizer: Tokenizer, source_tokenizer: Tokenizer | None = None,
+              ) -> list[tuple[str, str]]:
         """(source, target) of the pairs at `indices` as text; several segments of a source are lines."""
-        def text(start: int, length: int) -> str:
-            ids = self.ids[start:start + length]
+        def text(ids: np.ndarray, start: int, length: int, tokenizer: Tokenizer) -> str:
+            ids = ids[start:start + length]
             return "\n".join(tokenizer.decode(segment) for segment in np.split(ids, np.flatnonzero(ids == EOS) + 1)[:-1])
 
-        return [(text(self.source_starts[index], self.source_lengths[index]),
-                 text(self.target_starts[index], self.target_lengths[index])) for index in indices]
+        return [(text(self.source_ids, self.source_starts[index], self.source_lengths[index], source_tokenizer or tokenizer),
+                 text(self.target_ids, self.target_starts[index], self.target_lengths[index], tokenizer)) for index in indices]
 
     def shuffled_sources(self, seed: int) -> Pairs:
         """The same targets, each with the source of another pair; evaluating them shows whether the source matters."""
@@ -135,11 +122,37 @@ class Pairs:
         other[order] = np.roll(order, 1)  # one cycle through all pairs, so that none keeps its own
         return replace(self, source_starts=self.source_starts[other], source_lengths=self.source_lengths[other])
 
-    def _gather(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        columns = np.arange(lengths.max(initial=0))
-        is_token = columns < lengths[:, None]
-        places = np.where(is_token, starts[:, None] + columns, 0)
-        return np.where(is_token, self.ids[places].astype(np.int64), PAD)
+
+def _gather(ids: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    columns = np.arange(lengths.max(initial=0))
+    is_token = columns < lengths[:, None]
+    places = np.where(is_token, starts[:, None] + columns, 0)
+    return np.where(is_token, ids[places].astype(np.int64), PAD)
+
+
+def read_pairs(path: Path) -> list[TextPair]:
+    """The texts of a UTF-8 file of pairs, one a line: source TAB target, without control characters and outer spaces.
+
+    Further columns before the target are further source segments, oldest first, empty where a chapter has no more;
+    every line must have the same number. Raises CorpusError, with the line.
+    """
+    pairs: list[TextPair] = []
+    columns = 0
+    for number, line in enumerate(_read_lines(Path(path)), 1):
+        *source, target = [plain(column).strip() for column in line.split("\t")]
+        width = len(source) + 1
+        columns = columns or width
+        source = [segment for segment in source if segment]
+        if not source or not target:
+            raise CorpusError(f"{path}：第 {number} 行应是源、TAB、目标，都不空 | line {number} must be source "
+                              "TAB target, both non-empty")
+        if width != columns:
+            raise CorpusError(f"{path}：第 {number} 行有 {width} 列，前面是 {columns} 列，须一致 | line {number} "
+                              f"has {width} columns, the lines before {columns}; make them alike")
+        pairs.append((source, target))
+    if not pairs:
+        raise CorpusError(f"{path}：没有一对文本 | the file holds no pairs")
+    return pairs
 
 
 def _next(chapters: np.ndarray, is_in: np.ndarray, context: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -71,8 +71,8 @@ class TaskPairs:
         chosen = [each.subset(np.resize(generator.permutation(len(each)), np.count_nonzero(drawn == place)))
                   for place, each in enumerate(self.pairs.values())]
         columns = {spec.name: np.concatenate([getattr(each, spec.name) for each in chosen]) for spec in fields(Pairs)
-                   if spec.name != "ids"}
-        return Pairs(chosen[0].ids, **columns)
+                   if spec.name not in ("source_ids", "target_ids")}
+        return replace(chosen[0], **columns)
 
 
 def training_pairs(store: Store, config: DataConfig) -> Pairs | TaskPairs:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from novelgen.config import Config, DecodingConfig, nearest
+from novelgen.config import Config, DecodingConfig, decoding_defaults, nearest
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
 from novelgen.decoding.contract import Hypothesis, Model
@@ -22,8 +22,12 @@ from novelgen.decoding.history import History, Vocabulary, content_units, follow
 from novelgen.decoding.inspection import Place, inspect, whole_characters
 from novelgen.decoding.sampling import Dice, Draft, Task, greedy, write
 from novelgen.errors import ConfigError
-from novelgen.text.prompt import clean_prompt
+from novelgen.text.cleaning import plain
+from novelgen.text.prompt import clean_prompt, plain_prompt
 from novelgen.text.tokenizers import BOS, EOS, Tokenizer
+
+if TYPE_CHECKING:
+    from novelgen.training.checkpoint import Run
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,20 @@ class Generation:
 
 
 class Generator:
-    """Writes the paragraphs that follow a prompt.
+    """Writes the paragraphs that follow a prompt, or the target of a source where the run learned pairs.
 
     Holds nothing that moves, so that several threads may use one Generator. Closing the iterator that `stream`
     returns stops the writing.
     """
 
-    def __init__(self, model: Model, tokenizer: Tokenizer, config: Config, device: torch.device) -> None:
-        """`model` must be in evaluation mode and on `device`; of `config` the sections text and data count."""
+    def __init__(self, model: Model, tokenizer: Tokenizer, config: Config, device: torch.device,
+                 source_tokenizer: Tokenizer | None = None) -> None:
+        """`model` must be in evaluation mode and on `device`; of `config` the sections text, data and pairs count.
+
+        `source_tokenizer` is the source's own; None, or the same object, is one vocabulary for both.
+        """
         self.model, self.tokenizer, self.config, self.device = model, tokenizer, config, device
+        self.source_tokenizer = source_tokenizer or tokenizer
         self.vocabulary = Vocabulary.of(tokenizer)
 
     @classmethod
@@ -81,8 +90,12 @@ class Generator:
         """The generator of a run directory. Raises CheckpointError when that is missing, damaged or too new."""
         from novelgen.training.checkpoint import load_run
 
-        run = load_run(Path(directory), device)
-        return cls(run.model, run.tokenizer, run.config, run.device)
+        return cls.of(load_run(Path(directory), device))
+
+    @classmethod
+    def of(cls, run: Run) -> Generator:
+        """The generator of a run that is open."""
+        return cls(run.model, run.tokenizer, run.config, run.device, run.source_tokenizer)
 
     def generate(self, prompt: str, **options: Any) -> Generation:
         """Writes on from `prompt`; `options` are the fields of DecodingConfig. Of several candidates the first.
@@ -96,7 +109,7 @@ class Generator:
 
         Candidate r of seed s is the only candidate of seed s + r, whatever else is in the batch.
         """
-        story = _Story(self, prompt, checked(options))
+        story = _Story(self, prompt, self._checked(options))
         for _ in story.write():
             pass
         return story.generations()
@@ -114,7 +127,15 @@ class Generator:
 
         Once there is text, a snapshot comes `pause` seconds after the one before, not after every token: each is made anew.
         """
-        return _snapshots(_Story(self, prompt, checked(options)), pause)
+        return _snapshots(_Story(self, prompt, self._checked(options)), pause)
+
+    def _checked(self, options: dict[str, Any]) -> DecodingConfig:
+        """The options with this run's defaults; raises ConfigError for one that is not known or not possible here."""
+        config = checked({**decoding_defaults(self.config.from_pairs, options.get("decoder")), **options})
+        if config.paragraphs > 1 and self.source_tokenizer is not self.tokenizer:
+            raise ConfigError(f"--paragraphs {config.paragraphs}：写出的要成为下一次的源，而这个模型的源另有词表；请用 1 | what is written "
+                              "would be the next source, but the source of this model has a vocabulary of its own; use 1")
+        return config
 
     def inspect(self, paragraph: Paragraph, count: int = 5) -> Iterator[Place]:
         """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives, one by one."""
@@ -145,7 +166,7 @@ class _Candidate:
     """One text being written: what stands around the next paragraph, and what was written of it."""
 
     segments: list[list[int]]  # tokens, EOS behind each: the prompt's and the written ones, in reading order
-    units: list[list[int]]  # the content units of the segments
+    units: list[list[int]]  # the content units of the segments; of pairs those of the target side alone
     paragraphs: list[Paragraph]
 
 
@@ -160,26 +181,33 @@ class _Story:
         self._first = first_tokens(generator.config.data, self._tokenizer.size)[self._task_name]
         self._rules = build_rules(config, generator.vocabulary)
         self.seed = secrets.randbelow(2**32) if config.seed is None else config.seed
-        segments = [[*self._tokenizer.encode(segment), EOS] for segment in self._prompt_segments()]
+        self._from_pairs = generator.config.from_pairs
+        segments = [[*generator.source_tokenizer.encode(segment), EOS] for segment in self._prompt_segments()]
         self._prefix = self._prefix_tokens()
-        first = _Candidate(segments, [content_units(generator.vocabulary, segment) for segment in segments], [])
+        # A source is no earlier paragraph: what it says may be said again, and its ids may be of another vocabulary.
+        told = [] if self._from_pairs else [content_units(generator.vocabulary, segment) for segment in segments]
+        first = _Candidate(segments, told, [])
         # A beam is one row of the request that later becomes its n best; samples go their own ways from the start.
         self._candidates = [first] * (config.num_samples if config.decoder == "sample" else 1)
         self._dice = Dice([self.seed + row for row in range(len(self._candidates))])
 
     def _prompt_segments(self) -> list[str]:
-        segments = clean_prompt(self._prompt, self._generator.config.text)
+        segments = plain_prompt(self._prompt) if self._from_pairs else clean_prompt(self._prompt, self._generator.config.text)
+        if not segments and self._from_pairs:
+            raise ConfigError("--prompt 没有文字；请给出源的一行 | the prompt holds no text; give a line of the source side")
         if not segments:
             raise ConfigError("--prompt 没有文字；请给出小说的一段 | the prompt holds no text; give a paragraph "
                               "of a novel")
         if len(segments) > self._context:
-            end, english = ("最前", "first") if self._task_name == "previous" else ("最后", "last")
-            self._notes.append(f"提示共 {len(segments)} 段，模型读{end} {self._context} 段 | the prompt has "
-                               f"{len(segments)} segments, the model reads the {english} {self._context}")
+            unit, english = ("行", "lines") if self._from_pairs else ("段", "segments")
+            end, which = ("最前", "first") if self._task_name == "previous" else ("最后", "last")
+            self._notes.append(f"提示共 {len(segments)} {unit}，模型读{end} {self._context} {unit} | the prompt has "
+                               f"{len(segments)} {english}, the model reads the {which} {self._context}")
         return segments
 
     def _prefix_tokens(self) -> list[int]:
-        prefix = "".join(clean_prompt(self._config.prefix, self._generator.config.text))
+        given = self._config.prefix
+        prefix = plain(given).lstrip() if self._from_pairs else "".join(clean_prompt(given, self._generator.config.text))
         tokens = list(self._tokenizer.encode(prefix))
         if len(tokens) >= self._config.max_length:
             raise ConfigError(f"--prefix 有 {len(tokens)} 个词元，--max-length {self._config.max_length} 容不下；请缩短"
@@ -226,9 +254,9 @@ class _Story:
                           [*candidate.units, content_units(self._generator.vocabulary, tokens)], paragraphs)
 
     def _paragraph(self, candidate: _Candidate, hypothesis: Hypothesis) -> Paragraph:
-        labels = self._tokenizer.labels
+        labels, source_labels = self._tokenizer.labels, self._generator.source_tokenizer.labels
         return Paragraph(self._tokenizer.decode(whole_characters(_without_end(hypothesis.tokens))),
-                         labels(self._source(candidate)), labels(hypothesis.tokens.tolist()),
+                         source_labels(self._source(candidate)), labels(hypothesis.tokens.tolist()),
                          hypothesis.log_probabilities.tolist(), hypothesis.attention,
                          hypothesis.score(self._config.length_penalty), hypothesis.finished,
                          self._source(candidate), hypothesis.tokens.tolist(), self._first)

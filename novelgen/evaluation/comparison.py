@@ -13,16 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from novelgen.config import DataConfig
 from novelgen.data.pairs import Pairs
-from novelgen.data.store import Store
-from novelgen.data.tasks import pairs_of
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.writing import measure_writing, spread
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import Tally, measure
-from novelgen.training.stores import store_of_run
+from novelgen.training.stores import Data, data_of_run
 
 SEED = 1  # of everything that is written for a comparison
 _PROMPTS = 3
@@ -81,10 +78,10 @@ class Result:
                       "curve": [Look(*each) for each in data["curve"]]})
 
 
-def prompts_of(store: Store, config: DataConfig) -> list[str]:
+def prompts_of(data: Data) -> list[str]:
     """Three sources spread over the test part; the same texts whatever the tokenizer."""
-    pairs = pairs_of(store, "test", config)
-    return [source for source, _ in pairs.texts(spread(pairs, _PROMPTS), store.tokenizer)]
+    pairs = data.pairs("test")
+    return [source for source, _ in pairs.texts(spread(pairs, _PROMPTS), data.tokenizer, data.source_tokenizer)]
 
 
 def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: int, device: str) -> Result:
@@ -93,13 +90,13 @@ def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: in
     Raises CheckpointError when the run is damaged, or its data gone.
     """
     run = load_run(directory, device)
-    store = store_of_run(directory, run.info)
-    pairs = pairs_of(store, "test", run.config.data)
-    texts = pairs.texts(range(len(pairs)), run.tokenizer)
+    data = data_of_run(directory, run.info)
+    pairs = data.pairs("test")
+    texts = pairs.texts(range(len(pairs)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
     tally, classes = measure_by_length(run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device)
-    generator = Generator(run.model, run.tokenizer, run.config, run.device)
-    writing = measure_writing(generator, pairs, paragraphs, store.texts("train"), {"seed": SEED}) if paragraphs else {}
+    generator = Generator.of(run)
+    writing = measure_writing(generator, pairs, paragraphs, data.targets("train"), {"seed": SEED}) if paragraphs else {}
     records = read_metrics(RunDirectory(directory).metrics)
     steps = [record for record in records if "loss" in record]
     best = run.info.get("best") or {}

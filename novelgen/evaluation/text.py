@@ -7,6 +7,8 @@ from itertools import islice
 
 import numpy as np
 
+from novelgen.text.words import is_spaced
+
 COPY_LENGTH = 8
 _BLOCK = 2_000  # lines of training text that are looked through at a time
 
@@ -68,8 +70,12 @@ def _hashes(windows: np.ndarray) -> np.ndarray:
 
 
 def likeness(written: Sequence[str], truth: Sequence[str]) -> dict[str, float]:
-    """BLEU over characters (Papineni et al., 2002) and chrF (Popović, 2015) against the true texts, both 0..100."""
+    """BLEU (Papineni et al., 2002) and chrF (Popović, 2015) against the true texts, both 0..100.
+
+    BLEU counts Chinese characters, or the words of text between spaces.
+    """
     from sacrebleu.metrics import BLEU, CHRF
 
-    return {"bleu": BLEU(tokenize="zh").corpus_score(list(written), [list(truth)]).score,
+    spaced = sum(map(is_spaced, truth)) > len(truth) / 2
+    return {"bleu": BLEU(tokenize="13a" if spaced else "zh").corpus_score(list(written), [list(truth)]).score,
             "chrf": CHRF().corpus_score(list(written), [list(truth)]).score}

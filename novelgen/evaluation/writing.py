@@ -26,7 +26,7 @@ def measure_writing(generator: Generator, pairs: Pairs, count: int, training: It
     """
     places = spread(pairs, count)
     written, truth = [], []
-    for number, (source, target) in enumerate(pairs.texts(places, generator.tokenizer)):
+    for number, (source, target) in enumerate(pairs.texts(places, generator.tokenizer, generator.source_tokenizer)):
         for generation in generator.candidates(source, **{**options, "seed": options["seed"] + number}):
             written.append(generation.text)
             truth.append(target)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from novelgen.config import ModelConfig
+from novelgen.errors import ConfigError
 from novelgen.models.attention import SCORES, CoverageScore
 from novelgen.models.bridges import LastBridge, MeanBridge, ProjectedBridge
 from novelgen.models.decoders import (
@@ -21,30 +22,34 @@ from novelgen.models.pointer import PointerGenerator
 from novelgen.models.recurrent import STATE_PARTS, Encoder
 from novelgen.models.seq2seq import Seq2Seq
 from novelgen.models.transformer import Transformer
-from novelgen.models.variants import annotation_size, resolve
+from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, annotation_size, resolve
 from novelgen.models.writer import TokenEmbedding, Writer
 
 
-def build_model(config: ModelConfig, vocabulary_size: int, first_tokens: int = 0) -> Writer | PointerGenerator:
+def build_model(config: ModelConfig, vocabulary_size: int, source_vocabulary_size: int | None = None, first_tokens: int = 0,
+                ) -> Writer | PointerGenerator:
     """The variant that `config` names, freshly initialised; torch's global generator decides the starting values.
 
-    A target may begin after BOS, or after one of `first_tokens` others: the ids from `vocabulary_size` on. Raises ConfigError
-    for parts that do not fit each other.
+    The source has embeddings of its own where `source_vocabulary_size` is given. A target may begin after BOS, or after one of
+    `first_tokens` others: the ids from `vocabulary_size` on. Raises ConfigError for parts that do not fit each other.
     """
     config = resolve(config)
+    if config.copy and source_vocabulary_size is not None:
+        raise ConfigError(COPY_NEEDS_ONE_VOCABULARY)
     embedding = TokenEmbedding(vocabulary_size, config.embedding_size, first_tokens)
-    model = _BUILDERS.get(config.model, _seq2seq)(config, embedding)
+    source = None if source_vocabulary_size is None else nn.Embedding(source_vocabulary_size, config.embedding_size)
+    model = _BUILDERS.get(config.model, _seq2seq)(config, embedding, source)
     if config.copy:
         model = PointerGenerator(model)
     initialize(model)
     return model
 
 
-def _seq2seq(config: ModelConfig, embedding: TokenEmbedding) -> Seq2Seq:
+def _seq2seq(config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None) -> Seq2Seq:
     encoder = Encoder(config.cell, config.embedding_size, config.encoder_size, config.encoder_layers, config.dropout,
                       bidirectional=config.bidirectional, reverse_source=config.reverse_source,
                       whole_states=config.bridge == "last")
-    return Seq2Seq(embedding, encoder, _bridge(config), _decoder(config), config.dropout)
+    return Seq2Seq(embedding, encoder, _bridge(config), _decoder(config), config.dropout, source)
 
 
 def _bridge(config: ModelConfig) -> nn.Module:
@@ -69,14 +74,14 @@ def _decoder(config: ModelConfig) -> Decoder:
     return BahdanauAnyDecoder(config.cell, attention, *sizes, config.dropout)
 
 
-def _language_model(config: ModelConfig, embedding: TokenEmbedding) -> LanguageModel:
+def _language_model(config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None) -> LanguageModel:
     decoder = PlainDecoder(config.cell, config.embedding_size, config.decoder_size, config.decoder_layers, config.dropout)
-    return LanguageModel(embedding, decoder, config.dropout)
+    return LanguageModel(embedding, decoder, config.dropout, source)
 
 
-def _transformer(config: ModelConfig, embedding: TokenEmbedding) -> Transformer:
+def _transformer(config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None) -> Transformer:
     return Transformer(embedding, config.encoder_size, config.encoder_layers, config.decoder_size, config.decoder_layers,
-                       config.dropout)
+                       config.dropout, source)
 
 
 _BUILDERS = {"lm": _language_model, "transformer": _transformer}

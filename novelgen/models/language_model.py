@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from novelgen.models.decoders import PlainDecoder
 from novelgen.models.recurrent import State
@@ -16,13 +16,14 @@ class LanguageModel(Writer):
     a dropout mask each.
     """
 
-    def __init__(self, embedding: TokenEmbedding, decoder: PlainDecoder, dropout: float) -> None:
-        super().__init__(embedding, dropout)
+    def __init__(self, embedding: TokenEmbedding, decoder: PlainDecoder, dropout: float,
+                 source_embedding: nn.Embedding | None = None) -> None:
+        super().__init__(embedding, dropout, source_embedding)
         self.decoder = decoder
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[()], State]:
         """As `Writer.start`."""
-        return (), self.decoder.read(self.dropout(self.embedding(source)), lengths)
+        return (), self.decoder.read(self.dropout(self.embed_source(source)), lengths)
 
     def run(self, tokens: Tensor, memory: tuple[()], state: State) -> tuple[Tensor, State, Tensor]:
         """As `Writer.run`."""

@@ -14,13 +14,14 @@ from novelgen.models.writer import TokenEmbedding, Writer
 class Seq2Seq(Writer):
     """Encoder → bridge → decoder; which ones makes the variant."""
 
-    def __init__(self, embedding: TokenEmbedding, encoder: Encoder, bridge: nn.Module, decoder: Decoder, dropout: float) -> None:
-        super().__init__(embedding, dropout)
+    def __init__(self, embedding: TokenEmbedding, encoder: Encoder, bridge: nn.Module, decoder: Decoder, dropout: float,
+                 source_embedding: nn.Embedding | None = None) -> None:
+        super().__init__(embedding, dropout, source_embedding)
         self.encoder, self.bridge, self.decoder = encoder, bridge, decoder
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
         """As `Writer.start`; the memory is what the decoder remembers."""
-        encoded = self.encoder(self.dropout(self.embedding(source)), lengths)
+        encoded = self.encoder(self.dropout(self.embed_source(source)), lengths)
         memory = self.decoder.remember(encoded)
         return memory, self.decoder.begin(self.bridge(encoded), memory)
 

@@ -60,9 +60,9 @@ class Transformer(Writer):
     """
 
     def __init__(self, embedding: TokenEmbedding, encoder_size: int, encoder_layers: int, decoder_size: int, decoder_layers: int,
-                 rate: float) -> None:
+                 rate: float, source_embedding: nn.Embedding | None = None) -> None:
         """encoder_size and decoder_size are the widths of the feed-forward layers."""
-        super().__init__(embedding, rate)
+        super().__init__(embedding, rate, source_embedding)
         size = embedding.embedding_dim
         options = {"batch_first": True, "norm_first": True}
         layer = nn.TransformerEncoderLayer(size, heads_of(size), encoder_size, rate, **options)
@@ -71,22 +71,22 @@ class Transformer(Writer):
                                     for _ in range(decoder_layers))
         self.norm = nn.LayerNorm(size)
 
-    def _embed(self, tokens: Tensor, start: int) -> Tensor:
-        """√D · embedding + position: tokens (B, T) at places start … → (B, T, D)."""
-        embedded = self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim)
-        return self.dropout(embedded + positions(start, tokens.shape[1], embedded.shape[2], embedded))
+    def _place(self, embedded: Tensor, start: int) -> Tensor:
+        """√D · embedding + position: embeddings (B, T, D) at places start … → (B, T, D)."""
+        embedded = embedded * math.sqrt(embedded.shape[2])
+        return self.dropout(embedded + positions(start, *embedded.shape[1:], embedded))
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `Writer.start`; nothing is written yet, so the state's tensors are (B, 0, D)."""
         is_token = token_mask(lengths, source.shape[1])
-        annotations = self.encoder(self._embed(source, 0), src_key_padding_mask=~is_token)
+        annotations = self.encoder(self._place(self.embed_source(source), 0), src_key_padding_mask=~is_token)
         known = [tensor for layer in self.layers for tensor in project_keys(layer.multihead_attn, annotations)]
         return (is_token, *known), tuple(tensor[:, :0] for tensor in known)
 
     def run(self, tokens: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """As `Writer.run`."""
         count, past = tokens.shape[1], state[0].shape[1]
-        sequence = self._embed(tokens, past)
+        sequence = self._place(self.embedding(tokens), past)
         is_before = torch.ones(1, count, past + count, dtype=torch.bool, device=tokens.device).tril(past)
         is_token, *known = memory
         moved: list[Tensor] = []

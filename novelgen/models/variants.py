@@ -94,6 +94,8 @@ def annotation_size(config: ModelConfig) -> int:
     return (config.encoder_size or 0) * (2 if config.bidirectional else 1)
 
 
+COPY_NEEDS_ONE_VOCABULARY = ("--copy：照抄要求源和目标用同一个词表；请加 --share-vocabulary | copying needs one vocabulary for source "
+                             "and target; add --share-vocabulary")
 NO_ATTENTION = "这个模型没有注意力，没有权重可存、可画 | this model has no attention: there are no weights to save or draw"
 
 

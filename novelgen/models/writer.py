@@ -35,9 +35,11 @@ class Writer(nn.Module):
     is BOS, or another token in each row: `first` (B,) int64.
     """
 
-    def __init__(self, embedding: TokenEmbedding, dropout: float) -> None:
+    def __init__(self, embedding: TokenEmbedding, dropout: float, source_embedding: nn.Embedding | None = None) -> None:
+        """`source_embedding` reads the source; None where source and target share one vocabulary, and `embedding` reads both."""
         super().__init__()
         self.embedding = embedding
+        self.source_embedding = source_embedding
         self.dropout = VariationalDropout(dropout)
         self.output_bias = nn.Parameter(torch.zeros(embedding.vocabulary_size))
 
@@ -48,6 +50,10 @@ class Writer(nn.Module):
     def run(self, tokens: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """Reads tokens (B, T) int64: the readouts (B, T, D) after each, the state after the last, weights (B, T, S)."""
         raise NotImplementedError
+
+    def embed_source(self, source: Tensor) -> Tensor:
+        """source (B, S) int64 → (B, S, D)."""
+        return (self.embedding if self.source_embedding is None else self.source_embedding)(source)
 
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """One token on: token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S)."""

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from novelgen.config import Config, ModelConfig
+from novelgen.data.pair_files import files_of
 from novelgen.errors import CheckpointError
 from novelgen.models.variants import resolve
 from novelgen.training.checkpoint import RunDirectory
@@ -46,9 +47,17 @@ def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
     config: Config = info["config"]
     best = info.get("best")
     best = best if isinstance(best, Mapping) else {}
-    return Card(_corpus(info.get("corpus")), _TOKENIZERS[config.data.tokenizer], f"{run.load_tokenizer(info).size:,}",
+    return Card(_corpus(info.get("corpus") or [*files_of(config.pairs).values()]), *_vocabulary(run, info),
                 architecture(config.model), _number(info.get("parameters"), ",.0f"), _number(best.get("step"), ",.0f"),
                 _number(best.get("validation_bpc"), ".3f"), _date(run))
+
+
+def _vocabulary(run: RunDirectory, info: Mapping[str, Any]) -> tuple[str, str]:
+    """How text is cut, and into how many different tokens; for both sides where they differ."""
+    tokenizer, source = run.load_tokenizer(info), run.load_source_tokenizer(info)
+    if source is None:
+        return _TOKENIZERS[tokenizer.kind], f"{tokenizer.size:,}"
+    return f"{_TOKENIZERS[source.kind]} → {_TOKENIZERS[tokenizer.kind]}", f"{source.size:,} → {tokenizer.size:,}"
 
 
 def architecture(model: ModelConfig) -> str:

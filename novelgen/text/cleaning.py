@@ -29,6 +29,7 @@ _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u
                         "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff\ud800-"
                         "\udfff"
                         "\U000e0000-\U0010ffff]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SPACES = re.compile("[\t\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3164]")
 _RUN_OF_SPACES = re.compile("[ 　]{2,}")
 _RULER = re.compile(r"^(?:[-=_~#+*\s＝－＊＿～]{3,}|—{5,}|[·.]{12,})$", re.MULTILINE)
@@ -73,6 +74,11 @@ def newlines(text: str) -> str:
 def invisible(text: str) -> str:
     """Control, zero-width, direction and private-use characters, noncharacters and lone surrogates."""
     return _INVISIBLE.sub("", text)
+
+
+def plain(text: str) -> str:
+    """A line that is meant as it stands: control characters go, those that are spaces become ordinary ones."""
+    return _CONTROL.sub(lambda match: " " if match[0].isspace() else "", text)
 
 
 def replacement_marks(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from novelgen.config import TextConfig
-from novelgen.text.cleaning import TEXT_RULES, simplify
+from novelgen.text.cleaning import TEXT_RULES, plain, simplify
 from novelgen.text.segments import cut_segments
 
 
@@ -17,3 +17,9 @@ def clean_prompt(text: str, config: TextConfig) -> list[str]:
     if config.simplify:
         text = simplify(text)
     return [segment for line in text.split("\n") for segment in cut_segments(line, config.segment_length)]
+
+
+def plain_prompt(text: str) -> list[str]:
+    """The lines of a prompt as `novelgen.data.pairs.read_pairs` cleans them; none for a prompt of spaces."""
+    lines = (plain(line).strip() for line in text.replace("\r\n", "\n").split("\n"))
+    return [line for line in lines if line]

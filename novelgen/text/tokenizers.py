@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from novelgen.errors import CheckpointError, CorpusError
-from novelgen.text.words import Cutter, UserWord, word_cutter
+from novelgen.text.words import Cutter, UserWord, spaced_word_cutter, word_cutter
 
 PAD, BOS, EOS = 0, 1, 2
 SPECIALS = ("<PAD>", "<BOS>", "<EOS>")
@@ -37,16 +37,18 @@ def code_points(text: str) -> np.ndarray:
 
 
 class Tokenizer:
-    """Characters, and with `words` also jieba's words. Every text can be encoded; decode(encode(text)) == text.
+    """Characters, and with `words` also words. Every text can be encoded; decode(encode(text)) == text.
 
     `characters` and `words` (two characters and more) are the vocabulary in the order of their ids; `words` None means
-    a character tokenizer. `user_words` go to the word segmenter.
+    a character tokenizer. `user_words` go to the word segmenter. `spaced` tells that the words were learned from text with
+    spaces between words too (`spaced_word_cutter`); without it jieba cuts everything.
     """
 
     def __init__(self, characters: Sequence[str], words: Sequence[str] | None = None,
-                 user_words: Sequence[UserWord] = ()) -> None:
+                 user_words: Sequence[UserWord] = (), spaced: bool = False) -> None:
         self.kind = "char" if words is None else "word"
         self.characters, self.words, self.user_words = list(characters), list(words or ()), list(user_words)
+        self.spaced = spaced
         if any(len(character) != 1 or character == "\n" for character in self.characters):
             raise ValueError("an entry of the characters is not one character, or a newline")
         if any(len(word) < 2 or "\n" in word for word in self.words):
@@ -101,6 +103,8 @@ class Tokenizer:
         data: dict[str, Any] = {"format": FORMAT, "kind": self.kind, "characters": "".join(self.characters)}
         if self.kind == "word":
             data.update(words=self.words, user_words=[list(entry) for entry in self.user_words])
+        if self.spaced:  # said only where it is so: the fingerprints of older vocabularies stay
+            data["spaced"] = True
         return data
 
     @classmethod
@@ -113,7 +117,8 @@ class Tokenizer:
             if data["kind"] == "char":
                 return cls(data["characters"])
             if data["kind"] == "word":
-                return cls(data["characters"], data["words"], [UserWord(*entry) for entry in data["user_words"]])
+                return cls(data["characters"], data["words"], [UserWord(*entry) for entry in data["user_words"]],
+                           bool(data.get("spaced", False)))
             raise ValueError(f"kind {data['kind']!r}")
         except (KeyError, TypeError, ValueError, CorpusError) as error:
             raise CheckpointError(f"词表已损坏（{error}）；请从备份恢复或重新训练 | "
@@ -139,7 +144,7 @@ class Tokenizer:
     @cached_property
     def _cut(self) -> Cutter:
         # Loading the segmenter's dictionary takes a while, and decoding alone does not need it.
-        return word_cutter(tuple(self.user_words))
+        return (spaced_word_cutter if self.spaced else word_cutter)(tuple(self.user_words))
 
     @cached_property
     def _bytes(self) -> list[bytes]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from novelgen.config import DataConfig
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer, code_points
-from novelgen.text.words import Cutter, UserWord
+from novelgen.text.words import Cutter, UserWord, is_spaced
 
 # Words held while counting. Past it the rarest are forgotten, so that memory is bounded (lossy counting, Manku and
 # Motwani, 2002); a word frequent enough for any usual vocabulary is not among them.
@@ -22,6 +22,7 @@ class SymbolCounts:
     def __init__(self) -> None:
         self.characters: Counter[str] = Counter()
         self.words: Counter[str] = Counter()
+        self.spaced = False  # words were counted that stand between spaces
 
     @classmethod
     def of(cls, text: str, cut: Cutter | None) -> SymbolCounts:
@@ -32,6 +33,7 @@ class SymbolCounts:
         del counts.characters["\n"]
         if cut is not None:
             counts.words.update(cut(text))
+            counts.spaced = is_spaced(text)
             for word in [word for word in counts.words if len(word) == 1 or "\n" in word]:
                 del counts.words[word]
         return counts
@@ -40,6 +42,7 @@ class SymbolCounts:
         """Adds the counts of a further part of the text; past `max_words` words the rarest are forgotten."""
         self.characters.update(other.characters)
         self.words.update(other.words)
+        self.spaced |= other.spaced
         rare = 1
         while len(self.words) > max_words:
             self.words = Counter({word: count for word, count in self.words.items() if count > rare})
@@ -51,7 +54,8 @@ class SymbolCounts:
         characters = _commonest(self.characters, config.min_count)[:room]
         if config.tokenizer == "char":
             return Tokenizer(characters)
-        return Tokenizer(characters, _commonest(self.words, config.min_count)[:room - len(characters)], user_words)
+        words = _commonest(self.words, config.min_count)[:room - len(characters)]
+        return Tokenizer(characters, words, user_words, self.spaced)
 
 
 def _commonest(counts: Counter[str], min_count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 config.json         the format's number, the configuration, where the data lies, the best validation result
 tokenizer.json      the vocabulary
+source_tokenizer.json  that of the source, only where it has one of its own
 model.safetensors   the weights that did best on the validation part
 trainer.pt          what --resume needs: last weights, optimiser, position; plain tensors and numbers
 """
@@ -63,6 +64,7 @@ class RunDirectory:
         self.path = Path(path)
         self.metrics, self.samples = self.path / "metrics.jsonl", self.path / "samples.md"
         self._config, self._tokenizer = self.path / "config.json", self.path / "tokenizer.json"
+        self._source_tokenizer = self.path / "source_tokenizer.json"
         self._model, self._trainer = self.path / "model.safetensors", self.path / "trainer.pt"
 
     @property
@@ -96,17 +98,19 @@ class RunDirectory:
         self.check_free(overwrite)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for stale in (self._config, self._model, self._trainer, self._tokenizer, self.metrics, self.samples,
-                          self.path / "loss.png", *self.path.glob("events.out.tfevents.*")):
+            for stale in (self._config, self._model, self._trainer, self._tokenizer, self._source_tokenizer, self.metrics,
+                          self.samples, self.path / "loss.png", *self.path.glob("events.out.tfevents.*")):
                 stale.unlink(missing_ok=True)
         except OSError as error:
             raise ConfigError(f"{self.path}：不能写入（{error.strerror}）；请换一个 --output | cannot be written; choose another "
                               "--output") from None
 
-    def save_info(self, info: Mapping[str, Any], tokenizer: Tokenizer | None = None) -> None:
-        """Writes config.json, and tokenizer.json when one is given; `info` must hold "config"."""
-        if tokenizer is not None:
-            write_whole(self._tokenizer, json.dumps(tokenizer.to_dict(), ensure_ascii=False).encode())
+    def save_info(self, info: Mapping[str, Any], tokenizer: Tokenizer | None = None,
+                  source_tokenizer: Tokenizer | None = None) -> None:
+        """Writes config.json, and the tokenizers that are given; `info` must hold "config"."""
+        for path, each in ((self._tokenizer, tokenizer), (self._source_tokenizer, source_tokenizer)):
+            if each is not None:
+                write_whole(path, json.dumps(each.to_dict(), ensure_ascii=False).encode())
         text = json.dumps({"format": FORMAT, **info}, ensure_ascii=False, indent=2)
         write_whole(self._config, text.encode())
 
@@ -143,12 +147,12 @@ class RunDirectory:
 
     def load_tokenizer(self, info: Mapping[str, Any]) -> Tokenizer:
         """The vocabulary, which must be the one that the run was made with."""
-        with _damage(self._tokenizer):
-            tokenizer = Tokenizer.from_dict(json.loads(self._tokenizer.read_text(encoding="utf-8")))
-        if tokenizer.fingerprint != info.get("tokenizer"):
-            raise CheckpointError(f"{self._tokenizer}：词表不是这个模型的；请放回原来的 tokenizer.json | this vocabulary belongs to "
-                                  "another model; put the original tokenizer.json back")
-        return tokenizer
+        return _load_tokenizer(self._tokenizer, info.get("tokenizer"))
+
+    def load_source_tokenizer(self, info: Mapping[str, Any]) -> Tokenizer | None:
+        """The source's own vocabulary; None where source and target share one."""
+        fingerprint = info.get("source_tokenizer")
+        return None if fingerprint is None else _load_tokenizer(self._source_tokenizer, fingerprint)
 
     def load_weights(self, model: nn.Module) -> None:
         """Fills a model with the saved weights."""
@@ -157,6 +161,15 @@ class RunDirectory:
                                   "nothing was saved yet; go on with train.py --resume")
         with _damage(self._model):
             model.load_state_dict(load(self._model.read_bytes()))
+
+
+def _load_tokenizer(path: Path, fingerprint: str | None) -> Tokenizer:
+    with _damage(path):
+        tokenizer = Tokenizer.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    if tokenizer.fingerprint != fingerprint:
+        raise CheckpointError(f"{path}：词表不是这个模型的；请放回原来的 {path.name} | this vocabulary belongs to another model; put "
+                              f"the original {path.name} back")
+    return tokenizer
 
 
 @contextlib.contextmanager
@@ -183,20 +196,25 @@ class Run:
     model: nn.Module  # in evaluation mode, on `device`
     info: dict[str, Any]
     device: torch.device
+    source_tokenizer: Tokenizer  # the same object where source and target share one
 
 
-def build_model(config: Config, tokenizer: Tokenizer) -> nn.Module:
-    """A freshly initialised model, on the CPU; torch's global generator decides the starting values."""
+def build_model(config: Config, tokenizer: Tokenizer, source_tokenizer: Tokenizer | None = None) -> nn.Module:
+    """A freshly initialised model, on the CPU; torch's global generator decides the starting values.
+
+    `source_tokenizer` is the source's own; None, or the same object, is one vocabulary for both.
+    """
+    own = None if source_tokenizer is None or source_tokenizer is tokenizer else source_tokenizer.size
     firsts = first_tokens(config.data, tokenizer.size).values()
-    return build.build_model(config.model, tokenizer.size, sum(first >= tokenizer.size for first in firsts))
+    return build.build_model(config.model, tokenizer.size, own, sum(first >= tokenizer.size for first in firsts))
 
 
 def load_run(directory: Path | str, device: str = "auto") -> Run:
     """Opens a run directory. Raises CheckpointError when it is missing, damaged, too new, or its parts do not fit."""
     run = RunDirectory(Path(directory))
     info = run.load_info()
-    tokenizer = run.load_tokenizer(info)
-    model = build_model(info["config"], tokenizer)
+    tokenizer, source_tokenizer = run.load_tokenizer(info), run.load_source_tokenizer(info)
+    model = build_model(info["config"], tokenizer, source_tokenizer)
     run.load_weights(model)
     chosen = choose_device(device)
-    return Run(info["config"], tokenizer, model.to(chosen).eval(), info, chosen)
+    return Run(info["config"], tokenizer, model.to(chosen).eval(), info, chosen, source_tokenizer or tokenizer)

@@ -6,9 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from novelgen.data.novel import Novel
+from novelgen.data.pair_files import PairFiles, files_of
 from novelgen.data.prepare import open_or_build
 from novelgen.data.store import Store, is_store
 from novelgen.errors import CheckpointError, NovelgenError
+from novelgen.training.checkpoint import RunDirectory
+
+Data = Novel | PairFiles
+
+
+def data_of_run(directory: Path, info: Mapping[str, Any]) -> Data:
+    """What a run was trained on. Raises CheckpointError when it is gone, or is not what it was."""
+    config = info["config"]
+    if not config.from_pairs:
+        corpus = [directory / part for part in info["corpus"]]
+        return Novel(store_of_run(directory, info), config.data, corpus)
+    run = RunDirectory(directory)
+    tokenizer = run.load_tokenizer(info)
+    return PairFiles(files_of(config.pairs, directory), tokenizer, run.load_source_tokenizer(info) or tokenizer, info["content"])
 
 
 def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
@@ -29,15 +45,15 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
     return _checked(open_or_build(corpus, config.text, config.data, path.parent), info)
 
 
-def ready_store(directory: Path, info: Mapping[str, Any]) -> Store | None:
-    """The store of a run where it lies ready; None where it is gone, or the run is a stranger's that tells nothing sensible.
+def ready_data(directory: Path, info: Mapping[str, Any]) -> Data | None:
+    """What a run was trained on, where it lies ready; None where it is gone, or the run is a stranger's that tells nothing sensible.
 
     Nothing is built anew, which may take minutes.
     """
     try:
-        if not is_store(directory / info["store"]):
+        if not info["config"].from_pairs and not is_store(directory / info["store"]):
             return None
-        return store_of_run(directory, info)
+        return data_of_run(directory, info)
     except (NovelgenError, KeyError, TypeError, ValueError, OSError):
         return None
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from novelgen.config import DecodingConfig
+from novelgen.config import DecodingConfig, decoding_defaults
 from novelgen.decoding.generator import Generation
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.web import limits, story
@@ -21,6 +21,8 @@ LARGEST = {"max_length": limits.LENGTH, "min_length": limits.LENGTH, "paragraphs
            "num_samples": limits.CANDIDATES, "beam_size": limits.BEAM, "seed": limits.SEED}
 _FIELDS = {spec.name: spec for spec in dataclasses.fields(DecodingConfig)}
 _TYPES = typing.get_type_hints(DecodingConfig)
+# Their defaults depend on what the model was trained on, so that null must stand for them.
+_BY_RUN = decoding_defaults(from_pairs=True)
 _KINDS = {int: "整数 a whole number", float: "数 a number", str: "文字 a text"}
 
 _DESCRIPTION = """Writes the next paragraphs of a Chinese novel. 续写中文小说。
@@ -75,8 +77,7 @@ def endpoint(shelf: Shelf, forget: Callable[[str], None]) -> Callable[..., Itera
 
 def _signature() -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    fields = [inspect.Parameter(name, kind, default=spec.default,
-                                annotation=_annotation(spec))
+    fields = [inspect.Parameter(name, kind, default=None if name in _BY_RUN else spec.default, annotation=_annotation(name, spec))
               for name, spec in _FIELDS.items()]
     return inspect.Signature([inspect.Parameter("prompt", kind, annotation=str),
                               inspect.Parameter("model", kind, default=None, annotation=str | None), *fields,
@@ -84,19 +85,19 @@ def _signature() -> inspect.Signature:
                              return_annotation=dict[str, Any])
 
 
-def _annotation(spec: dataclasses.Field) -> Any:
+def _annotation(name: str, spec: dataclasses.Field) -> Any:
     """The field's type; of a choice its names, so that programs see them."""
     choices = spec.metadata["choices"]
     if not choices:
-        return _TYPES[spec.name]
-    return Literal[choices] | None if spec.default is None else Literal[choices]
+        return _TYPES[name] | None if name in _BY_RUN else _TYPES[name]
+    return Literal[choices] | None if spec.default is None or name in _BY_RUN else Literal[choices]
 
 
 def _explained(spec: dataclasses.Field) -> str:
     """A field's help with its bounds, on one line."""
     bounds = spec.metadata
     largest = min((bound for bound in (bounds["maximum"], LARGEST.get(spec.name)) if bound is not None), default=None)
-    parts = [f"> {bounds['above']:g}" if bounds["above"] is not None else "",
+    parts = [f"null: {spec.default}" if spec.name in _BY_RUN else "", f"> {bounds['above']:g}" if bounds["above"] is not None else "",
              f"≥ {bounds['minimum']:g}" if bounds["minimum"] is not None else "", f"≤ {largest}" if largest is not None else ""]
     allowed = ", ".join(filter(None, parts))
     return f"{bounds['help']}（{allowed}）" if allowed else bounds["help"]

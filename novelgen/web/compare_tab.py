@@ -16,7 +16,7 @@ from novelgen.config import DecodingConfig
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.evaluation.grid import Cell, Row, cells, fill
 from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown
-from novelgen.training.stores import ready_store
+from novelgen.training.stores import ready_data
 from novelgen.web import limits
 from novelgen.web.controls import seed_of
 from novelgen.web.language import both
@@ -170,10 +170,10 @@ def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
     """The lines that a run was trained on; None where they are gone."""
     try:
         run = shelf.run(name)
-        store = ready_store(run.path, run.load_info())
+        data = ready_data(run.path, run.load_info())
+        return None if data is None else data.targets("train")
     except NovelgenError:
         return None
-    return None if store is None else store.texts("train")
 
 
 def _written(shelf: Shelf, request: _Request) -> Iterator[tuple]:

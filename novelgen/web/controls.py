@@ -19,12 +19,12 @@ _ONLY_FOR = {"temperature": ("sample",), "top_k": ("sample",), "top_p": ("sample
              "beam_size": ("beam",), "length_penalty": ("beam",), "num_samples": ("sample", "beam")}
 # With these a hidden control does nothing.
 _NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "num_samples": 1}
-_DEFAULTS = {spec.name: spec.default for spec in dataclasses.fields(DecodingConfig)}
+DEFAULTS = {spec.name: spec.default for spec in dataclasses.fields(DecodingConfig)}
 _TASKS = {"next": both("下一段", "next paragraph"), "previous": both("上一段", "previous paragraph"), "same": both("原段", "the same")}
 # What the preset buttons set; all of them sample.
 PRESETS = {
     "steady": {"temperature": 0.6, "top_k": 0, "top_p": 0.9, "min_p": 0.02, "repetition_penalty": 1.1, "no_repeat_ngram": 4},
-    "balanced": {name: _DEFAULTS[name] for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty",
+    "balanced": {name: DEFAULTS[name] for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty",
                                                     "no_repeat_ngram")},
     "bold": {"temperature": 1.1, "top_k": 0, "top_p": 0.98, "min_p": 0.01, "repetition_penalty": 1.2, "no_repeat_ngram": 3},
 }
@@ -102,9 +102,9 @@ def tasks_of(data: DataConfig | None) -> Any:
 
 def _slider(name: str, label: Any, info: Any, minimum: float, maximum: float, step: float) -> gr.Slider:
     """A control of the field `name`, at its default, shown when the default decoder has it."""
-    precision = 0 if isinstance(_DEFAULTS[name], int) else None
-    return gr.Slider(minimum, maximum, value=_DEFAULTS[name], step=step, precision=precision, label=label, info=info,
-                     visible=applies(name, _DEFAULTS["decoder"]), elem_id=f"write-{name.replace('_', '-')}")
+    precision = 0 if isinstance(DEFAULTS[name], int) else None
+    return gr.Slider(minimum, maximum, value=DEFAULTS[name], step=step, precision=precision, label=label, info=info,
+                     visible=applies(name, DEFAULTS["decoder"]), elem_id=f"write-{name.replace('_', '-')}")
 
 
 def _sampling() -> dict[str, Component]:

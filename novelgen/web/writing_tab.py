@@ -13,7 +13,7 @@ from gradio.components import Component
 from gradio.context import Context
 
 from novelgen.errors import ConfigError, NovelgenError
-from novelgen.web import limits, story
+from novelgen.web import kind, limits, story
 from novelgen.web.controls import Controls, applies, tasks_of
 from novelgen.web.examples import examples
 from novelgen.web.manuscript import (
@@ -90,6 +90,7 @@ def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
     _wire_browser(parts)
     _wire_examples(shelf, run, parts)
     _wire_tasks(shelf, run, parts)
+    kind.wire(shelf, run, parts.manuscript, parts.paragraphs, parts.controls)
     return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.pen,
                    parts.buttons["stop"])
 
@@ -101,7 +102,9 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
     def write_on(*values: Any) -> Iterator[tuple]:
         with mistakes_shown():
             request = _request(controls, *values)
-            accepted = accept(request.page, request.desk, first_draft(request.page))
+            # A source that is read again is read alone; only a story goes on from its drafts.
+            taken = None if kind.learned_pairs(shelf, request.run) else first_draft(request.page)
+            accepted = accept(request.page, request.desk, taken)
             yield from _stream(shelf, request, accepted, next_opening(request.page, accepted, request.opening), {})
 
     @mistakes_shown()

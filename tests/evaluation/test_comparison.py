@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from novelgen.config import Config, DataConfig
+from novelgen.config import Config
+from novelgen.data.novel import Novel
 from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.evaluation.comparison import LengthClass, Look, Result, curve, measure_by_length, prompts_of, speed
@@ -72,7 +73,7 @@ def test_prompts_are_held_out_and_the_same_for_both_tokenizers(novel, tmp_path):
     config = Config()
     stores = [open_or_build([novel], config.text, config.replace(tokenizer=tokenizer).data, tmp_path / "stores")
               for tokenizer in ("char", "word")]
-    (prompts, again), (held_out, train) = [prompts_of(store, DataConfig()) for store in stores], [
+    (prompts, again), (held_out, train) = [prompts_of(Novel(store)) for store in stores], [
         set(stores[0].texts(part)) for part in ("test", "train")]
     assert prompts == again and len(set(prompts)) == 3
     assert set(prompts) <= held_out and not set(prompts) & train

@@ -8,13 +8,14 @@ import torch
 from novelgen.config import ModelConfig
 from novelgen.models.build import build_model
 
-VOCABULARY = 12
+VOCABULARY, SOURCE_VOCABULARY = 12, 20
+NAMES = ("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer")
 CELLS, BRIDGES, SCORES = ("lstm", "gru", "rnn"), ("last", "projected", "mean"), ("additive", "dot", "general", "concat")
 
 
 def _combinations():
     """Options of ModelConfig: every variant as it is, and every sensible combination of parts."""
-    yield from ({"model": name} for name in ("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer"))
+    yield from ({"model": name} for name in NAMES)
     for model, cell, bidirectional, bridge in itertools.product(("bahdanau", "luong", "cho", "seq2seq"), CELLS, (True, False), BRIDGES):
         yield {"model": model, "cell": cell, "bidirectional": bidirectional, "bridge": bridge, "encoder_layers": 2, "decoder_layers": 2}
     for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False)):
@@ -40,18 +41,26 @@ COMBINATIONS = list(_combinations())
 
 
 def pytest_generate_tests(metafunc):
-    """A test that takes `parts` runs for every combination."""
-    if "parts" in metafunc.fixturenames:
-        metafunc.parametrize("parts", COMBINATIONS, ids=["-".join(map(str, parts.values())) for parts in COMBINATIONS])
+    """A test that takes `parts` runs for every combination, and for every variant with a second vocabulary."""
+    if "parts" not in metafunc.fixturenames:
+        return
+    names = ["-".join(map(str, parts.values())) for parts in COMBINATIONS]
+    if "make" not in metafunc.fixturenames:
+        metafunc.parametrize("parts", COMBINATIONS, ids=names)
+        return
+    cases = [(parts, None) for parts in COMBINATIONS] + [({"model": name}, SOURCE_VOCABULARY) for name in NAMES]
+    names += [f"{name}-two-vocabularies" for name in NAMES]
+    metafunc.parametrize(("parts", "make"), cases, ids=names, indirect=["make"])
 
 
 @pytest.fixture
-def make():
-    """A small float64 model in evaluation mode with the given options."""
+def make(request):
+    """A small float64 model in evaluation mode with the given options; its parameter is the size of a source vocabulary."""
     def build(first_tokens=0, **options):
         torch.manual_seed(0)
         sizes = {"embedding_size": 6, "decoder_size": 8, "dropout": 0.0}
-        return build_model(ModelConfig(**{**sizes, **options}), VOCABULARY, first_tokens).double().eval()
+        source = getattr(request, "param", None)
+        return build_model(ModelConfig(**{**sizes, **options}), VOCABULARY, source, first_tokens).double().eval()
 
     return build
 

@@ -6,7 +6,7 @@ import torch
 from novelgen.config import ModelConfig
 from novelgen.decoding.contract import select
 from novelgen.models import recurrent
-from novelgen.models.variants import attends, resolve
+from novelgen.models.variants import VARIANTS, attends, resolve
 
 BOS = 1
 
@@ -103,6 +103,27 @@ def test_every_parameter_learns_and_every_source_token_matters(parts, make, batc
             after = network.unroll(target, *network.start(other, lengths))[0]
             assert not torch.allclose(after[2], before[2], atol=1e-12)
             torch.testing.assert_close(after[:2], before[:2])
+
+
+@pytest.mark.parametrize("make", [20], indirect=True)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_second_vocabulary_is_read_by_embeddings_of_its_own(name, make, batch):
+    network = make(model=name)
+    _, lengths, target = batch
+    source = torch.full((3, 7), 19)
+    with torch.no_grad():
+        before = network.start(source, lengths)
+        network.embedding.weight.add_(1.0)
+        for old, new in zip((*before[0], *before[1]), (tensor for part in network.start(source, lengths) for tensor in part), strict=True):
+            assert torch.equal(old, new)
+    logits, _ = network.unroll(target, *before)
+    assert logits.shape == (3, 6, 12)
+    assert sum(parameter.numel() for parameter in network.parameters()) == sum(each.numel() for each in network.state_dict().values())
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_one_vocabulary_has_no_second_table(name, make):
+    assert not any("source" in key for key in make(model=name).state_dict())
 
 
 @pytest.mark.parametrize("options, second", [

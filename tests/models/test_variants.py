@@ -68,6 +68,11 @@ def test_what_makes_no_sense_is_refused_with_the_reason(options, words):
     assert "\n" not in str(caught.value) and " | " in str(caught.value)
 
 
+def test_copying_needs_one_vocabulary():
+    with pytest.raises(ConfigError, match=r"--copy.*--share-vocabulary"):
+        build_model(ModelConfig(copy=True), 12, 20)
+
+
 def test_no_to_a_part_that_is_not_there_is_no_contradiction():
     assert resolve(ModelConfig(model="lm", bidirectional=False, reverse_source=False)) == resolve(ModelConfig(model="lm"))
 

@@ -12,7 +12,15 @@ from novelgen.config import DataConfig
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, FIRST_CHARACTER, PAD, Tokenizer
 from novelgen.text.vocabulary import SymbolCounts
-from novelgen.text.words import UserWord, _jieba_cutter, _rjieba_cutter, read_user_dict, word_cutter
+from novelgen.text.words import (
+    UserWord,
+    _jieba_cutter,
+    _rjieba_cutter,
+    is_spaced,
+    read_user_dict,
+    spaced_word_cutter,
+    word_cutter,
+)
 
 TEXT = ("宝玉听了，笑道：“这话说得是。林妹妹今日身上可大好了？”黛玉冷笑道：“多谢你想着，我这病原是一日不好的。”\n"
         "一时丫头们摆上饭来，大家吃过了，各自散去。那日正是三月中浣，宝玉携了一套《会真记》，走到沁芳闸桥边桃花底下坐着。\n"
@@ -20,7 +28,7 @@ TEXT = ("宝玉听了，笑道：“这话说得是。林妹妹今日身上可�
 
 # Any text at all, and text that mixes the known characters with the rest.
 characters = st.characters(exclude_categories=["Cs"])
-known = st.sampled_from("宝玉黛玉道，。“”了 \n\r\t\x00a1Z䴐𠀀😀\u0301\ufeff\u3000")
+known = st.sampled_from("Tom dog's 宝玉黛玉道，。“”了 \n\r\t\x00a1Z䴐𠀀😀\u0301\ufeff\u3000")
 texts = st.text(characters) | st.text(known | characters)
 
 
@@ -29,8 +37,10 @@ def build(kind: str, text: str = TEXT, **options) -> Tokenizer:
     return SymbolCounts.of(text, word_cutter() if kind == "word" else None).tokenizer(config)
 
 
+ENGLISH = "I don't know why Tom's dog barks.\nTom said: \"I know the dog.\"\n宝玉说 OK 了。\n" * 2
 CHAR, WORD = build("char"), build("word")
-both = pytest.mark.parametrize("tokenizer", [CHAR, WORD], ids=["char", "word"])
+SPACED = SymbolCounts.of(TEXT + ENGLISH, spaced_word_cutter()).tokenizer(DataConfig(tokenizer="word"))
+both = pytest.mark.parametrize("tokenizer", [CHAR, WORD, SPACED], ids=["char", "word", "spaced"])
 
 
 @both
@@ -255,3 +265,38 @@ def test_user_words_are_kept_whole_after_loading():
         DataConfig(tokenizer="word"), [UserWord("空空道人")])
     loaded = Tokenizer.from_dict(json.loads(json.dumps(tokenizer.to_dict())))
     assert loaded.labels(loaded.encode("空空道人")) == ["空空道人"]
+
+
+def test_text_with_spaces_is_cut_at_spaces_and_punctuation():
+    def labels(text):
+        return SPACED.labels(SPACED.encode(text))
+
+    assert labels("I don't know Tom's dog.") == ["I", " don't", " know", " Tom's", " dog", "."]
+    assert labels("The dog") == [*"The", " dog"]
+    assert labels("Tom said: 宝玉")[-1] == "宝玉"
+    assert SPACED.spaced and Tokenizer.from_dict(SPACED.to_dict()).encode(ENGLISH) == SPACED.encode(ENGLISH)
+
+
+def test_a_line_is_cut_alike_alone_and_among_lines_of_another_script():
+    cut, lines = spaced_word_cutter(), (TEXT + ENGLISH).splitlines(keepends=True)
+    assert cut("".join(lines)) == [word for line in lines for word in cut(line)]
+    assert cut(TEXT) == word_cutter()(TEXT)
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("Tom.\n", True), ("Привет", True), ("宝玉\nTom", True), ("宝玉 Tom", False), ("……3.14\n", False), ("はい", False), ("", False),
+    ("a" * 50_000 + "玉", False)])
+def test_what_is_written_with_spaces(text, expected):
+    assert is_spaced(text) is expected
+
+
+def test_a_vocabulary_of_chinese_alone_says_nothing_about_spaces():
+    """So that stores and runs from before such words stay what they were."""
+    tokenizer = SymbolCounts.of(TEXT, spaced_word_cutter()).tokenizer(DataConfig(tokenizer="word"))
+    assert tokenizer.to_dict() == WORD.to_dict() and "spaced" not in WORD.to_dict()
+
+
+@settings(deadline=None)
+@given(text=texts)
+def test_the_words_of_any_text_are_the_text(text):
+    assert "".join(spaced_word_cutter()(text)) == text

@@ -20,7 +20,7 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from novelgen.config import DecodingConfig
+from novelgen.config import DecodingConfig, decoding_defaults
 from novelgen.errors import ConfigError
 from novelgen.web import api, limits
 
@@ -67,7 +67,7 @@ def test_every_decoding_option_is_a_typed_and_described_parameter():
     parameters = inspect.signature(function).parameters
     assert list(parameters) == ["prompt", "model", *(spec.name for spec in dataclasses.fields(DecodingConfig)), "caller"]
     for spec in dataclasses.fields(DecodingConfig):
-        assert parameters[spec.name].default == spec.default
+        assert parameters[spec.name].default == (None if spec.name in decoding_defaults(True) else spec.default)
     description, explained, returns = gr.utils.get_function_description(function)
     assert "novel" in description and "finished" in " ".join(returns)
     del explained["caller"]  # comes from Gradio, not from the program
@@ -223,7 +223,8 @@ def test_mcp_offers_the_same(app, client):
     tools, good, bad = anyio.run(talk)
     assert len(tools) == 1 and tools[0].name.endswith("generate") and "Chinese novel" in tools[0].description
     properties = tools[0].inputSchema["properties"]
-    assert properties["decoder"]["enum"] == ["sample", "beam", "greedy"] and properties["temperature"]["type"] == "number"
+    of_decoder, of_temperature = (properties[name]["oneOf"][-1] for name in ("decoder", "temperature"))
+    assert of_decoder["enum"] == ["sample", "beam", "greedy"] and of_temperature["type"] == "number"
     assert all(each["description"] for each in properties.values()) and tools[0].inputSchema["required"] == ["prompt"]
     whole = client.predict(prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate")
     assert not good.isError and ast.literal_eval(good.content[0].text)["text"] == whole["text"]
