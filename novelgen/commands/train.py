@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from novelgen.commands.observer import Observer
     from novelgen.data.store import Store
     from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.distributed import Ranks
     from novelgen.training.trainer import Outcome
 
 _SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
 # What may change when a run goes on; everything else belongs to the run.
-_RESUMABLE = (*_BUDGETS, "device", "patience", "save_every")
+_RESUMABLE = (*_BUDGETS, "accumulation_steps", "device", "patience", "save_every")
 _SAMPLES = 3
 
 
@@ -54,7 +55,10 @@ def main(args: argparse.Namespace) -> None:
     from novelgen.data.prepare import corpus_name
 
     output = args.output or Path("checkpoints") / corpus_name(args.corpus)
-    (_resume if args.resume else _start)(args, output)
+    from novelgen.training.distributed import join
+
+    with join() as ranks:
+        (_resume if args.resume else _start)(args, output, ranks)
 
 
 def _with_budget(config: Config, options: dict[str, Any]) -> Config:
@@ -72,29 +76,38 @@ def chosen(config: Config, options: dict[str, Any]) -> Config:
     return dataclasses.replace(config, model=resolve(config.model))
 
 
-def _start(args: argparse.Namespace, output: Path) -> None:
+def _start(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
     from novelgen.data.prepare import check_outside, open_or_build
     from novelgen.training.checkpoint import RunDirectory
-    from novelgen.training.hardware import choose_device
+    from novelgen.training.stores import shared_store
 
     config = chosen(preset(args.preset or "small"), given(args, *_SECTIONS))
-    device = choose_device(config.training.device)
+    device = ranks.device(config.training.device)
     run = RunDirectory(output)
-    # All of this now, because the import of the corpus may take long.
-    check_outside(output, args.corpus)
-    run.check_free(args.overwrite)
-    store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
-    print(store.summary(), flush=True)
-    run.create(args.overwrite)
-    _farewell(*begin(config, store, args.corpus, run, device), run)
+
+    def prepared() -> Store:
+        # All of this now, because the import of the corpus may take long.
+        check_outside(output, args.corpus)
+        run.check_free(args.overwrite)
+        store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
+        print(store.summary(), flush=True)
+        run.create(args.overwrite)
+        return store
+
+    outcome, observer = begin(config, shared_store(ranks, prepared), args.corpus, run, device, ranks)
+    if ranks.is_first:
+        _farewell(outcome, observer, run)
 
 
-def begin(config: Config, store: Store, corpus: Sequence[Path], run: RunDirectory, device: torch.device) -> tuple[Outcome, Observer]:
+def begin(config: Config, store: Store, corpus: Sequence[Path], run: RunDirectory, device: torch.device,
+          ranks: Ranks | None = None) -> tuple[Outcome, Observer]:
     """Trains a new model into `run`, a directory that was created; `corpus` are the paths that `store` was made from."""
     import torch
 
     from novelgen.training.checkpoint import build_model
+    from novelgen.training.distributed import ALONE
 
+    ranks = ranks or ALONE
     # A store that `prepare` made brings its own options along.
     data = dataclasses.replace(store.data_config, context_paragraphs=config.data.context_paragraphs)
     config = dataclasses.replace(config, text=store.text_config, data=data)
@@ -104,11 +117,12 @@ def begin(config: Config, store: Store, corpus: Sequence[Path], run: RunDirector
             "corpus": [os.path.relpath(path, run.path) for path in corpus],
             "store": os.path.relpath(store.directory, run.path), "content": store.meta["content"],
             "parameters": sum(parameter.numel() for parameter in model.parameters())}
-    run.save_info(info, store.tokenizer)
-    return _fit(config, store, model, run, info, device, resume=False)
+    if ranks.is_first:
+        run.save_info(info, store.tokenizer)
+    return _fit(config, store, model, run, info, device, ranks, resume=False)
 
 
-def _resume(args: argparse.Namespace, output: Path) -> None:
+def _resume(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
     from novelgen.training.checkpoint import RunDirectory
 
     options = given(args, *_SECTIONS)
@@ -118,31 +132,36 @@ def _resume(args: argparse.Namespace, output: Path) -> None:
         raise ConfigError(f"--resume 不能同时改 {'、'.join(fixed)}；可以改的只有 {allowed} | these belong to the run and cannot change "
                           f"on --resume; only {allowed} can")
     run = RunDirectory(output)
-    info = run.load_info()
+    info = ranks.from_first(run.load_info)
     trained_on = [(output / path).resolve() for path in info["corpus"]]
     if args.corpus and [path.resolve() for path in args.corpus] != trained_on:
         raise ConfigError(f"--resume 的训练用的是 {trained_on[0]}，不是 {args.corpus[0]}；请去掉 --corpus | that run is on another "
                           "corpus; leave --corpus out")
-    _farewell(*go_on(run, options), run)
+    outcome, observer = go_on(run, options, ranks)
+    if ranks.is_first:
+        _farewell(outcome, observer, run)
 
 
-def go_on(run: RunDirectory, options: dict[str, Any]) -> tuple[Outcome, Observer]:
+def go_on(run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None) -> tuple[Outcome, Observer]:
     """Trains on from the last save of `run`; `options` are those fields of its configuration that become others."""
     from novelgen.training.checkpoint import build_model
-    from novelgen.training.hardware import choose_device
-    from novelgen.training.stores import store_of_run
+    from novelgen.training.distributed import ALONE
+    from novelgen.training.stores import shared_store, store_of_run
 
-    info = run.load_info()
+    ranks = ranks or ALONE
+    info = ranks.from_first(run.load_info)
     config = _with_budget(info["config"], options)
-    tokenizer = run.load_tokenizer(info)
-    store = store_of_run(run.path, info)
+    device = ranks.device(config.training.device)
+    ranks.from_first(lambda: run.load_tokenizer(info) and None)  # it must be whole, and the store's
+    store = shared_store(ranks, lambda: store_of_run(run.path, info))
     info = {**{name: value for name, value in info.items() if name != "format"}, "config": config.to_dict()}
-    run.save_info(info)
-    return _fit(config, store, build_model(config, tokenizer), run, info, choose_device(config.training.device), resume=True)
+    if ranks.is_first:
+        run.save_info(info)
+    return _fit(config, store, build_model(config, store.tokenizer), run, info, device, ranks, resume=True)
 
 
 def _fit(config: Config, store: Store, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
-         resume: bool) -> tuple[Outcome, Observer]:
+         ranks: Ranks, resume: bool) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
     from novelgen.data.pairs import Pairs
     from novelgen.training.hardware import choose_precision, keep_freed_memory
@@ -151,10 +170,10 @@ def _fit(config: Config, store: Store, model: nn.Module, run: RunDirectory, info
     keep_freed_memory()
     train, valid = (Pairs.from_store(store, part, config.data.context_paragraphs) for part in ("train", "valid"))
     observer = Observer(run, config, store.tokenizer, valid, device)
-    trainer = Trainer(model, config.training, train, valid, run, info, device, observer)
+    trainer = Trainer(model, config.training, train, valid, run, info, device, observer, ranks)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {store.tokenizer.size:,}，{device.type} {precision}",
-          flush=True)
+    print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {store.tokenizer.size:,}，{device.type} {precision}"
+          + (f"，{ranks.size} 个进程 processes" if ranks.size > 1 else ""), flush=True)
     if resume:
         trainer.resume()
         print(f"接着第 {trainer.position.step} 步继续 | going on from step {trainer.position.step}", flush=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from novelgen.data.prepare import open_or_build
 from novelgen.data.store import Store, is_store
-from novelgen.errors import CheckpointError, NovelgenError
+from novelgen.errors import CheckpointError, CorpusError, NovelgenError
+from novelgen.training.distributed import Ranks
 
 
 def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
@@ -27,6 +28,23 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
                               "--pairs")
     config = info["config"]
     return _checked(open_or_build(corpus, config.text, config.data, path.parent), info)
+
+
+def shared_store(ranks: Ranks, make: Callable[[], Store]) -> Store:
+    """The store that `make` gives on the first rank, opened by every rank: those of a machine share its pages in memory.
+
+    Raises CorpusError on a machine that has no such store at the same path.
+    """
+    def made() -> tuple[Path, str]:
+        store = make()
+        return store.directory.absolute(), store.meta["content"]
+
+    directory, content = ranks.from_first(made)
+    store = Store.open(directory)
+    if store.meta["content"] != content:
+        raise CorpusError(f"{directory}：这台机器上的语料库与第一台的不同；请用共享的磁盘，或复制过来 | the prepared corpus on this machine is "
+                          "not that of the first; use a shared disk, or copy it here")
+    return store
 
 
 def ready_store(directory: Path, info: Mapping[str, Any]) -> Store | None:
