@@ -136,7 +136,7 @@ def join() -> Iterator[Ranks]:
             stack.enter_context(contextlib.redirect_stdout(nowhere))
         try:
             yield Ranks(rank, size, int(os.environ.get("LOCAL_RANK", "0")), store)
-        except NovelgenError:
+        except (NovelgenError, KeyboardInterrupt):
             sys.stdout.flush()
             if _is_told(store):
                 raise SystemExit(2) from None
@@ -158,8 +158,8 @@ def _collective(function: Callable[..., Value], *args: Any, **options: Any) -> V
         return function(*args, **options)
     except RuntimeError as error:
         reason = re.sub(r"^\[\S*\] ", "", str(error).splitlines()[0])[:120]  # without the place in torch's source
-        raise TrainingError("另一个训练进程意外结束了（被杀、断网或内存不足），训练到此为止；最后一次存盘完好，用 --resume 接着练，进程数可以不同 "
-                            "| another process of this training ended unexpectedly (killed, out of memory, network lost); the "
+        raise TrainingError("另一个训练进程意外结束了（被杀、断网或内存不足）；最后一次存盘完好，用 --resume 接着练，进程数可以不同"
+                            " | another process of this training ended unexpectedly (killed, out of memory, network lost); the "
                             f"last save is whole: go on with --resume, with any number of processes ({reason})") from None
 
 

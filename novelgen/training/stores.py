@@ -42,8 +42,8 @@ def shared_store(ranks: Ranks, make: Callable[[], Store]) -> Store:
     directory, content = ranks.from_first(made)
     store = Store.open(directory)
     if store.meta["content"] != content:
-        raise CorpusError(f"{directory}：这台机器上的语料库与第一台的不同；请用共享的磁盘，或复制过来 | the prepared corpus on this machine is "
-                          "not that of the first; use a shared disk, or copy it here")
+        raise CorpusError(f"{directory}：这台机器上的语料库与第一台的不同；请用共享磁盘，或复制过来 | the prepared corpus here is not "
+                          "that of the first; use a shared disk, or copy it here")
     return store
 
 
