@@ -105,7 +105,6 @@ class Ranks:
         _collective(dist.broadcast_object_list, result, device=torch.device("cpu"))
         return result[0]
 
-
     def align(self, model: nn.Module) -> None:
         """Gives every rank the first one's weights, bit for bit: other processors may have drawn other last bits."""
         if self.size > 1:
