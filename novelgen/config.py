@@ -188,6 +188,8 @@ class TrainingConfig(_Checked):
     max_steps: int | None = option(None, "训练几步 | budget in optimiser steps", minimum=1)
     max_minutes: float | None = option(None, "训练几分钟 | budget in minutes", above=0)
     batch_tokens: int = option(3200, "每批的目标词元数（含填充）| target tokens of a batch, padding included", minimum=1)
+    accumulation_steps: int = option(1, "一批分几份算、梯度相加：省内存，步子不变 | parts that a batch is computed in, gradients added up: "
+                                     "the same step in less memory", minimum=1)
     learning_rate: float = option(3e-3, "最高学习率 | peak learning rate", above=0, maximum=1)
     final_learning_rate: float = option(0.05, "最终学习率与最高学习率之比 | learning rate at the end of the budget, as a share of the peak",
                                         minimum=0, maximum=1)

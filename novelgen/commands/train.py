@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
     from novelgen.commands.observer import Observer
     from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.distributed import Ranks
     from novelgen.training.stores import Data
     from novelgen.training.trainer import Outcome
 
 _SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
 # What may change when a run goes on; everything else belongs to the run.
-_RESUMABLE = (*_BUDGETS, "device", "patience", "save_every")
+_RESUMABLE = (*_BUDGETS, "accumulation_steps", "device", "patience", "save_every")
 _SAMPLES = 3
 
 
@@ -63,9 +64,11 @@ def main(args: argparse.Namespace) -> None:
                           "--corpus corpus/novel.txt, or a file of pairs with --pairs")
     one_of("--corpus、--pairs", args.corpus, pairs.get("pairs"))
     from novelgen.data.prepare import corpus_name
+    from novelgen.training.distributed import join
 
     output = args.output or Path("checkpoints") / corpus_name(args.corpus or [Path(pairs["pairs"])])
-    (_resume if args.resume else _start)(args, output)
+    with join() as ranks:
+        (_resume if args.resume else _start)(args, output, ranks)
 
 
 def _with_budget(config: Config, options: dict[str, Any]) -> Config:
@@ -83,24 +86,30 @@ def chosen(config: Config, options: dict[str, Any]) -> Config:
     return dataclasses.replace(config, model=resolve(config.model))
 
 
-def _start(args: argparse.Namespace, output: Path) -> None:
+def _start(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
     from novelgen.data.prepare import check_outside
     from novelgen.training.checkpoint import RunDirectory
-    from novelgen.training.hardware import choose_device
+    from novelgen.training.stores import shared_data
 
     config = chosen(preset(args.preset or "small"), given(args, *_SECTIONS))
     _check_pairs(args, config)
-    device = choose_device(config.training.device)
+    device = ranks.device(config.training.device)
     run = RunDirectory(output)
-    # All of this now, because the import of the corpus may take long.
-    check_outside(output, args.corpus or ())
-    run.check_free(args.overwrite)
-    data = _data(args, config, output)
-    print(data.summary(), flush=True)
-    for part in ("train", "valid"):
-        data.by_task(part)  # a task without a pair is told before anything is made
-    run.create(args.overwrite)
-    _farewell(*begin(config, data, run, device), run)
+
+    def prepared() -> Data:
+        # All of this now, because the import of the corpus may take long.
+        check_outside(output, args.corpus or ())
+        run.check_free(args.overwrite)
+        data = _data(args, config, output)
+        print(data.summary(), flush=True)
+        for part in ("train", "valid"):
+            data.by_task(part)  # a task without a pair is told before anything is made
+        run.create(args.overwrite)
+        return data
+
+    outcome, observer = begin(config, shared_data(ranks, prepared), run, device, ranks)
+    if ranks.is_first:
+        _farewell(outcome, observer, run)
 
 
 def _check_pairs(args: argparse.Namespace, config: Config) -> None:
@@ -131,12 +140,15 @@ def _data(args: argparse.Namespace, config: Config, output: Path) -> Data:
     return Novel(store, config.data, args.corpus)
 
 
-def begin(config: Config, data: Data, run: RunDirectory, device: torch.device) -> tuple[Outcome, Observer]:
+def begin(config: Config, data: Data, run: RunDirectory, device: torch.device, ranks: Ranks | None = None,
+          ) -> tuple[Outcome, Observer]:
     """Trains a new model into `run`, a directory that was created."""
     import torch
 
     from novelgen.training.checkpoint import build_model
+    from novelgen.training.distributed import ALONE
 
+    ranks = ranks or ALONE
     config = data.configured(config, run.path)
     torch.manual_seed(config.training.seed)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
@@ -144,11 +156,12 @@ def begin(config: Config, data: Data, run: RunDirectory, device: torch.device) -
     info = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint,
             **({} if own is None else {"source_tokenizer": own.fingerprint}), **data.info(run.path),
             "parameters": sum(parameter.numel() for parameter in model.parameters())}
-    run.save_info(info, data.tokenizer, own)
-    return _fit(config, data, model, run, info, device, resume=False)
+    if ranks.is_first:
+        run.save_info(info, data.tokenizer, own)
+    return _fit(config, data, model, run, info, device, ranks, resume=False)
 
 
-def _resume(args: argparse.Namespace, output: Path) -> None:
+def _resume(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
     from novelgen.training.checkpoint import RunDirectory
 
     options = given(args, *_SECTIONS)
@@ -159,32 +172,38 @@ def _resume(args: argparse.Namespace, output: Path) -> None:
         raise ConfigError(f"--resume 不能同时改 {'、'.join(fixed)}；可以改的只有 {allowed} | these belong to the run and cannot change "
                           f"on --resume; only {allowed} can")
     run = RunDirectory(output)
-    info = run.load_info()
+    info = ranks.from_first(run.load_info)
     trained_on = [(output / path).resolve() for path in info.get("corpus") or [info["config"].pairs.pairs]]
     if named and [path.resolve() for path in named] != trained_on:
         option = "--corpus" if args.corpus else "--pairs"
         raise ConfigError(f"--resume 的训练用的是 {trained_on[0]}，不是 {named[0]}；请去掉 {option} | that run is on another "
                           f"corpus; leave {option} out")
-    _farewell(*go_on(run, options), run)
+    outcome, observer = go_on(run, options, ranks)
+    if ranks.is_first:
+        _farewell(outcome, observer, run)
 
 
-def go_on(run: RunDirectory, options: dict[str, Any]) -> tuple[Outcome, Observer]:
+def go_on(run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None) -> tuple[Outcome, Observer]:
     """Trains on from the last save of `run`; `options` are those fields of its configuration that become others."""
     from novelgen.training.checkpoint import build_model
-    from novelgen.training.hardware import choose_device
-    from novelgen.training.stores import data_of_run
+    from novelgen.training.distributed import ALONE
+    from novelgen.training.stores import data_of_run, shared_data
 
-    info = run.load_info()
+    ranks = ranks or ALONE
+    info = ranks.from_first(run.load_info)
     config = _with_budget(info["config"], options)
-    data = data_of_run(run.path, info)
+    device = ranks.device(config.training.device)
+    ranks.from_first(lambda: run.load_tokenizer(info) and None)  # it must be whole, and the store's
+    data = shared_data(ranks, lambda: data_of_run(run.path, info))
     info = {**{name: value for name, value in info.items() if name != "format"}, "config": config.to_dict()}
-    run.save_info(info)
+    if ranks.is_first:
+        run.save_info(info)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
-    return _fit(config, data, model, run, info, choose_device(config.training.device), resume=True)
+    return _fit(config, data, model, run, info, device, ranks, resume=True)
 
 
 def _fit(config: Config, data: Data, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
-         resume: bool) -> tuple[Outcome, Observer]:
+         ranks: Ranks, resume: bool) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
     from novelgen.training.hardware import choose_precision, keep_freed_memory
     from novelgen.training.trainer import Trainer
@@ -194,10 +213,10 @@ def _fit(config: Config, data: Data, model: nn.Module, run: RunDirectory, info: 
     valid = next(iter(by_task.values()))
     observer = Observer(run, config, data, valid, device)
     trainer = Trainer(model, config.training, data.training(), valid, run, info, device, observer,
-                      by_task if len(by_task) > 1 else None)
+                      by_task if len(by_task) > 1 else None, ranks)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {data.tokenizer.size:,}，{device.type} {precision}",
-          flush=True)
+    print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {data.tokenizer.size:,}，{device.type} {precision}"
+          + (f"，{ranks.size} 个进程 processes" if ranks.size > 1 else ""), flush=True)
     if resume:
         trainer.resume()
         print(f"接着第 {trainer.position.step} 步继续 | going on from step {trainer.position.step}", flush=True)

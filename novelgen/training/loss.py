@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Batch, Pairs
+from novelgen.training.distributed import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(self.nats + other.nats, self.tokens + other.tokens, self.characters + other.characters,
                      self.pairs + other.pairs)
+
+    def summed(self, ranks: Ranks) -> Tally:
+        """The sum of all ranks' tallies."""
+        nats, *counts = ranks.sum([self.nats, self.tokens, self.characters, self.pairs])
+        return Tally(nats, *map(int, counts))
 
     @property
     def bits_per_character(self) -> float:
@@ -54,19 +60,19 @@ def tally(batch: Batch, nats: float) -> Tally:
 
 @torch.no_grad()
 def measure(model: nn.Module, pairs: Pairs, *, batch_tokens: int, device: torch.device,
-            precision: torch.dtype = torch.float32) -> Tally:
-    """The loss of a model over all `pairs`, in evaluation mode; the mode it was in is restored."""
+            precision: torch.dtype = torch.float32, ranks: Ranks = ALONE) -> Tally:
+    """The loss of a model over all `pairs`, in evaluation mode; the mode it was in is restored. `ranks` share the work."""
     was_training = model.training
     model.eval()
     total = Tally()
     try:
-        for indices in _plan(pairs, batch_tokens):
+        for indices in _plan(pairs, batch_tokens)[ranks.rank::ranks.size]:
             batch = pairs.batch(indices)
             with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                 total += tally(batch, batch_loss(model, batch, device).item())
     finally:
         model.train(was_training)
-    return total
+    return total.summed(ranks)
 
 
 def _plan(pairs: Pairs, batch_tokens: int) -> Sequence[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ from novelgen.data.novel import Novel
 from novelgen.data.pair_files import PairFiles, files_of
 from novelgen.data.prepare import open_or_build
 from novelgen.data.store import Store, is_store
-from novelgen.errors import CheckpointError, NovelgenError
+from novelgen.errors import CheckpointError, CorpusError, NovelgenError
+from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.distributed import Ranks
 
 Data = Novel | PairFiles
 
@@ -43,6 +45,36 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
                               "--pairs")
     config = info["config"]
     return _checked(open_or_build(corpus, config.text, config.data, path.parent), info)
+
+
+def shared_data(ranks: Ranks, make: Callable[[], Data]) -> Data:
+    """What `make` gives on the first rank, for every rank; those of a machine share the pages of a store in memory.
+
+    Raises CorpusError on a machine that has no such store at the same path.
+    """
+    if ranks.size == 1:
+        return make()
+
+    def described() -> tuple[Any, ...]:
+        data = make()
+        if isinstance(data, Novel):
+            return data.store.directory.absolute(), data.store.meta["content"], data.config, data.corpus
+        own = None if data.source_tokenizer is data.tokenizer else data.source_tokenizer.to_dict()
+        return data.files, data.tokenizer.to_dict(), own, data.content
+
+    first, second, third, fourth = ranks.from_first(described)
+    if isinstance(first, Path):
+        return Novel(_same_store(first, second), third, fourth)
+    tokenizer = Tokenizer.from_dict(second)
+    return PairFiles(first, tokenizer, tokenizer if third is None else Tokenizer.from_dict(third), fourth)
+
+
+def _same_store(directory: Path, content: str) -> Store:
+    store = Store.open(directory)
+    if store.meta["content"] != content:
+        raise CorpusError(f"{directory}：这台机器上的语料库与第一台的不同；请用共享磁盘，或复制过来 | the prepared corpus here is not "
+                          "that of the first; use a shared disk, or copy it here")
+    return store
 
 
 def ready_data(directory: Path, info: Mapping[str, Any]) -> Data | None:

@@ -19,8 +19,9 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.tasks import TaskPairs
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.distributed import ALONE, GradientSum, Ranks
 from novelgen.training.hardware import choose_precision
-from novelgen.training.journal import Journal
+from novelgen.training.journal import Journal, NoJournal
 from novelgen.training.loss import Tally, batch_loss, measure, tally
 from novelgen.training.progress import ProgressLine, clock
 from novelgen.training.schedule import Position, learning_rate, progress
@@ -52,33 +53,38 @@ class Trainer:
     epochs; one of minutes plans by the clock. `info` is what config.json
     shall hold; `observe` is called with the model, in evaluation mode, after every validation. Where there are several tasks
     `by_task` are the validation pairs of each, of the main one `valid` itself; the others are told and decide nothing.
+
+    Of several `ranks` each takes its rows of every batch, the first alone writes and observes, and all decide alike: the
+    numbers are those of one process but for rounding, and for the dropout masks, which are as good but others.
     """
 
     def __init__(self, model: nn.Module, config: TrainingConfig, train: Pairs | TaskPairs, valid: Pairs, run: RunDirectory,
                  info: dict[str, Any], device: torch.device,
                  observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None,
-                 by_task: Mapping[str, Pairs] | None = None) -> None:
+                 by_task: Mapping[str, Pairs] | None = None, ranks: Ranks = ALONE) -> None:
         if config.epochs is None and config.max_steps is None and config.max_minutes is None:
             raise ConfigError("请给出训练预算：--epochs、--max-steps 或 --max-minutes | give a budget: --epochs, --max-steps or "
                               "--max-minutes")
         self.model, self.config, self.run, self.device = model.to(device), config, run, device
-        self._train, self._valid, self._info, self._observe = train, valid, info, observe
+        self._train, self._valid, self._info, self._observe, self._ranks = train, valid, info, observe, ranks
         self._by_task = by_task or {}
+        ranks.align(self.model)
         self._precision = choose_precision(config.precision, device)
         self._optimizer = _optimizer(self.model, config)
+        self._gradient_sum = GradientSum(self.model.parameters(), ranks)
         self.position = Position()
         self._best: float | None = None
         self._misses = 0
         self._characters = 0
         self._validated_step = -1
-        self._slices = 1
+        self._slices = config.accumulation_steps
         self._started = time.monotonic()
         self._epoch: tuple[int, Pairs, list[np.ndarray]] | None = None  # its number, pairs and batches
         self._line = ProgressLine()
 
     def resume(self) -> None:
         """Continues from the last save of the run."""
-        saved = self.run.load_trainer()
+        saved = self._ranks.from_first(self.run.load_trainer)
         self.model.load_state_dict(saved["model"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self.position = Position(**saved["position"])
@@ -90,7 +96,7 @@ class Trainer:
         every = self.config.validate_every or min(max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1])
         self._started = time.monotonic() - self.position.seconds
         self.model.train()
-        with _Interrupt() as interrupt, Journal(self.run, self.position.step) as journal:
+        with _Interrupt(tells_sigterm=self._ranks.size == 1) as interrupt, self._journal() as journal:
             if self.position.step == 0:
                 self._save(journal)  # so that a run that dies early can be resumed as well
             reason = self._stop_reason(interrupt)
@@ -107,15 +113,18 @@ class Trainer:
                 self._validate(journal)
             elif reason == "interrupted":
                 self._save(journal)
-                if not self.run.has_model:
+                if self._ranks.is_first and not self.run.has_model:
                     self.run.save_model(self.model.state_dict())
         return Outcome(reason, self._best)
 
+    def _journal(self) -> Journal | NoJournal:
+        return Journal(self.run, self.position.step) if self._ranks.is_first else NoJournal()
+
     def _tick(self) -> None:
-        self.position = self.position._replace(seconds=time.monotonic() - self._started)
+        self.position = self.position._replace(seconds=self._ranks.of_first(time.monotonic() - self._started))
 
     def _stop_reason(self, interrupt: _Interrupt) -> str:
-        if interrupt.asked:
+        if self._ranks.any(interrupt.asked):
             return "interrupted"
         if self._used() >= 1:
             return "budget"
@@ -159,22 +168,25 @@ class Trainer:
                 "seconds": round(position.seconds, 3)}
 
     def _gradients(self, indices: np.ndarray) -> Tally:
-        """Fills the gradients of the mean loss of a token of a batch of the epoch; in slices where the whole does not fit."""
+        """Fills the gradients of the mean loss of a token of a batch of the epoch; in slices where asked, or the whole does not fit."""
         pairs, _ = self._of_epoch(self.position.epoch)
-        tokens = int(pairs.target_lengths[indices].sum())
+        lengths = pairs.target_lengths[indices]
+        tokens = int(lengths.sum())
+        indices = self._ranks.share(indices, pairs.source_lengths[indices] + lengths)
         while True:
-            # From the seed and the step alone, so that a resumed run draws the same dropout masks.
-            torch.manual_seed(int(np.random.SeedSequence([self.config.seed, self.position.step]).generate_state(1)[0]))
+            torch.manual_seed(self._step_seed())
             self._optimizer.zero_grad()
             total = Tally()
             try:
-                for part in np.array_split(indices, min(self._slices, len(indices))):
+                slices = min(self._slices, len(indices))
+                for number, part in enumerate(np.array_split(indices, slices) if slices else [], 1):
                     batch = pairs.batch(part)
                     with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
                         loss = batch_loss(self.model, batch, self.device)
-                    (loss / tokens).backward()
+                    self._gradient_sum.backward(loss / tokens, is_last=number == slices)
                     total += tally(batch, loss.item())
-                return total
+                self._gradient_sum.finish()
+                return total.summed(self._ranks)
             except torch.OutOfMemoryError:
                 loss = batch = None  # they hold the graph, which must go before the next try
                 if self._slices >= len(indices):
@@ -184,6 +196,11 @@ class Trainer:
             torch.cuda.empty_cache()
             self._line.note(f"显存不够，每批改分 {self._slices} 份 | out of GPU memory: a batch is now accumulated from "
                             f"{self._slices} micro-batches")
+
+    def _step_seed(self) -> int:
+        """From the seed, the step and the rank alone, so that a resumed run draws the same dropout masks."""
+        place = [self.config.seed, self.position.step, *([self._ranks.rank] if self._ranks.rank else [])]
+        return int(np.random.SeedSequence(place).generate_state(1)[0])
 
     def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
         position = self.position
@@ -200,8 +217,8 @@ class Trainer:
         is_best = math.isfinite(value) and (self._best is None or value < self._best)
         self._misses = 0 if is_best else self._misses + 1
         self._validated_step = self.position.step
-        if is_best:
-            self._best = value
+        self._best = value if is_best else self._best
+        if is_best and self._ranks.is_first:
             self.run.save_model(self.model.state_dict())
             self.run.save_info({**self._info, "best": {"step": self.position.step, "validation_bpc": value}})
         journal.validation({"step": self.position.step, "validation_bpc": value, "validation_perplexity": found.perplexity,
@@ -211,15 +228,19 @@ class Trainer:
         others = "".join(f" · {name} {bits:.3f}" for name, bits in by_task.items())
         self._line.note(f"验证 validation · 步 step {self.position.step} · {clock(self.position.seconds)} · BPC {value:.3f}"
                         + (" ★" if is_best else f"（最好 best {self._best:.3f}）" if self._best is not None else "") + others)
-        self.model.eval()
-        self._observe(self.model, Validation(self.position.step, value, is_best))
-        self.model.train()
+        if self._ranks.is_first:
+            self.model.eval()
+            self._observe(self.model, Validation(self.position.step, value, is_best))
+            self.model.train()
         self._line.pause()
 
     def _measure(self, pairs: Pairs) -> Tally:
-        return measure(self.model, pairs, batch_tokens=2 * self.config.batch_tokens, device=self.device, precision=self._precision)
+        return measure(self.model, pairs, batch_tokens=2 * self.config.batch_tokens, device=self.device, precision=self._precision,
+                       ranks=self._ranks)
 
     def _save(self, journal: Journal) -> None:
+        if not self._ranks.is_first:
+            return
         journal.flush()
         self.run.save_trainer({
             "model": self.model.state_dict(), "optimizer": self._optimizer.state_dict(),
@@ -236,10 +257,14 @@ def _optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
 
 
 class _Interrupt:
-    """Ctrl-C and SIGTERM ask for an orderly end; a second one ends at once."""
+    """Ctrl-C and SIGTERM ask for an orderly end; a second one ends at once.
 
-    def __init__(self) -> None:
+    torchrun sends SIGTERM to all when one rank has died: then nothing orderly follows, and it is better not promised.
+    """
+
+    def __init__(self, *, tells_sigterm: bool) -> None:
         self.asked = False
+        self._told = {signal.SIGINT, *([signal.SIGTERM] if tells_sigterm else [])}
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> _Interrupt:
@@ -252,6 +277,8 @@ class _Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        if number not in self._told:
+            return
         print("\n正在存盘，这一步之后停下；再按一次立即退出 | stopping after this step and saving; press again to quit at once", flush=True)
 
     def __exit__(self, *_: Any) -> None:

@@ -46,8 +46,13 @@ class Workshop:
         return trainer
 
 
-@pytest.fixture
-def workshop(tmp_path) -> Workshop:
+def sums(directory: Path) -> Workshop:
+    """The workshop of the book of sums."""
     tokenizer = Tokenizer(sorted({character for pair in TEXTS for text in pair for character in text}))
     train, valid = (Pairs.from_texts(texts, tokenizer) for texts in (TEXTS[:80], TEXTS[80:]))
-    return Workshop(tmp_path, tokenizer, train, valid)
+    return Workshop(directory, tokenizer, train, valid)
+
+
+@pytest.fixture
+def workshop(tmp_path) -> Workshop:
+    return sums(tmp_path)
