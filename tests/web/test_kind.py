@@ -1,5 +1,6 @@
 """A run of pairs on the Write tab: other settings, other words."""
 
+import asyncio
 from types import SimpleNamespace
 
 import gradio as gr
@@ -23,9 +24,13 @@ def test_what_kind_a_run_is():
 
 
 def test_settings_begin_anew_only_when_the_kind_changes():
-    with gr.Blocks() as blocks:
-        run, manuscript, paragraphs, built = gr.Dropdown(["novel", "pairs"]), gr.Textbox(), gr.Slider(1, 9), controls.build()
-        kind.wire(SHELF, run, manuscript, paragraphs, built)
+    async def build():
+        with gr.Blocks() as blocks:
+            built = controls.build()
+            kind.wire(SHELF, gr.Dropdown(["novel", "pairs"]), gr.Textbox(), gr.Slider(1, 9), built)
+        return blocks, built
+
+    blocks, built = asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open
     event = next(each for each in blocks.fns.values() if each.name == "fitted")
     fields = {component: name for name, component in built.fields.items()}
 
