@@ -127,8 +127,10 @@ def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str
     """Writes from sources spread over the pairs and measures the texts."""
     from novelgen.decoding.generator import Generator
     from novelgen.evaluation.writing import measure_writing
+    from novelgen.models.stepper import for_writing
 
-    generator = Generator(run.model, run.tokenizer, run.config, run.device)
+    # What is reported and compared is the text of the model itself.
+    generator = Generator(for_writing(run.model, "float32"), run.tokenizer, run.config, run.device)
     return measure_writing(generator, pairs, args.generate, _training_text(run, args.checkpoint), options, _tell)
 
 

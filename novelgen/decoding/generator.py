@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from novelgen.config import Config, DecodingConfig, nearest
+from novelgen.config import PRECISIONS, Config, DecodingConfig, nearest
 from novelgen.decoding.beam import Search, search
 from novelgen.decoding.contract import Hypothesis, Model
 from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
@@ -74,12 +74,17 @@ class Generator:
         self.vocabulary = Vocabulary.of(tokenizer)
 
     @classmethod
-    def load(cls, directory: str | Path, device: str = "auto") -> Generator:
-        """The generator of a run directory. Raises CheckpointError when that is missing, damaged or too new."""
+    def load(cls, directory: str | Path, device: str = "auto", precision: str = "auto") -> Generator:
+        """The generator of a run directory. Raises CheckpointError when that is missing, damaged or too new.
+
+        precision is one of PRECISIONS: "float32" writes the model's own texts; "auto" takes bfloat16 weights where those are faster.
+        """
+        from novelgen.models.stepper import for_writing
         from novelgen.training.checkpoint import load_run
 
+        nearest(precision, PRECISIONS, "--precision")
         run = load_run(Path(directory), device)
-        return cls(run.model, run.tokenizer, run.config, run.device)
+        return cls(for_writing(run.model, precision), run.tokenizer, run.config, run.device)
 
     def generate(self, prompt: str, **options: Any) -> Generation:
         """Writes on from `prompt`; `options` are the fields of DecodingConfig. Of several candidates the first.

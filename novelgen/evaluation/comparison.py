@@ -17,6 +17,7 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.writing import measure_writing, spread
+from novelgen.models.stepper import for_writing
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import Tally, measure
@@ -96,7 +97,7 @@ def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: in
     texts = pairs.texts(range(len(pairs)), run.tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
     tally, classes = measure_by_length(run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device)
-    generator = Generator(run.model, run.tokenizer, run.config, run.device)
+    generator = Generator(for_writing(run.model, "float32"), run.tokenizer, run.config, run.device)
     writing = measure_writing(generator, pairs, paragraphs, store.texts("train"), {"seed": SEED}) if paragraphs else {}
     records = read_metrics(RunDirectory(directory).metrics)
     steps = [record for record in records if "loss" in record]
