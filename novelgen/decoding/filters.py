@@ -243,6 +243,9 @@ def largest(values: np.ndarray, count: int) -> np.ndarray:
     if count >= values.shape[1]:
         return np.ones(values.shape, dtype=bool)
     border = np.array([[_place(row, count)] for row in values])
+    kept = values >= border
+    if np.count_nonzero(kept) == count * len(kept):  # there are `count` of each row at least
+        return kept
     above, equal = values > border, values == border
     room = count - above.sum(axis=-1, keepdims=True)
     return above | (equal & (np.cumsum(equal, axis=-1) <= room))
