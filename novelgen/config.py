@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from novelgen.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "float32", "bfloat16")
 TASKS = ("next", "previous", "same")
 _LARGEST = 2**64  # of any number; beyond it not even a float may hold it
 Section = TypeVar("Section")
@@ -201,7 +202,7 @@ class TrainingConfig(_Checked):
     patience: int = option(5, "连续几次验证无进步就停 | stop after this many validations without progress", minimum=1)
     save_every: int = option(200, "每隔多少步存一次进度 | steps between saves of the progress", minimum=1)
     precision: str = option("auto", "计算精度，auto 在合适的硬件上用 bfloat16 | arithmetic; auto takes bfloat16 where it is faster",
-                            choices=("auto", "float32", "bfloat16"))
+                            choices=PRECISIONS)
     device: str = option("auto", "在哪里算 | where to compute", choices=DEVICES)
     seed: int = option(1, "随机种子 | random seed", minimum=0, maximum=2**63 - 1)
 

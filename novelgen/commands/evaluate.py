@@ -157,7 +157,9 @@ def _writing(run: Run, args: argparse.Namespace, pairs: Pairs, options: dict[str
     from novelgen.decoding.generator import Generator
     from novelgen.evaluation.writing import measure_writing
 
-    return measure_writing(Generator.of(run), pairs, args.generate, _training_text(run, args.checkpoint), options, _tell)
+    # What is reported and compared is the text of the model itself.
+    generator = Generator.of(run, "float32")
+    return measure_writing(generator, pairs, args.generate, _training_text(run, args.checkpoint), options, _tell)
 
 
 def _tell(done: int, of: int) -> None:

@@ -61,7 +61,8 @@ class Search:
         if forced is not None:
             rows, tokens, steered = np.arange(len(self.items)), np.full(len(self.items), forced), self._steered
         else:
-            rows, tokens, steered = self._best(rules_logits)
+            log_total = prediction.log_total if rules_logits is prediction.logits else log_sum_exp(rules_logits)
+            rows, tokens, steered = self._best(rules_logits, log_total)
         own_step = prediction.log_probabilities(rows, tokens)
         self._steps.append(_Step(self._places[rows], tokens, own_step, prediction.weights[rows]))
         own = self._own[rows] + own_step
@@ -74,11 +75,13 @@ class Search:
         self.items, self._steered, self._own, self._places = items[live], steered[live], own[live], live
         return rows[live], tokens[live]
 
-    def _best(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _best(self, logits: np.ndarray, log_total: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, tokens and log-probabilities of the continuations that stay, by source, best first."""
         # A row can place at most beam_size continuations, so no more than these compete.
-        rows, tokens = np.nonzero(largest(logits, self._beam_size) & ~np.isneginf(logits))
-        steered = self._steered[rows] + logits[rows, tokens] - log_sum_exp(logits)[rows]
+        rows, tokens = np.divmod(np.flatnonzero(largest(logits, self._beam_size)), logits.shape[1])
+        possible = ~np.isneginf(logits[rows, tokens])
+        rows, tokens = rows[possible], tokens[possible]
+        steered = self._steered[rows] + logits[rows, tokens] - log_total[rows]
         order = np.lexsort((tokens, rows, -steered, self.items[rows]))
         items = self.items[rows[order]]
         rank = np.arange(len(items)) - np.searchsorted(items, items)

@@ -48,7 +48,12 @@ def normalized(log_probability: float, length: int, length_penalty: float) -> fl
 
 
 def select(tensors: Any, rows: Tensor) -> Any:
-    """The given rows of every tensor of a (named) tuple of batch-first tensors; the tuple's own type is kept."""
+    """The given rows of every tensor of a (named) tuple of batch-first tensors; the tuple's own type is kept.
+
+    A memory may be something else that has a `select` of its own.
+    """
+    if hasattr(tensors, "select"):
+        return tensors.select(rows)
     chosen = [tensor.index_select(0, rows) for tensor in tensors]
     return type(tensors)(*chosen) if hasattr(tensors, "_fields") else tuple(chosen)
 

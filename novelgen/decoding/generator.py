@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from novelgen.config import Config, DecodingConfig, decoding_defaults, nearest
+from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, nearest
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
 from novelgen.decoding.contract import Hypothesis, Model
@@ -86,16 +86,22 @@ class Generator:
         self.vocabulary = Vocabulary.of(tokenizer)
 
     @classmethod
-    def load(cls, directory: str | Path, device: str = "auto") -> Generator:
-        """The generator of a run directory. Raises CheckpointError when that is missing, damaged or too new."""
+    def load(cls, directory: str | Path, device: str = "auto", precision: str = "auto") -> Generator:
+        """The generator of a run directory. Raises CheckpointError when that is missing, damaged or too new.
+
+        precision is one of PRECISIONS: "float32" writes the model's own texts; "auto" takes bfloat16 weights where those are faster.
+        """
         from novelgen.training.checkpoint import load_run
 
-        return cls.of(load_run(Path(directory), device))
+        nearest(precision, PRECISIONS, "--precision")
+        return cls.of(load_run(Path(directory), device), precision)
 
     @classmethod
-    def of(cls, run: Run) -> Generator:
-        """The generator of a run that is open."""
-        return cls(run.model, run.tokenizer, run.config, run.device, run.source_tokenizer)
+    def of(cls, run: Run, precision: str = "auto") -> Generator:
+        """The generator of a run that is open; `precision` as in `load`."""
+        from novelgen.models.stepper import for_writing
+
+        return cls(for_writing(run.model, precision), run.tokenizer, run.config, run.device, run.source_tokenizer)
 
     def generate(self, prompt: str, **options: Any) -> Generation:
         """Writes on from `prompt`; `options` are the fields of DecodingConfig. Of several candidates the first.

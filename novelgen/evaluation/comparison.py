@@ -95,7 +95,7 @@ def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: in
     texts = pairs.texts(range(len(pairs)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
     tally, classes = measure_by_length(run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device)
-    generator = Generator.of(run)
+    generator = Generator.of(run, "float32")
     writing = measure_writing(generator, pairs, paragraphs, data.targets("train"), {"seed": SEED}) if paragraphs else {}
     records = read_metrics(RunDirectory(directory).metrics)
     steps = [record for record in records if "loss" in record]

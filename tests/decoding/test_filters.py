@@ -20,7 +20,7 @@ from novelgen.decoding.filters import (
     top_p,
     well_formed,
 )
-from novelgen.decoding.history import History, content_units, following
+from novelgen.decoding.history import History, Vocabulary, content_units, following
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
 SOME = settings(max_examples=50, deadline=None)
@@ -239,3 +239,30 @@ def test_rules_change_nothing_that_they_are_given(toy):
 def test_rules_that_are_off_are_not_there(toy):
     assert len(build_rules(OFF, toy.vocabulary)) == 1
     assert len(build_rules(DecodingConfig(top_k=5, min_p=0.1), toy.vocabulary)) == 8
+
+
+@SOME
+@given(st.integers(0, 10_000))
+def test_greedy_leaves_out_only_what_cannot_change_its_choice(seed):
+    chance = np.random.default_rng(seed)
+    logits = chance.normal(0, 3, (4, 300)).round(1).astype(np.float32)  # rounded: with ties
+    logits[chance.random(logits.shape) < 0.3] = -np.inf
+    vocabulary = Vocabulary(300, np.zeros(300, dtype=bool))
+    options = {"temperature": float(chance.uniform(0.1, 9)), "top_k": int(chance.integers(0, 5)), "top_p": float(chance.uniform(0.1, 1)),
+               "min_p": float(chance.uniform(0, 1))}
+    short, whole = (apply(build_rules(DecodingConfig(decoder=decoder, **options), vocabulary), logits, History(vocabulary, 4, 50))
+                    for decoder in ("greedy", "sample"))
+    assert np.array_equal(short.argmax(-1), whole.argmax(-1))
+
+
+@SOME
+@given(st.integers(0, 10_000))
+def test_the_largest_of_rows_with_ties_and_forbidden_tokens(seed):
+    chance = np.random.default_rng(seed)
+    values = chance.normal(0, 1, (3, int(chance.integers(1, 400)))).round(1).astype(np.float32)
+    values[chance.random(values.shape) < chance.choice([0.0, 0.5, 0.99])] = -np.inf
+    count = int(chance.integers(1, 50))
+    first = np.argsort(-values, axis=1, kind="stable")[:, :count]
+    expected = np.zeros(values.shape, dtype=bool)
+    np.put_along_axis(expected, first, True, axis=1)
+    assert np.array_equal(largest(values, count), expected)

@@ -1,8 +1,9 @@
 """What is written by hand for speed: the time loop of an attending LSTM, the one part that cannot be a single large product;
-and the loss without its logits.
+the loss without its logits; and one step of writing.
 
 reference    as the paper writes it, under autograd; the truth that all others are tested against, outputs and all gradients
 manual       backpropagation through time by hand, in PyTorch's operations, on any device
 cpu          the same with everything but the products compiled by numba, rows shared out between threads
 backends     which of them runs where
+stepping     one step of writing, from a token to logits, compiled
 """
