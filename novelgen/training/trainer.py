@@ -18,6 +18,7 @@ from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Pairs
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.feeding import Feed
 from novelgen.training.hardware import choose_precision
 from novelgen.training.journal import Journal
 from novelgen.training.loss import Tally, batch_loss, measure, tally
@@ -70,6 +71,7 @@ class Trainer:
         self._slices = 1
         self._started = time.monotonic()
         self._epoch_plan: tuple[int, list[np.ndarray]] = (-1, [])
+        self._feed, self._waited = Feed(train, device), 0.0
         self._line = ProgressLine()
 
     def resume(self) -> None:
@@ -84,9 +86,10 @@ class Trainer:
     def fit(self) -> Outcome:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; what was reached is saved."""
         every = self.config.validate_every or min(max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1])
-        self._started = time.monotonic() - self.position.seconds
+        before = self.position.seconds
+        self._started = time.monotonic() - before
         self.model.train()
-        with _Interrupt() as interrupt, Journal(self.run, self.position.step) as journal:
+        with _Interrupt() as interrupt, Journal(self.run, self.position.step) as journal, self._feed:
             if self.position.step == 0:
                 self._save(journal)  # so that a run that dies early can be resumed as well
             reason = self._stop_reason(interrupt)
@@ -105,6 +108,8 @@ class Trainer:
                 self._save(journal)
                 if not self.run.has_model:
                     self.run.save_model(self.model.state_dict())
+        share = self._waited / max(self.position.seconds - before, 1e-9)
+        self._line.note(f"等数据的时间 waited for data {share:.2%}")
         return Outcome(reason, self._best)
 
     def _tick(self) -> None:
@@ -122,8 +127,9 @@ class Trainer:
 
     def _plan(self, epoch: int) -> list[np.ndarray]:
         if self._epoch_plan[0] != epoch:
-            plan = plan_batches(self._train.source_lengths, self._train.target_lengths,
-                                batch_tokens=self.config.batch_tokens, seed=self.config.seed, epoch=epoch)
+            with self._feed.waiting():
+                plan = plan_batches(self._train.source_lengths, self._train.target_lengths,
+                                    batch_tokens=self.config.batch_tokens, seed=self.config.seed, epoch=epoch)
             self._epoch_plan = (epoch, plan)
         return self._epoch_plan[1]
 
@@ -143,11 +149,13 @@ class Trainer:
         self.position = position._replace(step=position.step + 1, epoch=position.epoch + ends,
                                           batch=0 if ends else position.batch + 1)
         self._characters += total.characters
+        waited = self._feed.waited()
+        self._waited += waited
         self._line.update(step=self.position.step, epoch=position.epoch + (position.batch + 1) / len(plan), loss=loss,
                           best=self._best, characters=self._characters, used=self._used())
         return {"step": self.position.step, "epoch": position.epoch, "loss": loss, "bpc": total.bits_per_character,
                 "gradient_norm": norm, "learning_rate": rate, "characters": self._characters,
-                "seconds": round(position.seconds, 3)}
+                "seconds": round(position.seconds, 3), "waited": round(waited, 6)}
 
     def _gradients(self, indices: np.ndarray) -> Tally:
         """Fills the gradients of the mean loss of a token of the batch; in slices where the whole does not fit."""
@@ -158,8 +166,7 @@ class Trainer:
             self._optimizer.zero_grad()
             total = Tally()
             try:
-                for part in np.array_split(indices, min(self._slices, len(indices))):
-                    batch = self._train.batch(part)
+                for batch in self._feed.batches(self._parts(indices), self._parts(self._next_indices())):
                     with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
                         loss = batch_loss(self.model, batch, self.device)
                     (loss / tokens).backward()
@@ -174,6 +181,15 @@ class Trainer:
             torch.cuda.empty_cache()
             self._line.note(f"显存不够，每批改分 {self._slices} 份 | out of GPU memory: a batch is now accumulated from "
                             f"{self._slices} micro-batches")
+
+    def _parts(self, indices: np.ndarray) -> list[np.ndarray]:
+        """What is computed at a time."""
+        return np.array_split(indices, min(self._slices, len(indices))) if len(indices) else []
+
+    def _next_indices(self) -> np.ndarray:
+        """The batch after this one, empty at the end of an epoch: the next one is planned in its time."""
+        plan, place = self._plan(self.position.epoch), self.position.batch + 1
+        return plan[place] if place < len(plan) else np.empty(0, dtype=np.int64)
 
     def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
         position = self.position
