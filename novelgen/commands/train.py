@@ -145,9 +145,10 @@ def _fit(config: Config, store: Store, model: nn.Module, run: RunDirectory, info
          resume: bool) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
     from novelgen.data.pairs import Pairs
-    from novelgen.training.hardware import choose_precision, keep_freed_memory
+    from novelgen.training.hardware import choose_precision, forget_old_kernels, keep_freed_memory
     from novelgen.training.trainer import Trainer
 
+    forget_old_kernels()
     keep_freed_memory()
     train, valid = (Pairs.from_store(store, part, config.data.context_paragraphs) for part in ("train", "valid"))
     observer = Observer(run, config, store.tokenizer, valid, device)
