@@ -147,6 +147,19 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def save(results: dict[str, list[dict[str, Any]]], directory: Path) -> None:
+    """What was found so far, as JSON with the machine, and drawn."""
+    import torch
+
+    from novelgen.training.hardware import describe_machine
+
+    directory.mkdir(parents=True, exist_ok=True)
+    exponents = {axis: {key: slopes(points, key) for key, _ in PANELS[axis][1]} for axis, points in results.items()}
+    found = {"machine": describe_machine(torch.device("cpu")), "command": " ".join(sys.argv), "points": results, "exponents": exponents}
+    (directory / "scaling.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    draw(results, directory / "scaling.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--axes", nargs="+", choices=list(POINTS), default=list(POINTS))
@@ -164,15 +177,7 @@ def main() -> None:
         for value in (FULL if args.full else POINTS)[axis]:
             results[axis].append(measure(axis, value))
             print(axis, json.dumps({key: round(number, 3) for key, number in results[axis][-1].items()}), flush=True)
-    import torch
-
-    from novelgen.training.hardware import describe_machine
-
-    args.output.mkdir(parents=True, exist_ok=True)
-    exponents = {axis: {key: slopes(points, key) for key, _ in PANELS[axis][1]} for axis, points in results.items()}
-    found = {"machine": describe_machine(torch.device("cpu")), "command": " ".join(sys.argv), "points": results, "exponents": exponents}
-    (args.output / "scaling.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    draw(results, args.output / "scaling.png")
+        save(results, args.output)
 
 
 if __name__ == "__main__":
