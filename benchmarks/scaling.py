@@ -121,11 +121,11 @@ def slopes(points: list[dict[str, Any]], key: str) -> list[float]:
 
 
 def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """All axes side by side, both scales logarithmic; the exponents stand at the lines."""
+    """All axes side by side, both scales logarithmic; values stand at the points, exponents at the lines."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import ScalarFormatter
 
     figure, panels = pyplot.subplots(2, len(results), figsize=(4.2 * len(results), 7), squeeze=False, layout="constrained")
     for column, (axis, points) in zip(panels.T, results.items(), strict=True):
@@ -138,10 +138,11 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
                 middle = [math.sqrt(pair[place] * pair[place + 1]) for pair in (values, heights)]
                 panel.annotate(f"{slope:+.2f}", middle, textcoords="offset points", xytext=(0, 8), ha="center", fontsize=9)
             panel.set(xlabel=name, ylabel=label, xticks=values, ylim=(min(heights) / 2, max(heights) * 2))
-            for scale in (panel.xaxis, panel.yaxis):
-                scale.set_major_formatter(ScalarFormatter())
-                scale.set_minor_formatter(NullFormatter())
+            for point in zip(values, heights, strict=True):
+                panel.annotate(f"{point[1]:.3g}", point, textcoords="offset points", xytext=(0, -16), ha="center", fontsize=9, color="C0")
+            panel.xaxis.set_major_formatter(ScalarFormatter())
             panel.minorticks_off()
+            panel.tick_params(left=False, labelleft=False)
             panel.grid(alpha=0.3)
     figure.suptitle("Cost of growth; numbers at the lines are exponents (0: constant, 1: proportional)")
     figure.savefig(path, dpi=110)
