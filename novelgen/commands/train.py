@@ -205,9 +205,10 @@ def go_on(run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None
 def _fit(config: Config, data: Data, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
          ranks: Ranks, resume: bool) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
-    from novelgen.training.hardware import choose_precision, keep_freed_memory
+    from novelgen.training.hardware import choose_precision, forget_old_kernels, keep_freed_memory
     from novelgen.training.trainer import Trainer
 
+    forget_old_kernels()
     keep_freed_memory()
     by_task = data.by_task("valid")
     valid = next(iter(by_task.values()))

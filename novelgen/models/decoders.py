@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from novelgen.models.attention import CoverageScore, Memory, attend
 from novelgen.models.kernels import backends
+from novelgen.models.kernels.products import in_few_shapes
 from novelgen.models.kernels.reference import LoopWeights
 from novelgen.models.recurrent import (
     CELLS,
@@ -57,7 +58,7 @@ class BahdanauDecoder(Decoder):
     def remember(self, encoded: Encoded) -> Memory:
         """The memory that every step reads; U h_j is computed once."""
         annotations = self.dropout(encoded.annotations)
-        return Memory(annotations, self.key(annotations), encoded.is_token)
+        return Memory(annotations, in_few_shapes(self.key, annotations), encoded.is_token)
 
     def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """Runs along y_0 … y_{T-1}: embedded (B, T, D) → readouts (B, T, D), the last state, weights (B, T, S)."""

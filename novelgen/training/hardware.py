@@ -59,6 +59,14 @@ def _cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def forget_old_kernels() -> None:
+    """Bounds oneDNN's cache of compiled products, before its first use, to what a few steps use; the environment comes first.
+
+    Every batch has another shape, so the 1024 that oneDNN would keep are 300 MiB that hardly ever help.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+
+
 def keep_freed_memory() -> None:
     """Tells glibc to keep large freed blocks instead of handing every one back to the kernel.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -20,7 +18,9 @@ from novelgen.data.tasks import TaskPairs
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.distributed import ALONE, GradientSum, Ranks
+from novelgen.training.feeding import Feed
 from novelgen.training.hardware import choose_precision
+from novelgen.training.interrupt import Interrupt
 from novelgen.training.journal import Journal, NoJournal
 from novelgen.training.loss import Tally, batch_loss, measure, tally
 from novelgen.training.progress import ProgressLine, clock
@@ -80,6 +80,7 @@ class Trainer:
         self._slices = config.accumulation_steps
         self._started = time.monotonic()
         self._epoch: tuple[int, Pairs, list[np.ndarray]] | None = None  # its number, pairs and batches
+        self._feed, self._waited = Feed(device), 0.0
         self._line = ProgressLine()
 
     def resume(self) -> None:
@@ -94,9 +95,10 @@ class Trainer:
     def fit(self) -> Outcome:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; what was reached is saved."""
         every = self.config.validate_every or min(max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1])
-        self._started = time.monotonic() - self.position.seconds
+        before = self.position.seconds
+        self._started = time.monotonic() - before
         self.model.train()
-        with _Interrupt(tells_sigterm=self._ranks.size == 1) as interrupt, self._journal() as journal:
+        with Interrupt(tells_sigterm=self._ranks.size == 1) as interrupt, self._journal() as journal, self._feed:
             if self.position.step == 0:
                 self._save(journal)  # so that a run that dies early can be resumed as well
             reason = self._stop_reason(interrupt)
@@ -115,6 +117,9 @@ class Trainer:
                 self._save(journal)
                 if self._ranks.is_first and not self.run.has_model:
                     self.run.save_model(self.model.state_dict())
+        share = self._waited / max(self.position.seconds - before, 1e-9)
+        if self._ranks.is_first:
+            self._line.note(f"等数据的时间 waited for data {share:.2%}")
         return Outcome(reason, self._best)
 
     def _journal(self) -> Journal | NoJournal:
@@ -123,7 +128,7 @@ class Trainer:
     def _tick(self) -> None:
         self.position = self.position._replace(seconds=self._ranks.of_first(time.monotonic() - self._started))
 
-    def _stop_reason(self, interrupt: _Interrupt) -> str:
+    def _stop_reason(self, interrupt: Interrupt) -> str:
         if self._ranks.any(interrupt.asked):
             return "interrupted"
         if self._used() >= 1:
@@ -139,9 +144,10 @@ class Trainer:
     def _of_epoch(self, epoch: int) -> tuple[Pairs, list[np.ndarray]]:
         """What is trained in an epoch, and its batches."""
         if self._epoch is None or self._epoch[0] != epoch:
-            pairs = self._train.epoch(self.config.seed, epoch)
-            plan = plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens=self.config.batch_tokens,
-                                seed=self.config.seed, epoch=epoch)
+            with self._feed.waiting():
+                pairs = self._train.epoch(self.config.seed, epoch)
+                plan = plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens=self.config.batch_tokens,
+                                    seed=self.config.seed, epoch=epoch)
             self._epoch = (epoch, pairs, plan)
         return self._epoch[1:]
 
@@ -161,29 +167,29 @@ class Trainer:
         self.position = position._replace(step=position.step + 1, epoch=position.epoch + ends,
                                           batch=0 if ends else position.batch + 1)
         self._characters += total.characters
+        waited = self._feed.waited()
+        self._waited += waited
         self._line.update(step=self.position.step, epoch=position.epoch + (position.batch + 1) / len(plan), loss=loss,
                           best=self._best, characters=self._characters, used=self._used())
         return {"step": self.position.step, "epoch": position.epoch, "loss": loss, "bpc": total.bits_per_character,
                 "gradient_norm": norm, "learning_rate": rate, "characters": self._characters,
-                "seconds": round(position.seconds, 3)}
+                "seconds": round(position.seconds, 3), "waited": round(waited, 6)}
 
     def _gradients(self, indices: np.ndarray) -> Tally:
         """Fills the gradients of the mean loss of a token of a batch of the epoch; in slices where asked, or the whole does not fit."""
         pairs, _ = self._of_epoch(self.position.epoch)
-        lengths = pairs.target_lengths[indices]
-        tokens = int(lengths.sum())
-        indices = self._ranks.share(indices, pairs.source_lengths[indices] + lengths)
+        tokens = int(pairs.target_lengths[indices].sum())
+        indices = self._share(pairs, indices)
         while True:
             torch.manual_seed(self._step_seed())
             self._optimizer.zero_grad()
             total = Tally()
             try:
-                slices = min(self._slices, len(indices))
-                for number, part in enumerate(np.array_split(indices, slices) if slices else [], 1):
-                    batch = pairs.batch(part)
+                parts, then = self._parts(indices), self._parts(self._next_indices())
+                for number, batch in enumerate(self._feed.batches(pairs, parts, then), 1):
                     with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
                         loss = batch_loss(self.model, batch, self.device)
-                    self._gradient_sum.backward(loss / tokens, is_last=number == slices)
+                    self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
                     total += tally(batch, loss.item())
                 self._gradient_sum.finish()
                 return total.summed(self._ranks)
@@ -201,6 +207,19 @@ class Trainer:
         """From the seed, the step and the rank alone, so that a resumed run draws the same dropout masks."""
         place = [self.config.seed, self.position.step, *([self._ranks.rank] if self._ranks.rank else [])]
         return int(np.random.SeedSequence(place).generate_state(1)[0])
+
+    def _share(self, pairs: Pairs, indices: np.ndarray) -> np.ndarray:
+        """This rank's rows of a batch."""
+        return self._ranks.share(indices, pairs.source_lengths[indices] + pairs.target_lengths[indices])
+
+    def _parts(self, indices: np.ndarray) -> list[np.ndarray]:
+        """What is computed at a time."""
+        return np.array_split(indices, min(self._slices, len(indices))) if len(indices) else []
+
+    def _next_indices(self) -> np.ndarray:
+        """This rank's rows of the batch after this one, none at the end of an epoch: the next one is planned in its time."""
+        (pairs, plan), place = self._of_epoch(self.position.epoch), self.position.batch + 1
+        return self._share(pairs, plan[place]) if place < len(plan) else np.empty(0, dtype=np.int64)
 
     def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
         position = self.position
@@ -254,33 +273,3 @@ def _optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
     return torch.optim.AdamW([{"params": matrices, "weight_decay": config.weight_decay},
                               {"params": vectors, "weight_decay": 0.0}], lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
-
-
-class _Interrupt:
-    """Ctrl-C and SIGTERM ask for an orderly end; a second one ends at once.
-
-    torchrun sends SIGTERM to all when one rank has died: then nothing orderly follows, and it is better not promised.
-    """
-
-    def __init__(self, *, tells_sigterm: bool) -> None:
-        self.asked = False
-        self._told = {signal.SIGINT, *([signal.SIGTERM] if tells_sigterm else [])}
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> _Interrupt:
-        # Signals reach the main thread alone; elsewhere (a notebook's worker, say) there is nothing to catch.
-        if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def _handle(self, number: int, frame: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        if number not in self._told:
-            return
-        print("\n正在存盘，这一步之后停下；再按一次立即退出 | stopping after this step and saving; press again to quit at once", flush=True)
-
-    def __exit__(self, *_: Any) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)

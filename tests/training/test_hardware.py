@@ -1,8 +1,10 @@
+import os
+
 import pytest
 import torch
 
 from novelgen.errors import ConfigError
-from novelgen.training.hardware import choose_device, choose_precision, keep_freed_memory
+from novelgen.training.hardware import choose_device, choose_precision, forget_old_kernels, keep_freed_memory
 
 
 def test_cuda_in_vain_is_said(monkeypatch):
@@ -31,3 +33,13 @@ def test_keeping_memory_changes_no_result():
     before = torch.arange(1 << 20, dtype=torch.float32).sum()
     keep_freed_memory()
     assert torch.arange(1 << 20, dtype=torch.float32).sum() == before
+
+
+def test_the_environment_goes_before_the_bound_on_old_kernels(monkeypatch):
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "")
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    forget_old_kernels()
+    assert int(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) < 1024
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    forget_old_kernels()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"

@@ -89,7 +89,8 @@ class _AttentionLoop(torch.autograd.Function):
             return outputs.flatten(0, 1).t() @ inputs.flatten(0, 1)
 
         d_gates = d_states[:, :, size:]
-        d_annotations = torch.bmm(alphas.permute(1, 2, 0).to(d_read.dtype), d_read.transpose(0, 1))
+        # In single precision: of bfloat16 products oneDNN keeps a compiled kernel for every (T, S) that it meets.
+        d_annotations = torch.bmm(alphas.permute(1, 2, 0), d_read.transpose(0, 1).to(alphas.dtype)).to(annotations.dtype)
         return (d_gates.transpose(0, 1), d_annotations, d_keys.mul_(4 * score), None, torch.cat(d_later).to(score.dtype),
                 d_cell, weight_gradient(d_states, hiddens[:-1]), weight_gradient(d_gates, contexts), -2 * sum(d_score))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,6 +18,14 @@ _CHUNK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 27}
 def chunk_rows(weight: Tensor) -> int:
     """How many rows of logits, as wide as weight (V, D) has rows, exist at a time."""
     return max(1, _CHUNK_ELEMENTS.get(weight.device.type, 1 << 20) // len(weight))
+
+
+def _chunks(first: int, last: int, rows: int) -> Iterator[slice]:
+    """Slices of `rows` rows, and of powers of two at the end: oneDNN keeps a compiled kernel for every shape that it meets."""
+    while first < last:
+        size = rows if rows <= last - first else 1 << (last - first).bit_length() - 1
+        yield slice(first, first + size)
+        first += size
 
 
 def errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,8 +62,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
         def run(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
             total, d_weight, d_bias = bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias)
-            for start in range(first, last, chunk):
-                own = slice(start, min(start + chunk, last))
+            for own in _chunks(first, last, chunk):
                 inputs = readout[own].to(product)
                 loss, errors = errors_of(inputs @ small.t(), bias, target[own], d_bias)
                 total += loss

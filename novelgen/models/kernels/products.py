@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 Product = Callable[[Tensor], Tensor]
+
+_PADDED_ROWS = 256
 
 
 def product(weight: Tensor, rows: int) -> Product:
@@ -21,6 +23,18 @@ def product(weight: Tensor, rows: int) -> Product:
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
         return lambda inputs: torch.ops.mkldnn._linear_pointwise(inputs, packed, None, "none", [], None)
     return lambda inputs: linear(inputs, weight)
+
+
+def in_few_shapes(layer: Product, inputs: Tensor) -> Tensor:
+    """layer(inputs), of inputs (…, in), in autocast on a CPU with the rows padded to a multiple of 256.
+
+    oneDNN keeps a compiled kernel, of 256 KiB, for every shape of a bfloat16 product for as long as the process lives (its primitive
+    cache may be as small as it likes), and every batch of a plan has another shape.
+    """
+    if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return layer(inputs)
+    rows = inputs.flatten(0, -2)
+    return layer(pad(rows, (0, 0, 0, -len(rows) % _PADDED_ROWS)))[:len(rows)].view(*inputs.shape[:-1], -1)
 
 
 def _can_pack() -> bool:

@@ -45,15 +45,14 @@ def downloaded(page, button):
 
 
 def go_on(page):
-    """Has the model go on from an alternative; another one when it is finished before that could be seen."""
-    growing = page.locator("[data-state=growing]")
+    """Has the model go on from an alternative, another one when it is finished before that could be seen; the text that is kept."""
+    kept = "document.querySelector('[data-state=growing] .attention-kept')?.innerText"
     for place in (2, 1, 2, 1, 2):
         page.wait_for_selector("[data-state=shown] #attention-alternative-1")
         page.locator("#attention-output .attention-piece").nth(place).click()
         page.locator("#attention-place button:enabled").filter(has_not_text="¶").first.click()
         with suppress(TimeoutError):
-            growing.wait_for(timeout=3000)
-            return
+            return page.wait_for_function(kept, timeout=3000).json_value()
     raise AssertionError("nothing was seen to be written")
 
 
@@ -151,8 +150,7 @@ def test_writing_anew_ends_a_continuation(page):
     write(page)
     open_tab(page)
     before = written(page)
-    go_on(page)
-    opening = page.locator(".attention-kept").inner_text()
+    opening = go_on(page)
     page.get_by_role("tab", name="写作", exact=True).click()
     begins = page.evaluate(BEGINS, opening)
     assert not before.startswith(opening) and begins[0] and begins == sorted(begins, reverse=True) and not begins[-1]
