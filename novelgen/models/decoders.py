@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from novelgen.models.attention import CoverageScore, Memory, attend
+from novelgen.models.attention import CoverageScore, DotScore, Memory, attend
 from novelgen.models.kernels import backends
 from novelgen.models.kernels.products import in_few_shapes
-from novelgen.models.kernels.reference import LoopWeights
+from novelgen.models.kernels.reference import FeedingWeights, LoopWeights
 from novelgen.models.recurrent import (
     CELLS,
     STATE_PARTS,
@@ -141,6 +141,8 @@ class LuongDecoder(AttendingDecoder):
     def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
         memory = Memory(*memory)
+        if self._has_own_loop(embedded):
+            return self._run_own_loop(embedded, memory, state)
         # Drawn here, once: a mask of its own for every step would not be variational.
         between = [self.dropout.once(embedded, layer.input_size) for layer in self.layers[1:]]
         drop = self.dropout.once(embedded, self.readout.in_features)
@@ -162,6 +164,20 @@ class LuongDecoder(AttendingDecoder):
             found.append((readout, alpha))
         readouts, alphas = (torch.cat(parts, dim=1) for parts in zip(*found, strict=True))
         return readouts, (*inner, *fed, *covered), alphas
+
+    def _has_own_loop(self, embedded: Tensor) -> bool:
+        """Whether `backends` has a loop written by hand for this decoder's parts, and there is a loop to be run: more than one step."""
+        one_lstm = len(self.layers) == 1 and isinstance(self.layers[0], nn.LSTM)
+        return (one_lstm and self.input_feeding and isinstance(self.attention, DotScore) and embedded.shape[1] > 1
+                and backends.has_feeding_loop(embedded.device))
+
+    def _run_own_loop(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor]:
+        layer, drop = self.layers[0], self.dropout.mask(embedded, self.readout.in_features)
+        of_token, feeding = layer.weight_ih_l0.split([embedded.shape[2], self.readout.out_features], dim=1)
+        gates = nn.functional.linear(embedded, of_token, layer.bias_ih_l0 + layer.bias_hh_l0)
+        weights = FeedingWeights(layer.weight_hh_l0, feeding, self.readout.weight)
+        found = backends.feeding_loop(gates, memory, *state, drop if drop is None else drop.squeeze(1), weights)
+        return found.readouts, (found.hidden, found.cell, found.readouts[:, -1]), found.weights
 
 
 class PlainDecoder(Decoder):

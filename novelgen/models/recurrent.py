@@ -44,11 +44,15 @@ class VariationalDropout(nn.Module):
 
     def once(self, like: Tensor, width: int) -> Callable[[Tensor], Tensor]:
         """Draws the mask of a sequence (B, T, width) that is made step by step; the rest is taken from `like` (B, …)."""
+        mask = self.mask(like, width)
+        return lambda sequence: sequence if mask is None else sequence * mask
+
+    def mask(self, like: Tensor, width: int) -> Tensor | None:
+        """That mask (B, 1, width): 0 or 1 / (1 − rate); None where nothing is dropped."""
         if not self.training or self.rate == 0:
-            return lambda sequence: sequence
+            return None
         keep = 1 - self.rate
-        mask = like.new_empty(like.shape[0], 1, width).bernoulli_(keep).div_(keep)
-        return lambda sequence: sequence * mask
+        return like.new_empty(like.shape[0], 1, width).bernoulli_(keep).div_(keep)
 
 
 def run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None = None, lengths: Tensor | None = None,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from novelgen.models.kernels import manual
-from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
+from novelgen.models.kernels.reference import FeedingOutput, FeedingWeights, LoopMemory, LoopOutput, LoopWeights
 
 
 @lru_cache(maxsize=1)
@@ -39,3 +39,16 @@ def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tens
 
         return cpu.attention_loop(gates, memory, hidden, cell, weights)
     return manual.attention_loop(gates, memory, hidden, cell, weights)
+
+
+def has_feeding_loop(device: torch.device) -> bool:
+    """Whether `feeding_loop` runs there."""
+    return device.type == "cpu" and is_compiled()
+
+
+def feeding_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, fed: Tensor, drop: Tensor | None,
+                 weights: FeedingWeights) -> FeedingOutput:
+    """`reference.feeding_loop`, fast, where `has_feeding_loop`."""
+    from novelgen.models.kernels import feeding
+
+    return feeding.feeding_loop(gates, memory, hidden, cell, fed, drop, weights)

@@ -1,4 +1,4 @@
-"""The time loop as the paper writes it; autograd derives its gradients."""
+"""The time loops as the papers write them; autograd derives their gradients."""
 
 from __future__ import annotations
 
@@ -23,6 +23,23 @@ class LoopMemory(NamedTuple):
     annotations: Tensor  # (B, S, M): h_j
     keys: Tensor  # (B, S, A): U h_j
     is_token: Tensor  # (B, S) bool: True = real
+
+
+class FeedingWeights(NamedTuple):
+    """What the loop of Luong et al. (2015) with input feeding multiplies with. D readout size."""
+
+    recurrent: Tensor  # (4H, H)
+    feeding: Tensor  # (4H, D): what the gates take of h̃
+    readout: Tensor  # (D, M + H): W
+
+
+class FeedingOutput(NamedTuple):
+    """What that loop leaves, batch first."""
+
+    readouts: Tensor  # (B, T, D): h̃_1 … h̃_T
+    hidden: Tensor  # (B, H): the last
+    cell: Tensor  # (B, H): the last
+    weights: Tensor  # (B, T, S): α_1 … α_T
 
 
 class LoopOutput(NamedTuple):
@@ -59,3 +76,25 @@ def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tens
         contexts.append(context)
         alphas.append(alpha)
     return LoopOutput(torch.stack(hiddens, 1), cell, torch.stack(contexts, 1), torch.stack(alphas, 1))
+
+
+def feeding_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, fed: Tensor, drop: Tensor | None,
+                 weights: FeedingWeights) -> FeedingOutput:
+    """Runs s_t = f(s_{t-1}, [y_{t-1}; h̃_{t-1}]) along a target.
+
+    e_tj = s_t · k_j;  α_t = softmax(e_t) over real positions;  c_t = Σ_j α_tj h_j;  h̃_t = tanh(W [c_t; s_t]).
+    gates (B, T, 4H): the share of y_{t-1}, biases included; the memory's keys (B, S, H); hidden and cell (B, H): s_0; fed (B, D): h̃_0;
+    drop (B, M + H): what [c_t; s_t] is multiplied by at every step, no gradient flows to it.
+    """
+    linear = nn.functional.linear
+    readouts, alphas = [], []
+    for step in gates.unbind(1):
+        hidden, cell = lstm_step(step + linear(hidden, weights.recurrent) + linear(fed, weights.feeding), cell)
+        scores = torch.bmm(memory.keys, hidden.unsqueeze(2)).squeeze(2)
+        alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)
+        context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)
+        read = torch.cat([context, hidden], dim=-1)
+        fed = torch.tanh(linear(read if drop is None else read * drop, weights.readout))
+        readouts.append(fed)
+        alphas.append(alpha)
+    return FeedingOutput(torch.stack(readouts, 1), hidden, cell, torch.stack(alphas, 1))
