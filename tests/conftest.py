@@ -1,5 +1,6 @@
 """What several rooms' tests share: small corpora written for them, and a model without weights."""
 
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,10 @@ from novelgen.decoding.history import Vocabulary
 from novelgen.models.build import build_model
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 from novelgen.training.checkpoint import RunDirectory
+
+# Triton reads this when it is first imported, by whomever.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 CHARACTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能"
 

@@ -29,7 +29,8 @@ def inputs(dtype=torch.float64, seed=0, rows=ROWS, target=TARGET, source=SOURCE,
 
 
 def run(loop, leaves, lengths=LENGTHS):
-    is_token = torch.arange(leaves["keys"].shape[1]) < torch.tensor(lengths).unsqueeze(1)
+    device = leaves["keys"].device
+    is_token = torch.arange(leaves["keys"].shape[1], device=device) < torch.tensor(lengths, device=device).unsqueeze(1)
     memory = reference.LoopMemory(leaves["annotations"], leaves["keys"], is_token)
     weights = reference.LoopWeights(leaves["query"], leaves["score"], leaves["recurrent"], leaves["context"])
     return loop(leaves["gates"], memory, leaves["hidden"], leaves["cell"], weights)
@@ -39,7 +40,7 @@ def gradients(loop, leaves, outputs=range(4), lengths=LENGTHS):
     """The gradients of a random linear functional of the chosen outputs."""
     generator = torch.Generator().manual_seed(7)
     result = run(loop, leaves, lengths)
-    weighed = [(part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part.dtype)).sum()
+    weighed = [(part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part)).sum()
                for part in result]
     total = sum(weighed[index] for index in outputs)
     return dict(zip(leaves, torch.autograd.grad(total, list(leaves.values()), allow_unused=True), strict=True))

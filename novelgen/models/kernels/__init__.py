@@ -5,6 +5,7 @@ reference    as the paper writes it, under autograd; the truth that all others a
 manual       backpropagation through time by hand, in PyTorch's operations, on any device
 cpu          the same with everything but the products compiled by numba, rows shared out between threads
 feeding      as `cpu`, the loop with input feeding (Luong et al., 2015)
+gpu          the same on CUDA with everything but the products in Triton kernels
 backends     which of them runs where
 stepping     one step of writing, from a token to logits, compiled
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -32,13 +34,64 @@ def array(tensor: Tensor) -> np.ndarray:
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
-def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights) -> LoopOutput:
-    """`reference.attention_loop` by the fastest means there are on the tensors' device."""
-    if gates.device.type == "cpu" and is_compiled():
+@lru_cache(maxsize=8)
+def has_triton(device: torch.device, product: torch.dtype) -> bool:
+    """Whether Triton is here, can compile for this GPU, and its loop agrees with `manual` on a small problem with products in `product`.
+
+    Where not, one line in the log says so.
+    """
+    try:
+        from novelgen.models.kernels import gpu
+
+        # Whoever asks first may be generating: gradients must be possible all the same.
+        with torch.inference_mode(False), torch.enable_grad():
+            mine, truth = (_probe(loop, device, product) for loop in (gpu.attention_loop, manual.attention_loop))
+        error = ((mine - truth).norm() / truth.norm()).item()
+        if not error <= _PROBE_TOLERANCE[product]:
+            raise ArithmeticError(f"{product}: relative error {error:g}")
+    except Exception as error:  # no Triton, no C compiler, an old GPU, …: the loop that needs none of it is there
+        logging.getLogger(__name__).warning("Triton 用不了，改用较慢的实现 | Triton cannot be used, the slower loop runs: %s", error)
+        return False
+    return True
+
+
+# Of the norm. The same products are rounded alike in both loops, so that half-precision ones hardly add to it.
+_PROBE_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.02}
+
+
+def _probe(loop: Callable[..., LoopOutput], device: torch.device, product: torch.dtype) -> Tensor:
+    """Outputs and gradients of a small problem, all in one vector; no random numbers are drawn, they would be missed elsewhere."""
+    rows, steps, positions, size, width, hidden = 2, 2, 19, 8, 16, 8
+    shapes = [(rows, steps, 4 * hidden), (rows, positions, width), (rows, positions, size), (rows, hidden), (rows, hidden),
+              (size, hidden), (size,), (4 * hidden, hidden), (4 * hidden, width)]
+    whole = product if product in (torch.float32, torch.float64) else torch.float32
+    leaves = [torch.arange(math.prod(shape), dtype=whole, device=device).mul_(1 + seed).sin_().view(shape).requires_grad_()
+              for seed, shape in enumerate(shapes)]
+    is_token = torch.arange(positions, device=device) < torch.tensor([[positions], [3]], device=device)
+    with torch.autocast(device.type, product, enabled=product != whole):
+        found = loop(leaves[0], LoopMemory(*leaves[1:3], is_token), *leaves[3:5], LoopWeights(*leaves[5:]))
+    gradients = torch.autograd.grad(sum(part.to(whole).square().sum() for part in found), leaves)
+    return torch.cat([part.detach().to(whole).flatten() for part in (*found, *gradients)])
+
+
+def loop_on(device: torch.device, product: torch.dtype) -> Callable[..., LoopOutput]:
+    """The fastest `attention_loop` on a device, for products in a dtype."""
+    if device.type == "cpu" and is_compiled():
         from novelgen.models.kernels import cpu
 
-        return cpu.attention_loop(gates, memory, hidden, cell, weights)
-    return manual.attention_loop(gates, memory, hidden, cell, weights)
+        return cpu.attention_loop
+    if device.type == "cuda" and has_triton(device, product):
+        from novelgen.models.kernels import gpu
+
+        return gpu.attention_loop
+    return manual.attention_loop
+
+
+def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights) -> LoopOutput:
+    """`reference.attention_loop` by the fastest means there are on the tensors' device."""
+    kind = gates.device.type
+    product = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weights.score.dtype
+    return loop_on(gates.device, product)(gates, memory, hidden, cell, weights)
 
 
 def has_feeding_loop(device: torch.device) -> bool:

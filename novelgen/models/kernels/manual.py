@@ -22,7 +22,8 @@ from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeight
 _LARGEST_EXPONENT = 40.0
 
 
-def _exponential(values: Tensor) -> Tensor:
+def exponential(values: Tensor) -> Tensor:
+    """exp(2x), the exponent clamped; NaN stays NaN."""
     return (2 * values).clamp_(-_LARGEST_EXPONENT, _LARGEST_EXPONENT).exp_()
 
 
@@ -40,7 +41,7 @@ class _AttentionLoop(torch.autograd.Function):
         sources = annotations.to(product)
         squashed = torch.empty_like(gates)
         hiddens, cells = (x.new_empty(steps + 1, rows, hidden_size) for x in (gates, gates))
-        one, exp_keys = gates.new_ones(()), _exponential(keys)
+        one, exp_keys = gates.new_ones(()), exponential(keys)
         exp_queries = gates.new_empty(steps, rows, 1, size)
         alphas = gates.new_empty(steps, rows, annotations.shape[1])
         contexts = gates.new_empty(steps, rows, annotations.shape[2])
@@ -48,7 +49,7 @@ class _AttentionLoop(torch.autograd.Function):
         inverse = torch.empty_like(keys)
         for t in range(steps):
             seen = hiddens[t].to(product) @ state_to
-            exp_queries[t] = _exponential(seen[:, :size].to(score.dtype)).unsqueeze(1)
+            exp_queries[t] = exponential(seen[:, :size].to(score.dtype)).unsqueeze(1)
             torch.addcmul(one, exp_queries[t], exp_keys, out=inverse).reciprocal_()
             scores = (inverse @ (-2 * score)).masked_fill_(blocked, -torch.inf)
             torch.softmax(scores, dim=-1, out=alphas[t])
