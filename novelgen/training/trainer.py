@@ -18,6 +18,7 @@ from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Pairs
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.graphs import record_steps
 from novelgen.training.hardware import choose_precision
 from novelgen.training.journal import Journal
 from novelgen.training.loss import Tally, batch_loss, measure, tally
@@ -62,6 +63,7 @@ class Trainer:
         self._train, self._valid, self._info, self._observe = train, valid, info, observe
         self._precision = choose_precision(config.precision, device)
         self._optimizer = _optimizer(self.model, config)
+        self._graphs = record_steps(self.model, device, self._precision) if config.cuda_graph else None
         self.position = Position()
         self._best: float | None = None
         self._misses = 0
@@ -160,13 +162,15 @@ class Trainer:
             try:
                 for part in np.array_split(indices, min(self._slices, len(indices))):
                     batch = self._train.batch(part)
+                    if self._graphs and (nats := self._graphs.gradients(batch, tokens)) is not None:
+                        return tally(batch, nats)
                     with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
                         loss = batch_loss(self.model, batch, self.device)
                     (loss / tokens).backward()
                     total += tally(batch, loss.item())
                 return total
             except torch.OutOfMemoryError:
-                loss = batch = None  # they hold the graph, which must go before the next try
+                self._graphs = loss = batch = None  # they hold the graph, which must go before the next try
                 if self._slices >= len(indices):
                     raise TrainingError("显存连一对段落也装不下；请调小 --segment-length 或模型 | not even one pair fits into the "
                                         "GPU's memory; lower --segment-length or the model's sizes") from None
