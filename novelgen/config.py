@@ -204,6 +204,8 @@ class TrainingConfig(_Checked):
     precision: str = option("auto", "计算精度，auto 在合适的硬件上用 bfloat16 | arithmetic; auto takes bfloat16 where it is faster",
                             choices=PRECISIONS)
     device: str = option("auto", "在哪里算 | where to compute", choices=DEVICES)
+    cuda_graph: bool = option(False, "试验性：常见形状的训练步录成 CUDA graph 重放，只在 CUDA 上 | experimental, CUDA only: steps of "
+                              "frequent shapes are recorded as CUDA graphs and replayed")
     seed: int = option(1, "随机种子 | random seed", minimum=0, maximum=2**63 - 1)
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
 # What may change when a run goes on; everything else belongs to the run.
-_RESUMABLE = (*_BUDGETS, "accumulation_steps", "device", "patience", "save_every")
+_RESUMABLE = (*_BUDGETS, "accumulation_steps", "device", "cuda_graph", "patience", "save_every")
 _SAMPLES = 3
 
 

@@ -80,3 +80,9 @@ class Writer(nn.Module):
         """Σ −ln p of the real tokens of target (B, T) int64, where is_token (B, T) bool: a scalar; no logits are held."""
         readout, _ = self.read(target, memory, state, first)
         return linear_cross_entropy(readout[is_token], self.embedding.vocabulary, self.output_bias, target[is_token])
+
+    def static_nats(self, target: Tensor, is_token: Tensor, memory: Any, state: State, first: Tensor | None = None) -> Tensor:
+        """As `nats`, computing padding too: no shape depends on is_token, as a CUDA graph needs it."""
+        readout, _ = self.read(target, memory, state, first)
+        return linear_cross_entropy(readout.flatten(0, 1), self.embedding.vocabulary, self.output_bias, target.flatten(),
+                                    is_token.flatten())

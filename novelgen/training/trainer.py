@@ -19,6 +19,7 @@ from novelgen.errors import ConfigError, TrainingError
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.distributed import ALONE, GradientSum, Ranks
 from novelgen.training.feeding import Feed
+from novelgen.training.graphs import record_steps
 from novelgen.training.hardware import choose_precision
 from novelgen.training.interrupt import Interrupt
 from novelgen.training.journal import Journal, NoJournal
@@ -72,6 +73,7 @@ class Trainer:
         self._precision = choose_precision(config.precision, device)
         self._optimizer = _optimizer(self.model, config)
         self._gradient_sum = GradientSum(self.model.parameters(), ranks)
+        self._graphs = record_steps(self.model, device, self._precision, ranks.size) if config.cuda_graph else None
         self.position = Position()
         self._best: float | None = None
         self._misses = 0
@@ -187,6 +189,8 @@ class Trainer:
             try:
                 parts, then = self._parts(indices), self._parts(self._next_indices())
                 for number, batch in enumerate(self._feed.batches(pairs, parts, then), 1):
+                    if self._graphs and len(parts) == 1 and (nats := self._graphs.gradients(batch, tokens)) is not None:
+                        return tally(batch, nats)
                     with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
                         loss = batch_loss(self.model, batch, self.device)
                     self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
@@ -194,7 +198,7 @@ class Trainer:
                 self._gradient_sum.finish()
                 return total.summed(self._ranks)
             except torch.OutOfMemoryError:
-                loss = batch = None  # they hold the graph, which must go before the next try
+                self._graphs = loss = batch = None  # they hold the graph, which must go before the next try
                 if self._slices >= len(indices):
                     raise TrainingError("显存连一对段落也装不下；请调小 --segment-length 或模型 | not even one pair fits into the "
                                         "GPU's memory; lower --segment-length or the model's sizes") from None

@@ -28,16 +28,23 @@ def _chunks(first: int, last: int, rows: int) -> Iterator[slice]:
         first += size
 
 
-def errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ −ln softmax(logits + bias)[goal], a scalar, and its gradient for the logits (N, V); adds that for the bias to d_bias."""
+def errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor, counted: Tensor | None = None,
+                    ) -> tuple[Tensor, Tensor]:
+    """Σ −ln softmax(logits + bias)[goal], a scalar, and its gradient for the logits (N, V); adds that for the bias to d_bias.
+
+    With `counted` (N,) bool only the rows where it is True have a share in anything.
+    """
     dtype, goal = logits.dtype, goal.unsqueeze(1)
     logits = logits.to(bias.dtype).add_(bias)
     top, place = logits.max(dim=1, keepdim=True)
     aimed = logits.gather(1, goal)
     shares = torch.softmax(logits, dim=1, out=logits)
     # The largest share is at least 1/V, so its logarithm is safe; that of the target's might be −inf.
-    total = (top - shares.gather(1, place).log_() - aimed).sum()
+    nats = top - shares.gather(1, place).log_() - aimed
     shares.scatter_add_(1, goal, shares.new_full((), -1.0).expand_as(goal))
+    if counted is not None:
+        nats, shares = nats * counted.unsqueeze(1), shares.mul_(counted.unsqueeze(1))
+    total = nats.sum()
     d_bias += shares.sum(0)
     return total, shares.to(dtype)
 
@@ -55,16 +62,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor, product: torch.dtype,
-                differentiate: bool) -> Tensor:
+                differentiate: bool, counted: Tensor | None) -> Tensor:
         small, chunk, d_readout = weight.to(product), chunk_rows(weight), torch.empty_like(readout)
         on_cpu = readout.device.type == "cpu" and is_compiled()
-        errors_of = _compiled_errors_in_place if on_cpu else errors_in_place
+        errors_of = _compiled_errors_in_place if on_cpu and counted is None else errors_in_place
 
         def run(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
             total, d_weight, d_bias = bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias)
             for own in _chunks(first, last, chunk):
                 inputs = readout[own].to(product)
-                loss, errors = errors_of(inputs @ small.t(), bias, target[own], d_bias)
+                some = () if counted is None else (counted[own],)
+                loss, errors = errors_of(inputs @ small.t(), bias, target[own], d_bias, *some)
                 total += loss
                 if differentiate:
                     d_readout[own] = errors @ small
@@ -79,16 +87,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_total: Tensor) -> tuple[Tensor | None, ...]:
         d_readout, d_weight, d_bias = ctx.saved_tensors
-        return d_readout * d_total, d_weight * d_total, d_bias * d_total, None, None, None
+        return d_readout * d_total, d_weight * d_total, d_bias * d_total, None, None, None, None
 
 
-def linear_cross_entropy(readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor) -> Tensor:
+def linear_cross_entropy(readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
     """Σ −ln softmax(readout Wᵀ + b)[target], without ever holding all logits.
 
     readout (N, D), weight (V, D), bias (V,), target (N,) int64 → a scalar in the weight's dtype. Under autocast the products
-    run in its dtype.
+    run in its dtype. With `counted` (N,) bool only the rows where it is True are summed, though all are computed.
     """
     device = readout.device.type
     product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
     with torch.autocast(device, enabled=False):
-        return _LinearCrossEntropy.apply(readout.to(weight.dtype), weight, bias, target, product, torch.is_grad_enabled())
+        return _LinearCrossEntropy.apply(readout.to(weight.dtype), weight, bias, target, product, torch.is_grad_enabled(),
+                                         counted)
