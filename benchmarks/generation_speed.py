@@ -21,12 +21,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from novelgen.config import PRESETS, Config, preset
+from novelgen.config import Config
 from novelgen.decoding.beam import search
 from novelgen.decoding.history import History, Vocabulary
 from novelgen.decoding.sampling import Task, greedy, write
 from novelgen.models.build import build_model
 from novelgen.models.stepper import for_writing
+from novelgen.presets import PRESETS, preset
 from novelgen.text.tokenizers import EOS
 from novelgen.training.hardware import describe_machine
 

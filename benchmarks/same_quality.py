@@ -17,12 +17,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from novelgen.config import PRESETS, Config, preset
+from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.data.store import Store
 from novelgen.models.kernels import backends, reference
 from novelgen.models.variants import resolve
+from novelgen.presets import PRESETS, preset
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.hardware import choose_device, choose_precision, describe_machine, keep_freed_memory
 from novelgen.training.journal import read_metrics

@@ -77,8 +77,8 @@ def step_point(axis: str, value: int) -> dict[str, Any]:
     import torch
     from training_speed import random_batch
 
-    from novelgen.config import preset
     from novelgen.models.build import build_model
+    from novelgen.presets import preset
     from novelgen.training.hardware import choose_precision, keep_freed_memory
     from novelgen.training.loss import batch_loss
 

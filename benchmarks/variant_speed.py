@@ -19,13 +19,13 @@ from training_speed import random_batch, step_seconds
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from novelgen.config import preset
 from novelgen.models import recurrent
 from novelgen.models.build import build_model
 from novelgen.models.kernels import backends, compiled
 from novelgen.models.kernels.backends import array
 from novelgen.models.kernels.products import product
 from novelgen.models.kernels.rows import by_rows
+from novelgen.presets import preset
 from novelgen.training.hardware import keep_freed_memory
 
 

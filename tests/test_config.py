@@ -6,18 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen import cli
-from novelgen.config import (
-    PRESETS,
-    Config,
-    DataConfig,
-    DecodingConfig,
-    ModelConfig,
-    TextConfig,
-    TrainingConfig,
-    nearest,
-    preset,
-)
+from novelgen.config import Config, DataConfig, DecodingConfig, ModelConfig, TextConfig, TrainingConfig, nearest
 from novelgen.errors import ConfigError, NovelgenError
+from novelgen.presets import PRESETS, preset
 
 SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
 FIELDS = [(section, spec) for section in (*SECTIONS, DecodingConfig) for spec in dataclasses.fields(section)]

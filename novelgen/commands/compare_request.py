@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, given, one_of
-from novelgen.config import PRESETS, Config, DataConfig, ModelConfig, TextConfig, TrainingConfig, flag, nearest, preset
+from novelgen.config import Config, DataConfig, ModelConfig, TextConfig, TrainingConfig, flag, nearest
 from novelgen.errors import ConfigError
 from novelgen.models.variants import VARIANTS
+from novelgen.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from novelgen.report.comparison import Comparison

@@ -9,19 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, given, one_of
-from novelgen.config import (
-    PRESETS,
-    Config,
-    DataConfig,
-    ModelConfig,
-    PairsConfig,
-    TextConfig,
-    TrainingConfig,
-    flag,
-    preset,
-)
+from novelgen.config import Config, DataConfig, ModelConfig, PairsConfig, TextConfig, TrainingConfig, flag
 from novelgen.errors import ConfigError
 from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
+from novelgen.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,8 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
-from novelgen.config import preset
 from novelgen.errors import TrainingError
+from novelgen.presets import preset
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.web.metrics import Metrics
 

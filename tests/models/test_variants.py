@@ -2,10 +2,11 @@ import dataclasses
 
 import pytest
 
-from novelgen.config import PRESETS, ModelConfig, preset
+from novelgen.config import ModelConfig
 from novelgen.errors import ConfigError
 from novelgen.models.build import build_model
 from novelgen.models.variants import PARTS, VARIANTS, annotation_size, attends, resolve
+from novelgen.presets import PRESETS, preset
 
 
 def test_the_table_holds_what_the_option_offers():

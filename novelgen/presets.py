@@ -1,0 +1,35 @@
+"""Full configurations by name."""
+
+from __future__ import annotations
+
+from novelgen.config import Config, nearest
+
+
+def tiny() -> Config:
+    """For tests and a first try: trains in seconds."""
+    return Config().replace(embedding_size=64, decoder_size=128, dropout=0.1, batch_tokens=1600, max_minutes=2)
+
+
+def small() -> Config:
+    """For a laptop's CPU."""
+    return Config().replace(max_minutes=20)
+
+
+def base() -> Config:
+    """For one GPU."""
+    return Config().replace(embedding_size=512, decoder_size=1024, batch_tokens=12_800, learning_rate=2e-3, warmup_steps=200,
+                            max_minutes=30)
+
+
+def large() -> Config:
+    """For a data-centre GPU with a large corpus."""
+    return Config().replace(embedding_size=1024, encoder_layers=2, decoder_size=2048, decoder_layers=2, batch_tokens=51_200,
+                            learning_rate=1e-3, warmup_steps=500, max_minutes=120)
+
+
+PRESETS = {"tiny": tiny, "small": small, "base": base, "large": large}
+
+
+def preset(name: str) -> Config:
+    """The full configuration called `name`; an unknown name is answered with the nearest one."""
+    return PRESETS[nearest(name, PRESETS, "--preset")]()
