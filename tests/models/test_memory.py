@@ -49,7 +49,12 @@ def step(loop, precision):
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
+    """Small chunks of logits, and one thread: what is watched is this thread's operations."""
     monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", 1 << 13)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
