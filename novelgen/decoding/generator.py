@@ -16,7 +16,7 @@ import torch
 from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, nearest
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
-from novelgen.decoding.contract import Hypothesis, Model
+from novelgen.decoding.contract import Hypothesis, Model, start
 from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
 from novelgen.decoding.history import History, Vocabulary, content_units, following
 from novelgen.decoding.inspection import Place, inspect, whole_characters
@@ -102,6 +102,10 @@ class Generator:
         from novelgen.models.stepper import for_writing
 
         return cls(for_writing(run.model, precision), run.tokenizer, run.config, run.device, run.source_tokenizer)
+
+    def warm_up(self) -> None:
+        """Compiles and packs what the first text would have to wait for: seconds, once on a machine."""
+        start(self.model, [[EOS]], self.device)
 
     def generate(self, prompt: str, **options: Any) -> Generation:
         """Writes on from `prompt`; `options` are the fields of DecodingConfig. Of several candidates the first.

@@ -79,6 +79,7 @@ class Shelf:
             known = self._loaded.get(run.path)
             if known is None or known[0] != changed:
                 known = (changed, Generator.load(run.path, self._device))
+                known[1].warm_up()
             self._loaded[run.path] = known
             self._loaded.move_to_end(run.path)
             while len(self._loaded) > _LOADED:
