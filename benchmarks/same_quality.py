@@ -42,7 +42,8 @@ def train(config: Config, store: Store, loop: Callable, directory: Path) -> list
     model.decoder.loop = loop
     train, valid = (Pairs.from_store(store, part) for part in ("train", "valid"))
     info = {"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint}
-    Trainer(model, config.training, train, valid, run, info, choose_device(config.training.device)).fit()
+    if Trainer(model, config.training, train, valid, run, info, choose_device(config.training.device)).fit().reason != "budget":
+        raise SystemExit("interrupted: there is nothing to compare")
     return [record for record in read_metrics(run.metrics) if "validation_bpc" in record]
 
 
