@@ -75,7 +75,7 @@ def corpus_point(megabytes: int) -> dict[str, Any]:
 def step_point(axis: str, value: int) -> dict[str, Any]:
     """Training steps of the preset `small`, of another decoder size or on batches of another shape."""
     import torch
-    from training_speed import random_batch
+    from random_batches import random_batch
 
     from novelgen.models.build import build_model
     from novelgen.presets import preset

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 import torch
+from random_batches import random_batch, step_seconds
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
-from training_speed import random_batch, step_seconds
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
