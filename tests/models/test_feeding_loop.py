@@ -140,4 +140,5 @@ def test_other_parts_keep_to_autograd(monkeypatch, make, batch, options):
     network = make(model="luong", **options)
     source, lengths, target = batch
     monkeypatch.setattr(backends, "feeding_loop", lambda *arguments: pytest.fail("not for these parts"))
-    network.unroll(target, *network.start(source, lengths))
+    logits, _ = network.unroll(target, *network.start(source, lengths))
+    assert logits.requires_grad and torch.isfinite(logits).all()

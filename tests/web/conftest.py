@@ -22,17 +22,26 @@ STARTS_WITHIN = 120  # seconds, on a busy machine
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory):
-    """A folder with checkpoints/novel: a few steps on the shipped novel, so it writes nonsense, but it writes.
+def train_novel(tmp_path_factory):
+    """Trains with these options in a new folder, which it returns: a few steps on the shipped novel, into checkpoints/novel."""
+    def train(*options):
+        folder = tmp_path_factory.mktemp("workplace")
+        subprocess.run([sys.executable, PROJECT / "train.py", "--corpus", PROJECT / "corpus" / "novel.txt", "--output",
+                        folder / "checkpoints" / "novel", "--preset", "tiny", "--device", "cpu", "--batch-tokens", "600",
+                        "--max-steps", "12", "--validate-every", "6", *options],
+                       check=True, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, timeout=300)
+        return folder
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def workplace(train_novel):
+    """A folder with a run that writes nonsense, but it writes.
 
     With GRU cells, for which no step is compiled: what tests look at while it is being written must take a while.
     """
-    folder = tmp_path_factory.mktemp("workplace")
-    subprocess.run([sys.executable, PROJECT / "train.py", "--corpus", PROJECT / "corpus" / "novel.txt", "--output",
-                    folder / "checkpoints" / "novel", "--preset", "tiny", "--cell", "gru", "--device", "cpu", "--precision", "float32",
-                    "--batch-tokens", "600", "--max-steps", "12", "--validate-every", "6"],
-                   check=True, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, timeout=300)
-    return folder
+    return train_novel("--cell", "gru", "--precision", "float32")
 
 
 class Call:

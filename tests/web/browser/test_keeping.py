@@ -95,7 +95,8 @@ def test_two_tabs_keep_a_text_each_and_a_new_one_begins_with_the_newest(page, ap
     field(other, "manuscript").fill("第二页更新")
     other.close(run_before_unload=True)
     newest = another_tab(page, app)
-    wait_for(newest, "manuscript", "第二页更新")
+    newest.wait_for_function("document.querySelector('#write-manuscript textarea').value")
+    assert text(newest, "manuscript") == "第二页更新"
 
 
 def test_nothing_is_kept_where_nothing_was_changed(page, app):
@@ -114,7 +115,8 @@ def test_a_damaged_entry_is_passed_over(page):
     page.evaluate("localStorage.setItem('novelgen-page-x', '{\"time\": 9e99, \"texts\": 5}')")
     field(page, "manuscript").fill(PROMPT)
     reload(page)
-    wait_for(page, "manuscript", PROMPT)
+    page.wait_for_function("document.querySelector('#write-manuscript textarea').value")
+    assert text(page, "manuscript") == PROMPT
 
 
 def test_typing_in_a_long_manuscript_is_fluid(page):

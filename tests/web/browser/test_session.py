@@ -80,7 +80,8 @@ def test_the_manuscript_survives_a_reload(page):
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.wait_for_timeout(800)
     page.reload()
-    page.wait_for_function(f"document.querySelector('#write-manuscript textarea')?.value === '{PROMPT}'")
+    page.wait_for_function("document.querySelector('#write-manuscript textarea')?.value")
+    assert text_of(page, "write-manuscript") == PROMPT
 
 
 def test_a_mistake_is_a_toast(page):
