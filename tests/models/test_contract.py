@@ -153,6 +153,26 @@ def test_dropout_has_one_mask_along_a_target(monkeypatch, make, batch, options, 
         assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
 
 
+def test_recurrent_weights_are_dropped_in_training_alone(make, batch):
+    network = make(model="bahdanau", decoder_size=32, dropout=0.4)
+    source, lengths, target = batch
+    used, loop = [], network.decoder.loop
+
+    def watch(gates, memory, hidden, cell, weights):
+        used.append(weights.recurrent)
+        return loop(gates, memory, hidden, cell, weights)
+
+    network.decoder.loop = watch
+    weight = network.decoder.recurrent.weight
+    for training in (True, True, False):
+        network.train(training).unroll(target, *network.start(source, lengths))
+    first, second, evaluated = used
+    assert torch.equal(evaluated, weight) and not torch.equal(first, second)
+    kept = first != 0
+    assert kept.double().mean() == pytest.approx(0.6, abs=0.05)
+    torch.testing.assert_close(first[kept], weight[kept] / 0.6)
+
+
 def test_resolving_is_done_once_for_all(parts):
     resolved = resolve(ModelConfig(**parts))
     assert resolve(resolved) == resolved
