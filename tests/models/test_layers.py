@@ -113,6 +113,17 @@ def test_bfloat16_products_stay_close(cell):
         assert found.dtype == expected.dtype and (found - expected).norm() < 0.03 * expected.norm()
 
 
+def test_a_grus_state_is_not_rounded_at_every_step():
+    """With z near 1 a step moves h by less than bfloat16 resolves."""
+    layer = make_layer("gru", torch.float32, scale=0.0)
+    with torch.no_grad():
+        layer.bias_ih_l0[SIZE:2 * SIZE], layer.bias_ih_l0[2 * SIZE:] = 8.0, 8.0
+        given = [part.detach() * 0 for part in inputs(layer, steps=1000)]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            _, last = ours(layer, *given)
+        torch.testing.assert_close(last, theirs(layer, *given)[1], rtol=0.01, atol=0.0)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_padding_is_never_read(cell):
     layer = make_layer(cell)
@@ -201,6 +212,23 @@ def test_models_have_the_same_loss_and_gradients_with_and_without(options, make,
         nats, gradient = step(exact, batch, torch.float64)
         torch.testing.assert_close(nats, truth, rtol=1e-10, atol=1e-10)
         torch.testing.assert_close(gradient, steepest, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("whole_state", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_reading_to_the_end_is_the_same_with_and_without(cell, whole_state, everywhere, monkeypatch):
+    layer, found = make_layer(cell, torch.float32, scale=0.5), []
+    (sequence, *_), lengths = inputs(layer), torch.tensor(LENGTHS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found.append(recurrent.read_to_end(layer, sequence, lengths, whole_state))
+        assert len(everywhere) == 1
+        monkeypatch.setattr(backends, "has_recurrent_layer", lambda layer, sequence: False)
+        found.append(recurrent.read_to_end(layer, sequence, lengths, whole_state))
+    used = recurrent.token_mask(lengths, STEPS).unsqueeze(-1)
+    (mine, ends), (truth, expected) = found
+    assert len(ends) == len(expected) == (2 if whole_state and cell == "lstm" else 1)
+    for one, other in zip((mine * used, *ends), (truth * used, *expected), strict=True):
+        torch.testing.assert_close(one.float(), other.float(), rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize("cell, size, autocast, expected", [
