@@ -232,7 +232,7 @@ def test_reading_to_the_end_is_the_same_with_and_without(cell, whole_state, ever
 
 
 @pytest.mark.parametrize("cell, size, autocast, expected", [
-    ("gru", 6, False, True), ("gru", 6, True, True), ("lstm", 512, True, True), ("lstm", 512, False, False), ("lstm", 256, True, False),
+    ("gru", 6, False, True), ("gru", 6, True, True), ("lstm", 512, True, True), ("lstm", 512, False, False), ("lstm", 384, True, False),
     ("rnn", 512, True, False)])
 def test_where_it_runs(cell, size, autocast, expected):
     layer = recurrent.CELLS[cell](4, size, batch_first=True)
