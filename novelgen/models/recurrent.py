@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from novelgen.models.kernels import backends
+
 CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 STATE_PARTS = {"lstm": 2, "gru": 1, "rnn": 1}  # tensors of a layer's state: hidden, and an LSTM's cell
 
@@ -73,6 +75,10 @@ def run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None = None, l
 def _run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None, lengths: Tensor | None) -> tuple[Tensor, State]:
     if state and sequence.shape[1] == 1:
         return _step_layer(layer, sequence, state)
+    if backends.has_recurrent_layer(layer, sequence):
+        zeros = layer.weight_hh_l0.new_zeros(len(sequence), layer.hidden_size)
+        first = state or (zeros,) * (2 if isinstance(layer, nn.LSTM) else 1)
+        return backends.recurrent_layer(sequence, lengths, first, *_weights(layer))
     first = state and tuple(part.unsqueeze(0).contiguous() for part in state)
     if first and len(first) == 1:
         first = first[0]
@@ -111,6 +117,9 @@ def read_to_end(layer: nn.RNNBase, sequence: Tensor, lengths: Tensor, whole_stat
 
     Of an LSTM's state only the hidden part is given unless `whole_state`: a layer's outputs hold no cells.
     """
+    if backends.has_recurrent_layer(layer, sequence):
+        output, state = run_layer(layer, sequence, lengths=lengths)
+        return output, state if whole_state else state[:1]
     if not (whole_state and isinstance(layer, nn.LSTM)):
         output, _ = run_layer(layer, sequence)
         return output, (_at_end(output, lengths),)

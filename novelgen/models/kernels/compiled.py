@@ -120,6 +120,26 @@ def exponentials(values, results, first, last):
 
 
 @compiled
+def mix(alpha, real, top, annotations, mixed):
+    """α = softmax(e) and c = Σ α_j h_j of one row: the first `real` of alpha (S,) are e, of which `top` is the largest, and become α.
+
+    The rest become 0. annotations (S, M); fills mixed (M,).
+    """
+    number = alpha.dtype.type
+    mass = number(0)
+    for j in range(real):
+        alpha[j] = exp(alpha[j] - top)
+        mass += alpha[j]
+    mixed[:] = 0
+    for j in range(real):
+        alpha[j] /= mass
+        share, annotation = alpha[j], annotations[j]
+        for m in range(len(mixed)):
+            mixed[m] += share * number(widen(annotation[m]))
+    alpha[real:] = 0
+
+
+@compiled
 def attend(t, first, last, seen, exp_keys, annotations, lengths, score, exp_queries, alphas, contexts):
     """Step t of e_j = vᵀ tanh(q + k_j), α = softmax(e), c = Σ α_j h_j, for annotations of which the first `lengths` are real.
 
@@ -141,17 +161,7 @@ def attend(t, first, last, seen, exp_keys, annotations, lengths, score, exp_quer
                 total += score[a] / (one + query[a] * key[a])
             alpha[j] = total
             top = max(top, total)
-        mass = number(0)
-        for j in range(real):
-            alpha[j] = exp(alpha[j] - top)
-            mass += alpha[j]
-        read[:] = 0
-        for j in range(real):
-            alpha[j] /= mass
-            share, annotation = alpha[j], annotations[row, j]
-            for m in range(width):
-                read[m] += share * number(widen(annotation[m]))
-        alpha[real:] = 0
+        mix(alpha, real, top, annotations[row], read)
         for m in range(width):
             contexts[t, row, m] = narrow(read[m], contexts)
 
@@ -195,11 +205,25 @@ def attend_backward(t, first, last, from_gates, d_contexts, d_alphas, exp_keys, 
 
 
 @compiled
-def lstm(t, first, last, gates, added, skipped, more, squashed, cells, hiddens):
-    """Step t of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM.
+def lstm_cell(total, before, after, hidden):
+    """An LSTM's step of one row: total (4H,), in the order i, f, g, o of torch.nn.LSTM, becomes what the gates are.
 
-    gates (B, T, 4H), added (R, skipped + 4H) and more (R, 4H), or (R, 0) for nothing, are summed. Fills squashed[t] (B, 4H), what
-    the gates became, cells[t + 1] and hiddens[t + 1] (B, H).
+    before (H,) is the cell before; fills after (H,), the cell, and hidden (H,).
+    """
+    size = len(before)
+    for k in range(size):
+        i, f = sigmoid(total[k]), sigmoid(total[size + k])
+        g, o = tanh(total[2 * size + k]), sigmoid(total[3 * size + k])
+        total[k], total[size + k], total[2 * size + k], total[3 * size + k] = i, f, g, o
+        after[k] = f * before[k] + i * g
+        hidden[k] = narrow(o * tanh(after[k]), hidden)
+
+
+@compiled
+def lstm(t, first, last, gates, added, skipped, more, squashed, cells, hiddens):
+    """Step t of an LSTM: `lstm_cell` of the sum of gates (B, T, 4H), added (R, skipped + 4H) and more (R, 4H), or (R, 0) for nothing.
+
+    Fills squashed[t] (B, 4H), what the gates became, cells[t + 1] and hiddens[t + 1] (B, H).
     """
     number, size = squashed.dtype.type, cells.shape[2]
     for row in range(first, last):
@@ -209,13 +233,7 @@ def lstm(t, first, last, gates, added, skipped, more, squashed, cells, hiddens):
         if more.shape[1]:
             for k in range(4 * size):
                 total[k] += number(widen(more[row - first, k]))
-        before, after, hidden = cells[t, row], cells[t + 1, row], hiddens[t + 1, row]
-        for k in range(size):
-            i, f = sigmoid(total[k]), sigmoid(total[size + k])
-            g, o = tanh(total[2 * size + k]), sigmoid(total[3 * size + k])
-            total[k], total[size + k], total[2 * size + k], total[3 * size + k] = i, f, g, o
-            after[k] = f * before[k] + i * g
-            hidden[k] = narrow(o * tanh(after[k]), hiddens)
+        lstm_cell(total, cells[t, row], cells[t + 1, row], hiddens[t + 1, row, :size])
 
 
 @compiled
@@ -242,48 +260,3 @@ def lstm_backward(t, first, last, d_later, d_hiddens, d_cell, squashed, cells, d
             d_gate[2 * size + k] = narrow(d_after * i * (one - g * g), d_states)
             d_gate[3 * size + k] = narrow(d_h * out * o * (one - o), d_states)
             d_c[k] = d_after * f
-
-
-_LANES = 64
-
-
-@compiled
-def largest(values):
-    """The largest of values (N,). In lanes, which run in vectors: a plain maximum would have to wait for the one before."""
-    lanes = np.full(_LANES, -np.inf, values.dtype)
-    whole = len(values) // _LANES * _LANES
-    for start in range(0, whole, _LANES):
-        for lane in range(_LANES):
-            lanes[lane] = max(lanes[lane], values[start + lane])
-    top = lanes.max()
-    for k in range(whole, len(values)):
-        top = max(top, values[k])
-    return top
-
-
-@compiled
-def cross_entropy(logits, bias, goals, errors, d_bias):
-    """Σ −ln softmax(logits + bias)[goals]: logits (N, V), bias (V,), goals (N,) int64 → a float.
-
-    Fills errors (N, V), which may be the logits, with the gradient of the logits, and adds that of the bias to d_bias (V,).
-    """
-    number, size = bias.dtype.type, len(bias)
-    shares = np.empty(size, bias.dtype)
-    total = 0.0
-    for row in range(len(goals)):
-        for k in range(size):
-            shares[k] = number(widen(logits[row, k])) + bias[k]
-        top = largest(shares)
-        aimed, mass = shares[goals[row]], number(0)
-        for k in range(size):
-            shares[k] = exp(shares[k] - top)
-            mass += shares[k]
-        total += math.log(mass) + (top - aimed)
-        scale = number(1) / mass
-        for k in range(size):
-            shares[k] *= scale
-        shares[goals[row]] -= number(1)
-        for k in range(size):
-            d_bias[k] += shares[k]
-            errors[row, k] = narrow(shares[k], errors)
-    return total

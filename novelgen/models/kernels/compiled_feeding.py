@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from novelgen.models.kernels.compiled import compiled, exp, narrow, tanh, widen
+from novelgen.models.kernels.compiled import compiled, mix, narrow, tanh, widen
 
 
 @compiled
@@ -33,17 +33,7 @@ def attend(t, first, last, joints, keys, annotations, lengths, drop, alphas, rea
                 total += query[k] * number(widen(key[k]))
             alpha[j] = total
             top = max(top, total)
-        mass = number(0)
-        for j in range(real):
-            alpha[j] = exp(alpha[j] - top)
-            mass += alpha[j]
-        context[:] = 0
-        for j in range(real):
-            alpha[j] /= mass
-            share, annotation = alpha[j], annotations[row, j]
-            for m in range(width):
-                context[m] += share * number(widen(annotation[m]))
-        alpha[real:] = 0
+        mix(alpha, real, top, annotations[row], context)
         if dropped:
             for m in range(width):
                 context[m] *= drop[row, m]

@@ -51,9 +51,9 @@ def errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor, 
 
 def _compiled_errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor) -> tuple[Tensor, Tensor]:
     """The same in one pass over the logits, which become the gradient."""
-    from novelgen.models.kernels import compiled
+    from novelgen.models.kernels import compiled_loss
 
-    total = compiled.cross_entropy(array(logits), array(bias), array(goal), array(logits), array(d_bias))
+    total = compiled_loss.cross_entropy(array(logits), array(bias), array(goal), array(logits), array(d_bias))
     return bias.new_tensor(total), logits
 
 

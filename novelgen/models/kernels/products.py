@@ -34,7 +34,12 @@ def in_few_shapes(layer: Product, inputs: Tensor) -> Tensor:
     if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return layer(inputs)
     rows = inputs.flatten(0, -2)
-    return layer(pad(rows, (0, 0, 0, -len(rows) % _PADDED_ROWS)))[:len(rows)].view(*inputs.shape[:-1], -1)
+    return layer(pad(rows, (0, 0, 0, padded_rows(len(rows)) - len(rows))))[:len(rows)].view(*inputs.shape[:-1], -1)
+
+
+def padded_rows(rows: int) -> int:
+    """How many rows `in_few_shapes` makes of some."""
+    return rows + -rows % _PADDED_ROWS
 
 
 def _can_pack() -> bool:

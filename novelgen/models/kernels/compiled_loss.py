@@ -1,0 +1,56 @@
+"""The loss over the vocabulary, compiled: one pass over the logits makes the loss and their gradient.
+
+numba's cache on disk looks at this file alone: after a change in `compiled` of what is imported here, touch this file too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from novelgen.models.kernels.compiled import compiled, exp, narrow, widen
+
+_LANES = 64
+
+
+@compiled
+def largest(values):
+    """The largest of values (N,). In lanes, which run in vectors: a plain maximum would have to wait for the one before."""
+    lanes = np.full(_LANES, -np.inf, values.dtype)
+    whole = len(values) // _LANES * _LANES
+    for start in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            lanes[lane] = max(lanes[lane], values[start + lane])
+    top = lanes.max()
+    for k in range(whole, len(values)):
+        top = max(top, values[k])
+    return top
+
+
+@compiled
+def cross_entropy(logits, bias, goals, errors, d_bias):
+    """Σ −ln softmax(logits + bias)[goals]: logits (N, V), bias (V,), goals (N,) int64 → a float.
+
+    Fills errors (N, V), which may be the logits, with the gradient of the logits, and adds that of the bias to d_bias (V,).
+    """
+    number, size = bias.dtype.type, len(bias)
+    shares = np.empty(size, bias.dtype)
+    total = 0.0
+    for row in range(len(goals)):
+        for k in range(size):
+            shares[k] = number(widen(logits[row, k])) + bias[k]
+        top = largest(shares)
+        aimed, mass = shares[goals[row]], number(0)
+        for k in range(size):
+            shares[k] = exp(shares[k] - top)
+            mass += shares[k]
+        total += math.log(mass) + (top - aimed)
+        scale = number(1) / mass
+        for k in range(size):
+            shares[k] *= scale
+        shares[goals[row]] -= number(1)
+        for k in range(size):
+            d_bias[k] += shares[k]
+            errors[row, k] = narrow(shares[k], errors)
+    return total
