@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -23,7 +24,8 @@ class Worker:
 
     def ask(self, order: dict[str, Any]) -> dict[str, Any]:
         """Its answer; RuntimeError with the end of its log where it has ended."""
-        print(json.dumps(order), file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # that it has ended shows below
+            print(json.dumps(order), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError(f"{self._process.args[1].name} ended: {self._log.read_text(encoding='utf-8')[-2000:]}")
