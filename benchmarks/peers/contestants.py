@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,8 +17,8 @@ from torch import Tensor, nn
 
 from benchmarks.peers.eager import EagerSeq2Seq
 from benchmarks.peers.gpt import DecoderOnlyTransformer, one_sequence
-from benchmarks.peers.install_joeynmt import interpreter
 from benchmarks.peers.joeynmt_translation import Recipe, configuration
+from benchmarks.peers.worker import Worker
 from novelgen.config import Config
 from novelgen.data.pairs import Batch, Pairs
 from novelgen.models.build import build_model
@@ -172,12 +170,9 @@ class JoeyNMT:
         model = race.config.model
         config = configuration(Path(self._directory.name), Recipe(10**9, 1e-3, model.dropout, race.device.type), 1)
         config["model"]["tied_embeddings"] = True  # source and target have one vocabulary, as ours
-        self._log = batches.with_name("worker.log")
-        with self._log.open("w", encoding="utf-8") as log:  # not a pipe, which would fill and block it
-            self._worker = subprocess.Popen([interpreter(environment), Path(__file__).with_name("joeynmt_worker.py")],
-                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8")
-        hello = self._ask(json.dumps({"threads": race.threads, "batches": str(batches), "vocabulary_size": race.vocabulary_size,
-                                      "config": config}))
+        self._worker = Worker(environment, "joeynmt_worker.py")
+        hello = self._worker.ask({"threads": race.threads, "batches": str(batches), "vocabulary_size": race.vocabulary_size,
+                                  "config": config})
         if hello["device"] != race.device.type:  # it falls back to the CPU without a word
             raise SystemExit(f"JoeyNMT's torch {hello['torch']} cannot use {race.device.type}; build its environment with "
                              "--torch-index '', or leave it out: --without joeynmt")
@@ -187,19 +182,12 @@ class JoeyNMT:
 
     def run(self, steps: int) -> float:
         """As `Contestant`; `steps` must be whole rounds through the batches."""
-        answer = self._ask(f"run {steps}")
+        answer = self._worker.ask({"steps": steps})
         if answer["tokens"] * len(self._tokens) != sum(self._tokens) * steps:
             raise RuntimeError(f"JoeyNMT counts {answer['tokens']} target tokens where we have {sum(self._tokens)}")
         return answer["seconds"]
 
     def close(self) -> None:
         """Ends the worker."""
-        self._worker.communicate()
+        self._worker.close()
         self._directory.cleanup()
-
-    def _ask(self, line: str) -> dict[str, Any]:
-        print(line, file=self._worker.stdin, flush=True)
-        answer = self._worker.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"JoeyNMT's worker ended: {self._log.read_text(encoding='utf-8')[-2000:]}")
-        return json.loads(answer)

@@ -1,4 +1,4 @@
-"""Runs in JoeyNMT's own environment: on each line "run K" of its input it takes K training steps and answers with a line of JSON.
+"""Runs in JoeyNMT's own environment: for each line of its input, with a number of steps, it trains and answers with a line of JSON.
 
 Model, loss, batches and steps are JoeyNMT's: the step is the body of the loop of its TrainManager.
 """
@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TextIO
 
 import numpy as np
 import torch
@@ -26,13 +27,26 @@ SPECIALS = SimpleNamespace(unk_token="<unk>", pad_token="<pad>", bos_token="<s>"
 SHIFT = 1  # novelgen's PAD, BOS and EOS are 0, 1 and 2; <unk> comes before them
 
 
+def open_answers() -> TextIO:
+    """Where the answers go; what JoeyNMT prints goes to the log instead."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def shared_vocabulary(size: int) -> Vocabulary:
+    """JoeyNMT's vocabulary for `size` tokens of ours, of source and target."""
+    vocabulary = Vocabulary([], SPECIALS)
+    # `add_tokens` looks through the whole list for every token.
+    vocabulary._itos += [f"token{number}" for number in range(size + SHIFT - len(vocabulary))]
+    return vocabulary
+
+
 def build_manager(config: dict, vocabulary_size: int, directory: Path) -> TrainManager:
     """Its TrainManager with a new model for `vocabulary_size` tokens of ours."""
     config = {**config, "model_dir": str(directory), "data": {"special_symbols": SPECIALS}}
     args = parse_global_args(config, rank=0, mode="train")
-    vocabulary = Vocabulary([], SPECIALS)
-    # `add_tokens` looks through the whole list for every token.
-    vocabulary._itos += [f"token{number}" for number in range(vocabulary_size + SHIFT - len(vocabulary))]
+    vocabulary = shared_vocabulary(vocabulary_size)
     model = build_model(config["model"], src_vocab=vocabulary, trg_vocab=vocabulary)
     model.loss_function = (args.train.loss, args.train.label_smoothing)
     model.to(args.device)
@@ -69,8 +83,7 @@ def load_batches(path: str) -> list[tuple[np.ndarray, ...]]:
 
 
 def main() -> None:
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what JoeyNMT prints is no answer
+    answers = open_answers()
     order = json.loads(sys.stdin.readline())
     torch.set_num_threads(order["threads"])
     batches, taken = load_batches(order["batches"]), 0
@@ -81,7 +94,7 @@ def main() -> None:
         print(json.dumps(hello), file=answers, flush=True)
         for line in sys.stdin:
             start, tokens = time.perf_counter(), 0
-            for _ in range(int(line.removeprefix("run "))):
+            for _ in range(json.loads(line)["steps"]):
                 tokens += step(manager, batches[taken % len(batches)])
                 taken += 1
             if manager.device.type == "cuda":

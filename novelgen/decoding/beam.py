@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from novelgen.decoding.contract import Hypothesis, Prediction, log_sum_exp, normalized, predict, select, start
-from novelgen.decoding.filters import apply, largest
+from novelgen.decoding.contract import Hypothesis, Prediction, normalized, predict, select, start
+from novelgen.decoding.filters import apply, largest, log_sum_exp, places_within
 from novelgen.decoding.sampling import Task
 from novelgen.text.tokenizers import EOS
 
@@ -61,9 +61,10 @@ class Search:
         if forced is not None:
             rows, tokens, steered = np.arange(len(self.items)), np.full(len(self.items), forced), self._steered
         else:
-            log_total = prediction.log_total if rules_logits is prediction.logits else log_sum_exp(rules_logits)
+            is_normal = rules_logits is prediction.log_probabilities
+            log_total = np.zeros(len(self.items)) if is_normal else log_sum_exp(rules_logits)
             rows, tokens, steered = self._best(rules_logits, log_total)
-        own_step = prediction.log_probabilities(rows, tokens)
+        own_step = prediction.at(rows, tokens)
         self._steps.append(_Step(self._places[rows], tokens, own_step, prediction.weights[rows]))
         own = self._own[rows] + own_step
         items, length = self.items[rows], len(self._steps)
@@ -78,15 +79,12 @@ class Search:
     def _best(self, logits: np.ndarray, log_total: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, tokens and log-probabilities of the continuations that stay, by source, best first."""
         # A row can place at most beam_size continuations, so no more than these compete.
-        rows, tokens = np.divmod(np.flatnonzero(largest(logits, self._beam_size)), logits.shape[1])
-        possible = ~np.isneginf(logits[rows, tokens])
-        rows, tokens = rows[possible], tokens[possible]
+        rows, tokens = largest(logits, self._beam_size)
         steered = self._steered[rows] + logits[rows, tokens] - log_total[rows]
-        order = np.lexsort((tokens, rows, -steered, self.items[rows]))
+        order = np.lexsort((-steered, self.items[rows]))  # it is stable: of equals the first rows and tokens
         items = self.items[rows[order]]
-        rank = np.arange(len(items)) - np.searchsorted(items, items)
         room = np.array([self._beam_size - len(ended) for ended in self._ended])
-        order = order[rank < room[items]]
+        order = order[places_within(items) < room[items]]
         return rows[order], tokens[order], steered[order]
 
     def _beaten(self, items: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -146,7 +144,7 @@ def search(task: Task, beam_size: int, length_penalty: float, count: int) -> Ite
     for place in range(task.max_length):
         prediction, state = predict(task.model, tokens, memory, state, task.device)
         forced = task.prefix[place] if place < len(task.prefix) else None
-        rules_logits = apply(task.rules, prediction.logits, history) if forced is None else None
+        rules_logits = apply(task.rules, prediction.log_probabilities, history) if forced is None else None
         items = beams.items
         rows, tokens = beams.advance(prediction, rules_logits, forced)
         yield beams

@@ -76,13 +76,12 @@ def start(model: Model, sources: Sequence[Sequence[int]], device: torch.device) 
 class Prediction(NamedTuple):
     """One step's outcome on the host."""
 
-    logits: np.ndarray  # (B, V) float32, never NaN, at most float32's largest number
-    log_total: np.ndarray  # (B,) float64, log Σ exp(logits)
+    log_probabilities: np.ndarray  # (B, V) float32, never NaN; a row whose logits are all -inf stays that
     weights: np.ndarray  # (B, S) float32; (B, 0) from a model without attention
 
-    def log_probabilities(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """The model's own log-probabilities (float64) of some tokens of some rows (index arrays that broadcast)."""
-        return np.maximum(self.logits[rows, tokens] - self.log_total[rows], LEAST_LOG_PROBABILITY)
+    def at(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """The log-probabilities (float64), never -inf, of some tokens of some rows (index arrays that broadcast)."""
+        return np.maximum(self.log_probabilities[rows, tokens], LEAST_LOG_PROBABILITY, dtype=np.float64)
 
 
 def predict(model: Model, tokens: np.ndarray, memory: Any, state: tuple[Tensor, ...], device: torch.device,
@@ -90,19 +89,17 @@ def predict(model: Model, tokens: np.ndarray, memory: Any, state: tuple[Tensor, 
     """One step of the model for tokens (B,) int64, brought to the host; raises CheckpointError on NaN."""
     # Rules, draws and beams run on the host: the same text on every device, and one copy a step.
     logits, state, weights = model.step(torch.from_numpy(tokens).to(device), memory, state)
-    values = logits.float().cpu().numpy()
-    if np.isnan(values).any():
+    return Prediction(_log_probabilities(logits.float().cpu()), weights.float().cpu().numpy()), state
+
+
+def _log_probabilities(logits: Tensor) -> np.ndarray:
+    """The log-softmax of logits (B, V); +inf counts as float32's largest number."""
+    result = logits.log_softmax(dim=-1).numpy()
+    # One logit that is NaN or +inf, or all -inf, makes a whole row NaN.
+    if not np.isnan(result[:, 0]).any():
+        return result
+    if logits.isnan().any():
         raise CheckpointError("模型算出了 NaN，权重可能已损坏；请换一个检查点或重新训练 | the model computes NaN, "
                               "its weights may be damaged; use another checkpoint or train again")
-    values = np.minimum(values, np.finfo(np.float32).max)
-    return Prediction(values, log_sum_exp(values), weights.float().cpu().numpy()), state
-
-
-def log_sum_exp(logits: np.ndarray) -> np.ndarray:
-    """log Σ exp over the last axis in float64; a row of nothing but -inf gives 0, so that it stays -inf."""
-    values = logits.astype(np.float64)
-    top = values.max(axis=-1, keepdims=True)
-    top[np.isneginf(top)] = 0.0
-    with np.errstate(divide="ignore"):
-        total = np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0]
-    return np.where(np.isneginf(total), 0.0, total)
+    finite = logits.clamp(max=torch.finfo(torch.float32).max)
+    return torch.where(finite.isneginf().all(dim=-1, keepdim=True), finite, finite.log_softmax(dim=-1)).numpy()

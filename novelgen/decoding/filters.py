@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from novelgen.config import DecodingConfig
-from novelgen.decoding.contract import log_sum_exp
 from novelgen.decoding.history import (
     AFTER_BYTE,
     BETWEEN,
@@ -196,7 +195,9 @@ def top_k(count: int) -> Rule:
     """Keeps the `count` likeliest tokens (Fan et al., 2018); of equals those that come first in the vocabulary."""
 
     def rule(logits: np.ndarray, history: History) -> np.ndarray:
-        return np.where(largest(logits, count), logits, FORBIDDEN)
+        kept, result = largest(logits, count), np.full_like(logits, FORBIDDEN)
+        result[kept] = logits[kept]
+        return result
 
     return rule
 
@@ -205,16 +206,16 @@ def top_p(share: float) -> Rule:
     """Keeps the fewest likeliest tokens that reach this share of the probability (Holtzman et al., 2020)."""
 
     def rule(logits: np.ndarray, history: History) -> np.ndarray:
-        probabilities = np.exp(logits - log_sum_exp(logits)[:, None])
         result = np.full_like(logits, FORBIDDEN)
-        for row, shares in enumerate(probabilities):
+        for row, masses in enumerate(np.exp(logits.astype(np.float64) - _finite_maximum(logits))):
+            total = masses.sum()
             # Few tokens are likely; where those alone reach the share only they have to be sorted.
             for least in LIKELY:
-                tokens = np.flatnonzero(shares >= least)
-                if shares[tokens].sum() >= share:
+                tokens = np.flatnonzero(masses >= least * total)
+                if masses[tokens].sum() >= share * total:
                     break
             tokens = tokens[np.argsort(-logits[row, tokens], kind="stable")]
-            kept = tokens[: np.searchsorted(np.cumsum(shares[tokens]), share) + 1]
+            kept = tokens[: np.searchsorted(np.cumsum(masses[tokens]), share * total) + 1]
             result[row, kept] = logits[row, kept]
         return result
 
@@ -232,30 +233,39 @@ def min_p(share: float) -> Rule:
     return rule
 
 
+def log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    """log Σ exp over the last axis of float32 logits in float64, to 1e-6; a row of nothing but -inf gives 0, so that it stays."""
+    top = logits.max(axis=-1, keepdims=True)
+    top[np.isneginf(top)] = 0.0
+    with np.errstate(divide="ignore", over="ignore"):
+        shares = logits - top
+        np.exp(shares, out=shares)  # in float32, summed in float64: the errors of single terms nearly cancel
+        total = np.log(shares.sum(axis=-1, dtype=np.float64)) + top[..., 0]
+    return np.where(np.isneginf(total), 0.0, total)
+
+
 def _finite_maximum(logits: np.ndarray) -> np.ndarray:
     """(B, 1): each row's largest logit; 0 for a row of nothing but -inf, which then stays as it is."""
     top = logits.max(axis=-1, keepdims=True)
     return np.where(np.isneginf(top), np.float32(0), top)
 
 
-def largest(values: np.ndarray, count: int) -> np.ndarray:
-    """(B, V) bool: the `count` ≥ 1 largest of each row, exactly; of equal values the first ones."""
-    if count >= values.shape[1]:
-        return np.ones(values.shape, dtype=bool)
-    border = np.array([[_place(row, count)] for row in values])
-    kept = values >= border
-    if np.count_nonzero(kept) == count * len(kept):  # there are `count` of each row at least
-        return kept
-    above, equal = values > border, values == border
-    room = count - above.sum(axis=-1, keepdims=True)
-    return above | (equal & (np.cumsum(equal, axis=-1) <= room))
+def largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the `count` ≥ 1 largest of each row (B, V), exactly; of equal values the first ones.
+
+    Row by row, in a row the largest first. -inf is not among them, so that a row may have fewer.
+    """
+    blocks, border = values.shape[1] // _BLOCK, np.finfo(np.float32).min
+    if count <= blocks:
+        # The largest of every block are `count` values that are at least as large as the one at place `count`.
+        tops = values[:, :blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
+        border = np.maximum(np.partition(tops, -count, axis=1)[:, -count, None], border)
+    rows, columns = np.divmod(np.flatnonzero(values >= border), values.shape[1])
+    order = np.lexsort((-values[rows, columns], rows))
+    order = order[places_within(rows[order]) < count]
+    return rows[order], columns[order]
 
 
-def _place(values: np.ndarray, count: int) -> np.float32:
-    """The value (V,) that comes at place `count` from the top."""
-    # Partitioning is slow where most values are equal, as forbidden ones are, and few need it: the largest of every block are
-    # `count` values that are at least as large as the one sought, if there are so many blocks.
-    tops = values[:len(values) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
-    least = np.partition(tops, -count)[-count] if count <= len(tops) else FORBIDDEN
-    some = values[values >= least] if least > FORBIDDEN else values[values > FORBIDDEN]
-    return np.partition(some, -count)[-count] if count <= len(some) else FORBIDDEN
+def places_within(groups: np.ndarray) -> np.ndarray:
+    """For ascending group numbers (N,) the place of each among those of its group, from 0 on."""
+    return np.arange(len(groups)) - np.searchsorted(groups, groups)

@@ -53,7 +53,7 @@ def inspect(model: Model, device: torch.device, tokenizer: Tokenizer, source: Se
 
 def _probabilities(prediction: Prediction) -> np.ndarray:
     """(V,) float64."""
-    return np.exp(prediction.logits[0].astype(np.float64) - prediction.log_total[0])
+    return np.exp(prediction.log_probabilities[0].astype(np.float64))
 
 
 def _alternative(tokenizer: Tokenizer, token: int, probability: float, opening: str) -> Alternative:

@@ -71,9 +71,9 @@ def write(task: Task, choose: Choice) -> Iterator[Draft]:
         if place < len(task.prefix):
             tokens = np.full(len(rows), task.prefix[place], dtype=np.int64)
         else:
-            chosen = choose(apply(task.rules, prediction.logits, history), draft.live)
+            chosen = choose(apply(task.rules, prediction.log_probabilities, history), draft.live)
             tokens = np.where(draft.live, chosen, PAD)
-        draft.add(tokens, prediction.log_probabilities(rows, tokens), prediction.weights)
+        draft.add(tokens, prediction.at(rows, tokens), prediction.weights)
         history.append(tokens)
         yield draft
         if not draft.live.any():

@@ -92,13 +92,12 @@ class Stepper:
         return (_Memory(np.arange(len(source)), lengths.numpy(), self._kernel.exponentials(memory.keys.numpy()),
                         np.ascontiguousarray(annotations.numpy()), weights), (torch.stack(state, dim=1),))
 
-    @torch.inference_mode()
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """As `Writer.step`."""
         if not isinstance(memory, _Memory):
             return self._model.step(token, memory, state)
         if self._table is None:
-            places, fixed = np.arange(len(token)), self._token_share(self._model.embedding(token)).numpy()
+            places, fixed = np.arange(len(token)), self._token_share(self._model.embedding(token)).detach().numpy()
         else:
             places, fixed = token.numpy(), self._table
         logits, after, alphas = self._kernel.step(places, fixed, state[0].numpy(), memory.rows, memory.lengths, memory.exp_keys,

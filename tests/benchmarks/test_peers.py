@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from benchmarks.peers.eager import EagerSeq2Seq
 from benchmarks.peers.gpt import DecoderOnlyTransformer, one_sequence
 from benchmarks.peers.install_joeynmt import Patch, apply
 from benchmarks.peers.products import product_flops
+from benchmarks.peers.worker import Worker
 from novelgen.config import ModelConfig
 from novelgen.data.pairs import Batch
 from novelgen.models.build import build_model
@@ -100,3 +104,11 @@ def test_a_patch_is_applied_once_and_fails_loudly(tmp_path) -> None:
     path.write_text("c = 1\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="one is too few"):
         apply(patch, tmp_path)
+
+
+def test_a_worker_that_cannot_start_says_why(monkeypatch) -> None:
+    monkeypatch.setattr("benchmarks.peers.worker.interpreter", lambda environment: Path(sys.executable))
+    worker = Worker(Path("nowhere"), "joeynmt_writer.py")
+    with pytest.raises(RuntimeError, match=r"(?s)joeynmt_writer.py ended: .*No module named 'joeynmt'"):
+        worker.ask({})
+    worker.close()

@@ -119,47 +119,59 @@ def _dot(weight: np.ndarray, n: int, inputs: np.ndarray, b: int) -> float:
     return total
 
 
+# Four weight rows for one, two or three rows: what is loaded once is used that often, and the sums stay in registers. The four are
+# a quarter of the matrix apart: the memory is read in four long runs, which it foresees; of neighbours it would not.
 @_compiled(*_REORDER)
-def _two_by_one(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np.ndarray) -> None:
-    first = second = np.float32(0)
+def _four_by_one(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np.ndarray) -> None:
+    m, o, p = n + len(weight) // 4, n + len(weight) // 4 * 2, n + len(weight) // 4 * 3
+    p0 = p1 = p2 = p3 = np.float32(0)
     for k in range(inputs.shape[1]):
+        s, t, u, v = _widened(weight[n, k]), _widened(weight[m, k]), _widened(weight[o, k]), _widened(weight[p, k])
         x = inputs[b, k]
-        first += _widened(weight[n, k]) * x
-        second += _widened(weight[n + 1, k]) * x
-    out[b, n], out[b, n + 1] = first, second
+        p0, p1, p2, p3 = p0 + s * x, p1 + t * x, p2 + u * x, p3 + v * x
+    out[b, n], out[b, m], out[b, o], out[b, p] = p0, p1, p2, p3
 
 
 @_compiled(*_REORDER)
-def _two_by_four(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np.ndarray) -> None:
-    """Two weight rows for four rows: what is loaded once is used four times, or twice."""
-    a = c = e = g = np.float32(0)
-    d = f = h = i = np.float32(0)
+def _four_by_two(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np.ndarray) -> None:
+    m, o, p = n + len(weight) // 4, n + len(weight) // 4 * 2, n + len(weight) // 4 * 3
+    p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = np.float32(0)
     for k in range(inputs.shape[1]):
-        v, w = _widened(weight[n, k]), _widened(weight[n + 1, k])
-        x, y, z, u = inputs[b, k], inputs[b + 1, k], inputs[b + 2, k], inputs[b + 3, k]
-        a += v * x
-        c += v * y
-        e += v * z
-        g += v * u
-        d += w * x
-        f += w * y
-        h += w * z
-        i += w * u
-    out[b, n], out[b + 1, n], out[b + 2, n], out[b + 3, n] = a, c, e, g
-    out[b, n + 1], out[b + 1, n + 1], out[b + 2, n + 1], out[b + 3, n + 1] = d, f, h, i
+        s, t, u, v = _widened(weight[n, k]), _widened(weight[m, k]), _widened(weight[o, k]), _widened(weight[p, k])
+        x, y = inputs[b, k], inputs[b + 1, k]
+        p0, p1, p2, p3 = p0 + s * x, p1 + t * x, p2 + u * x, p3 + v * x
+        q0, q1, q2, q3 = q0 + s * y, q1 + t * y, q2 + u * y, q3 + v * y
+    out[b, n], out[b, m], out[b, o], out[b, p] = p0, p1, p2, p3
+    out[b + 1, n], out[b + 1, m], out[b + 1, o], out[b + 1, p] = q0, q1, q2, q3
+
+
+@_compiled(*_REORDER)
+def _four_by_three(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np.ndarray) -> None:
+    m, o, p = n + len(weight) // 4, n + len(weight) // 4 * 2, n + len(weight) // 4 * 3
+    p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = r0 = r1 = r2 = r3 = np.float32(0)
+    for k in range(inputs.shape[1]):
+        s, t, u, v = _widened(weight[n, k]), _widened(weight[m, k]), _widened(weight[o, k]), _widened(weight[p, k])
+        x, y, z = inputs[b, k], inputs[b + 1, k], inputs[b + 2, k]
+        p0, p1, p2, p3 = p0 + s * x, p1 + t * x, p2 + u * x, p3 + v * x
+        q0, q1, q2, q3 = q0 + s * y, q1 + t * y, q2 + u * y, q3 + v * y
+        r0, r1, r2, r3 = r0 + s * z, r1 + t * z, r2 + u * z, r3 + v * z
+    out[b, n], out[b, m], out[b, o], out[b, p] = p0, p1, p2, p3
+    out[b + 1, n], out[b + 1, m], out[b + 1, o], out[b + 1, p] = q0, q1, q2, q3
+    out[b + 2, n], out[b + 2, m], out[b + 2, o], out[b + 2, p] = r0, r1, r2, r3
 
 
 @_compiled()
 def product(weight: np.ndarray, inputs: np.ndarray, out: np.ndarray) -> None:
     """out (B, N) = inputs (B, K) · weight (N, K)ᵀ; every weight leaves the memory once, whatever B."""
-    rows, size = len(inputs), len(weight)
-    whole, even = rows - rows % 4, size - size % 2
-    for n in range(0, even, 2):
-        for b in range(0, whole, 4):
-            _two_by_four(weight, n, inputs, b, out)
-        for b in range(whole, rows):
-            _two_by_one(weight, n, inputs, b, out)
-    for n in range(even, size):
+    rows, threes, size = len(inputs), len(inputs) // 3 * 3, len(weight)
+    for n in range(size // 4):
+        for b in range(0, threes, 3):
+            _four_by_three(weight, n, inputs, b, out)
+        if rows - threes == 2:
+            _four_by_two(weight, n, inputs, threes, out)
+        elif rows - threes == 1:
+            _four_by_one(weight, n, inputs, threes, out)
+    for n in range(size - size % 4, size):
         for b in range(rows):
             out[b, n] = _dot(weight, n, inputs, b)
 
@@ -183,8 +195,7 @@ def _attend(query: np.ndarray, exp_keys: np.ndarray, score: np.ndarray, values: 
     for j in range(len(alpha)):
         alpha[j] = exp(alpha[j] - top)
         total += alpha[j]
-    for k in range(len(mixed)):
-        mixed[k] = 0
+    mixed[:] = 0
     for j in range(len(alpha)):
         alpha[j] /= total
         share = alpha[j]
@@ -207,6 +218,58 @@ def _lstm(gates: np.ndarray, before: np.ndarray, after: np.ndarray, place: int, 
         hidden_after[k] = hidden[k]
 
 
+# Below, loops and not array expressions: those would take most of the time to compile.
+@_compiled("contract")
+def _read(seen: np.ndarray, rows: np.ndarray, lengths: np.ndarray, exp_keys: np.ndarray, values: np.ndarray, score: np.ndarray,
+          from_context: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+    """Attention with the queries seen[:, :A]: fills alphas (B, S); what it adds to gates and readout, (B, 4H + E)."""
+    batch = len(seen)
+    mixed = np.empty((batch, values.shape[2]), np.float32)
+    for b in range(batch):
+        source, length = rows[b], lengths[rows[b]]
+        _attend(seen[b], exp_keys[source, :length], score, values[source, :length], alphas[b, :length], mixed[b])
+    if not len(from_context):
+        return mixed
+    shares = np.empty((batch, len(from_context)), np.float32)
+    product(from_context, mixed, shares)
+    return shares
+
+
+@_compiled("contract")
+def _run_layers(gates: np.ndarray, state: np.ndarray, from_below: np.ndarray, upper_bias: np.ndarray, after: np.ndarray,
+                hidden: np.ndarray) -> None:
+    """The cells from the first layer's gates (B, 4H) on: fills after (B, 2L, H) and hidden (B, H), that of the last layer."""
+    batch, size = hidden.shape
+    below = np.empty((batch, 2 * size), np.float32)
+    for layer in range(len(from_below) + 1):
+        if layer:
+            for b in range(batch):
+                for k in range(size):
+                    below[b, k], below[b, size + k] = hidden[b, k], state[b, 2 * layer, k]
+            product(from_below[layer - 1], below, gates)
+            for b in range(batch):
+                for k in range(4 * size):
+                    gates[b, k] += upper_bias[layer - 1, k]
+        for b in range(batch):
+            _lstm(gates[b], state[b], after[b], 2 * layer, hidden[b])
+
+
+@_compiled("contract")
+def _project(hidden: np.ndarray, added: np.ndarray, from_top: np.ndarray, output: np.ndarray, output_bias: np.ndarray) -> np.ndarray:
+    """Logits (B, V) of readouts (B, E) to which the last E of `added` (B, 4H + E) come."""
+    batch, before = len(hidden), added.shape[1] - len(from_top)
+    readout, logits = np.empty((batch, len(from_top)), np.float32), np.empty((batch, len(output)), np.float32)
+    product(from_top, hidden, readout)
+    for b in range(batch):
+        for k in range(len(from_top)):
+            readout[b, k] = tanh(readout[b, k] + added[b, before + k])
+    product(output, readout, logits)
+    for b in range(batch):
+        for k in range(len(output)):
+            logits[b, k] += output_bias[k]
+    return logits
+
+
 @_cached
 def step(places: np.ndarray, fixed: np.ndarray, state: np.ndarray, rows: np.ndarray, lengths: np.ndarray,
          exp_keys: np.ndarray, values: np.ndarray, score: np.ndarray, from_state: np.ndarray, from_context: np.ndarray,
@@ -222,51 +285,16 @@ def step(places: np.ndarray, fixed: np.ndarray, state: np.ndarray, rows: np.ndar
     readout of the last hidden. output (V, E). Matrices are float32, or bfloat16 as uint16.
     """
     batch, size, attention = len(places), state.shape[2], len(score)
-    wide = fixed.shape[1]
-    after = np.empty_like(state)
-    # Loops, not array expressions: those would take most of the time to compile.
-    hidden, gates = np.empty((batch, size), np.float32), np.empty((batch, 4 * size), np.float32)
-    for b in range(batch):
-        for k in range(size):
-            hidden[b, k] = state[b, 0, k]
-    seen = np.empty((batch, attention + 4 * size), np.float32)
+    hidden, after = state[:, 0].copy(), np.empty_like(state)
+    seen, gates = np.empty((batch, attention + 4 * size), np.float32), np.empty((batch, 4 * size), np.float32)
     product(from_state, hidden, seen)
     alphas = np.zeros((batch, values.shape[1]), np.float32)
-    mixed = np.empty((batch, values.shape[2]), np.float32)
+    shares = _read(seen, rows, lengths, exp_keys, values, score, from_context, alphas)
     for b in range(batch):
-        source, length = rows[b], lengths[rows[b]]
-        _attend(seen[b], exp_keys[source, :length], score, values[source, :length], alphas[b, :length], mixed[b])
-    if len(from_context):
-        shares = np.empty((batch, wide), np.float32)
-        product(from_context, mixed, shares)
-    else:
-        shares = mixed
-    below = np.empty((batch, 2 * size), np.float32)
-    for layer in range(len(from_below) + 1):
-        if layer == 0:
-            for b in range(batch):
-                of_token, of_state = fixed[places[b]], seen[b, attention:]
-                for k in range(4 * size):
-                    gates[b, k] = of_token[k] + shares[b, k] + of_state[k]
-        else:
-            for b in range(batch):
-                for k in range(size):
-                    below[b, k], below[b, size + k] = hidden[b, k], state[b, 2 * layer, k]
-            product(from_below[layer - 1], below, gates)
-            for b in range(batch):
-                for k in range(4 * size):
-                    gates[b, k] += upper_bias[layer - 1, k]
-        for b in range(batch):
-            _lstm(gates[b], state[b], after[b], 2 * layer, hidden[b])
-    readout = np.empty((batch, wide - 4 * size), np.float32)
-    product(from_top, hidden, readout)
-    for b in range(batch):
-        of_token, of_context = fixed[places[b], 4 * size:], shares[b, 4 * size:]
-        for k in range(readout.shape[1]):
-            readout[b, k] = tanh(readout[b, k] + of_context[k] + of_token[k])
-    logits = np.empty((batch, len(output)), np.float32)
-    product(output, readout, logits)
-    for b in range(batch):
-        for k in range(len(output)):
-            logits[b, k] += output_bias[k]
-    return logits, after, alphas
+        of_token, of_state = fixed[places[b]], seen[b, attention:]
+        for k in range(len(of_token)):
+            shares[b, k] += of_token[k]
+        for k in range(4 * size):
+            gates[b, k] = shares[b, k] + of_state[k]
+    _run_layers(gates, state, from_below, upper_bias, after, hidden)
+    return _project(hidden, shares, from_top, output, output_bias), after, alphas
