@@ -136,10 +136,13 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
             panel.loglog(values, heights, marker="o")
             for place, slope in enumerate(slopes(points, key)):
                 middle = [math.sqrt(pair[place] * pair[place + 1]) for pair in (values, heights)]
-                panel.annotate(f"{slope:+.2f}", middle, textcoords="offset points", xytext=(0, 8), ha="center", fontsize=9)
-            panel.set(xlabel=name, ylabel=label, xticks=values, ylim=(min(heights) / 2, max(heights) * 2))
+                panel.annotate(f"{slope:+.2f}", middle, textcoords="offset points", xytext=(0, 8), fontsize=9,
+                               ha="right" if slope > 0.1 else "left" if slope < -0.1 else "center")
+            panel.set(xlabel=name, ylabel=label, xticks=values, xlim=(values[0] / 1.5, values[-1] * 1.5),
+                      ylim=(min(heights) / 2, max(heights) * 2))
             for point in zip(values, heights, strict=True):
-                panel.annotate(f"{point[1]:.3g}", point, textcoords="offset points", xytext=(0, -16), ha="center", fontsize=9, color="C0")
+                written = f"{point[1]:,.0f}" if point[1] >= 100 else f"{point[1]:.3g}"
+                panel.annotate(written, point, textcoords="offset points", xytext=(0, -16), ha="center", fontsize=9, color="C0")
             panel.xaxis.set_major_formatter(ScalarFormatter())
             panel.minorticks_off()
             panel.tick_params(left=False, labelleft=False)

@@ -26,13 +26,15 @@ def machine(found: dict[str, Any]) -> str:
 
 def training(found: dict[str, Any]) -> list[str]:
     """Characters a second of everybody, and how many times as fast novelgen is."""
-    lines = ["| | 精度 precision | 参数 parameters | 目标字/秒 target characters/s | 本程序是它的 novelgen is |", "|---|---|---:|---:|---:|"]
+    lines = ["| | 精度 precision | 参数 parameters | 目标字/秒 target characters/s | 本程序是它的 novelgen is |",
+             "|---|---|---:|---:|---:|"]
     for name, row in found["contestants"].items():
         lines.append(f"| {_PEERS.get(name, name)} | {row['precision']} | {row['parameters'] / 1e6:.1f} M | "
                      f"{row['characters_per_second']:,.0f} | {row['novelgen_is_times_as_fast']:.1f} × |")
     peak = found["matrix_peak_gflops"][found["precision"]]
-    return [*lines, "", f"{machine(found)}。本程序的矩阵乘达到实测 {found['precision']} 峰值（{peak:,.0f} GFLOP/s）的 {found['share_of_peak']:.1%}。"
-            f"Products reach {found['share_of_peak']:.1%} of the measured peak."]
+    share = f"{found['share_of_peak']:.1%}"
+    return [*lines, "", f"{machine(found)}。本程序的矩阵乘达到实测 {found['precision']} 峰值（{peak:,.0f} GFLOP/s）的 {share}。"
+            f"Products reach {share} of the measured peak."]
 
 
 def writing(found: dict[str, Any]) -> list[str]:
@@ -53,7 +55,8 @@ def quality(found: dict[str, Any]) -> list[str]:
     lines = [f"| 步 step | {' | '.join(map(str, steps))} |", "|---|" + "---:|" * len(steps)]
     for name, label in (("reference", "对照 reference"), ("fast", "快的 fast")):
         lines.append(f"| {label}，{found[name]['precision']} | {' | '.join(f'{columns[name][step]:.4f}' for step in steps)} |")
-    return [*lines, "", f"`{found['corpus']}`，`{found['preset']}`，{machine(found)}；最后相差 the difference at the end {found['difference']:+.2%}。"]
+    return [*lines, "", f"`{found['corpus']}`，`{found['preset']}`，{machine(found)}；"
+            f"最后相差 the difference at the end {found['difference']:+.2%}。"]
 
 
 TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
