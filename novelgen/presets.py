@@ -12,7 +12,7 @@ def tiny() -> Config:
 
 def small() -> Config:
     """For a laptop's CPU."""
-    return Config().replace(dropout=0.35, max_minutes=20)
+    return Config().replace(dropout=0.25, max_minutes=20)
 
 
 def base() -> Config:

@@ -39,7 +39,7 @@ class BahdanauDecoder(Decoder):
     e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i);  c_i = Σ_j α_ij h_j;  s_i = f(s_{i-1}, y_{i-1}, c_i);
     then the readout t_i of s_i, c_i and y_{i-1} (their "deep output"). Attention belongs to the first layer; further layers are
     ordinary LSTMs on top of it. In training the recurrent weights of the first are dropped as well, one mask for the whole batch
-    (DropConnect as in Merity, Keskar and Socher, 2018).
+    (DropConnect as in Merity, Keskar and Socher, 2018), at twice the dropout's rate, but no more than their half.
     """
 
     def __init__(self, embedding_size: int, memory_size: int, size: int, layers: int, attention_size: int,
@@ -64,7 +64,7 @@ class BahdanauDecoder(Decoder):
     def forward(self, embedded: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
         """Runs along y_0 … y_{T-1}: embedded (B, T, D) → readouts (B, T, D), the last state, weights (B, T, S)."""
         memory = Memory(*memory)
-        recurrent = nn.functional.dropout(self.recurrent.weight, self.dropout.rate, self.training)
+        recurrent = nn.functional.dropout(self.recurrent.weight, min(2 * self.dropout.rate, 0.5), self.training)
         weights = LoopWeights(self.query.weight, self.score, recurrent, self.context.weight)
         hiddens, cell, contexts, alphas = self.loop(self.token(embedded), memory, *state[:2], weights)
         moved = (hiddens[:, -1], cell)

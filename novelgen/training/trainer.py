@@ -20,7 +20,7 @@ from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.distributed import ALONE, GradientSum, Ranks
 from novelgen.training.feeding import Feed
 from novelgen.training.graphs import record_steps
-from novelgen.training.hardware import choose_precision
+from novelgen.training.hardware import choose_precision, release_freed_memory
 from novelgen.training.interrupt import Interrupt
 from novelgen.training.journal import Journal, NoJournal
 from novelgen.training.loss import Tally, batch_loss, measure, tally
@@ -178,9 +178,12 @@ class Trainer:
                 "seconds": round(position.seconds, 3), "waited": round(waited, 6)}
 
     def _gradients(self, indices: np.ndarray) -> Tally:
-        """Fills the gradients of the mean loss of a token of a batch of the epoch; in slices where asked, or the whole does not fit."""
+        """Fills the gradients of a batch of the epoch: its summed loss by `batch_tokens`, so that a token counts alike in every batch.
+
+        In slices where asked, or the whole does not fit.
+        """
         pairs, _ = self._of_epoch(self.position.epoch)
-        tokens = int(pairs.target_lengths[indices].sum())
+        tokens = self.config.batch_tokens
         indices = self._share(pairs, indices)
         while True:
             torch.manual_seed(self._step_seed())
@@ -255,6 +258,7 @@ class Trainer:
             self.model.eval()
             self._observe(self.model, Validation(self.position.step, value, is_best))
             self.model.train()
+        release_freed_memory()
         self._line.pause()
 
     def _measure(self, pairs: Pairs) -> Tally:

@@ -154,7 +154,7 @@ def test_dropout_has_one_mask_along_a_target(monkeypatch, make, batch, options, 
 
 
 def test_recurrent_weights_are_dropped_in_training_alone(make, batch):
-    network = make(model="bahdanau", decoder_size=32, dropout=0.4)
+    network = make(model="bahdanau", decoder_size=32, dropout=0.2)
     source, lengths, target = batch
     used, loop = [], network.decoder.loop
 

@@ -141,6 +141,20 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(workshop, 
     assert all(tensor.isfinite().all() for tensor in trainer.model.parameters())
 
 
+def test_a_token_counts_alike_in_batches_of_any_size(workshop):
+    """The gradients of a batch are the sum of those of its pairs, whatever else is in it."""
+    trainer = workshop.trainer(dropout=0.0, clip_norm=1e9)
+    indices = trainer._plan(0)[0][:3]
+    summed = [torch.zeros_like(parameter) for parameter in trainer.model.parameters()]
+    for number in range(3):
+        trainer._gradients(indices[number:number + 1])
+        for total, parameter in zip(summed, trainer.model.parameters(), strict=True):
+            total += parameter.grad
+    trainer._gradients(indices)
+    for total, parameter in zip(summed, trainer.model.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, total, rtol=1e-4, atol=1e-6)
+
+
 def out_of_memory_above(trainer, rows):
     """Pretends that batches of more than `rows` pairs do not fit."""
     start = trainer.model.start
