@@ -74,7 +74,9 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> 
 
     def stopped(written: Written | None, before: Shown | None) -> tuple:
         is_old = before is not None and before.written is written
-        return _turned(choose(written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {}))
+        wanted = choose(written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {})
+        # The browser may have passed over the last drafts, which were on their way when it was told to stop.
+        return *_turned(wanted), *(writing.show(written) if written else [gr.skip()] * len(writing.outputs))
 
     heavy = {**limits.TURN, "show_progress": "minimal", "show_progress_on": line, "api_visibility": "private"}
     # Never two of them dropped: what is shown last counts, and its turn says which that is.
@@ -85,7 +87,7 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> 
     begun = view.choose(write_on, [understood, writing.pen], [view, shown, *writing.outputs], **heavy)
     view.halt(None, cancels=[begun], **_LIGHT)
     view.halt(Pen.drop, writing.pen, None, **_LIGHT)
-    view.halt(stopped, [writing.written, shown], [view, shown], **_LIGHT)
+    view.halt(stopped, [writing.written, shown], [view, shown, *writing.outputs], **_LIGHT)
     # The view asks when it shows a paragraph of which nothing is understood yet; otherwise nobody stands in line for it.
     view.look(look, shown, [view, understood], **every, **heavy)
     writing.stop.click(None, cancels=[begun], **_LIGHT)
