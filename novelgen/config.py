@@ -178,8 +178,9 @@ class ModelConfig(_Checked):
     decoder_layers: int | None = option(None, "解码器层数 | decoder layers", minimum=1, maximum=16)
     attention_size: int | None = option(None, "加性打分的隐层维数，默认解码器的一半 | width of the additive and concat scores; default "
                                         "half the decoder's", minimum=1, maximum=65_536)
-    dropout: float = option(0.3, "变分丢弃率；bahdanau 解码器的循环权重按两倍丢，至多一半 | variational dropout rate; bahdanau's "
-                            "decoder also drops recurrent weights, at twice the rate, half of them at most", minimum=0.0, maximum=0.95)
+    dropout: float = option(0.3, "变分丢弃率；bahdanau 的 LSTM 加性解码器还按两倍（至多一半）丢循环权重 | variational dropout rate; the "
+                            "LSTM decoder of bahdanau with additive scores drops recurrent weights too, at twice the rate, half at most",
+                            minimum=0.0, maximum=0.95)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,15 @@ def make(request):
 
 
 @pytest.fixture
+def two_threads():
+    """PyTorch has two threads for a while, however many processors there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def batch():
     """source (3, 7), its lengths, target (3, 6); rows of different length."""
     generator = torch.Generator().manual_seed(1)

@@ -55,15 +55,6 @@ def assert_gradients_agree(loop, leaves, outputs=range(4), lengths=LENGTHS, **to
             torch.testing.assert_close(mine[name], expected, msg=name, **tolerance)
 
 
-@pytest.fixture
-def two_threads():
-    """PyTorch has two threads for a while, however many processors there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("outputs", [range(4), (0,), (1,), (2,), (3,), (0, 2)])
 def test_outputs_and_gradients_equal_the_reference(loop, outputs):

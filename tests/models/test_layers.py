@@ -68,14 +68,6 @@ def assert_agrees(layer, given, outputs=None, lengths=None, **tolerance):
         torch.testing.assert_close(found, expected, **tolerance)
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("lengths", [None, LENGTHS])
 @pytest.mark.parametrize("outputs", [None, (0,), (-1,)])
 @pytest.mark.parametrize("cell", CELLS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,6 +26,20 @@ def _steps_of(buffer: Tensor, steps: int, rows: int) -> Tensor:
 def _of_outputs(d_outputs: Tensor | None, like: Tensor) -> Any:
     """The gradient of outputs (B, T, H) as an array time first; (0, B, H) for none."""
     return array(like[:0] if d_outputs is None else d_outputs.transpose(0, 1).contiguous())
+
+
+def _back(step: Callable[..., None], d_products: Tensor, weight: Tensor, *arrays: Any) -> Tensor:
+    """Runs `step` back through time; it fills d_products (T, B, nH), the gradients of W h. That of the first h (B, H)."""
+    of_state = product(weight.t(), d_products.shape[1])
+
+    def run(first: int, last: int) -> Tensor:
+        d_later = d_products.new_zeros(last - first, weight.shape[1])
+        for t, d_product in reversed(list(enumerate(d_products[:, first:last].unbind()))):
+            step(t, first, last, array(d_later), *arrays)
+            d_later = of_state(d_product)
+        return d_later
+
+    return torch.cat(by_rows(run, d_products.shape[1]))
 
 
 class _Lstm(torch.autograd.Function):
@@ -61,16 +76,7 @@ class _Lstm(torch.autograd.Function):
         d_hidden = torch.zeros_like(cells[0]) if d_hidden is None else d_hidden.contiguous()
         of_others = _of_outputs(d_outputs, _steps_of(buffer, steps, rows))
         moved = [array(x) for x in (d_hidden, lengths, d_cell, squashed, cells, d_gates)]
-        from_gates = product(weight.t(), rows)
-
-        def run(first: int, last: int) -> Tensor:
-            d_later = buffer.new_zeros(last - first, size)
-            for t, d_gate in reversed(list(enumerate(d_gates[:, first:last].unbind()))):
-                compiled_layers.lstm_backward(t, first, last, array(d_later), of_others, *moved)
-                d_later = from_gates(d_gate)
-            return d_later
-
-        d_first = torch.cat(by_rows(run, rows)).to(cells.dtype)
+        d_first = _back(compiled_layers.lstm_backward, d_gates, weight, of_others, *moved).to(cells.dtype)
         return d_buffer, None, None, d_first, d_cell, d_buffer.t() @ buffer[:len(d_buffer)]
 
 
@@ -107,16 +113,7 @@ class _Gru(torch.autograd.Function):
         d_state = squashed.new_zeros(rows, size) if d_hidden is None else d_hidden.clone(memory_format=torch.contiguous_format)
         of_others = _of_outputs(d_outputs, hiddens)
         moved = [array(x) for x in (lengths, d_state, squashed, hiddens, d_gates, d_added)]
-        from_gates = product(weight.t(), rows)
-
-        def run(first: int, last: int) -> Tensor:
-            d_later = buffer.new_zeros(last - first, size)
-            for t, d_add in reversed(list(enumerate(d_added[:, first:last].unbind()))):
-                compiled_layers.gru_backward(t, first, last, array(d_later), of_others, *moved)
-                d_later = from_gates(d_add)
-            return d_later
-
-        d_state += torch.cat(by_rows(run, rows))
+        d_state += _back(compiled_layers.gru_backward, d_added, weight, of_others, *moved)
         return d_x, None, None, d_state, d_h.t() @ buffer[:len(d_h)], d_h[:, 2 * size:].sum(0, dtype=squashed.dtype)
 
 
