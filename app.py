@@ -5,7 +5,10 @@ from novelgen.web.serve import add_arguments, main
 
 
 def command() -> None:
-    parser = Parser(prog="app.py", description="在浏览器里和模型一起写小说 | write a novel with the model in the browser")
+    parser = Parser(
+        prog="app.py",
+        description="在浏览器里和模型一起写小说 | write a novel with the model in the browser",
+    )
     add_arguments(parser)
     main(parser.parse_args())
 

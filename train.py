@@ -5,7 +5,10 @@ from novelgen.commands.train import add_arguments, main
 
 
 def command() -> None:
-    parser = Parser(prog="train.py", description="用一部小说训练会写下一段的模型 | train a model that writes the next paragraph of a novel")
+    parser = Parser(
+        prog="train.py",
+        description="用一部小说训练会写下一段的模型 | train a model that writes the next paragraph of a novel",
+    )
     add_arguments(parser)
     main(parser.parse_args())
 

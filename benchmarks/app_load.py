@@ -22,7 +22,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[1]
-PROMPTS = ("小满坐在船头，数着河边的石阶。", "次日，天还没有亮，他就出了门。", "“你来了。”她笑道，“坐罢。”", "众人听了，都不言语。")
+PROMPTS = (
+    "小满坐在船头，数着河边的石阶。",
+    "次日，天还没有亮，他就出了门。",
+    "“你来了。”她笑道，“坐罢。”",
+    "众人听了，都不言语。",
+)
 SEEDS = 6  # each prompt with so many seeds
 
 
@@ -41,7 +46,9 @@ def ask(port: int, prompt: str, seed: int, length: int) -> Answer:
     try:
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
             body = json.dumps({"prompt": prompt, "seed": seed, "max_length": length})
-            connection.request("POST", "/gradio_api/call/v2/generate", body, {"Content-Type": "application/json"})
+            connection.request(
+                "POST", "/gradio_api/call/v2/generate", body, {"Content-Type": "application/json"}
+            )
             reply = connection.getresponse()
             told = json.load(reply)
             if reply.status != 200:
@@ -56,20 +63,33 @@ def ask(port: int, prompt: str, seed: int, length: int) -> Answer:
                     first = time.monotonic() - began
                 elif line.startswith(b"data: ") and kind in ("complete", "error"):
                     data, whole = json.loads(line[6:]), time.monotonic() - began
-                    return Answer(data[0]["text"], first or whole, whole) if kind == "complete" else Answer(None, 0, 0, str(data))
+                    return (
+                        Answer(data[0]["text"], first or whole, whole)
+                        if kind == "complete"
+                        else Answer(None, 0, 0, str(data))
+                    )
         return Answer(None, 0, 0, "the stream ended early")
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(None, 0, 0, repr(error))
 
 
-def visit(port: int, number: int, length: int, until: float, expected: dict[tuple[str, int], str], answers: list[Answer]) -> None:
+def visit(
+    port: int,
+    number: int,
+    length: int,
+    until: float,
+    expected: dict[tuple[str, int], str],
+    answers: list[Answer],
+) -> None:
     """One client: asks until the time is over."""
     chance = random.Random(number)
     while time.monotonic() < until:
         prompt, seed = chance.choice(list(expected))
         answer = ask(port, prompt, seed, length)
         if answer.text is not None and answer.text != expected[prompt, seed]:
-            answer = answer._replace(text=None, problem=f"WRONG TEXT: {answer.text!r} for {expected[prompt, seed]!r}")
+            answer = answer._replace(
+                text=None, problem=f"WRONG TEXT: {answer.text!r} for {expected[prompt, seed]!r}"
+            )
         answers.append(answer)
 
 
@@ -81,7 +101,14 @@ def memory(process: subprocess.Popen) -> float:
 
 def start(checkpoint: Path, port: int) -> subprocess.Popen:
     """app.py on `port`, ready to answer."""
-    command = [sys.executable, PROJECT / "app.py", "--checkpoint", checkpoint.absolute(), "--port", str(port)]
+    command = [
+        sys.executable,
+        PROJECT / "app.py",
+        "--checkpoint",
+        checkpoint.absolute(),
+        "--port",
+        str(port),
+    ]
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE)
     if b"http" not in process.stdout.readline():
         sys.exit("the app did not start")
@@ -97,16 +124,29 @@ def report(answers: list[Answer], seconds: float, levels: list[float]) -> None:
     """Prints what was measured; `levels` is the memory before, every second meanwhile, and after."""
     good = [answer for answer in answers if answer.text is not None]
     problems = [answer.problem for answer in answers if answer.text is None]
-    print(f"requests {len(answers)}, errors {len(problems)}, of these wrong texts {sum(each.startswith('WRONG') for each in problems)}")
+    print(
+        f"requests {len(answers)}, errors {len(problems)}, of these wrong texts {sum(each.startswith('WRONG') for each in problems)}"
+    )
     for problem in sorted(set(problems))[:5]:
         print("  ", problem[:300])
-    for name, values in (("first text", [each.first for each in good]), ("whole text", [each.whole for each in good])):
-        print(f"{name}: median {statistics.median(values):.2f} s, 95 % {at(values, 0.95):.2f} s, longest {max(values):.2f} s")
-    print(f"throughput {sum(len(each.text) for each in good) / seconds:.0f} characters/s, {len(good) / seconds:.1f} requests/s")
-    print(f"memory before {levels[0]:.0f} MiB, most {max(levels):.0f} MiB, after {levels[-1]:.0f} MiB")
+    for name, values in (
+        ("first text", [each.first for each in good]),
+        ("whole text", [each.whole for each in good]),
+    ):
+        print(
+            f"{name}: median {statistics.median(values):.2f} s, 95 % {at(values, 0.95):.2f} s, longest {max(values):.2f} s"
+        )
+    print(
+        f"throughput {sum(len(each.text) for each in good) / seconds:.0f} characters/s, {len(good) / seconds:.1f} requests/s"
+    )
+    print(
+        f"memory before {levels[0]:.0f} MiB, most {max(levels):.0f} MiB, after {levels[-1]:.0f} MiB"
+    )
     half = len(levels) // 2
-    print(f"memory by time: {' '.join(f'{level:.0f}' for level in levels[1:-1:10])} MiB; "
-          f"second half {max(levels[half:]) - levels[half]:+.0f} MiB")
+    print(
+        f"memory by time: {' '.join(f'{level:.0f}' for level in levels[1:-1:10])} MiB; "
+        f"second half {max(levels[half:]) - levels[half]:+.0f} MiB"
+    )
 
 
 def main() -> None:
@@ -123,8 +163,12 @@ def main() -> None:
         expected = {each: ask(args.port, *each, args.max_length).text for each in wanted}
         answers: list[Answer] = []
         levels, until = [memory(process)], time.monotonic() + args.seconds
-        clients = [threading.Thread(target=visit, args=(args.port, number, args.max_length, until, expected, answers))
-                   for number in range(args.clients)]
+        clients = [
+            threading.Thread(
+                target=visit, args=(args.port, number, args.max_length, until, expected, answers)
+            )
+            for number in range(args.clients)
+        ]
         began = time.monotonic()
         for client in clients:
             client.start()

@@ -48,7 +48,14 @@ def ours(model: Any, vocabulary_size: int) -> Contestant:
 
     def run(sources: list[list[int]], length: int, decoder: str) -> float:
         begun = time.perf_counter()
-        task = Task(model, torch.device("cpu"), sources, History(vocabulary, len(sources), length), [], length)
+        task = Task(
+            model,
+            torch.device("cpu"),
+            sources,
+            History(vocabulary, len(sources), length),
+            [],
+            length,
+        )
         drafts = write(task, greedy) if decoder == "greedy" else search(task, BEAM_SIZE, 1.0, 1)
         hypotheses = deque(drafts, maxlen=1).pop().hypotheses()
         taken = time.perf_counter() - begun
@@ -61,16 +68,28 @@ def ours(model: Any, vocabulary_size: int) -> Contestant:
 
 def joeynmt(worker: Worker, config: ModelConfig, vocabulary_size: int) -> Contestant:
     """JoeyNMT's model and its own search."""
-    if (config.embedding_size, config.encoder_size, config.decoder_size) != (SCALE["embedding"], SCALE["encoder"], SCALE["decoder"]):
-        raise SystemExit("JoeyNMT's sizes are those of the preset small; leave it out: --without joeynmt")
+    if (config.embedding_size, config.encoder_size, config.decoder_size) != (
+        SCALE["embedding"],
+        SCALE["encoder"],
+        SCALE["decoder"],
+    ):
+        raise SystemExit(
+            "JoeyNMT's sizes are those of the preset small; leave it out: --without joeynmt"
+        )
     model = configuration(Path(), Recipe(0, 0.0, 0.0, "cpu"), 1)["model"]
     model["tied_embeddings"] = True  # source and target have one vocabulary, as ours
-    worker.ask({"threads": torch.get_num_threads(), "vocabulary_size": vocabulary_size, "config": model})
+    worker.ask(
+        {"threads": torch.get_num_threads(), "vocabulary_size": vocabulary_size, "config": model}
+    )
 
     def run(sources: list[list[int]], length: int, decoder: str) -> float:
-        answer = worker.ask({"sources": sources, "length": length, "beam": BEAM_SIZE if decoder == "beam" else 1})
+        answer = worker.ask(
+            {"sources": sources, "length": length, "beam": BEAM_SIZE if decoder == "beam" else 1}
+        )
         if answer["tokens"] != len(sources) * length:
-            raise SystemExit(f"JoeyNMT wrote {answer['tokens']} tokens: they would not be comparable")
+            raise SystemExit(
+                f"JoeyNMT wrote {answer['tokens']} tokens: they would not be comparable"
+            )
         return answer["seconds"]
 
     return run
@@ -82,12 +101,16 @@ def contestants(config: ModelConfig, vocabulary_size: int) -> dict[str, Contesta
     model = build_model(config, vocabulary_size).eval()
     with torch.no_grad():
         model.output_bias[EOS] = -1e4
-    return {"novelgen bfloat16": ours(for_writing(model, "bfloat16"), vocabulary_size),
-            "novelgen float32": ours(for_writing(model, "float32"), vocabulary_size),
-            EAGER: ours(model, vocabulary_size)}
+    return {
+        "novelgen bfloat16": ours(for_writing(model, "bfloat16"), vocabulary_size),
+        "novelgen float32": ours(for_writing(model, "float32"), vocabulary_size),
+        EAGER: ours(model, vocabulary_size),
+    }
 
 
-def race(field: dict[str, Contestant], sources: list[list[int]], length: int, decoder: str, blocks: int) -> dict[str, list[float]]:
+def race(
+    field: dict[str, Contestant], sources: list[list[int]], length: int, decoder: str, blocks: int
+) -> dict[str, list[float]]:
     """Seconds of each block by contestant; a first block of each, which compiles and warms up, does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in field}
     for block in range(blocks + 1):
@@ -105,16 +128,29 @@ def measure(field: dict[str, Contestant], args: argparse.Namespace) -> Iterator[
         sources = chance.integers(259, args.vocabulary_size, (batch, args.source_length)).tolist()
         for decoder in ("greedy", "beam"):
             seconds = race(field, sources, args.length, decoder, args.blocks)
-            speeds = {name: [batch * args.length / taken for taken in found] for name, found in seconds.items()}
+            speeds = {
+                name: [batch * args.length / taken for taken in found]
+                for name, found in seconds.items()
+            }
             middle = {name: statistics.median(found) for name, found in speeds.items()}
             for name, found in speeds.items():
-                yield {"contestant": name, "decoder": decoder, "batch": batch, "tokens_per_second": middle[name],
-                       "slowest": min(found), "fastest": max(found),
-                       "times_as_fast_as": {peer: middle[name] / middle[peer] for peer in PEERS if peer in field}}
+                yield {
+                    "contestant": name,
+                    "decoder": decoder,
+                    "batch": batch,
+                    "tokens_per_second": middle[name],
+                    "slowest": min(found),
+                    "fastest": max(found),
+                    "times_as_fast_as": {
+                        peer: middle[name] / middle[peer] for peer in PEERS if peer in field
+                    },
+                }
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--vocabulary-size", type=int, default=4000)
     parser.add_argument("--source-length", type=int, default=50)
@@ -132,21 +168,45 @@ def main() -> None:
     args, rows = parse_arguments(), []
     torch.set_num_threads(args.threads)
     config = resolve(preset(args.preset).model)
-    field = {name: run for name, run in contestants(config, args.vocabulary_size).items() if name not in args.without}
+    field = {
+        name: run
+        for name, run in contestants(config, args.vocabulary_size).items()
+        if name not in args.without
+    }
     if interpreter(args.joeynmt).exists() and JOEYNMT not in args.without:
-        field[JOEYNMT] = joeynmt(Worker(args.joeynmt, "joeynmt_writer.py"), config, args.vocabulary_size)
+        field[JOEYNMT] = joeynmt(
+            Worker(args.joeynmt, "joeynmt_writer.py"), config, args.vocabulary_size
+        )
     else:
-        print(f"JoeyNMT is left out; python benchmarks/peers/install_joeynmt.py builds its environment: {args.joeynmt}")
+        print(
+            f"JoeyNMT is left out; python benchmarks/peers/install_joeynmt.py builds its environment: {args.joeynmt}"
+        )
     for row in measure(field, args):
-        ratios = ", ".join(f"{times:.1f} × {peer}" for peer, times in row["times_as_fast_as"].items() if peer != row["contestant"])
-        print(f"{row['decoder']:6}  batch {row['batch']:3}  {row['contestant']:17} {row['tokens_per_second']:7,.0f} tokens/s  "
-              f"({row['slowest']:,.0f} to {row['fastest']:,.0f})  {ratios}", flush=True)
+        ratios = ", ".join(
+            f"{times:.1f} × {peer}"
+            for peer, times in row["times_as_fast_as"].items()
+            if peer != row["contestant"]
+        )
+        print(
+            f"{row['decoder']:6}  batch {row['batch']:3}  {row['contestant']:17} {row['tokens_per_second']:7,.0f} tokens/s  "
+            f"({row['slowest']:,.0f} to {row['fastest']:,.0f})  {ratios}",
+            flush=True,
+        )
         rows.append(row)
     if args.output:
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        options = {name: value for name, value in vars(args).items() if name not in ("output", "joeynmt")}
-        result = {"machine": describe_machine(torch.device("cpu")), "options": options, "beam_size": BEAM_SIZE, "rows": rows}
-        args.output.write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        options = {
+            name: value for name, value in vars(args).items() if name not in ("output", "joeynmt")
+        }
+        result = {
+            "machine": describe_machine(torch.device("cpu")),
+            "options": options,
+            "beam_size": BEAM_SIZE,
+            "rows": rows,
+        }
+        args.output.write_text(
+            json.dumps(result, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def write_novel(path: Path, size: int, seed: int = 1) -> None:
             characters[random.random(len(characters)) < 0.04] = "。"
             text, start = "".join(characters), 0
             for length in lengths.tolist():
-                lines.append("　　" + text[start:start + length] + "。")
+                lines.append("　　" + text[start : start + length] + "。")
                 start += length
             block = "\n".join(lines) + "\n\n"
             file.write(block)
@@ -107,6 +107,7 @@ def _import_text(path: Path, workers: int | None) -> str:
 
 def _build_store(path: Path, directory: Path) -> str:
     from novelgen.data.prepare import open_or_build
+
     open_or_build([path], TextConfig(), DataConfig(), directory)
     return f"store {sum(file.stat().st_size for file in directory.rglob('*') if file.is_file()) / _MIB:,.0f} MiB"
 
@@ -114,9 +115,15 @@ def _build_store(path: Path, directory: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size-mib", type=int, default=1024, help="size of the generated file")
-    parser.add_argument("--workers", type=int, help="processes of the import; default: the processors there are")
-    parser.add_argument("--what", choices=("text", "store", "both"), default="both",
-                        help="clean only, or also tokenize and store")
+    parser.add_argument(
+        "--workers", type=int, help="processes of the import; default: the processors there are"
+    )
+    parser.add_argument(
+        "--what",
+        choices=("text", "store", "both"),
+        default="both",
+        help="clean only, or also tokenize and store",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "novel.txt"
@@ -125,12 +132,17 @@ def main() -> None:
         for what in ("text", "store") if options.what == "both" else (options.what,):
             start = time.perf_counter()
             with PeakMemory() as memory:
-                found = _import_text(path, options.workers) if what == "text" else _build_store(path,
-                                                                                                Path(folder) / "store")
+                found = (
+                    _import_text(path, options.workers)
+                    if what == "text"
+                    else _build_store(path, Path(folder) / "store")
+                )
             seconds = time.perf_counter() - start
-            print(f"{what}: {size:,.0f} MiB in {seconds:.1f} s, {size / seconds:.1f} MiB/s, peak "
-                  f"{memory.peak / _MIB:,.0f} MiB; {found}",
-                  flush=True)
+            print(
+                f"{what}: {size:,.0f} MiB in {seconds:.1f} s, {size / seconds:.1f} MiB/s, peak "
+                f"{memory.peak / _MIB:,.0f} MiB; {found}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

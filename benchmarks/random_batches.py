@@ -13,17 +13,26 @@ from novelgen.text.tokenizers import BOS, FIRST_CHARACTER
 from novelgen.training.loss import batch_loss
 
 
-def random_batch(rows: int, length: int, vocabulary_size: int, source_vocabulary_size: int | None = None) -> Batch:
+def random_batch(
+    rows: int, length: int, vocabulary_size: int, source_vocabulary_size: int | None = None
+) -> Batch:
     """`rows` pairs of equally long random texts, of one vocabulary if the source's has no size of its own."""
     chance = np.random.default_rng(0)
-    source, target = (chance.integers(FIRST_CHARACTER, size, (rows, length))
-                      for size in (source_vocabulary_size or vocabulary_size, vocabulary_size))
+    source, target = (
+        chance.integers(FIRST_CHARACTER, size, (rows, length))
+        for size in (source_vocabulary_size or vocabulary_size, vocabulary_size)
+    )
     lengths = np.full(rows, length)
     return Batch(source, lengths, target, lengths, lengths - 1, np.full(rows, BOS))
 
 
-def step_seconds(model: Any, batch: Batch, device: torch.device, precision: torch.dtype,
-                 optimizer: torch.optim.Optimizer | None = None) -> float:
+def step_seconds(
+    model: Any,
+    batch: Batch,
+    device: torch.device,
+    precision: torch.dtype,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> float:
     """The time of one forward and backward pass, and of the optimiser's step where there is one."""
     start = time.perf_counter()
     model.zero_grad()

@@ -25,12 +25,20 @@ from novelgen.models.kernels import backends, reference
 from novelgen.models.variants import resolve
 from novelgen.presets import PRESETS, preset
 from novelgen.training.checkpoint import RunDirectory, build_model
-from novelgen.training.hardware import choose_device, choose_precision, describe_machine, keep_freed_memory
+from novelgen.training.hardware import (
+    choose_device,
+    choose_precision,
+    describe_machine,
+    keep_freed_memory,
+)
 from novelgen.training.journal import read_metrics
 from novelgen.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
-PATHS = {"reference": (reference.attention_loop, "float32"), "fast": (backends.attention_loop, "auto")}
+PATHS = {
+    "reference": (reference.attention_loop, "float32"),
+    "fast": (backends.attention_loop, "auto"),
+}
 
 
 def train(config: Config, store: Store, loop: Callable, directory: Path) -> list[dict]:
@@ -42,7 +50,14 @@ def train(config: Config, store: Store, loop: Callable, directory: Path) -> list
     model.decoder.loop = loop
     train, valid = (Pairs.from_store(store, part) for part in ("train", "valid"))
     info = {"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint}
-    if Trainer(model, config.training, train, valid, run, info, choose_device(config.training.device)).fit().reason != "budget":
+    if (
+        Trainer(
+            model, config.training, train, valid, run, info, choose_device(config.training.device)
+        )
+        .fit()
+        .reason
+        != "budget"
+    ):
         raise SystemExit("interrupted: there is nothing to compare")
     return [record for record in read_metrics(run.metrics) if "validation_bpc" in record]
 
@@ -53,23 +68,41 @@ def main() -> None:
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "same_quality.json")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "benchmarks" / "results" / "same_quality.json"
+    )
     args = parser.parse_args()
     keep_freed_memory()
-    config = preset(args.preset).replace(max_minutes=None, max_steps=args.steps, validate_every=max(args.steps // 4, 1), device=args.device)
+    config = preset(args.preset).replace(
+        max_minutes=None,
+        max_steps=args.steps,
+        validate_every=max(args.steps // 4, 1),
+        device=args.device,
+    )
     config = config.replace(**vars(resolve(config.model)))
     store = open_or_build([args.corpus], config.text, config.data, ROOT / "checkpoints" / ".stores")
     device = choose_device(args.device)
-    found = {"machine": describe_machine(device), "corpus": args.corpus.name, "preset": args.preset, "steps": args.steps}
+    found = {
+        "machine": describe_machine(device),
+        "corpus": args.corpus.name,
+        "preset": args.preset,
+        "steps": args.steps,
+    }
     with tempfile.TemporaryDirectory() as directory:
         for name, (loop, precision) in PATHS.items():
-            validations = train(config.replace(precision=precision), store, loop, Path(directory) / name)
-            found[name] = {"precision": str(choose_precision(precision, device)).removeprefix("torch."),
-                           "validation_bpc": [(each["step"], each["validation_bpc"]) for each in validations],
-                           "seconds": validations[-1]["seconds"]}
+            validations = train(
+                config.replace(precision=precision), store, loop, Path(directory) / name
+            )
+            found[name] = {
+                "precision": str(choose_precision(precision, device)).removeprefix("torch."),
+                "validation_bpc": [(each["step"], each["validation_bpc"]) for each in validations],
+                "seconds": validations[-1]["seconds"],
+            }
     slow, fast = (found[name]["validation_bpc"][-1][1] for name in PATHS)
     found["difference"] = fast / slow - 1
-    print(f"reference {slow:.4f}  fast {fast:.4f} BPC after {args.steps} steps: {found['difference']:+.3%}")
+    print(
+        f"reference {slow:.4f}  fast {fast:.4f} BPC after {args.steps} steps: {found['difference']:+.3%}"
+    )
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -24,27 +24,64 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "benchmarks")]
 
 STEPS = 6  # of which the median counts; one before them warms up
 TOKENS, LENGTH, ROWS, VOCABULARY = 3200, 80, 40, 4000  # of a batch, where they are not the axis
-POINTS: dict[str, tuple[int, ...]] = {"corpus": (1, 3, 10), "length": (50, 100, 200, 400, 800), "rows": (5, 10, 20, 40, 80),
-                                      "hidden": (128, 256, 512, 1024)}
-FULL: dict[str, tuple[int, ...]] = {**POINTS, "corpus": (1, 10, 100), "hidden": (128, 256, 512, 1024, 2048)}
+POINTS: dict[str, tuple[int, ...]] = {
+    "corpus": (1, 3, 10),
+    "length": (50, 100, 200, 400, 800),
+    "rows": (5, 10, 20, 40, 80),
+    "hidden": (128, 256, 512, 1024),
+}
+FULL: dict[str, tuple[int, ...]] = {
+    **POINTS,
+    "corpus": (1, 10, 100),
+    "hidden": (128, 256, 512, 1024, 2048),
+}
 # Of each axis: its name, then what is drawn in its two rows, as (key, label).
-PANELS = {"corpus": ("corpus, MB", [("prepare_cpu_s_per_mb", "import, CPU s per MB"), ("prepare_mib", "import, peak MiB of a process")]),
-          "length": (f"source and target length, {TOKENS} tokens a batch",
-                     [("us_per_character", "step, CPU µs per character"), ("kib_per_character", "step, peak KiB per character")]),
-          "rows": (f"rows of a batch, length {LENGTH}",
-                   [("us_per_character", "step, CPU µs per character"), ("kib_per_character", "step, peak KiB per character")]),
-          "hidden": (f"decoder size, {ROWS} rows of {LENGTH}",
-                     [("us_per_character", "step, CPU µs per character"), ("step_mib", "step, peak MiB")])}
+PANELS = {
+    "corpus": (
+        "corpus, MB",
+        [
+            ("prepare_cpu_s_per_mb", "import, CPU s per MB"),
+            ("prepare_mib", "import, peak MiB of a process"),
+        ],
+    ),
+    "length": (
+        f"source and target length, {TOKENS} tokens a batch",
+        [
+            ("us_per_character", "step, CPU µs per character"),
+            ("kib_per_character", "step, peak KiB per character"),
+        ],
+    ),
+    "rows": (
+        f"rows of a batch, length {LENGTH}",
+        [
+            ("us_per_character", "step, CPU µs per character"),
+            ("kib_per_character", "step, peak KiB per character"),
+        ],
+    ),
+    "hidden": (
+        f"decoder size, {ROWS} rows of {LENGTH}",
+        [("us_per_character", "step, CPU µs per character"), ("step_mib", "step, peak MiB")],
+    ),
+}
 
 
 def peak() -> float:
     """The highest resident set of this process and of the largest of its children, in MiB."""
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    return (
+        max(
+            resource.getrusage(who).ru_maxrss
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        / 1024
+    )
 
 
 def cpu() -> float:
     """Seconds of CPU of this process and its children so far."""
-    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def corpus_point(megabytes: int) -> dict[str, Any]:
@@ -66,10 +103,18 @@ def corpus_point(megabytes: int) -> dict[str, Any]:
         start = time.perf_counter()
         train = Pairs.from_store(Store.open(store.directory), "train")
         opened, start = time.perf_counter() - start, time.perf_counter()
-        plan = plan_batches(train.source_lengths, train.target_lengths, batch_tokens=TOKENS, seed=1, epoch=0)
+        plan = plan_batches(
+            train.source_lengths, train.target_lengths, batch_tokens=TOKENS, seed=1, epoch=0
+        )
         planned = time.perf_counter() - start
-    return {"prepare_wall_s": wall, "prepare_cpu_s_per_mb": used / megabytes, "prepare_mib": memory, "open_ms": opened * 1e3,
-            "plan_ms": planned * 1e3, "batches": len(plan)}
+    return {
+        "prepare_wall_s": wall,
+        "prepare_cpu_s_per_mb": used / megabytes,
+        "prepare_mib": memory,
+        "open_ms": opened * 1e3,
+        "plan_ms": planned * 1e3,
+        "batches": len(plan),
+    }
 
 
 def step_point(axis: str, value: int) -> dict[str, Any]:
@@ -102,9 +147,16 @@ def step_point(axis: str, value: int) -> dict[str, Any]:
         times.append((cpu() - used, time.perf_counter() - wall))
     used, wall = (sorted(column)[STEPS // 2] for column in zip(*times[1:], strict=True))
     characters = int(batch.characters.sum())
-    return {"rows": rows, "length": length, "step_cpu_ms": used * 1e3, "step_wall_ms": wall * 1e3, "step_mib": peak() - before,
-            "us_per_character": used / characters * 1e6, "kib_per_character": (peak() - before) * 1024 / characters,
-            "process_mib": peak()}
+    return {
+        "rows": rows,
+        "length": length,
+        "step_cpu_ms": used * 1e3,
+        "step_wall_ms": wall * 1e3,
+        "step_mib": peak() - before,
+        "us_per_character": used / characters * 1e6,
+        "kib_per_character": (peak() - before) * 1024 / characters,
+        "process_mib": peak(),
+    }
 
 
 def measure(axis: str, value: int) -> dict[str, Any]:
@@ -116,18 +168,23 @@ def measure(axis: str, value: int) -> dict[str, Any]:
 
 def slopes(points: list[dict[str, Any]], key: str) -> list[float]:
     """The exponents between neighbouring points: 0 where the cost does not change, 1 where it grows in proportion."""
-    return [math.log(after[key] / before[key]) / math.log(after["value"] / before["value"])
-            for before, after in itertools.pairwise(points)]
+    return [
+        math.log(after[key] / before[key]) / math.log(after["value"] / before["value"])
+        for before, after in itertools.pairwise(points)
+    ]
 
 
 def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """All axes side by side, both scales logarithmic; values stand at the points, exponents at the lines."""
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
     from matplotlib.ticker import ScalarFormatter
 
-    figure, panels = pyplot.subplots(2, len(results), figsize=(4.2 * len(results), 7), squeeze=False, layout="constrained")
+    figure, panels = pyplot.subplots(
+        2, len(results), figsize=(4.2 * len(results), 7), squeeze=False, layout="constrained"
+    )
     for column, (axis, points) in zip(panels.T, results.items(), strict=True):
         name, rows = PANELS[axis]
         values = [point["value"] for point in points]
@@ -136,18 +193,39 @@ def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
             panel.loglog(values, heights, marker="o")
             for place, slope in enumerate(slopes(points, key)):
                 middle = [math.sqrt(pair[place] * pair[place + 1]) for pair in (values, heights)]
-                panel.annotate(f"{slope:+.2f}", middle, textcoords="offset points", xytext=(0, 8), fontsize=9,
-                               ha="right" if slope > 0.1 else "left" if slope < -0.1 else "center")
-            panel.set(xlabel=name, ylabel=label, xticks=values, xlim=(values[0] / 1.5, values[-1] * 1.5),
-                      ylim=(min(heights) / 2, max(heights) * 2))
+                panel.annotate(
+                    f"{slope:+.2f}",
+                    middle,
+                    textcoords="offset points",
+                    xytext=(0, 8),
+                    fontsize=9,
+                    ha="right" if slope > 0.1 else "left" if slope < -0.1 else "center",
+                )
+            panel.set(
+                xlabel=name,
+                ylabel=label,
+                xticks=values,
+                xlim=(values[0] / 1.5, values[-1] * 1.5),
+                ylim=(min(heights) / 2, max(heights) * 2),
+            )
             for point in zip(values, heights, strict=True):
                 written = f"{point[1]:,.0f}" if point[1] >= 100 else f"{point[1]:.3g}"
-                panel.annotate(written, point, textcoords="offset points", xytext=(0, -16), ha="center", fontsize=9, color="C0")
+                panel.annotate(
+                    written,
+                    point,
+                    textcoords="offset points",
+                    xytext=(0, -16),
+                    ha="center",
+                    fontsize=9,
+                    color="C0",
+                )
             panel.xaxis.set_major_formatter(ScalarFormatter())
             panel.minorticks_off()
             panel.tick_params(left=False, labelleft=False)
             panel.grid(alpha=0.3)
-    figure.suptitle("Cost of growth; numbers at the lines are exponents (0: constant, 1: proportional)")
+    figure.suptitle(
+        "Cost of growth; numbers at the lines are exponents (0: constant, 1: proportional)"
+    )
     figure.savefig(path, dpi=110)
 
 
@@ -158,8 +236,16 @@ def save(results: dict[str, list[dict[str, Any]]], directory: Path) -> None:
     from novelgen.training.hardware import describe_machine
 
     directory.mkdir(parents=True, exist_ok=True)
-    exponents = {axis: {key: slopes(points, key) for key, _ in PANELS[axis][1]} for axis, points in results.items()}
-    found = {"machine": describe_machine(torch.device("cpu")), "command": " ".join(sys.argv), "points": results, "exponents": exponents}
+    exponents = {
+        axis: {key: slopes(points, key) for key, _ in PANELS[axis][1]}
+        for axis, points in results.items()
+    }
+    found = {
+        "machine": describe_machine(torch.device("cpu")),
+        "command": " ".join(sys.argv),
+        "points": results,
+        "exponents": exponents,
+    }
     (directory / "scaling.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     draw(results, directory / "scaling.png")
 
@@ -168,7 +254,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--axes", nargs="+", choices=list(POINTS), default=list(POINTS))
     parser.add_argument("--full", action="store_true", help="also 100 MB and a decoder of 2048")
-    parser.add_argument("--output", type=Path, default=PROJECT / "benchmarks" / "results", help="directory of scaling.json and .png")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=PROJECT / "benchmarks" / "results",
+        help="directory of scaling.json and .png",
+    )
     parser.add_argument("--point", nargs=2, metavar=("AXIS", "VALUE"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.point:
@@ -180,7 +271,11 @@ def main() -> None:
         results[axis] = []
         for value in (FULL if args.full else POINTS)[axis]:
             results[axis].append(measure(axis, value))
-            print(axis, json.dumps({key: round(number, 3) for key, number in results[axis][-1].items()}), flush=True)
+            print(
+                axis,
+                json.dumps({key: round(number, 3) for key, number in results[axis][-1].items()}),
+                flush=True,
+            )
         save(results, args.output)
 
 

@@ -20,7 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.random_batches import random_batch, step_seconds
 from novelgen.config import Config
 from novelgen.models.build import build_model
-from novelgen.training.hardware import choose_device, choose_precision, describe_machine, keep_freed_memory
+from novelgen.training.hardware import (
+    choose_device,
+    choose_precision,
+    describe_machine,
+    keep_freed_memory,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = 6300  # words/s on 8 GPUs
@@ -33,7 +38,9 @@ class Sgd(torch.optim.SGD):
         super().__init__(parameters, lr=0.7)
 
     def step(self) -> None:
-        torch.nn.utils.clip_grad_norm_([parameter for group in self.param_groups for parameter in group["params"]], 5.0)
+        torch.nn.utils.clip_grad_norm_(
+            [parameter for group in self.param_groups for parameter in group["params"]], 5.0
+        )
         super().step()
 
 
@@ -43,15 +50,28 @@ def measure(args: argparse.Namespace) -> dict:
     torch.manual_seed(1)
     device = choose_device(args.device)
     precision = choose_precision("auto", device)
-    config = Config().replace(model="sutskever", embedding_size=args.size, decoder_size=args.size, dropout=0.0)
+    config = Config().replace(
+        model="sutskever", embedding_size=args.size, decoder_size=args.size, dropout=0.0
+    )
     model = build_model(config.model, args.target_words, args.source_words).to(device).train()
-    batch, optimizer = random_batch(args.rows, args.length, args.target_words, args.source_words), Sgd(model.parameters())
-    seconds = [step_seconds(model, batch, device, precision, optimizer) for _ in range(args.steps + 1)][1:]
+    batch, optimizer = (
+        random_batch(args.rows, args.length, args.target_words, args.source_words),
+        Sgd(model.parameters()),
+    )
+    seconds = [
+        step_seconds(model, batch, device, precision, optimizer) for _ in range(args.steps + 1)
+    ][1:]
     words = int(batch.source_lengths.sum() + batch.target_lengths.sum())
     speed = words / statistics.median(seconds)
-    return {"machine": describe_machine(device), "options": {name: value for name, value in vars(args).items() if name != "output"},
-            "precision": str(precision).removeprefix("torch."), "parameters": sum(each.numel() for each in model.parameters()),
-            "seconds": seconds, "words_per_second": speed, "times_the_paper": speed / PAPER}
+    return {
+        "machine": describe_machine(device),
+        "options": {name: value for name, value in vars(args).items() if name != "output"},
+        "precision": str(precision).removeprefix("torch."),
+        "parameters": sum(each.numel() for each in model.parameters()),
+        "seconds": seconds,
+        "words_per_second": speed,
+        "times_the_paper": speed / PAPER,
+    }
 
 
 def main() -> None:
@@ -61,14 +81,23 @@ def main() -> None:
     parser.add_argument("--source-words", type=int, default=160_000)
     parser.add_argument("--target-words", type=int, default=80_000)
     parser.add_argument("--rows", type=int, default=128)
-    parser.add_argument("--length", type=int, default=25, help="words of a sentence, its end included")
+    parser.add_argument(
+        "--length", type=int, default=25, help="words of a sentence, its end included"
+    )
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--output", type=Path, help="default: benchmarks/results/sutskever2014-<device>.json")
+    parser.add_argument(
+        "--output", type=Path, help="default: benchmarks/results/sutskever2014-<device>.json"
+    )
     args = parser.parse_args()
     found = measure(args)
-    print(f"{found['parameters']:,} parameters, {found['precision']}: {found['words_per_second']:,.0f} words/s, "
-          f"{found['times_the_paper']:.2f} times the paper's {PAPER:,}")
-    output = args.output or ROOT / "benchmarks" / "results" / f"sutskever2014-{found['machine']['device']}.json"
+    print(
+        f"{found['parameters']:,} parameters, {found['precision']}: {found['words_per_second']:,.0f} words/s, "
+        f"{found['times_the_paper']:.2f} times the paper's {PAPER:,}"
+    )
+    output = (
+        args.output
+        or ROOT / "benchmarks" / "results" / f"sutskever2014-{found['machine']['device']}.json"
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -43,13 +43,21 @@ def prepare_race(args: argparse.Namespace) -> Race:
     config = config.replace(**vars(resolve(config.model)))
     store = open_or_build([args.corpus], config.text, config.data, ROOT / "checkpoints" / ".stores")
     pairs = Pairs.from_store(store, "train")
-    chosen = np.random.default_rng(0).permutation(len(pairs))[:args.batches * args.rows]
+    chosen = np.random.default_rng(0).permutation(len(pairs))[: args.batches * args.rows]
     if len(chosen) < args.rows:
-        raise SystemExit(f"{args.corpus}: {len(chosen)} pairs are no batch of {args.rows}; lower --rows")
-    chosen = chosen[:len(chosen) // args.rows * args.rows]
+        raise SystemExit(
+            f"{args.corpus}: {len(chosen)} pairs are no batch of {args.rows}; lower --rows"
+        )
+    chosen = chosen[: len(chosen) // args.rows * args.rows]
     ordered = chosen[np.argsort(pairs.target_lengths[chosen], kind="stable")]
-    return Race(config, store.tokenizer.size, pairs, list(ordered.reshape(-1, args.rows)), choose_device(args.device),
-                torch.get_num_threads())
+    return Race(
+        config,
+        store.tokenizer.size,
+        pairs,
+        list(ordered.reshape(-1, args.rows)),
+        choose_device(args.device),
+        torch.get_num_threads(),
+    )
 
 
 def make_contestants(race: Race, args: argparse.Namespace) -> dict[str, Contestant]:
@@ -57,11 +65,16 @@ def make_contestants(race: Race, args: argparse.Namespace) -> dict[str, Contesta
     if args.loops:
         return {name: Ours(race, loop) for name, loop in time_loops().items()}
     makers: dict[str, Callable[[], Contestant]] = {
-        "novelgen": lambda: Ours(race), "eager": lambda: Eager(race), "joeynmt": lambda: JoeyNMT(race, args.joeynmt),
-        "transformer": lambda: Gpt(race)}
+        "novelgen": lambda: Ours(race),
+        "eager": lambda: Eager(race),
+        "joeynmt": lambda: JoeyNMT(race, args.joeynmt),
+        "transformer": lambda: Gpt(race),
+    }
     left_out = set(args.without)
     if "joeynmt" not in left_out and not install_joeynmt.interpreter(args.joeynmt).exists():
-        print(f"JoeyNMT is left out: no environment at {args.joeynmt}; python benchmarks/peers/install_joeynmt.py builds it")
+        print(
+            f"JoeyNMT is left out: no environment at {args.joeynmt}; python benchmarks/peers/install_joeynmt.py builds it"
+        )
         left_out.add("joeynmt")
     return {name: make() for name, make in makers.items() if name not in left_out}
 
@@ -71,7 +84,9 @@ def time_loops() -> dict[str, Callable[..., Any]]:
     found = {}
     for module in pkgutil.iter_modules(kernels.__path__):
         try:
-            loop = getattr(importlib.import_module(f"{kernels.__name__}.{module.name}"), "attention_loop", None)
+            loop = getattr(
+                importlib.import_module(f"{kernels.__name__}.{module.name}"), "attention_loop", None
+            )
         except ImportError as error:
             print(f"{module.name} is left out: {error}")
             continue
@@ -80,7 +95,9 @@ def time_loops() -> dict[str, Callable[..., Any]]:
     return dict(sorted(found.items(), key=lambda item: item[0] != "reference"))
 
 
-def measure(race: Race, contestants: dict[str, Contestant], blocks: int) -> tuple[dict[str, list[float]], dict[str, float]]:
+def measure(
+    race: Race, contestants: dict[str, Contestant], blocks: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Seconds of every block of each, and the machine's matrix peaks; a block is one round through the batches."""
     steps, seconds = len(race.plan), {name: [] for name in contestants}
     peaks: dict[str, list[float]] = {name: [] for name in PEAKS}
@@ -95,8 +112,12 @@ def measure(race: Race, contestants: dict[str, Contestant], blocks: int) -> tupl
     return seconds, {name: statistics.median(found) for name, found in peaks.items()}
 
 
-def summarize(race: Race, contestants: dict[str, Contestant], seconds: dict[str, list[float]], peaks: dict[str, float],
-              ) -> dict[str, Any]:
+def summarize(
+    race: Race,
+    contestants: dict[str, Contestant],
+    seconds: dict[str, list[float]],
+    peaks: dict[str, float],
+) -> dict[str, Any]:
     """What the results file holds; the first contestant is compared with each."""
     batches = race.batches
     characters = sum(int(batch.characters.sum()) for batch in batches)
@@ -107,36 +128,61 @@ def summarize(race: Race, contestants: dict[str, Contestant], seconds: dict[str,
     precision = contestants[ours].precision
     return {
         "machine": {**describe_machine(race.device), "threads": race.threads},
-        "batches": {"count": len(batches), "rows": len(batches[0].source), "target_characters": characters,
-                    "target_tokens": sum(int(batch.target_lengths.sum()) for batch in batches),
-                    "padded_target_tokens": sum(batch.target.size for batch in batches),
-                    "padded_source_tokens": sum(batch.source.size for batch in batches), "vocabulary": race.vocabulary_size},
+        "batches": {
+            "count": len(batches),
+            "rows": len(batches[0].source),
+            "target_characters": characters,
+            "target_tokens": sum(int(batch.target_lengths.sum()) for batch in batches),
+            "padded_target_tokens": sum(batch.target.size for batch in batches),
+            "padded_source_tokens": sum(batch.source.size for batch in batches),
+            "vocabulary": race.vocabulary_size,
+        },
         "dropout": race.config.model.dropout,
-        "contestants": {name: {"precision": contestant.precision, "parameters": contestant.parameters, "seconds": seconds[name],
-                               "characters_per_second": speeds[name], "novelgen_is_times_as_fast": speeds[ours] / speeds[name]}
-                        for name, contestant in contestants.items()},
-        "product_gflop_per_block": flops / 1e9, "matrix_peak_gflops": {name: peak / 1e9 for name, peak in peaks.items()},
-        "share_of_peak": flops / characters * speeds[ours] / peaks[precision], "compared": ours, "precision": precision,
+        "contestants": {
+            name: {
+                "precision": contestant.precision,
+                "parameters": contestant.parameters,
+                "seconds": seconds[name],
+                "characters_per_second": speeds[name],
+                "novelgen_is_times_as_fast": speeds[ours] / speeds[name],
+            }
+            for name, contestant in contestants.items()
+        },
+        "product_gflop_per_block": flops / 1e9,
+        "matrix_peak_gflops": {name: peak / 1e9 for name, peak in peaks.items()},
+        "share_of_peak": flops / characters * speeds[ours] / peaks[precision],
+        "compared": ours,
+        "precision": precision,
     }
 
 
 def show(result: dict[str, Any]) -> None:
     """The table for people."""
     machine = result["machine"]
-    print(f"\n{machine.get('gpu', machine['cpu'])}, {machine['threads']} threads, torch {machine['torch']}; "
-          f"{result['batches']['count']} batches of {result['batches']['rows']} pairs, vocabulary {result['batches']['vocabulary']:,}, "
-          f"dropout {result['dropout']:g}")
-    print(f"{'':14}{'precision':>10}{'parameters':>13}{'characters/s':>14}{result['compared'] + ' is':>14}")
+    print(
+        f"\n{machine.get('gpu', machine['cpu'])}, {machine['threads']} threads, torch {machine['torch']}; "
+        f"{result['batches']['count']} batches of {result['batches']['rows']} pairs, vocabulary {result['batches']['vocabulary']:,}, "
+        f"dropout {result['dropout']:g}"
+    )
+    print(
+        f"{'':14}{'precision':>10}{'parameters':>13}{'characters/s':>14}{result['compared'] + ' is':>14}"
+    )
     for name, row in result["contestants"].items():
-        print(f"{name:14}{row['precision']:>10}{row['parameters']:13,}{row['characters_per_second']:14,.0f}"
-              f"{row['novelgen_is_times_as_fast']:12.2f} ×")
+        print(
+            f"{name:14}{row['precision']:>10}{row['parameters']:13,}{row['characters_per_second']:14,.0f}"
+            f"{row['novelgen_is_times_as_fast']:12.2f} ×"
+        )
     peaks = ", ".join(f"{name} {peak:,.0f}" for name, peak in result["matrix_peak_gflops"].items())
-    print(f"matrix peak in GFLOP/s: {peaks}; {result['compared']} makes {100 * result['share_of_peak']:.1f} % of that of "
-          f"{result['precision']}, products alone, padding not counted")
+    print(
+        f"matrix peak in GFLOP/s: {peaks}; {result['compared']} makes {100 * result['share_of_peak']:.1f} % of that of "
+        f"{result['precision']}, products alone, padding not counted"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", type=Path, default=ROOT / "corpus" / "novel.txt")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", help="of novelgen and of the transformer")
@@ -145,10 +191,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=64, help="pairs of a batch")
     parser.add_argument("--batches", type=int, default=6, help="batches of a block")
     parser.add_argument("--blocks", type=int, default=5)
-    parser.add_argument("--without", nargs="+", default=[], choices=("eager", "joeynmt", "transformer"))
-    parser.add_argument("--joeynmt", type=Path, default=install_joeynmt.DEFAULT, help="its environment")
-    parser.add_argument("--loops", action="store_true", help="novelgen's own time loops side by side, and nobody else")
-    parser.add_argument("--output", type=Path, help="default: benchmarks/results/training_speed-<device>.json")
+    parser.add_argument(
+        "--without", nargs="+", default=[], choices=("eager", "joeynmt", "transformer")
+    )
+    parser.add_argument(
+        "--joeynmt", type=Path, default=install_joeynmt.DEFAULT, help="its environment"
+    )
+    parser.add_argument(
+        "--loops",
+        action="store_true",
+        help="novelgen's own time loops side by side, and nobody else",
+    )
+    parser.add_argument(
+        "--output", type=Path, help="default: benchmarks/results/training_speed-<device>.json"
+    )
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -31,8 +31,17 @@ OURS = ("bahdanau", "seq2seq", "cho")
 LEVELS = ("word", "char")
 BEAMS = (1, 5)
 # Nothing but the likeliest text: no penalties, nothing narrowed.
-DECODING = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0, "no_repeat_ngram": 0,
-            "min_length": 1, "max_length": 100, "length_penalty": 1.0}
+DECODING = {
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram": 0,
+    "min_length": 1,
+    "max_length": 100,
+    "length_penalty": 1.0,
+}
 
 Pairs = list[tuple[str, str]]
 
@@ -47,10 +56,14 @@ def read_pairs(path: Path) -> Pairs:
 
 def check_work(work: Path, recipe: Recipe, train: Pairs, valid: Pairs) -> None:
     """Remembers what this directory is for; ends where it was begun for something else, whose weights would be taken for these."""
-    facts = json.dumps({**recipe._asdict(), "training_pairs": len(train), "validation_pairs": len(valid)})
+    facts = json.dumps(
+        {**recipe._asdict(), "training_pairs": len(train), "validation_pairs": len(valid)}
+    )
     path = work / "recipe.json"
     if path.exists() and path.read_text(encoding="utf-8") != facts:
-        raise SystemExit(f"{work} was begun with {path.read_text(encoding='utf-8')}, not {facts}; name another --work")
+        raise SystemExit(
+            f"{work} was begun with {path.read_text(encoding='utf-8')}, not {facts}; name another --work"
+        )
     work.mkdir(parents=True, exist_ok=True)
     path.write_text(facts, encoding="utf-8")
 
@@ -72,13 +85,38 @@ def train_ours(model: str, args: argparse.Namespace, recipe: Recipe, train: Pair
     else:
         # A batch is a number of target tokens, so many as 64 pairs have; EOS counts.
         tokens = SCALE["batch"] * sum(len(target) + 1 for _, target in train) // len(train)
-        command += ["--pairs", args.pairs, "--valid-pairs", args.valid_pairs, "--source-level", LEVELS[0], "--level", LEVELS[1],
-                    "--model", model, "--embedding-size", SCALE["embedding"], "--decoder-size", SCALE["decoder"],
-                    "--dropout", recipe.dropout, "--learning-rate", recipe.learning_rate, "--batch-tokens", tokens,
-                    "--max-steps", recipe.steps, "--validate-every", max(1, len(train) // SCALE["batch"]),
-                    "--patience", recipe.steps]
+        command += [
+            "--pairs",
+            args.pairs,
+            "--valid-pairs",
+            args.valid_pairs,
+            "--source-level",
+            LEVELS[0],
+            "--level",
+            LEVELS[1],
+            "--model",
+            model,
+            "--embedding-size",
+            SCALE["embedding"],
+            "--decoder-size",
+            SCALE["decoder"],
+            "--dropout",
+            recipe.dropout,
+            "--learning-rate",
+            recipe.learning_rate,
+            "--batch-tokens",
+            tokens,
+            "--max-steps",
+            recipe.steps,
+            "--validate-every",
+            max(1, len(train) // SCALE["batch"]),
+            "--patience",
+            recipe.steps,
+        ]
         command += ["--attention-size", SCALE["decoder"]] if model == "bahdanau" else []
-    subprocess.run([str(part) for part in command], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    subprocess.run(
+        [str(part) for part in command], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     (directory / "trained").touch()
     return directory
 
@@ -88,13 +126,20 @@ def translate_ours(directory: Path, recipe: Recipe, sources: list[str], beam: in
     output = directory / f"beam-{beam}.txt"
     if not output.exists():
         generator = Generator.load(directory, recipe.device)
-        options = {**DECODING, **({"decoder": "greedy"} if beam == 1 else {"decoder": "beam", "beam_size": beam})}
-        lines = [generator.generate(source, **options).text.replace("\n", " ") for source in sources]
+        options = {
+            **DECODING,
+            **({"decoder": "greedy"} if beam == 1 else {"decoder": "beam", "beam_size": beam}),
+        }
+        lines = [
+            generator.generate(source, **options).text.replace("\n", " ") for source in sources
+        ]
         output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return output.read_text(encoding="utf-8").splitlines()
 
 
-def translate_joeynmt(args: argparse.Namespace, recipe: Recipe, train: Pairs, valid: Pairs) -> dict[int, list[str]]:
+def translate_joeynmt(
+    args: argparse.Namespace, recipe: Recipe, train: Pairs, valid: Pairs
+) -> dict[int, list[str]]:
     """JoeyNMT's translations by beam, after its training."""
     directory, python = args.work / "joeynmt", install_joeynmt.interpreter(args.joeynmt)
     directory.mkdir(parents=True, exist_ok=True)
@@ -107,11 +152,17 @@ def translate_joeynmt(args: argparse.Namespace, recipe: Recipe, train: Pairs, va
 def score(found: list[str], expected: list[str]) -> dict[str, Any]:
     """BLEU of sacrebleu's Chinese tokens, and chrF; one reference each."""
     if len(found) != len(expected):
-        raise SystemExit(f"{len(found)} translations of {len(expected)} sources; remove that beam-*.txt and start again")
+        raise SystemExit(
+            f"{len(found)} translations of {len(expected)} sources; remove that beam-*.txt and start again"
+        )
     bleu = sacrebleu.BLEU(tokenize="zh")
-    return {"bleu": bleu.corpus_score(found, [expected]).score, "chrf": sacrebleu.CHRF().corpus_score(found, [expected]).score,
-            "exact": sum(one == other for one, other in zip(found, expected, strict=True)) / len(expected),
-            "signature": str(bleu.get_signature())}
+    return {
+        "bleu": bleu.corpus_score(found, [expected]).score,
+        "chrf": sacrebleu.CHRF().corpus_score(found, [expected]).score,
+        "exact": sum(one == other for one, other in zip(found, expected, strict=True))
+        / len(expected),
+        "signature": str(bleu.get_signature()),
+    }
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
@@ -125,8 +176,12 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 def main() -> None:
     contestants = (*OURS, "joeynmt")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=Path, required=True, help="training pairs, source TAB target")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--pairs", type=Path, required=True, help="training pairs, source TAB target"
+    )
     parser.add_argument("--valid-pairs", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=contestants, default=contestants)
     parser.add_argument("--steps", type=int, default=3510)
@@ -135,9 +190,18 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, help="of everybody (default: as torch decides)")
     parser.add_argument("--samples", type=int, default=0, help="show so many translations of each")
-    parser.add_argument("--work", type=Path, default=ROOT / "checkpoints" / "translation", help="where what is done is kept")
-    parser.add_argument("--joeynmt", type=Path, default=install_joeynmt.DEFAULT, help="its environment")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "translation.json")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=ROOT / "checkpoints" / "translation",
+        help="where what is done is kept",
+    )
+    parser.add_argument(
+        "--joeynmt", type=Path, default=install_joeynmt.DEFAULT, help="its environment"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "benchmarks" / "results" / "translation.json"
+    )
     args = parser.parse_args()
     args.work = args.work.resolve()
     if args.threads:
@@ -154,13 +218,28 @@ def main() -> None:
         else:
             directory = train_ours(name, args, recipe, train)
             found = {beam: translate_ours(directory, recipe, sources, beam) for beam in BEAMS}
-        for source, *texts in list(zip(sources, *found.values(), expected, strict=True))[:args.samples]:
+        for source, *texts in list(zip(sources, *found.values(), expected, strict=True))[
+            : args.samples
+        ]:
             print(f"{name}: {source}", *texts, sep="\n  ")
         results[name] = {str(beam): score(texts, expected) for beam, texts in found.items()}
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(json.dumps({"machine": describe_machine(torch.device(args.device)), "recipe": recipe._asdict(),
-                                           "training_pairs": len(train), "validation_pairs": len(valid), "sizes": SCALE,
-                                           "results": results}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        args.output.write_text(
+            json.dumps(
+                {
+                    "machine": describe_machine(torch.device(args.device)),
+                    "recipe": recipe._asdict(),
+                    "training_pairs": len(train),
+                    "validation_pairs": len(valid),
+                    "sizes": SCALE,
+                    "results": results,
+                },
+                ensure_ascii=False,
+                indent=1,
+            )
+            + "\n",
+            encoding="utf-8",
+        )
         args.output.with_suffix(".md").write_text(table(results), encoding="utf-8")
     print(table(results), end="")
 

@@ -38,8 +38,12 @@ def _always(layer: nn.RNNBase, sequence: Tensor) -> bool:
 
 
 # What stands for `has_recurrent_layer` and `has_feeding_loop`.
-WAYS = {"PyTorch's": (_never, _never), "PyTorch's layers": (_never, _CHOSEN[1]), "the program's": _CHOSEN,
-        "own layers always": (_always, _CHOSEN[1])}
+WAYS = {
+    "PyTorch's": (_never, _never),
+    "PyTorch's layers": (_never, _CHOSEN[1]),
+    "the program's": _CHOSEN,
+    "own layers always": (_always, _CHOSEN[1]),
+}
 
 
 def ways_of(model: str) -> list[str]:
@@ -54,20 +58,26 @@ def choose(way: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", default=["bahdanau", "luong", "sutskever", "seq2seq", "lm", "cho"])
+    parser.add_argument(
+        "--models", nargs="+", default=["bahdanau", "luong", "sutskever", "seq2seq", "lm", "cho"]
+    )
     parser.add_argument("--cell", choices=("lstm", "gru"), help="default: the variant's own")
     parser.add_argument("--preset", default="small")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--rows", type=int, default=35)
     parser.add_argument("--length", type=int, default=90)
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--profile", action="store_true", help="which operations take the time, each way")
+    parser.add_argument(
+        "--profile", action="store_true", help="which operations take the time, each way"
+    )
     args = parser.parse_args()
     keep_freed_memory()
     device, precision = torch.device("cpu"), getattr(torch, args.precision)
     batch = random_batch(args.rows, args.length, 4000)
     for name in args.models:
-        model = build_model(dataclasses.replace(preset(args.preset).model, model=name, cell=args.cell), 4000).train()
+        model = build_model(
+            dataclasses.replace(preset(args.preset).model, model=name, cell=args.cell), 4000
+        ).train()
         seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways_of(name)}
         for step in range(args.steps + 1):
             for way in seconds:
@@ -77,18 +87,31 @@ def main() -> None:
                 if step:  # the first one warms up
                     seconds[way].append((wall, time.process_time() - used))
         size = sum(parameter.numel() for parameter in model.parameters())
-        print(f"{name}{f' of {args.cell}s' if args.cell else ''}, {size:,} parameters, {args.rows} × {args.length} characters, "
-              f"{args.precision}, {torch.get_num_threads()} threads")
-        medians = {way: [statistics.median(column) for column in zip(*taken, strict=True)] for way, taken in seconds.items()}
+        print(
+            f"{name}{f' of {args.cell}s' if args.cell else ''}, {size:,} parameters, {args.rows} × {args.length} characters, "
+            f"{args.precision}, {torch.get_num_threads()} threads"
+        )
+        medians = {
+            way: [statistics.median(column) for column in zip(*taken, strict=True)]
+            for way, taken in seconds.items()
+        }
         for way, (wall, used) in medians.items():
             gain = medians["PyTorch's"][1] / used
-            print(f"  {way:18} {wall * 1000:8.1f} ms/step, of the processor {used * 1000:8.1f} ({gain:.2f} ×), "
-                  f"{batch.characters.sum() / wall:8,.0f} characters/s", flush=True)
+            print(
+                f"  {way:18} {wall * 1000:8.1f} ms/step, of the processor {used * 1000:8.1f} ({gain:.2f} ×), "
+                f"{batch.characters.sum() / wall:8,.0f} characters/s",
+                flush=True,
+            )
         for way in seconds if args.profile else ():
             choose(way)
             with profile(activities=[ProfilerActivity.CPU]) as recorded:
                 step_seconds(model, batch, device, precision)
-            print(way, recorded.key_averages().table(sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=40))
+            print(
+                way,
+                recorded.key_averages().table(
+                    sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=40
+                ),
+            )
 
 
 if __name__ == "__main__":

@@ -19,5 +19,6 @@ def __getattr__(name: str) -> Any:
     # Only who asks for the Generator pays for torch; `train.py --help` does not.
     if name == "Generator":
         from novelgen.decoding.generator import Generator
+
         return Generator
     raise AttributeError(f"module 'novelgen' has no attribute {name!r}")

@@ -31,10 +31,14 @@ class Parser(argparse.ArgumentParser):
 def _value_type(section: type, name: str) -> type:
     """The plain type behind an annotation: `int | None` → int."""
     annotation = typing.get_type_hints(section)[name]
-    return next((kind for kind in typing.get_args(annotation) if kind is not type(None)), annotation)
+    return next(
+        (kind for kind in typing.get_args(annotation) if kind is not type(None)), annotation
+    )
 
 
-def add_section(parser: argparse.ArgumentParser, section: type, title: str, without: Collection[str] = ()) -> None:
+def add_section(
+    parser: argparse.ArgumentParser, section: type, title: str, without: Collection[str] = ()
+) -> None:
     """Adds one flag for every field of a configuration dataclass but those `without`.
 
     Flags not given leave no trace in the namespace, so that `given` tells a choice from a default.
@@ -45,7 +49,11 @@ def add_section(parser: argparse.ArgumentParser, section: type, title: str, with
             continue
         kind = _value_type(section, spec.name)
         default = "" if spec.default in (None, "") else f"（默认 default: {spec.default}）"
-        common = {"dest": spec.name, "default": argparse.SUPPRESS, "help": (spec.metadata["help"] + default).replace("%", "%%")}
+        common = {
+            "dest": spec.name,
+            "default": argparse.SUPPRESS,
+            "help": (spec.metadata["help"] + default).replace("%", "%%"),
+        }
         names = [flag(spec.name), *spec.metadata["flags"]]
         if kind is bool:
             group.add_argument(*names, action=argparse.BooleanOptionalAction, **common)
@@ -82,8 +90,10 @@ def run(main: Callable[[], None]) -> NoReturn:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        print(f"错误 error: 磁盘已满，请腾出空间再来 | the disk is full; free some space and try again（{error.filename or ''}）",
-              file=sys.stderr)
+        print(
+            f"错误 error: 磁盘已满，请腾出空间再来 | the disk is full; free some space and try again（{error.filename or ''}）",
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
     raise SystemExit(0)
 

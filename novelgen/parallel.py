@@ -27,7 +27,9 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def map_in_order(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
+def map_in_order(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+) -> Iterator[Result]:
     """function(task) for every task, in order, by `workers` processes; 1 means none but this one.
 
     At most `workers` + 2 results wait at any time, so memory is bounded however many tasks there are. Raises
@@ -44,7 +46,9 @@ def map_in_order(function: Callable[[Task], Result], tasks: Iterable[Task], work
     # A fork would copy whatever the caller has loaded (torch and its threads) into every worker.
     method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
     running: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(workers, mp_context=get_context(method), initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context(method), initializer=_ignore_interrupts
+    ) as pool:
         try:
             for task in tasks:
                 running.append(pool.submit(function, task))
@@ -53,9 +57,11 @@ def map_in_order(function: Callable[[Task], Result], tasks: Iterable[Task], work
             while running:
                 yield running.popleft().result()
         except BrokenProcessPool:
-            raise NovelgenError("工作进程意外退出（内存不足？脚本缺 if __name__ == '__main__'？）；可设 workers=1 | a worker "
-                                "process died (out of memory? a script without if __name__ == '__main__'?); "
-                                "try workers=1") from None
+            raise NovelgenError(
+                "工作进程意外退出（内存不足？脚本缺 if __name__ == '__main__'？）；可设 workers=1 | a worker "
+                "process died (out of memory? a script without if __name__ == '__main__'?); "
+                "try workers=1"
+            ) from None
         finally:
             for future in running:
                 future.cancel()

@@ -7,7 +7,9 @@ from novelgen.config import Config, nearest
 
 def tiny() -> Config:
     """For tests and a first try: trains in seconds."""
-    return Config().replace(embedding_size=64, decoder_size=128, dropout=0.1, batch_tokens=1600, max_minutes=2)
+    return Config().replace(
+        embedding_size=64, decoder_size=128, dropout=0.1, batch_tokens=1600, max_minutes=2
+    )
 
 
 def small() -> Config:
@@ -17,14 +19,28 @@ def small() -> Config:
 
 def base() -> Config:
     """For one GPU."""
-    return Config().replace(embedding_size=512, decoder_size=1024, batch_tokens=12_800, learning_rate=2e-3, warmup_steps=200,
-                            max_minutes=30)
+    return Config().replace(
+        embedding_size=512,
+        decoder_size=1024,
+        batch_tokens=12_800,
+        learning_rate=2e-3,
+        warmup_steps=200,
+        max_minutes=30,
+    )
 
 
 def large() -> Config:
     """For a data-centre GPU with a large corpus."""
-    return Config().replace(embedding_size=1024, encoder_layers=2, decoder_size=2048, decoder_layers=2, batch_tokens=51_200,
-                            learning_rate=1e-3, warmup_steps=500, max_minutes=120)
+    return Config().replace(
+        embedding_size=1024,
+        encoder_layers=2,
+        decoder_size=2048,
+        decoder_layers=2,
+        batch_tokens=51_200,
+        learning_rate=1e-3,
+        warmup_steps=500,
+        max_minutes=120,
+    )
 
 
 PRESETS = {"tiny": tiny, "small": small, "base": base, "large": large}

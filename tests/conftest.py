@@ -27,7 +27,10 @@ CHARACTERS = "的一是了我不人在他有这个上们来到时大地为子中
 
 def paragraph(rng: random.Random) -> str:
     """A paragraph of one or two sentences, hardly ever the same twice."""
-    return "".join("".join(rng.choices(CHARACTERS, k=rng.randint(8, 40))) + "。" for _ in range(rng.randint(1, 2)))
+    return "".join(
+        "".join(rng.choices(CHARACTERS, k=rng.randint(8, 40))) + "。"
+        for _ in range(rng.randint(1, 2))
+    )
 
 
 def write_novel(path: Path, chapters: Sequence[int], seed: int = 1) -> Path:
@@ -68,7 +71,9 @@ class ToyModel:
     """
 
     def __init__(self, size, allowed=None, favour=(), seed=0, states=499, spread=2.0):
-        self.table = torch.from_numpy(np.random.default_rng(seed).normal(0, spread, (states, size))).float()
+        self.table = torch.from_numpy(
+            np.random.default_rng(seed).normal(0, spread, (states, size))
+        ).float()
         if allowed is not None:
             banned = torch.ones(size, dtype=torch.bool)
             banned[list(allowed)] = False
@@ -91,14 +96,21 @@ class ToyModel:
 @pytest.fixture(scope="session")
 def toy():
     """The toy model, a tokenizer of some characters, its vocabulary, and a function that makes Generators."""
-    tokenizer = Tokenizer("，。！？“”…宝玉黛钗凤贾母笑道说来去一不了的我你他这那里人见听好日天月花门风水山心")
+    tokenizer = Tokenizer(
+        "，。！？“”…宝玉黛钗凤贾母笑道说来去一不了的我你他这那里人见听好日天月花门风水山心"
+    )
 
     def generator(config=None, **options):
         model = ToyModel(tokenizer.size, **options)
         return Generator(model, tokenizer, config or Config(), torch.device("cpu"))
 
-    return SimpleNamespace(Model=ToyModel, tokenizer=tokenizer, generator=generator,
-                           vocabulary=Vocabulary.of(tokenizer), first=FIRST_CHARACTER)
+    return SimpleNamespace(
+        Model=ToyModel,
+        tokenizer=tokenizer,
+        generator=generator,
+        vocabulary=Vocabulary.of(tokenizer),
+        first=FIRST_CHARACTER,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -107,10 +119,14 @@ def make_run(toy):
 
     def make(directory, seed=1):
         directory.mkdir(parents=True, exist_ok=True)
-        config = Config().replace(embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8)
+        config = Config().replace(
+            embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8
+        )
         torch.manual_seed(seed)
         run = RunDirectory(directory)
-        run.save_info({"config": config.to_dict(), "tokenizer": toy.tokenizer.fingerprint}, toy.tokenizer)
+        run.save_info(
+            {"config": config.to_dict(), "tokenizer": toy.tokenizer.fingerprint}, toy.tokenizer
+        )
         run.save_model(build_model(config.model, toy.tokenizer.size).state_dict())
         return directory
 

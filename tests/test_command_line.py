@@ -25,8 +25,16 @@ def command(*arguments):
 
 def run(*arguments, cwd=PROJECT, code=0, stdin=None):
     """Runs a command to its end and returns what it printed; fails when the exit code is another."""
-    done = subprocess.run(command(*arguments), cwd=cwd, env=ENVIRONMENT | {"PYTHONPATH": str(PROJECT)}, capture_output=True,
-                          encoding="utf-8", input=stdin, timeout=300, check=False)
+    done = subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=ENVIRONMENT | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        encoding="utf-8",
+        input=stdin,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -40,14 +48,33 @@ def losses(directory):
 def checkpoint(tmp_path_factory):
     """A run on the shipped novel: a few steps, so it writes nonsense, but it writes."""
     directory = tmp_path_factory.mktemp("checkpoints") / "novel"
-    done = run("train", "--corpus", NOVEL, "--output", directory, *TINY, "--max-steps", 12, "--validate-every", 6)
+    done = run(
+        "train",
+        "--corpus",
+        NOVEL,
+        "--output",
+        directory,
+        *TINY,
+        "--max-steps",
+        12,
+        "--validate-every",
+        6,
+    )
     assert f"generate --checkpoint {directory}" in done.stdout and "续写 written" in done.stdout
     return directory
 
 
 def test_a_run_directory_holds_what_the_readme_names(checkpoint):
     names = {path.name for path in checkpoint.iterdir()}
-    assert {"config.json", "tokenizer.json", "model.safetensors", "trainer.pt", "metrics.jsonl", "samples.md", "loss.png"} <= names
+    assert {
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors",
+        "trainer.pt",
+        "metrics.jsonl",
+        "samples.md",
+        "loss.png",
+    } <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert list(losses(checkpoint)) == list(range(1, 13))
     assert (checkpoint / "samples.md").read_text(encoding="utf-8").count("## 第 ") == 2
@@ -66,27 +93,70 @@ def test_a_finished_run_goes_on_with_a_larger_budget(checkpoint, tmp_path):
     done = run("train", "--output", tmp_path / "run", "--resume", "--max-steps", 8)
     assert "step 4" in done.stdout
     assert list(losses(tmp_path / "run")) == list(range(1, 9))
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["training"]["max_steps"] == 8
+    assert (
+        json.loads((tmp_path / "run" / "config.json").read_text())["config"]["training"][
+            "max_steps"
+        ]
+        == 8
+    )
     done = run("train", "--output", tmp_path / "run", "--resume", "--dropout", 0.5, code=2)
     assert "--dropout" in done.stderr
-    done = run("train", "--output", tmp_path / "run", "--resume", "--corpus", PROJECT / "README.md", code=2)
+    done = run(
+        "train", "--output", tmp_path / "run", "--resume", "--corpus", PROJECT / "README.md", code=2
+    )
     assert "leave --corpus out" in done.stderr
 
 
 def test_data_that_became_another_is_refused(tmp_path):
     run("prepare", "--corpus", NOVEL, "--output", tmp_path / "store")
-    run("train", "--corpus", tmp_path / "store", "--output", tmp_path / "run", *TINY, "--max-steps", 1)
-    run("prepare", "--corpus", NOVEL, "--segment-length", 50, "--output", tmp_path / "store", "--overwrite")
-    for words in (("evaluate", "--checkpoint", tmp_path / "run"), ("train", "--output", tmp_path / "run", "--resume")):
+    run(
+        "train",
+        "--corpus",
+        tmp_path / "store",
+        "--output",
+        tmp_path / "run",
+        *TINY,
+        "--max-steps",
+        1,
+    )
+    run(
+        "prepare",
+        "--corpus",
+        NOVEL,
+        "--segment-length",
+        50,
+        "--output",
+        tmp_path / "store",
+        "--overwrite",
+    )
+    for words in (
+        ("evaluate", "--checkpoint", tmp_path / "run"),
+        ("train", "--output", tmp_path / "run", "--resume"),
+    ):
         assert "not what the run was trained on" in run(*words, code=2).stderr
 
 
 def test_killed_and_resumed_equals_uninterrupted(tmp_path):
-    options = ("--corpus", NOVEL, *TINY, "--max-steps", 60, "--save-every", 7, "--validate-every", 25)
+    options = (
+        "--corpus",
+        NOVEL,
+        *TINY,
+        "--max-steps",
+        60,
+        "--save-every",
+        7,
+        "--validate-every",
+        25,
+    )
     run("train", *options, "--output", tmp_path / "whole")
     broken = tmp_path / "broken"
-    process = subprocess.Popen(command("train", *options, "--output", broken), cwd=PROJECT, env=ENVIRONMENT,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command("train", *options, "--output", broken),
+        cwd=PROJECT,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 120
     while not (broken / "trainer.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -95,13 +165,31 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     assert process.wait() == -signal.SIGKILL, "it had ended before it was killed"
     run("train", "--output", broken, "--resume")
     assert losses(broken) == losses(tmp_path / "whole")
-    assert (broken / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert (broken / "model.safetensors").read_bytes() == (
+        tmp_path / "whole" / "model.safetensors"
+    ).read_bytes()
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     directory = tmp_path / "run"
-    process = subprocess.Popen(command("train", "--corpus", NOVEL, *TINY, "--max-steps", 100_000, "--save-every", 3, "--output",
-                                       directory), cwd=PROJECT, env=ENVIRONMENT, stdout=subprocess.PIPE, encoding="utf-8")
+    process = subprocess.Popen(
+        command(
+            "train",
+            "--corpus",
+            NOVEL,
+            *TINY,
+            "--max-steps",
+            100_000,
+            "--save-every",
+            3,
+            "--output",
+            directory,
+        ),
+        cwd=PROJECT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
     deadline = time.monotonic() + 120
     while not (directory / "trainer.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -113,20 +201,65 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
 
 
 def test_generate_prints_text_and_seed_and_is_reproducible(checkpoint):
-    first = run("generate", "--checkpoint", checkpoint, "--prompt", "船来了。", "--max-length", 20, "--min-length", 10)
+    first = run(
+        "generate",
+        "--checkpoint",
+        checkpoint,
+        "--prompt",
+        "船来了。",
+        "--max-length",
+        20,
+        "--min-length",
+        10,
+    )
     seed = first.stderr.rsplit("seed: ", 1)[1].split()[0]
-    again = run("generate", "--checkpoint", checkpoint, "--prompt", "船来了。", "--max-length", 20, "--min-length", 10, "--seed", seed)
+    again = run(
+        "generate",
+        "--checkpoint",
+        checkpoint,
+        "--prompt",
+        "船来了。",
+        "--max-length",
+        20,
+        "--min-length",
+        10,
+        "--seed",
+        seed,
+    )
     assert first.stdout == again.stdout and len(first.stdout.strip()) >= 10
 
 
-@pytest.mark.parametrize("decoder", [("greedy",), ("beam", "--beam-size", "3", "--n-best", "2"), ("sample", "--top-k", "9")])
+@pytest.mark.parametrize(
+    "decoder",
+    [("greedy",), ("beam", "--beam-size", "3", "--n-best", "2"), ("sample", "--top-k", "9")],
+)
 def test_generate_json_tells_everything(checkpoint, tmp_path, decoder):
     weights = tmp_path / "attention.json"
-    done = run("generate", "--checkpoint", checkpoint, "--prompt", "船来了。龘", "--decoder", *decoder, "--paragraphs", 2, "--prefix",
-               "小满", "--max-length", 20, "--seed", 5, "--json", "--attention", weights)
+    done = run(
+        "generate",
+        "--checkpoint",
+        checkpoint,
+        "--prompt",
+        "船来了。龘",
+        "--decoder",
+        *decoder,
+        "--paragraphs",
+        2,
+        "--prefix",
+        "小满",
+        "--max-length",
+        20,
+        "--seed",
+        5,
+        "--json",
+        "--attention",
+        weights,
+    )
     answer = json.loads(done.stdout)
     assert len(answer["tokens"]) == len(answer["log_probabilities"]) > 4
-    assert answer["seed"] == 5 and answer["text"].startswith("小满") and len(answer["paragraphs"]) == 2
+    assert (
+        answer["seed"] == 5 and answer["text"].startswith("小满") and len(answer["paragraphs"]) == 2
+    )
     for paragraph in answer["paragraphs"]:
         assert len(paragraph["tokens"]) == len(paragraph["log_probabilities"])
         assert all(value <= 0 for value in paragraph["log_probabilities"])
@@ -134,9 +267,19 @@ def test_generate_json_tells_everything(checkpoint, tmp_path, decoder):
 
 
 def test_evaluate_measures_the_test_part_by_default(checkpoint):
-    answer = json.loads(run("evaluate", "--checkpoint", checkpoint, "--json", "--shuffle-sources").stdout)
-    assert {"bits_per_character", "perplexity", "pairs", "characters", "bits_per_character_shuffled"} <= answer.keys()
-    prepared = json.loads((next(checkpoint.parent.glob(".stores/*/meta.json"))).read_text(encoding="utf-8"))
+    answer = json.loads(
+        run("evaluate", "--checkpoint", checkpoint, "--json", "--shuffle-sources").stdout
+    )
+    assert {
+        "bits_per_character",
+        "perplexity",
+        "pairs",
+        "characters",
+        "bits_per_character_shuffled",
+    } <= answer.keys()
+    prepared = json.loads(
+        (next(checkpoint.parent.glob(".stores/*/meta.json"))).read_text(encoding="utf-8")
+    )
     assert answer["pairs"] == prepared["pairs"]["test"]
     assert 5 < answer["bits_per_character"] < 15
 
@@ -144,14 +287,22 @@ def test_evaluate_measures_the_test_part_by_default(checkpoint):
 def test_evaluate_takes_other_texts_and_measures_writing(checkpoint, tmp_path):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("船来了。\t小满上了船。\n水落了。\t“水说了算。”\n", encoding="utf-8")
-    answer = json.loads(run("evaluate", "--checkpoint", checkpoint, "--pairs", pairs, "--json").stdout)
+    answer = json.loads(
+        run("evaluate", "--checkpoint", checkpoint, "--pairs", pairs, "--json").stdout
+    )
     assert answer["pairs"] == 2 and answer["characters"] == 13
     novel = tmp_path / "other.txt"
     novel.write_text("船来了。\n小满上了船。\n水落了。\n", encoding="gb18030")
-    answer = json.loads(run("evaluate", "--checkpoint", checkpoint, "--corpus", novel, "--generate", 2, "--json").stdout)
+    answer = json.loads(
+        run(
+            "evaluate", "--checkpoint", checkpoint, "--corpus", novel, "--generate", 2, "--json"
+        ).stdout
+    )
     assert answer["pairs"] == 2 and answer["characters"] == 10
     run("prepare", "--corpus", novel, "--output", tmp_path / "store")
-    again = json.loads(run("evaluate", "--checkpoint", checkpoint, "--corpus", tmp_path / "store", "--json").stdout)
+    again = json.loads(
+        run("evaluate", "--checkpoint", checkpoint, "--corpus", tmp_path / "store", "--json").stdout
+    )
     assert again["bits_per_character"] == answer["bits_per_character"]
     for name in ("distinct_1", "distinct_2", "repeated_4grams", "copied_8grams"):
         assert 0 <= answer[name] <= 1
@@ -161,7 +312,9 @@ def test_evaluate_takes_other_texts_and_measures_writing(checkpoint, tmp_path):
 def test_evaluate_rebuilds_data_that_is_gone(checkpoint, tmp_path):
     corpus = tmp_path / "book.txt"
     corpus.write_bytes(NOVEL.read_bytes())
-    run("train", "--corpus", corpus, "--output", tmp_path / "runs" / "book", *TINY, "--max-steps", 2)
+    run(
+        "train", "--corpus", corpus, "--output", tmp_path / "runs" / "book", *TINY, "--max-steps", 2
+    )
     before = run("evaluate", "--checkpoint", tmp_path / "runs" / "book", "--json").stdout
     subprocess.run(["rm", "-r", str(tmp_path / "runs" / ".stores")], check=True)
     assert run("evaluate", "--checkpoint", tmp_path / "runs" / "book", "--json").stdout == before
@@ -170,36 +323,98 @@ def test_evaluate_rebuilds_data_that_is_gone(checkpoint, tmp_path):
 
 
 def test_prepare_reports_and_exports_and_feeds_training(tmp_path):
-    done = run("prepare", "--corpus", NOVEL, "--output", tmp_path / "store", "--export-pairs", tmp_path / "pairs", "--json")
+    done = run(
+        "prepare",
+        "--corpus",
+        NOVEL,
+        "--output",
+        tmp_path / "store",
+        "--export-pairs",
+        tmp_path / "pairs",
+        "--json",
+    )
     report = json.loads(done.stdout)
     assert {"encoding", "chapters", "paragraphs", "characters", "pairs", "removed"} <= report.keys()
     assert report["chapters"] == 30 and report["encoding"] == "utf-8"
-    assert {path.name for path in (tmp_path / "pairs").iterdir()} == {"train.tsv", "valid.tsv", "test.tsv"}
-    run("train", "--corpus", tmp_path / "store", "--output", tmp_path / "run", *TINY, "--max-steps", 1)
+    assert {path.name for path in (tmp_path / "pairs").iterdir()} == {
+        "train.tsv",
+        "valid.tsv",
+        "test.tsv",
+    }
+    run(
+        "train",
+        "--corpus",
+        tmp_path / "store",
+        "--output",
+        tmp_path / "run",
+        *TINY,
+        "--max-steps",
+        1,
+    )
 
 
 def test_the_word_tokenizer_goes_all_the_way(tmp_path):
-    run("train", "--corpus", NOVEL, "--output", tmp_path / "run", "--tokenizer", "word", *TINY, "--max-steps", 2)
-    done = run("generate", "--checkpoint", tmp_path / "run", "--prompt", "何小满上了船。", "--prefix", "爷爷", "--max-length", 12)
+    run(
+        "train",
+        "--corpus",
+        NOVEL,
+        "--output",
+        tmp_path / "run",
+        "--tokenizer",
+        "word",
+        *TINY,
+        "--max-steps",
+        2,
+    )
+    done = run(
+        "generate",
+        "--checkpoint",
+        tmp_path / "run",
+        "--prompt",
+        "何小满上了船。",
+        "--prefix",
+        "爷爷",
+        "--max-length",
+        12,
+    )
     assert done.stdout.startswith("爷爷")
-    assert json.loads(run("evaluate", "--checkpoint", tmp_path / "run", "--json").stdout)["bits_per_character"] > 5
+    assert (
+        json.loads(run("evaluate", "--checkpoint", tmp_path / "run", "--json").stdout)[
+            "bits_per_character"
+        ]
+        > 5
+    )
 
 
 @pytest.mark.parametrize("name", ["train", "generate", "evaluate", "prepare", "compare"])
 def test_help_needs_no_torch(name):
-    program = ("import runpy, sys; sys.argv = sys.argv[1:]\n"
-               "try: runpy.run_path(sys.argv[0], run_name='__main__') if sys.argv[0].endswith('.py') else "
-               "runpy.run_module('novelgen', run_name='__main__')\n"
-               "finally: print('TORCH' if 'torch' in sys.modules else 'LIGHT')")
+    program = (
+        "import runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__') if sys.argv[0].endswith('.py') else "
+        "runpy.run_module('novelgen', run_name='__main__')\n"
+        "finally: print('TORCH' if 'torch' in sys.modules else 'LIGHT')"
+    )
     words = ["train.py"] if name == "train" else ["novelgen", name]
-    done = subprocess.run([sys.executable, "-c", program, *words, "--help"], cwd=PROJECT, capture_output=True, encoding="utf-8",
-                          env=ENVIRONMENT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words, "--help"],
+        cwd=PROJECT,
+        capture_output=True,
+        encoding="utf-8",
+        env=ENVIRONMENT,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "LIGHT" in done.stdout and "--" in done.stdout
 
 
 def test_the_package_offers_its_generator(checkpoint):
     program = f"from novelgen import Generator; print(Generator.load({str(checkpoint)!r}).generate('船来了。', seed=1, min_length=5).text)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=ENVIRONMENT, capture_output=True, encoding="utf-8",
-                          check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.returncode == 0 and len(done.stdout) > 5, done.stderr

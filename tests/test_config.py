@@ -6,19 +6,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen import cli
-from novelgen.config import Config, DataConfig, DecodingConfig, ModelConfig, TextConfig, TrainingConfig, nearest
+from novelgen.config import (
+    Config,
+    DataConfig,
+    DecodingConfig,
+    ModelConfig,
+    TextConfig,
+    TrainingConfig,
+    nearest,
+)
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.presets import PRESETS, preset
 
 SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
-FIELDS = [(section, spec) for section in (*SECTIONS, DecodingConfig) for spec in dataclasses.fields(section)]
+FIELDS = [
+    (section, spec)
+    for section in (*SECTIONS, DecodingConfig)
+    for spec in dataclasses.fields(section)
+]
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_survives_json(name):
     config = preset(name)
     assert Config.from_dict(config.to_dict()) == config
-    assert any(getattr(config.training, budget) for budget in ("epochs", "max_steps", "max_minutes"))
+    assert any(
+        getattr(config.training, budget) for budget in ("epochs", "max_steps", "max_minutes")
+    )
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
@@ -31,11 +45,19 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 def test_replace_reaches_every_section():
     changed = Config().replace(segment_length=50, tokenizer="word", dropout=0.1, seed=7)
-    assert (changed.text.segment_length, changed.data.tokenizer, changed.model.dropout, changed.training.seed) == (50, "word", 0.1, 7)
+    assert (
+        changed.text.segment_length,
+        changed.data.tokenizer,
+        changed.model.dropout,
+        changed.training.seed,
+    ) == (50, "word", 0.1, 7)
 
 
-@pytest.mark.parametrize("section, spec", [pair for pair in FIELDS if pair[1].metadata["minimum"] is not None],
-                         ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(
+    "section, spec",
+    [pair for pair in FIELDS if pair[1].metadata["minimum"] is not None],
+    ids=lambda value: getattr(value, "name", ""),
+)
 def test_every_lower_bound_is_kept(section, spec):
     least = spec.metadata["minimum"]
     others = {"min_length": 0} if spec.name == "max_length" else {}
@@ -44,8 +66,11 @@ def test_every_lower_bound_is_kept(section, spec):
         section(**{spec.name: least - 1})
 
 
-@pytest.mark.parametrize("section, spec", [pair for pair in FIELDS if pair[1].metadata["above"] is not None],
-                         ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(
+    "section, spec",
+    [pair for pair in FIELDS if pair[1].metadata["above"] is not None],
+    ids=lambda value: getattr(value, "name", ""),
+)
 @pytest.mark.parametrize("value", [0, -1.5, float("nan"), float("inf")])
 def test_every_exclusive_bound_is_kept_and_numbers_are_finite(section, spec, value):
     with pytest.raises(ConfigError, match="--" + spec.name.replace("_", "-")):
@@ -54,14 +79,19 @@ def test_every_exclusive_bound_is_kept_and_numbers_are_finite(section, spec, val
 
 @pytest.mark.parametrize("section, spec", FIELDS, ids=lambda value: getattr(value, "name", ""))
 def test_every_field_has_help_in_both_languages_and_a_valid_default(section, spec):
-    chinese, _, english = spec.metadata["help"].partition(" | " if " | " in spec.metadata["help"] else "| ")
+    chinese, _, english = spec.metadata["help"].partition(
+        " | " if " | " in spec.metadata["help"] else "| "
+    )
     assert chinese.strip() and english.strip()
     assert getattr(section(), spec.name) == spec.default
 
 
 def test_decoding_options_that_contradict_each_other():
-    for options in ({"min_length": 9, "max_length": 8}, {"decoder": "beam", "beam_size": 2, "num_samples": 3},
-                    {"decoder": "greedy", "num_samples": 2}):
+    for options in (
+        {"min_length": 9, "max_length": 8},
+        {"decoder": "beam", "beam_size": 2, "num_samples": 3},
+        {"decoder": "greedy", "num_samples": 2},
+    ):
         with pytest.raises(ConfigError):
             DecodingConfig(**options)
 
@@ -91,9 +121,14 @@ def test_abbreviations_are_not_guessed(capsys):
     assert caught.value.code == 2 and len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("error, code, words", [
-    (NovelgenError("坏了 | broken"), 2, "坏了 | broken"), (KeyboardInterrupt(), 130, "interrupted"),
-    (OSError(28, "No space left on device"), 2, "disk is full")])
+@pytest.mark.parametrize(
+    "error, code, words",
+    [
+        (NovelgenError("坏了 | broken"), 2, "坏了 | broken"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(28, "No space left on device"), 2, "disk is full"),
+    ],
+)
 def test_mistakes_become_one_line_and_an_exit_code(capsys, error, code, words):
     def fail():
         raise error
@@ -124,13 +159,30 @@ def test_values_are_checked_where_a_namespace_is_used():
 def test_tasks_are_a_list_with_weights():
     assert DataConfig().task_weights == {"next": 1.0}
     weights = DataConfig(tasks="same=0.5, next，previous = 3").task_weights
-    assert weights == {"same": 0.5, "next": 1.0, "previous": 3.0} and list(weights) == ["same", "next", "previous"]
+    assert weights == {"same": 0.5, "next": 1.0, "previous": 3.0} and list(weights) == [
+        "same",
+        "next",
+        "previous",
+    ]
 
 
-@pytest.mark.parametrize("tasks, words", [
-    ("nxt", "did you mean next"), ("next,pre", "previous"), ("", "next, previous, same"), ("next,,same", "next, previous, same"),
-    ("next,next=2", "occurs twice"), ("next=0", "above 0"), ("next=-1", "above 0"), ("next=nan", "above 0"), ("next=inf", "above 0"),
-    ("next=", "above 0"), ("next=two", "above 0"), ("next=1=2", "above 0")])
+@pytest.mark.parametrize(
+    "tasks, words",
+    [
+        ("nxt", "did you mean next"),
+        ("next,pre", "previous"),
+        ("", "next, previous, same"),
+        ("next,,same", "next, previous, same"),
+        ("next,next=2", "occurs twice"),
+        ("next=0", "above 0"),
+        ("next=-1", "above 0"),
+        ("next=nan", "above 0"),
+        ("next=inf", "above 0"),
+        ("next=", "above 0"),
+        ("next=two", "above 0"),
+        ("next=1=2", "above 0"),
+    ],
+)
 def test_what_is_no_list_of_tasks_is_one_clear_line(tasks, words):
     with pytest.raises(ConfigError, match="--tasks") as error:
         DataConfig(tasks=tasks)

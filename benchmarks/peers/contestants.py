@@ -87,10 +87,19 @@ class Ours:
         model = build_model(config.model, race.vocabulary_size).train()
         if loop is not None:
             model.decoder.loop = loop
-        self._trainer = _Planned(model, config.training, race.pairs, race.pairs, RunDirectory(Path(tempfile.gettempdir())), {},
-                                 race.device)
+        self._trainer = _Planned(
+            model,
+            config.training,
+            race.pairs,
+            race.pairs,
+            RunDirectory(Path(tempfile.gettempdir())),
+            {},
+            race.device,
+        )
         self._trainer.plan, self._device = race.plan, race.device
-        self.precision = str(choose_precision(config.training.precision, race.device)).removeprefix("torch.")
+        self.precision = str(choose_precision(config.training.precision, race.device)).removeprefix(
+            "torch."
+        )
         self.parameters = size_of(model)
 
     def run(self, steps: int) -> float:
@@ -106,7 +115,9 @@ class _Loop:
 
     def __init__(self, race: Race, model: nn.Module) -> None:
         self._race, self.model, self._taken = race, model.to(race.device).train(), 0
-        self._optimizer = torch.optim.AdamW(self.model.parameters(), lr=race.config.training.learning_rate, fused=True)
+        self._optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=race.config.training.learning_rate, fused=True
+        )
         self.parameters = size_of(model)
 
     def run(self, steps: int) -> float:
@@ -123,7 +134,9 @@ class _Loop:
         self._optimizer.step()
         loss.item()
 
-    def loss(self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> Tensor:
+    def loss(
+        self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor
+    ) -> Tensor:
         """The mean loss of a token."""
         raise NotImplementedError
 
@@ -134,7 +147,9 @@ class Eager(_Loop):
     def __init__(self, race: Race) -> None:
         super().__init__(race, EagerSeq2Seq(race.config.model, race.vocabulary_size))
 
-    def loss(self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> Tensor:
+    def loss(
+        self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor
+    ) -> Tensor:
         """As `_Loop`."""
         device = self._race.device
         return self.model(source.to(device), source_lengths, target.to(device))
@@ -144,16 +159,31 @@ class Gpt(_Loop):
     """A decoder-only transformer of as many parameters as ours, in our precision."""
 
     def __init__(self, race: Race) -> None:
-        config, longest = race.config.model, max(batch.source.shape[1] + batch.target.shape[1] for batch in race.batches)
+        config, longest = (
+            race.config.model,
+            max(batch.source.shape[1] + batch.target.shape[1] for batch in race.batches),
+        )
         wanted = size_of(build_model(config, race.vocabulary_size))
-        super().__init__(race, DecoderOnlyTransformer(race.vocabulary_size, config.embedding_size, longest, wanted, config.dropout))
+        super().__init__(
+            race,
+            DecoderOnlyTransformer(
+                race.vocabulary_size, config.embedding_size, longest, wanted, config.dropout
+            ),
+        )
         self._dtype = choose_precision(race.config.training.precision, race.device)
         self.precision = str(self._dtype).removeprefix("torch.")
 
-    def loss(self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> Tensor:
+    def loss(
+        self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor
+    ) -> Tensor:
         """As `_Loop`."""
-        tokens, is_target = (part.to(self._race.device) for part in one_sequence(source, source_lengths, target, target_lengths))
-        with torch.autocast(self._race.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32):
+        tokens, is_target = (
+            part.to(self._race.device)
+            for part in one_sequence(source, source_lengths, target, target_lengths)
+        )
+        with torch.autocast(
+            self._race.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32
+        ):
             return self.model(tokens, is_target)
 
 
@@ -165,17 +195,33 @@ class JoeyNMT:
     def __init__(self, race: Race, environment: Path) -> None:
         self._directory = tempfile.TemporaryDirectory()
         batches = Path(self._directory.name) / "batches.npz"
-        np.savez(batches, **{f"{name}{number}": part for number, batch in enumerate(race.batches)
-                             for name, part in zip(("source", "lengths", "target"), batch[:3], strict=True)})
+        np.savez(
+            batches,
+            **{
+                f"{name}{number}": part
+                for number, batch in enumerate(race.batches)
+                for name, part in zip(("source", "lengths", "target"), batch[:3], strict=True)
+            },
+        )
         model = race.config.model
-        config = configuration(Path(self._directory.name), Recipe(10**9, 1e-3, model.dropout, race.device.type), 1)
+        config = configuration(
+            Path(self._directory.name), Recipe(10**9, 1e-3, model.dropout, race.device.type), 1
+        )
         config["model"]["tied_embeddings"] = True  # source and target have one vocabulary, as ours
         self._worker = Worker(environment, "joeynmt_worker.py")
-        hello = self._worker.ask({"threads": race.threads, "batches": str(batches), "vocabulary_size": race.vocabulary_size,
-                                  "config": config})
+        hello = self._worker.ask(
+            {
+                "threads": race.threads,
+                "batches": str(batches),
+                "vocabulary_size": race.vocabulary_size,
+                "config": config,
+            }
+        )
         if hello["device"] != race.device.type:  # it falls back to the CPU without a word
-            raise SystemExit(f"JoeyNMT's torch {hello['torch']} cannot use {race.device.type}; build its environment with "
-                             "--torch-index '', or leave it out: --without joeynmt")
+            raise SystemExit(
+                f"JoeyNMT's torch {hello['torch']} cannot use {race.device.type}; build its environment with "
+                "--torch-index '', or leave it out: --without joeynmt"
+            )
         self.parameters = hello["parameters"]
         # Real target tokens, by its own count: that they are ours says that it trains on the same batches.
         self._tokens = [int(batch.target_lengths.sum()) for batch in race.batches]
@@ -184,7 +230,9 @@ class JoeyNMT:
         """As `Contestant`; `steps` must be whole rounds through the batches."""
         answer = self._worker.ask({"steps": steps})
         if answer["tokens"] * len(self._tokens) != sum(self._tokens) * steps:
-            raise RuntimeError(f"JoeyNMT counts {answer['tokens']} target tokens where we have {sum(self._tokens)}")
+            raise RuntimeError(
+                f"JoeyNMT counts {answer['tokens']} target tokens where we have {sum(self._tokens)}"
+            )
         return answer["seconds"]
 
     def close(self) -> None:

@@ -34,11 +34,17 @@ class EagerSeq2Seq(nn.Module):
 
     def forward(self, source: Tensor, source_lengths: Tensor, target: Tensor) -> Tensor:
         """The mean −ln p of the real target tokens, EOS included."""
-        packed = pack_padded_sequence(self.dropout(self.embedding(source)), source_lengths.cpu(), batch_first=True,
-                                      enforce_sorted=False)
+        packed = pack_padded_sequence(
+            self.dropout(self.embedding(source)),
+            source_lengths.cpu(),
+            batch_first=True,
+            enforce_sorted=False,
+        )
         packed, (last, _) = self.encoder(packed)
         annotations, _ = pad_packed_sequence(packed, batch_first=True, total_length=source.shape[1])
-        hidden, cell = torch.tanh(self.bridge(torch.cat([last[0], last[1]], dim=-1))).chunk(2, dim=-1)
+        hidden, cell = torch.tanh(self.bridge(torch.cat([last[0], last[1]], dim=-1))).chunk(
+            2, dim=-1
+        )
         annotations = self.dropout(annotations)
         keys, padding = self.key(annotations), source == PAD
         before = torch.cat([target.new_full((len(target), 1), BOS), target[:, :-1]], dim=1)
@@ -51,17 +57,31 @@ class EagerSeq2Seq(nn.Module):
             hidden, cell = self.cell(torch.cat([token, context], dim=-1), (hidden, cell))
             seen.append(torch.cat([hidden, context, token], dim=-1))
         readout = torch.tanh(self.readout(self.dropout(torch.stack(seen, dim=1))))
-        return nn.functional.cross_entropy(self.output(readout).flatten(0, 1), target.flatten(), ignore_index=PAD)
+        return nn.functional.cross_entropy(
+            self.output(readout).flatten(0, 1), target.flatten(), ignore_index=PAD
+        )
 
     @torch.no_grad()
     def copy_weights(self, model: Seq2Seq) -> None:
         """Takes the weights of novelgen's model."""
-        decoder, forwards, backwards = model.decoder, model.encoder.forwards[0], model.encoder.backwards[0]
+        decoder, forwards, backwards = (
+            model.decoder,
+            model.encoder.forwards[0],
+            model.encoder.backwards[0],
+        )
         self.embedding.load_state_dict(model.embedding.state_dict())
-        self.encoder.load_state_dict({**forwards.state_dict(),
-                                      **{f"{name}_reverse": value for name, value in backwards.state_dict().items()}})
-        for mine, other in ((self.bridge, model.bridge), (self.key, decoder.key), (self.query, decoder.query),
-                            (self.readout, decoder.readout)):
+        self.encoder.load_state_dict(
+            {
+                **forwards.state_dict(),
+                **{f"{name}_reverse": value for name, value in backwards.state_dict().items()},
+            }
+        )
+        for mine, other in (
+            (self.bridge, model.bridge),
+            (self.key, decoder.key),
+            (self.query, decoder.query),
+            (self.readout, decoder.readout),
+        ):
             mine.load_state_dict(other.state_dict())
         self.energy.weight.copy_(decoder.score.unsqueeze(0))
         self.cell.weight_ih.copy_(torch.cat([decoder.token.weight, decoder.context.weight], dim=1))

@@ -16,13 +16,22 @@ class Block(nn.Module):
         super().__init__()
         self.norm, self.norm_wide = nn.LayerNorm(width), nn.LayerNorm(width)
         self.heads, self.mix = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.wide = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.wide = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, L, D) → the same shape. No dropout of attention weights: torch's flash attention for CPUs has none."""
-        parts = (part.unflatten(-1, (-1, HEAD)).transpose(1, 2) for part in self.heads(self.norm(x)).chunk(3, dim=-1))
-        seen = nn.functional.scaled_dot_product_attention(*parts, is_causal=True).transpose(1, 2).flatten(2)
+        parts = (
+            part.unflatten(-1, (-1, HEAD)).transpose(1, 2)
+            for part in self.heads(self.norm(x)).chunk(3, dim=-1)
+        )
+        seen = (
+            nn.functional.scaled_dot_product_attention(*parts, is_causal=True)
+            .transpose(1, 2)
+            .flatten(2)
+        )
         x = x + self.dropout(self.mix(seen))
         return x + self.dropout(self.wide(self.norm_wide(x)))
 
@@ -30,11 +39,18 @@ class Block(nn.Module):
 class DecoderOnlyTransformer(nn.Module):
     """As many blocks as bring it nearest to `parameters`."""
 
-    def __init__(self, vocabulary_size: int, width: int, longest: int, parameters: int, dropout: float) -> None:
+    def __init__(
+        self, vocabulary_size: int, width: int, longest: int, parameters: int, dropout: float
+    ) -> None:
         super().__init__()
-        self.embedding, self.position = nn.Embedding(vocabulary_size, width), nn.Embedding(longest, width)
+        self.embedding, self.position = (
+            nn.Embedding(vocabulary_size, width),
+            nn.Embedding(longest, width),
+        )
         left = parameters - (vocabulary_size + longest) * width
-        self.blocks = nn.ModuleList(Block(width, dropout) for _ in range(max(1, round(left / (12 * width**2)))))
+        self.blocks = nn.ModuleList(
+            Block(width, dropout) for _ in range(max(1, round(left / (12 * width**2))))
+        )
         self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
         for embedding in (self.embedding, self.position):
             nn.init.normal_(embedding.weight, std=0.02)
@@ -50,12 +66,16 @@ class DecoderOnlyTransformer(nn.Module):
         return nn.functional.cross_entropy(logits.float(), tokens[:, 1:][chosen])
 
 
-def one_sequence(source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> tuple[Tensor, Tensor]:
+def one_sequence(
+    source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor
+) -> tuple[Tensor, Tensor]:
     """Padded sources (B, S) and targets (B, T) → tokens (B, L) of both and where the target's stand, (B, L) bool."""
     whole = source_lengths + target_lengths
     place = torch.arange(int(whole.max()))
     in_target = (place - source_lengths.unsqueeze(1)).clamp(0, target.shape[1] - 1)
     is_source, is_real = place < source_lengths.unsqueeze(1), place < whole.unsqueeze(1)
-    padded = nn.functional.pad(source, (0, max(0, len(place) - source.shape[1])), value=PAD)[:, :len(place)]
+    padded = nn.functional.pad(source, (0, max(0, len(place) - source.shape[1])), value=PAD)[
+        :, : len(place)
+    ]
     tokens = torch.where(is_source, padded, target.gather(1, in_target)).masked_fill(~is_real, PAD)
     return tokens, is_real & ~is_source

@@ -22,8 +22,19 @@ from joeynmt.model import build_model
 from joeynmt.training import TrainManager
 from joeynmt.vocabulary import Vocabulary
 
-SPECIALS = SimpleNamespace(unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>", sep_token=None,
-                           unk_id=0, pad_id=1, bos_id=2, eos_id=3, sep_id=None, lang_tags=[])
+SPECIALS = SimpleNamespace(
+    unk_token="<unk>",
+    pad_token="<pad>",
+    bos_token="<s>",
+    eos_token="</s>",
+    sep_token=None,
+    unk_id=0,
+    pad_id=1,
+    bos_id=2,
+    eos_id=3,
+    sep_id=None,
+    lang_tags=[],
+)
 SHIFT = 1  # novelgen's PAD, BOS and EOS are 0, 1 and 2; <unk> comes before them
 
 
@@ -50,17 +61,35 @@ def build_manager(config: dict, vocabulary_size: int, directory: Path) -> TrainM
     model = build_model(config["model"], src_vocab=vocabulary, trg_vocab=vocabulary)
     model.loss_function = (args.train.loss, args.train.label_smoothing)
     model.to(args.device)
-    return TrainManager(rank=0, model=model, model_dir=directory, device=args.device, n_gpu=args.n_gpu, num_workers=0,
-                        autocast=args.autocast, seed=args.seed, train_args=args.train, dev_args=args.test)
+    return TrainManager(
+        rank=0,
+        model=model,
+        model_dir=directory,
+        device=args.device,
+        n_gpu=args.n_gpu,
+        num_workers=0,
+        autocast=args.autocast,
+        seed=args.seed,
+        train_args=args.train,
+        dev_args=args.test,
+    )
 
 
 def step(manager: TrainManager, arrays: tuple[np.ndarray, ...]) -> int:
     """One full step: as in TrainManager.train_and_validate. Returns the target tokens."""
     source, lengths, target = arrays
     model = manager.model
-    batch = Batch(src=torch.from_numpy(source), src_length=torch.from_numpy(lengths), src_prompt_mask=None,
-                  trg=torch.from_numpy(target), trg_prompt_mask=None, indices=torch.arange(len(source)),
-                  device=manager.device, pad_index=model.pad_index, eos_index=model.eos_index)
+    batch = Batch(
+        src=torch.from_numpy(source),
+        src_length=torch.from_numpy(lengths),
+        src_prompt_mask=None,
+        trg=torch.from_numpy(target),
+        trg_prompt_mask=None,
+        indices=torch.arange(len(source)),
+        device=manager.device,
+        pad_index=model.pad_index,
+        eos_index=model.eos_index,
+    )
     manager._train_step(batch)
     manager.clip_grad_fun(parameters=model.parameters())
     if manager.scaler is None:
@@ -76,7 +105,9 @@ def load_batches(path: str) -> list[tuple[np.ndarray, ...]]:
     """The batches in JoeyNMT's ids: source, its lengths, and the target after its BOS."""
     batches, held = [], np.load(path)
     for number in range(len(held.files) // 3):
-        source, lengths, target = (held[f"{name}{number}"] for name in ("source", "lengths", "target"))
+        source, lengths, target = (
+            held[f"{name}{number}"] for name in ("source", "lengths", "target")
+        )
         start = np.full((len(target), 1), SPECIALS.bos_id)
         batches.append((source + SHIFT, lengths, np.concatenate([start, target + SHIFT], axis=1)))
     return batches
@@ -90,7 +121,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         manager = build_manager(order["config"], order["vocabulary_size"], Path(directory))
         parameters = sum(parameter.numel() for parameter in manager.model.parameters())
-        hello = {"parameters": parameters, "torch": torch.__version__, "device": manager.device.type}
+        hello = {
+            "parameters": parameters,
+            "torch": torch.__version__,
+            "device": manager.device.type,
+        }
         print(json.dumps(hello), file=answers, flush=True)
         for line in sys.stdin:
             start, tokens = time.perf_counter(), 0
@@ -99,7 +134,11 @@ def main() -> None:
                 taken += 1
             if manager.device.type == "cuda":
                 torch.cuda.synchronize()
-            print(json.dumps({"seconds": time.perf_counter() - start, "tokens": tokens}), file=answers, flush=True)
+            print(
+                json.dumps({"seconds": time.perf_counter() - start, "tokens": tokens}),
+                file=answers,
+                flush=True,
+            )
         manager.tb_writer.close()
 
 

@@ -31,7 +31,11 @@ def product_flops(config: ModelConfig, vocabulary_size: int, batches: Sequence[B
     cell = targets * 4 * size * (embedding + memory + size)
     readout = targets * (size + memory + embedding) * embedding
     output = targets * embedding * vocabulary_size
-    return 3 * 2 * float(encoder + bridge + keys + queries + scores_and_contexts + cell + readout + output)
+    return (
+        3
+        * 2
+        * float(encoder + bridge + keys + queries + scores_and_contexts + cell + readout + output)
+    )
 
 
 def matrix_peak(device: torch.device, dtype: torch.dtype, size: int, repeats: int = 3) -> float:

@@ -18,9 +18,16 @@ class Worker:
     def __init__(self, environment: Path, script: str) -> None:
         self._directory = tempfile.TemporaryDirectory()
         self._log = Path(self._directory.name) / "log"
-        with self._log.open("w", encoding="utf-8") as log:  # not a pipe, which would fill and block it
-            self._process = subprocess.Popen([interpreter(environment), Path(__file__).with_name(script)], stdin=subprocess.PIPE,
-                                             stdout=subprocess.PIPE, stderr=log, encoding="utf-8")
+        with self._log.open(
+            "w", encoding="utf-8"
+        ) as log:  # not a pipe, which would fill and block it
+            self._process = subprocess.Popen(
+                [interpreter(environment), Path(__file__).with_name(script)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
+            )
 
     def ask(self, order: dict[str, Any]) -> dict[str, Any]:
         """Its answer; RuntimeError with the end of its log where it has ended."""
@@ -28,7 +35,9 @@ class Worker:
             print(json.dumps(order), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{self._process.args[1].name} ended: {self._log.read_text(encoding='utf-8')[-2000:]}")
+            raise RuntimeError(
+                f"{self._process.args[1].name} ended: {self._log.read_text(encoding='utf-8')[-2000:]}"
+            )
         return json.loads(answer)
 
     def close(self) -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from novelgen.cli import given
-from novelgen.commands.compare_request import SECTIONS, add_arguments, check_same, earlier, names_of, training_request
+from novelgen.commands.compare_request import (
+    SECTIONS,
+    add_arguments,
+    check_same,
+    earlier,
+    names_of,
+    training_request,
+)
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
 from novelgen.errors import ConfigError, TrainingError
 
@@ -40,7 +47,9 @@ def main(args: argparse.Namespace) -> None:
     if args.generate < 0:
         raise ConfigError(f"--generate {args.generate}：应 ≥ 0 | must be ≥ 0")
     if args.output.exists() and not args.output.is_dir():
-        raise ConfigError(f"--output {args.output}：是文件，不是文件夹；请换一个 | a file, not a folder; choose another")
+        raise ConfigError(
+            f"--output {args.output}：是文件，不是文件夹；请换一个 | a file, not a folder; choose another"
+        )
     (_compare_runs if args.runs else _train_and_compare)(args)
 
 
@@ -85,8 +94,12 @@ def _stores(args: argparse.Namespace, configs: dict[str, Config]) -> dict[str, S
         tokenizer = config.data.tokenizer
         if tokenizer in stores:
             continue
-        chosen = {"tokenizer", *given(args, TextConfig, DataConfig)} - ({"user_dict"} if tokenizer == "char" else set())
-        stores[tokenizer] = store = open_or_build(args.corpus, config.text, config.data, args.output / ".stores", given=chosen)
+        chosen = {"tokenizer", *given(args, TextConfig, DataConfig)} - (
+            {"user_dict"} if tokenizer == "char" else set()
+        )
+        stores[tokenizer] = store = open_or_build(
+            args.corpus, config.text, config.data, args.output / ".stores", given=chosen
+        )
         print(store.summary() if len(stores) == 1 else store.summary().splitlines()[-1], flush=True)
     return stores
 
@@ -106,11 +119,15 @@ def _begun(output: Path, request: dict[str, Any], device: torch.device, data: Da
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--output {output}：不能写入（{error.strerror}）；请换一个 | cannot be written; choose another") from None
+        raise ConfigError(
+            f"--output {output}：不能写入（{error.strerror}）；请换一个 | cannot be written; choose another"
+        ) from None
     return Comparison(request, [describe_machine(device)], prompts_of(data))
 
 
-def _train_all(args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device) -> bool:
+def _train_all(
+    args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device
+) -> bool:
     """Trains and measures what is not done yet, saving after each run; False when Ctrl-C ended it."""
     done = {result.name: result for result in comparison.results}
     minutes, took = comparison.request["minutes"], []
@@ -142,7 +159,9 @@ def _left(runs: int, took: list[float], minutes: float | None) -> str:
     return f" · 全部还要约 all will take about {clock(seconds)}"
 
 
-def _train(args: argparse.Namespace, plan: _Plan, comparison: Comparison, device: torch.device) -> Result | None:
+def _train(
+    args: argparse.Namespace, plan: _Plan, comparison: Comparison, device: torch.device
+) -> Result | None:
     """Trains one run, from where it stands; None when Ctrl-C ended it."""
     from novelgen.commands.train import begin, go_on
     from novelgen.evaluation.comparison import Result, result_of
@@ -153,7 +172,9 @@ def _train(args: argparse.Namespace, plan: _Plan, comparison: Comparison, device
         if run.can_go_on:
             outcome, _ = go_on(run, {})
         else:
-            shutil.rmtree(run.path, ignore_errors=True)  # of one that was killed before its first save
+            shutil.rmtree(
+                run.path, ignore_errors=True
+            )  # of one that was killed before its first save
             run.create(overwrite=False)
             outcome, _ = begin(plan.config, _novel(args, plan.config, plan.store), run, device)
         if outcome.reason == "interrupted":
@@ -162,7 +183,13 @@ def _train(args: argparse.Namespace, plan: _Plan, comparison: Comparison, device
             raise TrainingError("验证的损失不是数 | no validation gave a number")
     except TrainingError as error:  # the others can go on without it
         data = plan.config.data
-        return Result(plan.name, plan.config.model.model, data.tokenizer, plan.config.training.seed, error=str(error))
+        return Result(
+            plan.name,
+            plan.config.model.model,
+            data.tokenizer,
+            plan.config.training.seed,
+            error=str(error),
+        )
     print("在量它 | measuring it", flush=True)
     return result_of(run.path, plan.name, comparison.prompts, args.generate, device.type)
 
@@ -174,14 +201,22 @@ def _compare_runs(args: argparse.Namespace) -> None:
     from novelgen.training.hardware import choose_device
     from novelgen.training.stores import data_of_run
 
-    others = [flag(name) for name in ("corpus", "models", "tokenizers", "seeds", "minutes", "steps", "preset")
-              if getattr(args, name) is not None]
+    others = [
+        flag(name)
+        for name in ("corpus", "models", "tokenizers", "seeds", "minutes", "steps", "preset")
+        if getattr(args, name) is not None
+    ]
     others += [flag(name) for name in given(args, *SECTIONS) if name != "device"]
     if others:
-        raise ConfigError(f"--runs 不训练，用不到 {'、'.join(others)}；请去掉 | --runs trains nothing; leave these out")
+        raise ConfigError(
+            f"--runs 不训练，用不到 {'、'.join(others)}；请去掉 | --runs trains nothing; leave these out"
+        )
     names = names_of(args.runs)
     device = choose_device(given(args, TrainingConfig).get("device", "auto"))
-    request = {"runs": [os.path.relpath(path, args.output) for path in args.runs], "generate": args.generate}
+    request = {
+        "runs": [os.path.relpath(path, args.output) for path in args.runs],
+        "generate": args.generate,
+    }
     earlier(args.output, request)
     # All are opened before the first is measured, which may take long.
     infos = [load_run(path, device.type).info for path in args.runs]
@@ -189,7 +224,9 @@ def _compare_runs(args: argparse.Namespace) -> None:
     comparison = _begun(args.output, request, device, data[0])
     for number, (name, path) in enumerate(zip(names, args.runs, strict=True), 1):
         print(f"── {number}/{len(names)} {name} ──", flush=True)
-        comparison.results.append(result_of(path, name, comparison.prompts, args.generate, device.type))
+        comparison.results.append(
+            result_of(path, name, comparison.prompts, args.generate, device.type)
+        )
         _tell(comparison.results[-1])
     comparison.save(args.output)
     _farewell(args.output, comparison)
@@ -200,7 +237,10 @@ def _tell(result: Result) -> None:
         print(f"{result.name}：{result.error}", flush=True)
         return
     validation = "—" if result.validation_bpc is None else f"{result.validation_bpc:.3f}"
-    print(f"{result.name} · BPC 验证 validation {validation} · 测试 test {result.test_bpc:.3f}", flush=True)
+    print(
+        f"{result.name} · BPC 验证 validation {validation} · 测试 test {result.test_bpc:.3f}",
+        flush=True,
+    )
 
 
 def _farewell(output: Path, comparison: Comparison) -> None:
@@ -208,9 +248,15 @@ def _farewell(output: Path, comparison: Comparison) -> None:
 
     if not comparison.same_texts:
         print(f"\n注意 note: {DIFFERENT_TEXTS}")
-    print(f"\n比好了 | compared: {output / 'table.md'}，table.csv，table.json，curves.png，by_length.png", flush=True)
+    print(
+        f"\n比好了 | compared: {output / 'table.md'}，table.csv，table.json，curves.png，by_length.png",
+        flush=True,
+    )
 
 
 def _say_how_to_go_on(output: Path) -> None:
-    print(f"\n停下了，练好的都在 {shlex.quote(str(output))}；再用同样的命令就接着练 | stopped, what is done is kept; the same command goes "
-          "on from there", flush=True)
+    print(
+        f"\n停下了，练好的都在 {shlex.quote(str(output))}；再用同样的命令就接着练 | stopped, what is done is kept; the same command goes "
+        "on from there",
+        flush=True,
+    )

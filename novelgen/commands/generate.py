@@ -23,25 +23,52 @@ DEVICES = ("auto", "cpu", "cuda")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `generate`."""
-    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="训练目录 | a run directory of train.py")
-    parser.add_argument("--prompt", required=True, metavar="TEXT",
-                        help="小说的一段，或文本对的源；- 为标准输入 | the paragraph to write on from, or the source of a pair; "
-                        "- is standard input")
-    parser.add_argument("--device", default="auto", metavar="|".join(DEVICES), help="在哪里算 | where to compute")
-    parser.add_argument("--precision", default="auto", metavar="|".join(PRECISIONS),
-                        help="写作时权重的精度，auto 在 CPU 上用 bfloat16 | of the weights that write; auto takes bfloat16 on a CPU")
-    parser.add_argument("--json", action="store_true",
-                        help="输出 JSON | print text, tokens, log-probabilities, score and seed as JSON")
-    parser.add_argument("--attention", metavar="FILE", help="存注意力权重，.json 或 .npz | write attention weights")
-    parser.add_argument("--heatmap", metavar="FILE.png", help="画注意力热图 | draw the attention, a figure a paragraph")
-    add_section(parser, DecodingConfig, "生成（文本对的默认不同：beam，不限制重复）| decoding (pairs have other defaults: beam search, "
-                "repetition is free)")
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="DIR", help="训练目录 | a run directory of train.py"
+    )
+    parser.add_argument(
+        "--prompt",
+        required=True,
+        metavar="TEXT",
+        help="小说的一段，或文本对的源；- 为标准输入 | the paragraph to write on from, or the source of a pair; "
+        "- is standard input",
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="|".join(DEVICES), help="在哪里算 | where to compute"
+    )
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        metavar="|".join(PRECISIONS),
+        help="写作时权重的精度，auto 在 CPU 上用 bfloat16 | of the weights that write; auto takes bfloat16 on a CPU",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="输出 JSON | print text, tokens, log-probabilities, score and seed as JSON",
+    )
+    parser.add_argument(
+        "--attention", metavar="FILE", help="存注意力权重，.json 或 .npz | write attention weights"
+    )
+    parser.add_argument(
+        "--heatmap",
+        metavar="FILE.png",
+        help="画注意力热图 | draw the attention, a figure a paragraph",
+    )
+    add_section(
+        parser,
+        DecodingConfig,
+        "生成（文本对的默认不同：beam，不限制重复）| decoding (pairs have other defaults: beam search, "
+        "repetition is free)",
+    )
 
 
 def main(args: argparse.Namespace) -> None:
     """Runs `generate`. Everything that can be wrong with the request is found before anything is written."""
     options = given(args, DecodingConfig)
-    config = DecodingConfig(**{"min_length": 0, **options})  # the run decides its own defaults, and may allow less
+    config = DecodingConfig(
+        **{"min_length": 0, **options}
+    )  # the run decides its own defaults, and may allow less
     nearest(args.device, DEVICES, "--device")
     nearest(args.precision, PRECISIONS, "--precision")
     _check_output("--attention", args.attention, ATTENTION_FORMATS)
@@ -76,20 +103,28 @@ def _check_output(name: str, path: str | None, suffixes: tuple[str, ...]) -> Non
         return
     file = Path(path)
     if file.suffix.lower() not in suffixes:
-        raise ConfigError(f"{name} {path}：文件名应以 {' 或 '.join(suffixes)} 结尾 | the name must end in "
-                          f"{' or '.join(suffixes)}")
+        raise ConfigError(
+            f"{name} {path}：文件名应以 {' 或 '.join(suffixes)} 结尾 | the name must end in "
+            f"{' or '.join(suffixes)}"
+        )
     if not file.parent.is_dir():
-        raise ConfigError(f"{name} {path}：没有文件夹 {file.parent}；请先建好 | no such folder; make it first")
+        raise ConfigError(
+            f"{name} {path}：没有文件夹 {file.parent}；请先建好 | no such folder; make it first"
+        )
     if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise ConfigError(f"{name} {path}：不能写入；请换一个位置 | cannot be written; choose another place")
+        raise ConfigError(
+            f"{name} {path}：不能写入；请换一个位置 | cannot be written; choose another place"
+        )
 
 
 def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"--prompt -：标准输入第 {error.start} 字节不是 UTF-8；请先转码 | byte {error.start} of "
-                          "standard input is not UTF-8; convert it first") from None
+        raise ConfigError(
+            f"--prompt -：标准输入第 {error.start} 字节不是 UTF-8；请先转码 | byte {error.start} of "
+            "standard input is not UTF-8; convert it first"
+        ) from None
 
 
 def _report(generation: Generation) -> None:
@@ -117,7 +152,9 @@ def _show_live(generator: Generator, prompt: str, options: dict[str, Any]) -> Ge
 def _print_texts(generations: list[Generation]) -> None:
     for number, generation in enumerate(generations, start=1):
         if len(generations) > 1:
-            print(f"── {number} · 种子 seed {generation.seed} · 得分 score {generation.score:.3f} ──")
+            print(
+                f"── {number} · 种子 seed {generation.seed} · 得分 score {generation.score:.3f} ──"
+            )
         print(generation.text)
 
 
@@ -131,15 +168,26 @@ def to_dict(generations: list[Generation]) -> dict[str, Any]:
 
 
 def _candidate(generation: Generation) -> dict[str, Any]:
-    return {"text": generation.text, "score": generation.score, "seed": generation.seed,
-            "tokens": [token for paragraph in generation.paragraphs for token in paragraph.tokens],
-            "log_probabilities": [value for paragraph in generation.paragraphs for value in paragraph.log_probabilities],
-            "paragraphs": [_paragraph(paragraph) for paragraph in generation.paragraphs]}
+    return {
+        "text": generation.text,
+        "score": generation.score,
+        "seed": generation.seed,
+        "tokens": [token for paragraph in generation.paragraphs for token in paragraph.tokens],
+        "log_probabilities": [
+            value for paragraph in generation.paragraphs for value in paragraph.log_probabilities
+        ],
+        "paragraphs": [_paragraph(paragraph) for paragraph in generation.paragraphs],
+    }
 
 
 def _paragraph(paragraph: Paragraph) -> dict[str, Any]:
-    return {"text": paragraph.text, "score": paragraph.score, "finished": paragraph.finished,
-            "tokens": paragraph.tokens, "log_probabilities": paragraph.log_probabilities}
+    return {
+        "text": paragraph.text,
+        "score": paragraph.score,
+        "finished": paragraph.finished,
+        "tokens": paragraph.tokens,
+        "log_probabilities": paragraph.log_probabilities,
+    }
 
 
 def _write_files(generations: list[Generation], args: argparse.Namespace) -> None:
@@ -155,8 +203,10 @@ def _write_files(generations: list[Generation], args: argparse.Namespace) -> Non
                 attention_heatmap(paragraph, path)
                 print(f"热图 heatmap: {path}", file=sys.stderr)
     except OSError as error:
-        raise ConfigError(f"{error.filename}：写不了（{error.strerror}）；请换一个位置 | cannot be written: "
-                          f"{error.strerror}; choose another place") from None
+        raise ConfigError(
+            f"{error.filename}：写不了（{error.strerror}）；请换一个位置 | cannot be written: "
+            f"{error.strerror}; choose another place"
+        ) from None
 
 
 def _write_attention(generations: list[Generation], path: Path) -> None:
@@ -166,9 +216,17 @@ def _write_attention(generations: list[Generation], path: Path) -> None:
     "source_tokens_1_1", the numbers being candidate and paragraph.
     """
     if path.suffix.lower() == ".json":
-        content = [[{"source_tokens": paragraph.source_tokens, "tokens": paragraph.tokens,
-                     "attention": paragraph.attention.tolist()} for paragraph in generation.paragraphs]
-                   for generation in generations]
+        content = [
+            [
+                {
+                    "source_tokens": paragraph.source_tokens,
+                    "tokens": paragraph.tokens,
+                    "attention": paragraph.attention.tolist(),
+                }
+                for paragraph in generation.paragraphs
+            ]
+            for generation in generations
+        ]
         path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         return
     import numpy as np
@@ -179,5 +237,7 @@ def _write_attention(generations: list[Generation], path: Path) -> None:
             arrays[f"attention_{row}_{number}"] = paragraph.attention
             arrays[f"tokens_{row}_{number}"] = np.array(paragraph.tokens)
             arrays[f"source_tokens_{row}_{number}"] = np.array(paragraph.source_tokens)
-    with path.open("wb") as file:  # given a file, numpy does not put a suffix of its own behind .NPZ
+    with path.open(
+        "wb"
+    ) as file:  # given a file, numpy does not put a suffix of its own behind .NPZ
         np.savez_compressed(file, **arrays)

@@ -20,15 +20,38 @@ from novelgen.text.report import Removal
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `prepare`."""
-    parser.add_argument("--corpus", required=True, nargs="+", type=Path, metavar="PATH",
-                        help="小说文件或文件夹，可多个 | files and folders of text")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR",
-                        help="存到哪里，可给 train.py 作语料 | where to store it, for train.py --corpus")
-    parser.add_argument("--overwrite", action="store_true", help="换掉原有的语料 | replace the corpus prepared there")
-    parser.add_argument("--export-pairs", type=Path, metavar="DIR",
-                        help="另写 train、valid、test.tsv | also write the pairs as text")
-    parser.add_argument("--show-removed", action="store_true", help="列出清理掉的内容 | list what cleaning removed")
-    parser.add_argument("--json", action="store_true", help="报告用 JSON | print the report as JSON")
+    parser.add_argument(
+        "--corpus",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="小说文件或文件夹，可多个 | files and folders of text",
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="存到哪里，可给 train.py 作语料 | where to store it, for train.py --corpus",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="换掉原有的语料 | replace the corpus prepared there",
+    )
+    parser.add_argument(
+        "--export-pairs",
+        type=Path,
+        metavar="DIR",
+        help="另写 train、valid、test.tsv | also write the pairs as text",
+    )
+    parser.add_argument(
+        "--show-removed", action="store_true", help="列出清理掉的内容 | list what cleaning removed"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="报告用 JSON | print the report as JSON"
+    )
     add_section(parser, TextConfig, "文本 | text")
     add_section(parser, DataConfig, "数据 | data", without=("tasks",))
 
@@ -36,12 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     """Runs `prepare`."""
     if "context_paragraphs" in given(args, DataConfig) and not args.export_pairs:
-        raise ConfigError("--context-paragraphs 在这里只用于 --export-pairs；训练时请给 train.py | is for --export-pairs here; give it to "
-                          "train.py when training")
+        raise ConfigError(
+            "--context-paragraphs 在这里只用于 --export-pairs；训练时请给 train.py | is for --export-pairs here; give it to "
+            "train.py when training"
+        )
     text, data = TextConfig(**given(args, TextConfig)), DataConfig(**given(args, DataConfig))
     removals = _removals(args.corpus, text, print_them=not args.json) if args.show_removed else None
     store = prepare_at(args.corpus, text, data, args.output, overwrite=args.overwrite)
-    exported = export_pairs(store, args.export_pairs, data.context_paragraphs) if args.export_pairs else []
+    exported = (
+        export_pairs(store, args.export_pairs, data.context_paragraphs) if args.export_pairs else []
+    )
     if args.json:
         print(json.dumps(to_dict(store, removals, exported), ensure_ascii=False, indent=2))
     else:
@@ -51,9 +78,16 @@ def main(args: argparse.Namespace) -> None:
 def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) -> dict[str, Any]:
     """The report as plain data."""
     meta = store.meta
-    report = {**meta["import"], "pairs": sum(meta["pairs"].values()), "pairs_by_part": meta["pairs"],
-              "target_characters": meta["target_characters"], "split": meta["split"], "tokens": meta["tokens"],
-              "vocabulary_size": meta["vocabulary_size"], "store": str(store.directory)}
+    report = {
+        **meta["import"],
+        "pairs": sum(meta["pairs"].values()),
+        "pairs_by_part": meta["pairs"],
+        "target_characters": meta["target_characters"],
+        "split": meta["split"],
+        "tokens": meta["tokens"],
+        "vocabulary_size": meta["vocabulary_size"],
+        "store": str(store.directory),
+    }
     if meta["split"]["rule"] == NONE:  # the three parts are the same pairs
         report["pairs"] = meta["pairs"]["train"]
     if removals is not None:

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, given, one_of
-from novelgen.config import Config, DataConfig, ModelConfig, PairsConfig, TextConfig, TrainingConfig, flag
+from novelgen.config import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    PairsConfig,
+    TextConfig,
+    TrainingConfig,
+    flag,
+)
 from novelgen.errors import ConfigError
 from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
 from novelgen.presets import PRESETS, preset
@@ -33,13 +41,33 @@ _SAMPLES = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of training; needs no torch, so that --help answers at once."""
-    parser.add_argument("--corpus", nargs="+", type=Path, metavar="PATH",
-                        help="小说：文件、文件夹、.epub，或 prepare 的输出 | the novel: files, folders, .epub, or the output of prepare")
-    parser.add_argument("--output", type=Path, metavar="DIR",
-                        help="训练目录（默认 checkpoints/<语料名>）| run directory (default checkpoints/<corpus name>)")
-    parser.add_argument("--preset", metavar="|".join(PRESETS), default=None, help="成套的配置（默认 default: small）| a full configuration")
-    parser.add_argument("--resume", action="store_true", help="接着上次继续，分毫不差 | go on exactly where the run stopped")
-    parser.add_argument("--overwrite", action="store_true", help="覆盖已有的训练 | replace the run that is there")
+    parser.add_argument(
+        "--corpus",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="小说：文件、文件夹、.epub，或 prepare 的输出 | the novel: files, folders, .epub, or the output of prepare",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="训练目录（默认 checkpoints/<语料名>）| run directory (default checkpoints/<corpus name>)",
+    )
+    parser.add_argument(
+        "--preset",
+        metavar="|".join(PRESETS),
+        default=None,
+        help="成套的配置（默认 default: small）| a full configuration",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="接着上次继续，分毫不差 | go on exactly where the run stopped",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="覆盖已有的训练 | replace the run that is there"
+    )
     titles = ("正文 text", "数据 data", "任意文本对 any pairs", "模型 model", "训练 training")
     for section, title in zip(_SECTIONS, titles, strict=True):
         add_section(parser, section, title)
@@ -51,8 +79,10 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError("--resume 与 --overwrite 只能用一个 | use either --resume or --overwrite")
     pairs = given(args, PairsConfig)
     if not args.corpus and "pairs" not in pairs and not (args.resume and args.output):
-        raise ConfigError("请用 --corpus 给出小说，例如 --corpus corpus/novel.txt，或用 --pairs 给出文本对 | name the novel, for example "
-                          "--corpus corpus/novel.txt, or a file of pairs with --pairs")
+        raise ConfigError(
+            "请用 --corpus 给出小说，例如 --corpus corpus/novel.txt，或用 --pairs 给出文本对 | name the novel, for example "
+            "--corpus corpus/novel.txt, or a file of pairs with --pairs"
+        )
     one_of("--corpus、--pairs", args.corpus, pairs.get("pairs"))
     from novelgen.data.prepare import corpus_name
     from novelgen.training.distributed import join
@@ -107,14 +137,27 @@ def _check_pairs(args: argparse.Namespace, config: Config) -> None:
     """Raises ConfigError for options that do not go with pairs, or with a novel."""
     if not config.from_pairs:
         if unused := [flag(name) for name in given(args, PairsConfig)]:
-            raise ConfigError(f"{'、'.join(unused)} 只用于 --pairs；请去掉 | only for --pairs; leave out")
+            raise ConfigError(
+                f"{'、'.join(unused)} 只用于 --pairs；请去掉 | only for --pairs; leave out"
+            )
         return
-    if unused := [flag(name) for name in (*given(args, TextConfig), "context_paragraphs", "tasks") if name in args]:
-        raise ConfigError(f"{'、'.join(unused)} 只用于小说；--pairs 的每一行照原样读（UTF-8），请去掉 | only for novels; every line of "
-                          "--pairs is read as it stands (UTF-8), leave it out")
-    if config.pairs.share_vocabulary and config.pairs.source_level not in (None, config.data.tokenizer):
-        raise ConfigError("--share-vocabulary 时两边同样按字或按词；请去掉 --source-level | with one vocabulary both sides are cut alike; "
-                          "leave out --source-level")
+    if unused := [
+        flag(name)
+        for name in (*given(args, TextConfig), "context_paragraphs", "tasks")
+        if name in args
+    ]:
+        raise ConfigError(
+            f"{'、'.join(unused)} 只用于小说；--pairs 的每一行照原样读（UTF-8），请去掉 | only for novels; every line of "
+            "--pairs is read as it stands (UTF-8), leave it out"
+        )
+    if config.pairs.share_vocabulary and config.pairs.source_level not in (
+        None,
+        config.data.tokenizer,
+    ):
+        raise ConfigError(
+            "--share-vocabulary 时两边同样按字或按词；请去掉 --source-level | with one vocabulary both sides are cut alike; "
+            "leave out --source-level"
+        )
     if config.model.copy and not config.pairs.share_vocabulary:
         raise ConfigError(COPY_NEEDS_ONE_VOCABULARY)
 
@@ -127,12 +170,23 @@ def _data(args: argparse.Namespace, config: Config, output: Path) -> Data:
 
     if config.from_pairs:
         return PairFiles.learn(config.data, config.pairs)
-    store = open_or_build(args.corpus, config.text, config.data, output.parent / ".stores", given=given(args, TextConfig, DataConfig))
+    store = open_or_build(
+        args.corpus,
+        config.text,
+        config.data,
+        output.parent / ".stores",
+        given=given(args, TextConfig, DataConfig),
+    )
     return Novel(store, config.data, args.corpus)
 
 
-def begin(config: Config, data: Data, run: RunDirectory, device: torch.device, ranks: Ranks | None = None,
-          ) -> tuple[Outcome, Observer]:
+def begin(
+    config: Config,
+    data: Data,
+    run: RunDirectory,
+    device: torch.device,
+    ranks: Ranks | None = None,
+) -> tuple[Outcome, Observer]:
     """Trains a new model into `run`, a directory that was created."""
     import torch
 
@@ -144,9 +198,13 @@ def begin(config: Config, data: Data, run: RunDirectory, device: torch.device, r
     torch.manual_seed(config.training.seed)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
     own = None if data.source_tokenizer is data.tokenizer else data.source_tokenizer
-    info = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint,
-            **({} if own is None else {"source_tokenizer": own.fingerprint}), **data.info(run.path),
-            "parameters": sum(parameter.numel() for parameter in model.parameters())}
+    info = {
+        "config": config.to_dict(),
+        "tokenizer": data.tokenizer.fingerprint,
+        **({} if own is None else {"source_tokenizer": own.fingerprint}),
+        **data.info(run.path),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
     if ranks.is_first:
         run.save_info(info, data.tokenizer, own)
     return _fit(config, data, model, run, info, device, ranks, resume=False)
@@ -157,24 +215,34 @@ def _resume(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
 
     options = given(args, *_SECTIONS)
     named = args.corpus or [Path(path) for path in [options.pop("pairs", None)] if path]
-    fixed = [flag(name) for name in options if name not in _RESUMABLE] + (["--preset"] if args.preset else [])
+    fixed = [flag(name) for name in options if name not in _RESUMABLE] + (
+        ["--preset"] if args.preset else []
+    )
     if fixed:
         allowed = "、".join(flag(name) for name in _RESUMABLE)
-        raise ConfigError(f"--resume 不能同时改 {'、'.join(fixed)}；可以改的只有 {allowed} | these belong to the run and cannot change "
-                          f"on --resume; only {allowed} can")
+        raise ConfigError(
+            f"--resume 不能同时改 {'、'.join(fixed)}；可以改的只有 {allowed} | these belong to the run and cannot change "
+            f"on --resume; only {allowed} can"
+        )
     run = RunDirectory(output)
     info = ranks.from_first(run.load_info)
-    trained_on = [(output / path).resolve() for path in info.get("corpus") or [info["config"].pairs.pairs]]
+    trained_on = [
+        (output / path).resolve() for path in info.get("corpus") or [info["config"].pairs.pairs]
+    ]
     if named and [path.resolve() for path in named] != trained_on:
         option = "--corpus" if args.corpus else "--pairs"
-        raise ConfigError(f"--resume 的训练用的是 {trained_on[0]}，不是 {named[0]}；请去掉 {option} | that run is on another "
-                          f"corpus; leave {option} out")
+        raise ConfigError(
+            f"--resume 的训练用的是 {trained_on[0]}，不是 {named[0]}；请去掉 {option} | that run is on another "
+            f"corpus; leave {option} out"
+        )
     outcome, observer = go_on(run, options, ranks)
     if ranks.is_first:
         _farewell(outcome, observer, run)
 
 
-def go_on(run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None) -> tuple[Outcome, Observer]:
+def go_on(
+    run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None
+) -> tuple[Outcome, Observer]:
     """Trains on from the last save of `run`; `options` are those fields of its configuration that become others."""
     from novelgen.training.checkpoint import build_model
     from novelgen.training.distributed import ALONE
@@ -186,15 +254,26 @@ def go_on(run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None
     device = ranks.device(config.training.device)
     ranks.from_first(lambda: run.load_tokenizer(info) and None)  # it must be whole, and the store's
     data = shared_data(ranks, lambda: data_of_run(run.path, info))
-    info = {**{name: value for name, value in info.items() if name != "format"}, "config": config.to_dict()}
+    info = {
+        **{name: value for name, value in info.items() if name != "format"},
+        "config": config.to_dict(),
+    }
     if ranks.is_first:
         run.save_info(info)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
     return _fit(config, data, model, run, info, device, ranks, resume=True)
 
 
-def _fit(config: Config, data: Data, model: nn.Module, run: RunDirectory, info: dict[str, Any], device: torch.device,
-         ranks: Ranks, resume: bool) -> tuple[Outcome, Observer]:
+def _fit(
+    config: Config,
+    data: Data,
+    model: nn.Module,
+    run: RunDirectory,
+    info: dict[str, Any],
+    device: torch.device,
+    ranks: Ranks,
+    resume: bool,
+) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
     from novelgen.training.hardware import choose_precision, forget_old_kernels, keep_freed_memory
     from novelgen.training.trainer import Trainer
@@ -204,29 +283,52 @@ def _fit(config: Config, data: Data, model: nn.Module, run: RunDirectory, info: 
     by_task = data.by_task("valid")
     valid = next(iter(by_task.values()))
     observer = Observer(run, config, data, valid, device)
-    trainer = Trainer(model, config.training, data.training(), valid, run, info, device, observer,
-                      by_task if len(by_task) > 1 else None, ranks)
+    trainer = Trainer(
+        model,
+        config.training,
+        data.training(),
+        valid,
+        run,
+        info,
+        device,
+        observer,
+        by_task if len(by_task) > 1 else None,
+        ranks,
+    )
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    print(f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {data.tokenizer.size:,}，{device.type} {precision}"
-          + (f"，{ranks.size} 个进程 processes" if ranks.size > 1 else ""), flush=True)
+    print(
+        f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {data.tokenizer.size:,}，{device.type} {precision}"
+        + (f"，{ranks.size} 个进程 processes" if ranks.size > 1 else ""),
+        flush=True,
+    )
     if resume:
         trainer.resume()
-        print(f"接着第 {trainer.position.step} 步继续 | going on from step {trainer.position.step}", flush=True)
+        print(
+            f"接着第 {trainer.position.step} 步继续 | going on from step {trainer.position.step}",
+            flush=True,
+        )
     return trainer.fit(), observer
 
 
 def _farewell(outcome: Outcome, observer: Observer, run: RunDirectory) -> None:
-    reasons = {"budget": "预算用完 | the budget is spent", "patience": "不再进步，提前停止 | no more progress, stopped early",
-               "interrupted": "已停下并存盘 | stopped and saved"}
+    reasons = {
+        "budget": "预算用完 | the budget is spent",
+        "patience": "不再进步，提前停止 | no more progress, stopped early",
+        "interrupted": "已停下并存盘 | stopped and saved",
+    }
     directory = shlex.quote(str(run.path))
     best = "" if outcome.best is None else f"；最好的验证 best validation BPC {outcome.best:.3f}"
     print(f"\n{reasons[outcome.reason]}{best}")
     if outcome.reason == "interrupted":
         print(f"接着练 | to go on:  python train.py --output {directory} --resume")
         return
-    source, target = ("源 source", "写出 written") if observer.from_pairs else ("上文 prompt", "续写 written")
+    source, target = (
+        ("源 source", "写出 written") if observer.from_pairs else ("上文 prompt", "续写 written")
+    )
     for prompt, text in observer.samples(_SAMPLES):
         print(f"\n〔{source}〕{prompt}\n〔{target}〕{text}")
-    print(f"\n打开页面来写 | to write in the browser:  python app.py --checkpoint {directory}"
-          f"\n在命令行写 | to write here:  python -m novelgen generate --checkpoint {directory} --prompt \"……\""
-          f"\n评测 | to evaluate:   python -m novelgen evaluate --checkpoint {directory}")
+    print(
+        f"\n打开页面来写 | to write in the browser:  python app.py --checkpoint {directory}"
+        f'\n在命令行写 | to write here:  python -m novelgen generate --checkpoint {directory} --prompt "……"'
+        f"\n评测 | to evaluate:   python -m novelgen evaluate --checkpoint {directory}"
+    )

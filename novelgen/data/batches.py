@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 
-def plan_batches(source_lengths: np.ndarray, target_lengths: np.ndarray, *, batch_tokens: int, seed: int, epoch: int,
-                 shuffle: bool = True) -> list[np.ndarray]:
+def plan_batches(
+    source_lengths: np.ndarray,
+    target_lengths: np.ndarray,
+    *,
+    batch_tokens: int,
+    seed: int,
+    epoch: int,
+    shuffle: bool = True,
+) -> list[np.ndarray]:
     """The batches of an epoch, as (B,) int64 indices into the pairs; every pair is in exactly one.
 
     source_lengths, target_lengths: (n,) integers. A batch padded to its longest target has at most `batch_tokens`
@@ -19,8 +26,13 @@ def plan_batches(source_lengths: np.ndarray, target_lengths: np.ndarray, *, batc
         return []
     generator = np.random.default_rng(np.random.SeedSequence([seed, epoch])) if shuffle else None
     order = _bucket(source_lengths, target_lengths, batch_tokens, generator)
-    batches = _cut(order, source_lengths, target_lengths, source_budget(source_lengths, target_lengths, batch_tokens),
-                   batch_tokens)
+    batches = _cut(
+        order,
+        source_lengths,
+        target_lengths,
+        source_budget(source_lengths, target_lengths, batch_tokens),
+        batch_tokens,
+    )
     if generator is not None:
         batches = [batches[place] for place in generator.permutation(len(batches))]
     return batches
@@ -28,12 +40,18 @@ def plan_batches(source_lengths: np.ndarray, target_lengths: np.ndarray, *, batc
 
 def source_budget(source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int) -> int:
     """The most padded source tokens of a batch, so that its memory is bounded: twice what is usual for these pairs."""
-    usual = np.median(source_lengths) / np.median(target_lengths)  # one huge source does not move it
+    usual = np.median(source_lengths) / np.median(
+        target_lengths
+    )  # one huge source does not move it
     return int(2 * batch_tokens * max(1.0, usual))
 
 
-def _bucket(source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int,
-            generator: np.random.Generator | None) -> np.ndarray:
+def _bucket(
+    source_lengths: np.ndarray,
+    target_lengths: np.ndarray,
+    batch_tokens: int,
+    generator: np.random.Generator | None,
+) -> np.ndarray:
     """(n,) int64: all pairs, those of like target length and then like source length beside each other.
 
     Sorted by target length they are cut into pools, and each pool is sorted by source length. Large pools waste little
@@ -53,8 +71,13 @@ def _bucket(source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens
     return order[np.lexsort((sources, pool))]
 
 
-def _cut(order: np.ndarray, source_lengths: np.ndarray, target_lengths: np.ndarray, source_tokens: int,
-         target_tokens: int) -> list[np.ndarray]:
+def _cut(
+    order: np.ndarray,
+    source_lengths: np.ndarray,
+    target_lengths: np.ndarray,
+    source_tokens: int,
+    target_tokens: int,
+) -> list[np.ndarray]:
     """Cuts the order into the longest runs that stay within both budgets when padded."""
     cuts = []
     longest_source = longest_target = start = 0
@@ -62,7 +85,9 @@ def _cut(order: np.ndarray, source_lengths: np.ndarray, target_lengths: np.ndarr
     for place, (source, target) in enumerate(lengths):
         longest_source, longest_target = max(longest_source, source), max(longest_target, target)
         size = place + 1 - start
-        if size > 1 and (size * longest_target > target_tokens or size * longest_source > source_tokens):
+        if size > 1 and (
+            size * longest_target > target_tokens or size * longest_source > source_tokens
+        ):
             cuts.append(place)
             start, longest_source, longest_target = place, source, target
     return np.split(order.astype(np.int64), cuts)

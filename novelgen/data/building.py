@@ -40,8 +40,14 @@ class TextBlock(NamedTuple):
     last: int
 
 
-def build(corpus: CorpusImport, data: DataConfig, user_words: Sequence[UserWord], directory: Path,
-          identity: dict[str, Any], workers: int | None) -> None:
+def build(
+    corpus: CorpusImport,
+    data: DataConfig,
+    user_words: Sequence[UserWord],
+    directory: Path,
+    identity: dict[str, Any],
+    workers: int | None,
+) -> None:
     """Writes the files of a store into `directory`, last meta.json, which makes it one. Raises CorpusError, OSError."""
     blocks = _write_text(corpus, directory)
     workers = 1 if blocks[-1].end < PARALLEL_BYTES else workers or processors()
@@ -57,9 +63,17 @@ def build(corpus: CorpusImport, data: DataConfig, user_words: Sequence[UserWord]
     id_dtype = "uint16" if tokenizer.size <= 1 << 16 else "uint32"
     encode = partial(_encode, directory, tokenizer.fingerprint, id_dtype)
     tokens = _write_ids(directory, map_in_order(encode, blocks, workers))
-    meta = {"format": FORMAT, **identity, "tokenizer": tokenizer.fingerprint, "vocabulary_size": tokenizer.size,
-            "id_dtype": id_dtype, "tokens": tokens, "segments": len(chapters),
-            **_describe(directory, chapters, divided), "import": corpus.report.to_dict()}
+    meta = {
+        "format": FORMAT,
+        **identity,
+        "tokenizer": tokenizer.fingerprint,
+        "vocabulary_size": tokenizer.size,
+        "id_dtype": id_dtype,
+        "tokens": tokens,
+        "segments": len(chapters),
+        **_describe(directory, chapters, divided),
+        "import": corpus.report.to_dict(),
+    }
     _write(directory / META, [json.dumps(meta, ensure_ascii=False, indent=1).encode("utf-8")])
 
 
@@ -69,13 +83,18 @@ def _write_text(corpus: Iterable[Paragraph], directory: Path) -> list[TextBlock]
     lines: list[str] = []
     chapters, characters = array("i"), array("i")
     held = 0
-    with ((directory / TEXT).open("wb") as text_file, (directory / "chapters.bin").open("wb") as chapters_file,
-          (directory / "characters.bin").open("wb") as characters_file):
+    with (
+        (directory / TEXT).open("wb") as text_file,
+        (directory / "chapters.bin").open("wb") as chapters_file,
+        (directory / "characters.bin").open("wb") as characters_file,
+    ):
 
         def flush() -> None:
             text = ("\n".join(lines) + "\n").encode("utf-8")
             last = blocks[-1] if blocks else TextBlock(0, 0, 0, 0)
-            blocks.append(TextBlock(last.end, last.end + len(text), last.last, last.last + len(lines)))
+            blocks.append(
+                TextBlock(last.end, last.end + len(text), last.last, last.last + len(lines))
+            )
             text_file.write(text)
             chapters_file.write(np.asarray(chapters, ARRAYS["chapters"]))
             characters_file.write(np.asarray(characters, ARRAYS["characters"]))
@@ -114,18 +133,27 @@ def _count(directory: Path, user_words: list[UserWord] | None, block: TextBlock)
         file.seek(block.first)
         parts = np.frombuffer(file.read(block.last - block.first), np.uint8)
     text = "\n".join(compress(_lines(directory, block), parts == TRAIN))
-    return SymbolCounts.of(text, None if user_words is None else spaced_word_cutter(tuple(user_words)))
+    return SymbolCounts.of(
+        text, None if user_words is None else spaced_word_cutter(tuple(user_words))
+    )
 
 
-def _encode(directory: Path, fingerprint: str, id_dtype: str, block: TextBlock) -> tuple[np.ndarray, np.ndarray]:
-    ids, lengths = _tokenizer(directory / TOKENIZER, fingerprint).encode_lines(_lines(directory, block))
+def _encode(
+    directory: Path, fingerprint: str, id_dtype: str, block: TextBlock
+) -> tuple[np.ndarray, np.ndarray]:
+    ids, lengths = _tokenizer(directory / TOKENIZER, fingerprint).encode_lines(
+        _lines(directory, block)
+    )
     return ids.astype(ID_DTYPES[id_dtype]), lengths
 
 
 def _write_ids(directory: Path, encoded: Iterable[tuple[np.ndarray, np.ndarray]]) -> int:
     """ids.bin and offsets.bin; returns how many tokens there are."""
     tokens = 0
-    with (directory / "ids.bin").open("wb") as ids_file, (directory / "offsets.bin").open("wb") as offsets_file:
+    with (
+        (directory / "ids.bin").open("wb") as ids_file,
+        (directory / "offsets.bin").open("wb") as offsets_file,
+    ):
         offsets_file.write(np.zeros(1, ARRAYS["offsets"]))
         for ids, lengths in encoded:
             ids_file.write(ids)
@@ -143,8 +171,11 @@ def _describe(directory: Path, chapters: np.ndarray, divided: Split) -> dict[str
         chosen = is_target if divided.rule == NONE else is_target & (divided.parts == number)
         pairs[part] = int(np.count_nonzero(chosen))
         target_characters[part] = int(characters[chosen].sum(dtype=np.int64))
-    return {"split": {"rule": divided.rule, "description": DESCRIPTIONS[divided.rule]}, "pairs": pairs,
-            "target_characters": target_characters}
+    return {
+        "split": {"rule": divided.rule, "description": DESCRIPTIONS[divided.rule]},
+        "pairs": pairs,
+        "target_characters": target_characters,
+    }
 
 
 def _write(path: Path, pieces: Iterable[bytes | np.ndarray]) -> None:

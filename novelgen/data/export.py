@@ -31,14 +31,17 @@ def export_pairs(store: Store, directory: Path, context_paragraphs: int = 1) -> 
             finally:
                 unfinished.unlink(missing_ok=True)
     except OSError as error:
-        raise CorpusError(f"--export-pairs {path}：写不下，{error.strerror} | cannot be written: "
-                          f"{error.strerror}") from None
+        raise CorpusError(
+            f"--export-pairs {path}：写不下，{error.strerror} | cannot be written: {error.strerror}"
+        ) from None
     return paths
 
 
 def _lines(store: Store, part: str, context_paragraphs: int) -> Iterator[str]:
     source: deque[str] = deque(maxlen=context_paragraphs)
-    for text, is_target, is_in in zip(store.texts(), find_targets(store.chapters), store.is_in(part), strict=True):
+    for text, is_target, is_in in zip(
+        store.texts(), find_targets(store.chapters), store.is_in(part), strict=True
+    ):
         if not is_target:
             source.clear()
         elif is_in:

@@ -53,10 +53,15 @@ class Novel:
 
     def configured(self, config: Config, directory: Path) -> Config:
         """The configuration of a run in `directory`: a store that `prepare` made brings its own options along."""
-        data = dataclasses.replace(self.store.data_config, **{name: getattr(config.data, name) for name in PAIRING})
+        data = dataclasses.replace(
+            self.store.data_config, **{name: getattr(config.data, name) for name in PAIRING}
+        )
         return dataclasses.replace(config, text=self.store.text_config, data=data)
 
     def info(self, directory: Path) -> dict[str, Any]:
         """What config.json says of it, by which `novelgen.training.stores` finds it again."""
-        return {"corpus": [os.path.relpath(path, directory) for path in self.corpus],
-                "store": os.path.relpath(self.store.directory, directory), "content": self.store.meta["content"]}
+        return {
+            "corpus": [os.path.relpath(path, directory) for path in self.corpus],
+            "store": os.path.relpath(self.store.directory, directory),
+            "content": self.store.meta["content"],
+        }

@@ -25,8 +25,15 @@ from novelgen.text.reading import find_files
 from novelgen.text.words import UserWord, read_user_dict
 
 
-def open_or_build(paths: Sequence[Path], text: TextConfig, data: DataConfig, directory: Path, *,
-                  given: Collection[str] | None = None, workers: int | None = None) -> Store:
+def open_or_build(
+    paths: Sequence[Path],
+    text: TextConfig,
+    data: DataConfig,
+    directory: Path,
+    *,
+    given: Collection[str] | None = None,
+    workers: int | None = None,
+) -> Store:
     """The store of a corpus, from the cache below `directory` or built there as `<corpus name>-<hash>`.
 
     `paths` are the corpus's files and folders, or one directory that `prepare` made, which is opened as it is; then the
@@ -41,12 +48,21 @@ def open_or_build(paths: Sequence[Path], text: TextConfig, data: DataConfig, dir
     identity, user_words = _identify(paths, text, data)
     target = Path(directory) / f"{corpus_name(paths)}-{identity['content'][:12]}"
     if not _holds(target, identity):  # it is missing or damaged
-        _build_at(target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers)
+        _build_at(
+            target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers
+        )
     return Store.open(target)
 
 
-def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target: Path, *, overwrite: bool = False,
-               workers: int | None = None) -> Store:
+def prepare_at(
+    paths: Sequence[Path],
+    text: TextConfig,
+    data: DataConfig,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    workers: int | None = None,
+) -> Store:
     """The store of a corpus at exactly `target`, reused when it is there already.
 
     Raises ConfigError when something else is there: another store may be replaced with `overwrite`, any other
@@ -54,28 +70,38 @@ def prepare_at(paths: Sequence[Path], text: TextConfig, data: DataConfig, target
     """
     paths = [Path(path) for path in paths]
     if len(paths) == 1 and is_store(paths[0]):
-        raise ConfigError(f"{paths[0]}：已是 prepare 好的语料，可直接 python train.py --corpus {paths[0]} | "
-                          "already prepared; train on it directly")
+        raise ConfigError(
+            f"{paths[0]}：已是 prepare 好的语料，可直接 python train.py --corpus {paths[0]} | "
+            "already prepared; train on it directly"
+        )
     check_outside(target, paths)
     identity, user_words = _identify(paths, text, data)
     if is_store(target):
         if _holds(target, identity):
             return Store.open(target)
         if not overwrite:
-            raise ConfigError(f"--output {target}：已有另一份语料；要换掉请加 --overwrite | holds another prepared "
-                              "corpus; pass --overwrite to replace it")
+            raise ConfigError(
+                f"--output {target}：已有另一份语料；要换掉请加 --overwrite | holds another prepared "
+                "corpus; pass --overwrite to replace it"
+            )
     elif target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise ConfigError(f"--output {target}：已存在，且不是 prepare 做出的目录；请换一个 | exists and is no prepared "
-                          "corpus; choose another directory")
-    _build_at(target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers)
+        raise ConfigError(
+            f"--output {target}：已存在，且不是 prepare 做出的目录；请换一个 | exists and is no prepared "
+            "corpus; choose another directory"
+        )
+    _build_at(
+        target, lambda: CorpusImport(paths, text, workers), data, user_words, identity, workers
+    )
     return Store.open(target)
 
 
 def check_outside(output: Path, paths: Sequence[Path]) -> None:
     """Raises ConfigError when what is written to `output` would be read as text of the corpus the next time."""
     if any(path.is_dir() and output.resolve().is_relative_to(path.resolve()) for path in paths):
-        raise ConfigError(f"--output {output}：在语料文件夹里，会被当作语料，请换一处 | lies inside the corpus folder, "
-                          "where it would be read as text; put it elsewhere")
+        raise ConfigError(
+            f"--output {output}：在语料文件夹里，会被当作语料，请换一处 | lies inside the corpus folder, "
+            "where it would be read as text; put it elsewhere"
+        )
 
 
 def corpus_name(paths: Sequence[Path]) -> str:
@@ -84,18 +110,30 @@ def corpus_name(paths: Sequence[Path]) -> str:
     return first.name if first.is_dir() else first.stem
 
 
-def _identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tuple[dict[str, Any], list[UserWord]]:
+def _identify(
+    paths: Sequence[Path], text: TextConfig, data: DataConfig
+) -> tuple[dict[str, Any], list[UserWord]]:
     """What makes a store the store of this corpus: its content hash and options, for meta.json; and the user's words.
 
     The hash covers the bytes and kinds of all files, the options that shape the store, the user dictionary, the
     store's format, and the source of text/, because a store made by an older cleaning must not be taken for a new one.
     """
     if data.user_dict and data.tokenizer != "word":
-        raise ConfigError("--user-dict 只用于 --tokenizer word | --user-dict is for --tokenizer word only")
+        raise ConfigError(
+            "--user-dict 只用于 --tokenizer word | --user-dict is for --tokenizer word only"
+        )
     user_words = read_user_dict(data.user_dict) if data.user_dict else []
-    options = {"text": asdict(text), "data": {name: value for name, value in asdict(data).items()
-                                              if name not in PAIRING}}
-    shaping = {**options["text"], **options["data"], "user_dict": user_words, "format": FORMAT, "code": _code_hash()}
+    options = {
+        "text": asdict(text),
+        "data": {name: value for name, value in asdict(data).items() if name not in PAIRING},
+    }
+    shaping = {
+        **options["text"],
+        **options["data"],
+        "user_dict": user_words,
+        "format": FORMAT,
+        "code": _code_hash(),
+    }
     content = hashlib.blake2b(json.dumps(shaping, sort_keys=True).encode("ascii"), digest_size=20)
     for path in find_files(paths):
         try:
@@ -104,7 +142,9 @@ def _identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tupl
                 while chunk := file.read(1 << 20):
                     content.update(chunk)
         except OSError as error:
-            raise CorpusError(f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+            raise CorpusError(
+                f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+            ) from None
     return {"content": content.hexdigest(), "options": options}, user_words
 
 
@@ -112,11 +152,19 @@ def _identify(paths: Sequence[Path], text: TextConfig, data: DataConfig) -> tupl
 def _code_hash() -> str:
     """Stands for how text is cleaned and encoded: the source of text/ at the start of the process."""
     sources = sorted(Path(novelgen.text.__file__).parent.glob("*.py"))
-    return hashlib.blake2b(b"\0".join(path.read_bytes() for path in sources), digest_size=20).hexdigest()
+    return hashlib.blake2b(
+        b"\0".join(path.read_bytes() for path in sources), digest_size=20
+    ).hexdigest()
 
 
-def _build_at(target: Path, corpus: Callable[[], CorpusImport], data: DataConfig, user_words: Sequence[UserWord],
-             identity: dict[str, Any], workers: int | None) -> None:
+def _build_at(
+    target: Path,
+    corpus: Callable[[], CorpusImport],
+    data: DataConfig,
+    user_words: Sequence[UserWord],
+    identity: dict[str, Any],
+    workers: int | None,
+) -> None:
     """Builds a store under a temporary name beside `target` and renames it; a store or empty directory gives way."""
     target = Path(target).absolute()
     # Who builds is part of the name, so that what a killed build left behind can be told from one at work.
@@ -129,8 +177,10 @@ def _build_at(target: Path, corpus: Callable[[], CorpusImport], data: DataConfig
             sync(directory)
             _move(directory, target, identity)
     except OSError as error:
-        raise CorpusError(f"{target}：写不下，{error.strerror}；没有留下半成品 | cannot be written: {error.strerror}; "
-                          "nothing half-made is left") from None
+        raise CorpusError(
+            f"{target}：写不下，{error.strerror}；没有留下半成品 | cannot be written: {error.strerror}; "
+            "nothing half-made is left"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -175,7 +225,7 @@ def _remove_left_behind(parent: Path, prefix: str) -> None:
     if os.name != "posix":
         return
     for path in parent.glob(f"{prefix}*"):
-        process = path.name[len(prefix):].split("-")[0]
+        process = path.name[len(prefix) :].split("-")[0]
         try:
             os.kill(int(process), 0)
         except ProcessLookupError:
@@ -184,7 +234,9 @@ def _remove_left_behind(parent: Path, prefix: str) -> None:
             continue  # not ours to judge
 
 
-def _check_options(store: Store, text: TextConfig, data: DataConfig, given: Collection[str] | None) -> None:
+def _check_options(
+    store: Store, text: TextConfig, data: DataConfig, given: Collection[str] | None
+) -> None:
     """Raises ConfigError when an option that the user chose is not the one that the store was made with."""
     for section, kept in ((text, store.text_config), (data, store.data_config)):
         for name, value in asdict(section).items():
@@ -197,5 +249,7 @@ def _check_options(store: Store, text: TextConfig, data: DataConfig, given: Coll
                 same = value == getattr(kept, name)
             if not same:
                 was = getattr(kept, name)
-                raise ConfigError(f"{flag(name)} {value}：{store.directory} 是用 {was} 做的；请去掉此选项或重新 prepare"
-                                  f" | it was prepared with {was}; drop the option or prepare it again")
+                raise ConfigError(
+                    f"{flag(name)} {value}：{store.directory} 是用 {was} 做的；请去掉此选项或重新 prepare"
+                    f" | it was prepared with {was}; drop the option or prepare it again"
+                )

@@ -45,8 +45,10 @@ def split(chapters: np.ndarray) -> Split:
     is_target = find_targets(chapters)
     pairs = int(np.count_nonzero(is_target))
     if pairs == 0:
-        raise CorpusError("每章只有一段，没有相邻的两段可学；请检查章节标题 | no chapter has two paragraphs, so "
-                          "there is no pair to learn from; check the headings")
+        raise CorpusError(
+            "每章只有一段，没有相邻的两段可学；请检查章节标题 | no chapter has two paragraphs, so "
+            "there is no pair to learn from; check the headings"
+        )
     parts = np.zeros(len(chapters), dtype=np.uint8)
     if pairs < _FEWEST_TARGETS:
         return Split(parts, NONE)
@@ -58,6 +60,6 @@ def split(chapters: np.ndarray) -> Split:
     targets = np.flatnonzero(is_target)
     held_out = max(2, round(pairs * _HELD_OUT_SHARE))
     parts[:] = TRAIN
-    parts[targets[-held_out]:] = VALID
-    parts[targets[-((held_out + 1) // 2)]:] = TEST
+    parts[targets[-held_out] :] = VALID
+    parts[targets[-((held_out + 1) // 2)] :] = TEST
     return Split(parts, TAIL)

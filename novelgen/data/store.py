@@ -20,9 +20,16 @@ from novelgen.text.tokenizers import Tokenizer
 FORMAT = 1
 META, TEXT, TOKENIZER = "meta.json", "text.txt", "tokenizer.json"
 # What is stored per segment, by file: offsets has one more entry, the end of the last segment.
-ARRAYS = {"offsets": np.dtype("<i8"), "chapters": np.dtype("<i4"), "characters": np.dtype("<i4"),
-          "parts": np.dtype("u1")}
-PAIRING = ("context_paragraphs", "tasks")  # fields of DataConfig that make pairs of the segments, and so are not the store's
+ARRAYS = {
+    "offsets": np.dtype("<i8"),
+    "chapters": np.dtype("<i4"),
+    "characters": np.dtype("<i4"),
+    "parts": np.dtype("u1"),
+}
+PAIRING = (
+    "context_paragraphs",
+    "tasks",
+)  # fields of DataConfig that make pairs of the segments, and so are not the store's
 ID_DTYPES = {"uint16": np.dtype("<u2"), "uint32": np.dtype("<u4")}
 
 
@@ -52,20 +59,28 @@ class Store:
     def open(cls, directory: Path) -> Store:
         """Opens a store in milliseconds, whatever its size. Raises CorpusError when it is missing, damaged or newer."""
         directory = Path(directory)
-        damaged = (f"{directory}：语料库已损坏，请删去后重新 prepare | the prepared corpus is damaged; "
-                   "delete it and prepare it again")
+        damaged = (
+            f"{directory}：语料库已损坏，请删去后重新 prepare | the prepared corpus is damaged; "
+            "delete it and prepare it again"
+        )
         try:
             meta = json.loads((directory / META).read_text(encoding="utf-8"))
             if meta["format"] != FORMAT:
-                raise CorpusError(f"{directory}：语料库格式是 {meta['format']}，本程序用 {FORMAT}，请重新 prepare | "
-                                  f"prepared in format {meta['format']}, this program reads {FORMAT}; prepare it again")
+                raise CorpusError(
+                    f"{directory}：语料库格式是 {meta['format']}，本程序用 {FORMAT}，请重新 prepare | "
+                    f"prepared in format {meta['format']}, this program reads {FORMAT}; prepare it again"
+                )
             return cls(directory, meta)
         except FileNotFoundError as error:
             name = Path(error.filename).name
-            raise CorpusError(f"{directory}：不是 prepare 做出的目录，没有 {name} | not a prepared corpus: {name} is "
-                              "missing") from None
+            raise CorpusError(
+                f"{directory}：不是 prepare 做出的目录，没有 {name} | not a prepared corpus: {name} is "
+                "missing"
+            ) from None
         except OSError as error:
-            raise CorpusError(f"{directory}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+            raise CorpusError(
+                f"{directory}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+            ) from None
         except (KeyError, TypeError, ValueError):
             raise CorpusError(damaged) from None
 
@@ -74,8 +89,10 @@ class Store:
         """The tokenizer that made the ids. Raises CheckpointError when its file is damaged."""
         tokenizer = Tokenizer.load(self.directory / TOKENIZER)
         if tokenizer.fingerprint != self.meta["tokenizer"]:
-            raise CheckpointError(f"{self.directory / TOKENIZER}：词表与语料库不符，请重新 prepare | not the tokenizer "
-                                  "of this corpus; prepare it again")
+            raise CheckpointError(
+                f"{self.directory / TOKENIZER}：词表与语料库不符，请重新 prepare | not the tokenizer "
+                "of this corpus; prepare it again"
+            )
         return tokenizer
 
     @property
@@ -91,13 +108,18 @@ class Store:
     def summary(self) -> str:
         """What was imported and what became of it, as lines for a person."""
         meta = self.meta
-        kind = {"char": "按字 characters", "word": "按词 words"}[meta["options"]["data"]["tokenizer"]]
-        return "\n".join([
-            _import_report(meta["import"]).to_text(),
-            "对 pairs         " + "，".join(f"{part} {meta['pairs'][part]:,}" for part in PARTS),
-            f"划分 split       {meta['split']['description']}",
-            f"词元 tokens      {meta['tokens']:,}（{kind}，词表 vocabulary {meta['vocabulary_size']:,}）",
-        ])
+        kind = {"char": "按字 characters", "word": "按词 words"}[
+            meta["options"]["data"]["tokenizer"]
+        ]
+        return "\n".join(
+            [
+                _import_report(meta["import"]).to_text(),
+                "对 pairs         "
+                + "，".join(f"{part} {meta['pairs'][part]:,}" for part in PARTS),
+                f"划分 split       {meta['split']['description']}",
+                f"词元 tokens      {meta['tokens']:,}（{kind}，词表 vocabulary {meta['vocabulary_size']:,}）",
+            ]
+        )
 
     def is_in(self, part: str) -> np.ndarray:
         """(segments,) bool: the segments of "train", "valid" or "test"; all of them where the corpus was not split."""
@@ -115,8 +137,10 @@ class Store:
                     if chosen:
                         yield line[:-1]
         except (OSError, ValueError) as error:
-            raise CorpusError(f"{self.directory / TEXT}：已损坏（{error}），请重新 prepare | damaged; "
-                              "prepare it again") from None
+            raise CorpusError(
+                f"{self.directory / TEXT}：已损坏（{error}），请重新 prepare | damaged; "
+                "prepare it again"
+            ) from None
 
     def _map(self, name: str, dtype: np.dtype, length: int) -> np.ndarray:
         path = self.directory / f"{name}.bin"
@@ -127,7 +151,14 @@ class Store:
 
 def _import_report(data: dict[str, Any]) -> ImportReport:
     """The inverse of ImportReport.to_dict: a reused store tells its report again."""
-    files = [FileReport(file["path"], file["encoding"], file["bytes"], file["notes"]) for file in data["files"]]
+    files = [
+        FileReport(file["path"], file["encoding"], file["bytes"], file["notes"])
+        for file in data["files"]
+    ]
     counts = {name: data[name] for name in ("chapters", "paragraphs", "segments", "characters")}
-    return ImportReport(files, **counts, removed=Counter(data["removed"]),
-                        removed_characters=Counter(data["removed_characters"]))
+    return ImportReport(
+        files,
+        **counts,
+        removed=Counter(data["removed"]),
+        removed_characters=Counter(data["removed_characters"]),
+    )

@@ -31,8 +31,10 @@ def trained_task(config: DataConfig, asked: str | None = None) -> str:
     """A task that a model of this configuration has; if none is asked for the main one. Raises ConfigError for another."""
     known = tuple(config.task_weights)
     if asked is not None and asked not in known:
-        raise ConfigError(f"--task {asked}：这个模型没有练过，它会的是 {'、'.join(known)}；请另选，或用 --tasks 另练一个 | this model was "
-                          f"not trained for it but for {', '.join(known)}; choose one of these, or train another with --tasks")
+        raise ConfigError(
+            f"--task {asked}：这个模型没有练过，它会的是 {'、'.join(known)}；请另选，或用 --tasks 另练一个 | this model was "
+            f"not trained for it but for {', '.join(known)}; choose one of these, or train another with --tasks"
+        )
     return asked or known[0]
 
 
@@ -42,8 +44,10 @@ def pairs_of(store: Store, part: str, config: DataConfig, asked: str | None = No
     first = first_tokens(config, store.meta["vocabulary_size"])[task]
     pairs = Pairs.from_store(store, part, config.context_paragraphs, task, first)
     if not len(pairs):
-        raise CorpusError(f"{store.directory}：语料太小，{part} 部分没有任务 {task} 的一对；请换长一些的小说，或别的任务 | the corpus is "
-                          f"too small: its {part} part has no pair of the task {task}; take a longer novel, or another task")
+        raise CorpusError(
+            f"{store.directory}：语料太小，{part} 部分没有任务 {task} 的一对；请换长一些的小说，或别的任务 | the corpus is "
+            f"too small: its {part} part has no pair of the task {task}; take a longer novel, or another task"
+        )
     return pairs
 
 
@@ -68,10 +72,17 @@ class TaskPairs:
         shares = np.array([self.weights[name] for name in self.pairs])
         count = len(next(iter(self.pairs.values())))
         drawn = generator.choice(len(shares), size=count, p=shares / shares.sum())
-        chosen = [each.subset(np.resize(generator.permutation(len(each)), np.count_nonzero(drawn == place)))
-                  for place, each in enumerate(self.pairs.values())]
-        columns = {spec.name: np.concatenate([getattr(each, spec.name) for each in chosen]) for spec in fields(Pairs)
-                   if spec.name not in ("source_ids", "target_ids")}
+        chosen = [
+            each.subset(
+                np.resize(generator.permutation(len(each)), np.count_nonzero(drawn == place))
+            )
+            for place, each in enumerate(self.pairs.values())
+        ]
+        columns = {
+            spec.name: np.concatenate([getattr(each, spec.name) for each in chosen])
+            for spec in fields(Pairs)
+            if spec.name not in ("source_ids", "target_ids")
+        }
         return replace(chosen[0], **columns)
 
 

@@ -52,14 +52,22 @@ class Search:
         self._steps: list[_Step] = []
         self._ended: list[list[_Ended]] = [[] for _ in task.sources]
 
-    def advance(self, prediction: Prediction, rules_logits: np.ndarray | None, forced: int | None,
-                ) -> tuple[np.ndarray, np.ndarray]:
+    def advance(
+        self,
+        prediction: Prediction,
+        rules_logits: np.ndarray | None,
+        forced: int | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Extends the beams by one token and returns, for the rows that live on, their old rows and new tokens.
 
         `rules_logits` (R, V) are the logits after the rules; not needed where the next token is `forced`.
         """
         if forced is not None:
-            rows, tokens, steered = np.arange(len(self.items)), np.full(len(self.items), forced), self._steered
+            rows, tokens, steered = (
+                np.arange(len(self.items)),
+                np.full(len(self.items), forced),
+                self._steered,
+            )
         else:
             is_normal = rules_logits is prediction.log_probabilities
             log_total = np.zeros(len(self.items)) if is_normal else log_sum_exp(rules_logits)
@@ -71,17 +79,28 @@ class Search:
         out = (tokens == EOS) | (length == self._max_length)
         for place in np.flatnonzero(out):
             score = normalized(float(own[place]), length, self._length_penalty)
-            self._ended[items[place]].append(_Ended(score, length - 1, int(place), bool(tokens[place] == EOS)))
+            self._ended[items[place]].append(
+                _Ended(score, length - 1, int(place), bool(tokens[place] == EOS))
+            )
         live = np.flatnonzero(~out & ~self._beaten(items, own))
-        self.items, self._steered, self._own, self._places = items[live], steered[live], own[live], live
+        self.items, self._steered, self._own, self._places = (
+            items[live],
+            steered[live],
+            own[live],
+            live,
+        )
         return rows[live], tokens[live]
 
-    def _best(self, logits: np.ndarray, log_total: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _best(
+        self, logits: np.ndarray, log_total: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, tokens and log-probabilities of the continuations that stay, by source, best first."""
         # A row can place at most beam_size continuations, so no more than these compete.
         rows, tokens = largest(logits, self._beam_size)
         steered = self._steered[rows] + logits[rows, tokens] - log_total[rows]
-        order = np.lexsort((-steered, self.items[rows]))  # it is stable: of equals the first rows and tokens
+        order = np.lexsort(
+            (-steered, self.items[rows])
+        )  # it is stable: of equals the first rows and tokens
         items = self.items[rows[order]]
         room = np.array([self._beam_size - len(ended) for ended in self._ended])
         order = order[places_within(items) < room[items]]
@@ -96,7 +115,7 @@ class Search:
         for item, ended in enumerate(self._ended):
             if len(ended) >= self._count:
                 bars[item] = sorted((entry.score for entry in ended), reverse=True)[self._count - 1]
-        return own / self._max_length ** self._length_penalty <= bars[items]
+        return own / self._max_length**self._length_penalty <= bars[items]
 
     def settled(self, item: int) -> Hypothesis:
         """The opening on which all hypotheses of a source agree: it will not change any more."""
@@ -104,15 +123,24 @@ class Search:
         ends += [(len(self._steps) - 1, int(place)) for place in self._places[self.items == item]]
         paths = [self._path(*end)[0] for end in ends]
         agreed = 0
-        while all(len(path) > agreed for path in paths) and len({path[agreed] for path in paths}) == 1:
+        while (
+            all(len(path) > agreed for path in paths) and len({path[agreed] for path in paths}) == 1
+        ):
             agreed += 1
         whole = self._hypothesis(item, *ends[0], finished=False)
-        return Hypothesis(whole.tokens[:agreed], whole.log_probabilities[:agreed], whole.attention[:agreed], False)
+        return Hypothesis(
+            whole.tokens[:agreed], whole.log_probabilities[:agreed], whole.attention[:agreed], False
+        )
 
     def hypotheses(self) -> list[list[Hypothesis]]:
         """The `count` best of every source, best first; fewer where the rules allow fewer."""
-        return [[self._hypothesis(item, entry.step, entry.place, entry.finished) for entry in self._ranked(item)]
-                for item in range(len(self._sources))]
+        return [
+            [
+                self._hypothesis(item, entry.step, entry.place, entry.finished)
+                for entry in self._ranked(item)
+            ]
+            for item in range(len(self._sources))
+        ]
 
     def _ranked(self, item: int) -> list[_Ended]:
         return sorted(self._ended[item], key=lambda entry: -entry.score)[: self._count]
@@ -129,10 +157,12 @@ class Search:
     def _hypothesis(self, item: int, step: int, place: int, finished: bool) -> Hypothesis:
         tokens, places = self._path(step, place)
         trail = list(zip(self._steps, places, strict=False))
-        return Hypothesis(np.array(tokens, dtype=np.int64),
-                          np.array([entry.log_probabilities[place] for entry, place in trail]),
-                          np.stack([entry.weights[place, : len(self._sources[item])] for entry, place in trail]),
-                          finished)
+        return Hypothesis(
+            np.array(tokens, dtype=np.int64),
+            np.array([entry.log_probabilities[place] for entry, place in trail]),
+            np.stack([entry.weights[place, : len(self._sources[item])] for entry, place in trail]),
+            finished,
+        )
 
 
 @torch.inference_mode()
@@ -144,7 +174,9 @@ def search(task: Task, beam_size: int, length_penalty: float, count: int) -> Ite
     for place in range(task.max_length):
         prediction, state = predict(task.model, tokens, memory, state, task.device)
         forced = task.prefix[place] if place < len(task.prefix) else None
-        rules_logits = apply(task.rules, prediction.log_probabilities, history) if forced is None else None
+        rules_logits = (
+            apply(task.rules, prediction.log_probabilities, history) if forced is None else None
+        )
         items = beams.items
         rows, tokens = beams.advance(prediction, rules_logits, forced)
         yield beams

@@ -25,7 +25,9 @@ class Model(Protocol):
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, tuple[Tensor, ...]]:
         """source (B, S) int64 padded, lengths (B,) int64 → memory and state, tuples of batch-first tensors."""
 
-    def step(self, token: Tensor, memory: Any, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
+    def step(
+        self, token: Tensor, memory: Any, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
         """token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S), or (B, 0) without attention."""
 
 
@@ -33,7 +35,9 @@ class Hypothesis(NamedTuple):
     """A paragraph as tokens, EOS included where it was reached."""
 
     tokens: np.ndarray  # (T,) int64
-    log_probabilities: np.ndarray  # (T,) float64, natural, of the model itself: temperature 1, no rules
+    log_probabilities: (
+        np.ndarray
+    )  # (T,) float64, natural, of the model itself: temperature 1, no rules
     attention: np.ndarray  # (T, S) float32; (T, 0) from a model without attention
     finished: bool  # EOS was reached
 
@@ -58,7 +62,9 @@ def select(tensors: Any, rows: Tensor) -> Any:
     return type(tensors)(*chosen) if hasattr(tensors, "_fields") else tuple(chosen)
 
 
-def start(model: Model, sources: Sequence[Sequence[int]], device: torch.device) -> tuple[Any, tuple[Tensor, ...]]:
+def start(
+    model: Model, sources: Sequence[Sequence[int]], device: torch.device
+) -> tuple[Any, tuple[Tensor, ...]]:
     """Reads token lists, one a row, and returns their memory and first state. Equal sources are encoded once."""
     unique = list(dict.fromkeys(tuple(source) for source in sources))
     padded = torch.zeros(len(unique), max(map(len, unique)), dtype=torch.int64)
@@ -76,20 +82,31 @@ def start(model: Model, sources: Sequence[Sequence[int]], device: torch.device) 
 class Prediction(NamedTuple):
     """One step's outcome on the host."""
 
-    log_probabilities: np.ndarray  # (B, V) float32, never NaN; a row whose logits are all -inf stays that
+    log_probabilities: (
+        np.ndarray
+    )  # (B, V) float32, never NaN; a row whose logits are all -inf stays that
     weights: np.ndarray  # (B, S) float32; (B, 0) from a model without attention
 
     def at(self, rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """The log-probabilities (float64), never -inf, of some tokens of some rows (index arrays that broadcast)."""
-        return np.maximum(self.log_probabilities[rows, tokens], LEAST_LOG_PROBABILITY, dtype=np.float64)
+        return np.maximum(
+            self.log_probabilities[rows, tokens], LEAST_LOG_PROBABILITY, dtype=np.float64
+        )
 
 
-def predict(model: Model, tokens: np.ndarray, memory: Any, state: tuple[Tensor, ...], device: torch.device,
-            ) -> tuple[Prediction, tuple[Tensor, ...]]:
+def predict(
+    model: Model,
+    tokens: np.ndarray,
+    memory: Any,
+    state: tuple[Tensor, ...],
+    device: torch.device,
+) -> tuple[Prediction, tuple[Tensor, ...]]:
     """One step of the model for tokens (B,) int64, brought to the host; raises CheckpointError on NaN."""
     # Rules, draws and beams run on the host: the same text on every device, and one copy a step.
     logits, state, weights = model.step(torch.from_numpy(tokens).to(device), memory, state)
-    return Prediction(_log_probabilities(logits.float().cpu()), weights.float().cpu().numpy()), state
+    return Prediction(
+        _log_probabilities(logits.float().cpu()), weights.float().cpu().numpy()
+    ), state
 
 
 def _log_probabilities(logits: Tensor) -> np.ndarray:
@@ -99,7 +116,11 @@ def _log_probabilities(logits: Tensor) -> np.ndarray:
     if not np.isnan(result[:, 0]).any():
         return result
     if logits.isnan().any():
-        raise CheckpointError("模型算出了 NaN，权重可能已损坏；请换一个检查点或重新训练 | the model computes NaN, "
-                              "its weights may be damaged; use another checkpoint or train again")
+        raise CheckpointError(
+            "模型算出了 NaN，权重可能已损坏；请换一个检查点或重新训练 | the model computes NaN, "
+            "its weights may be damaged; use another checkpoint or train again"
+        )
     finite = logits.clamp(max=torch.finfo(torch.float32).max)
-    return torch.where(finite.isneginf().all(dim=-1, keepdim=True), finite, finite.log_softmax(dim=-1)).numpy()
+    return torch.where(
+        finite.isneginf().all(dim=-1, keepdim=True), finite, finite.log_softmax(dim=-1)
+    ).numpy()

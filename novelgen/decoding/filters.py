@@ -72,8 +72,8 @@ def apply(rules: Sequence[Rule], logits: np.ndarray, history: History) -> np.nda
 def well_formed(vocabulary: Vocabulary, max_length: int) -> Rule:
     """Never PAD or BOS; byte tokens only where they spell a whole, printable character that fits in max_length."""
     after = np.full((len(AFTER_BYTE), vocabulary.size), BETWEEN, dtype=np.int8)
-    after[BETWEEN + 1:] = -1
-    after[:, FIRST_BYTE:FIRST_BYTE + BYTES] = AFTER_BYTE
+    after[BETWEEN + 1 :] = -1
+    after[:, FIRST_BYTE : FIRST_BYTE + BYTES] = AFTER_BYTE
     after[:, [PAD, BOS]] = -1
     forbidden = after < 0
     to_go = np.where(forbidden, 0, BYTES_TO_GO[after])
@@ -130,7 +130,10 @@ def no_repeat_ngram(size: int) -> Rule:
     """
 
     def rule(logits: np.ndarray, history: History) -> np.ndarray:
-        repeated, runs = _repeated_units(history, size), np.flatnonzero(history.run_lengths >= PUNCTUATION_NGRAM)
+        repeated, runs = (
+            _repeated_units(history, size),
+            np.flatnonzero(history.run_lengths >= PUNCTUATION_NGRAM),
+        )
         if not repeated and not len(runs):
             return logits
         blocked = np.zeros(logits.shape, dtype=bool)
@@ -139,8 +142,13 @@ def no_repeat_ngram(size: int) -> Rule:
             if token is not None:
                 blocked[row, token] = True
         for row in runs:
-            run = history.tokens[row, -history.run_lengths[row]:].tolist()
-            blocked[row, list(following([run], PUNCTUATION_NGRAM).get(tuple(run[1 - PUNCTUATION_NGRAM:]), ()))] = True
+            run = history.tokens[row, -history.run_lengths[row] :].tolist()
+            blocked[
+                row,
+                list(
+                    following([run], PUNCTUATION_NGRAM).get(tuple(run[1 - PUNCTUATION_NGRAM :]), ())
+                ),
+            ] = True
         if not blocked.any():
             return logits
         result = np.where(blocked, FORBIDDEN, logits)
@@ -161,13 +169,13 @@ def _repeated_units(history: History, size: int) -> list[tuple[int, int]]:
         starts = units.shape[1] - context
         same = np.arange(starts) + size <= counts[:, None]
         for place in range(context):
-            same &= units[:, place:place + starts] == last[:, place, None]
+            same &= units[:, place : place + starts] == last[:, place, None]
         rows, starts = np.nonzero(same)
         found += zip(rows.tolist(), units[rows, starts + context].tolist(), strict=True)
     long_context = EARLIER_FACTOR * size - 1
     for row, earlier in enumerate(history.earlier):
         if earlier and counts[row] >= long_context:
-            gram = tuple(units[row, counts[row] - long_context:counts[row]].tolist())
+            gram = tuple(units[row, counts[row] - long_context : counts[row]].tolist())
             found += [(row, unit) for unit in earlier.get(gram, ())]
     return found
 
@@ -239,7 +247,9 @@ def log_sum_exp(logits: np.ndarray) -> np.ndarray:
     top[np.isneginf(top)] = 0.0
     with np.errstate(divide="ignore", over="ignore"):
         shares = logits - top
-        np.exp(shares, out=shares)  # in float32, summed in float64: the errors of single terms nearly cancel
+        np.exp(
+            shares, out=shares
+        )  # in float32, summed in float64: the errors of single terms nearly cancel
         total = np.log(shares.sum(axis=-1, dtype=np.float64)) + top[..., 0]
     return np.where(np.isneginf(total), 0.0, total)
 
@@ -258,7 +268,7 @@ def largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     blocks, border = values.shape[1] // _BLOCK, np.finfo(np.float32).min
     if count <= blocks:
         # The largest of every block are `count` values that are at least as large as the one at place `count`.
-        tops = values[:, :blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
+        tops = values[:, : blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
         border = np.maximum(np.partition(tops, -count, axis=1)[:, -count, None], border)
     rows, columns = np.divmod(np.flatnonzero(values >= border), values.shape[1])
     order = np.lexsort((-values[rows, columns], rows))

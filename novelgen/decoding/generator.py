@@ -55,7 +55,9 @@ class Generation:
     seed: int
     finished: bool  # nothing follows any more; False in the snapshots of a stream
     notes: list[str]
-    task: str = "next"  # what they are to the prompt; those before it are in the order of their writing
+    task: str = (
+        "next"  # what they are to the prompt; those before it are in the order of their writing
+    )
 
     @property
     def text(self) -> str:
@@ -75,8 +77,14 @@ class Generator:
     returns stops the writing.
     """
 
-    def __init__(self, model: Model, tokenizer: Tokenizer, config: Config, device: torch.device,
-                 source_tokenizer: Tokenizer | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        config: Config,
+        device: torch.device,
+        source_tokenizer: Tokenizer | None = None,
+    ) -> None:
         """`model` must be in evaluation mode and on `device`; of `config` the sections text, data and pairs count.
 
         `source_tokenizer` is the source's own; None, or the same object, is one vocabulary for both.
@@ -86,7 +94,9 @@ class Generator:
         self.vocabulary = Vocabulary.of(tokenizer)
 
     @classmethod
-    def load(cls, directory: str | Path, device: str = "auto", precision: str = "auto") -> Generator:
+    def load(
+        cls, directory: str | Path, device: str = "auto", precision: str = "auto"
+    ) -> Generator:
         """The generator of a run directory. Raises CheckpointError when that is missing, damaged or too new.
 
         precision is one of PRECISIONS: "float32" writes the model's own texts; "auto" takes bfloat16 weights where those are faster.
@@ -101,7 +111,13 @@ class Generator:
         """The generator of a run that is open; `precision` as in `load`."""
         from novelgen.models.stepper import for_writing
 
-        return cls(for_writing(run.model, precision), run.tokenizer, run.config, run.device, run.source_tokenizer)
+        return cls(
+            for_writing(run.model, precision),
+            run.tokenizer,
+            run.config,
+            run.device,
+            run.source_tokenizer,
+        )
 
     def warm_up(self) -> None:
         """Compiles and packs what the first text would have to wait for: seconds, once on a machine."""
@@ -132,7 +148,9 @@ class Generator:
         """
         return (generations[0] for generations in self.stream_candidates(prompt, **options))
 
-    def stream_candidates(self, prompt: str, *, pause: float = 0.0, **options: Any) -> Iterator[list[Generation]]:
+    def stream_candidates(
+        self, prompt: str, *, pause: float = 0.0, **options: Any
+    ) -> Iterator[list[Generation]]:
         """Streams what `candidates` writes; of a beam one text, until the end of the first paragraph makes it n best.
 
         Once there is text, a snapshot comes `pause` seconds after the one before, not after every token: each is made anew.
@@ -141,15 +159,27 @@ class Generator:
 
     def _checked(self, options: dict[str, Any]) -> DecodingConfig:
         """The options with this run's defaults; raises ConfigError for one that is not known or not possible here."""
-        config = checked({**decoding_defaults(self.config.from_pairs, options.get("decoder")), **options})
+        config = checked(
+            {**decoding_defaults(self.config.from_pairs, options.get("decoder")), **options}
+        )
         if config.paragraphs > 1 and self.source_tokenizer is not self.tokenizer:
-            raise ConfigError(f"--paragraphs {config.paragraphs}：写出的要成为下一次的源，而这个模型的源另有词表；请用 1 | what is written "
-                              "would be the next source, but the source of this model has a vocabulary of its own; use 1")
+            raise ConfigError(
+                f"--paragraphs {config.paragraphs}：写出的要成为下一次的源，而这个模型的源另有词表；请用 1 | what is written "
+                "would be the next source, but the source of this model has a vocabulary of its own; use 1"
+            )
         return config
 
     def inspect(self, paragraph: Paragraph, count: int = 5) -> Iterator[Place]:
         """What the model expected at each of the T tokens of a paragraph that it wrote, with `count` alternatives, one by one."""
-        return inspect(self.model, self.device, self.tokenizer, paragraph.source_ids, paragraph.ids, count, paragraph.first)
+        return inspect(
+            self.model,
+            self.device,
+            self.tokenizer,
+            paragraph.source_ids,
+            paragraph.ids,
+            count,
+            paragraph.first,
+        )
 
 
 def _snapshots(story: _Story, pause: float) -> Iterator[list[Generation]]:
@@ -175,8 +205,12 @@ def checked(options: dict[str, Any]) -> DecodingConfig:
 class _Candidate:
     """One text being written: what stands around the next paragraph, and what was written of it."""
 
-    segments: list[list[int]]  # tokens, EOS behind each: the prompt's and the written ones, in reading order
-    units: list[list[int]]  # the content units of the segments; of pairs those of the target side alone
+    segments: list[
+        list[int]
+    ]  # tokens, EOS behind each: the prompt's and the written ones, in reading order
+    units: list[
+        list[int]
+    ]  # the content units of the segments; of pairs those of the target side alone
     paragraphs: list[Paragraph]
 
 
@@ -192,37 +226,60 @@ class _Story:
         self._rules = build_rules(config, generator.vocabulary)
         self.seed = secrets.randbelow(2**32) if config.seed is None else config.seed
         self._from_pairs = generator.config.from_pairs
-        segments = [[*generator.source_tokenizer.encode(segment), EOS] for segment in self._prompt_segments()]
+        segments = [
+            [*generator.source_tokenizer.encode(segment), EOS]
+            for segment in self._prompt_segments()
+        ]
         self._prefix = self._prefix_tokens()
         # A source is no earlier paragraph: what it says may be said again, and its ids may be of another vocabulary.
-        told = [] if self._from_pairs else [content_units(generator.vocabulary, segment) for segment in segments]
+        told = (
+            []
+            if self._from_pairs
+            else [content_units(generator.vocabulary, segment) for segment in segments]
+        )
         first = _Candidate(segments, told, [])
         # A beam is one row of the request that later becomes its n best; samples go their own ways from the start.
         self._candidates = [first] * (config.num_samples if config.decoder == "sample" else 1)
         self._dice = Dice([self.seed + row for row in range(len(self._candidates))])
 
     def _prompt_segments(self) -> list[str]:
-        segments = plain_prompt(self._prompt) if self._from_pairs else clean_prompt(self._prompt, self._generator.config.text)
+        segments = (
+            plain_prompt(self._prompt)
+            if self._from_pairs
+            else clean_prompt(self._prompt, self._generator.config.text)
+        )
         if not segments and self._from_pairs:
-            raise ConfigError("--prompt 没有文字；请给出源的一行 | the prompt holds no text; give a line of the source side")
+            raise ConfigError(
+                "--prompt 没有文字；请给出源的一行 | the prompt holds no text; give a line of the source side"
+            )
         if not segments:
-            raise ConfigError("--prompt 没有文字；请给出小说的一段 | the prompt holds no text; give a paragraph "
-                              "of a novel")
+            raise ConfigError(
+                "--prompt 没有文字；请给出小说的一段 | the prompt holds no text; give a paragraph "
+                "of a novel"
+            )
         if len(segments) > self._context:
             unit, english = ("行", "lines") if self._from_pairs else ("段", "segments")
             end, which = ("最前", "first") if self._task_name == "previous" else ("最后", "last")
-            self._notes.append(f"提示共 {len(segments)} {unit}，模型读{end} {self._context} {unit} | the prompt has "
-                               f"{len(segments)} {english}, the model reads the {which} {self._context}")
+            self._notes.append(
+                f"提示共 {len(segments)} {unit}，模型读{end} {self._context} {unit} | the prompt has "
+                f"{len(segments)} {english}, the model reads the {which} {self._context}"
+            )
         return segments
 
     def _prefix_tokens(self) -> list[int]:
         given = self._config.prefix
-        prefix = plain(given).lstrip() if self._from_pairs else "".join(clean_prompt(given, self._generator.config.text))
+        prefix = (
+            plain(given).lstrip()
+            if self._from_pairs
+            else "".join(clean_prompt(given, self._generator.config.text))
+        )
         tokens = list(self._tokenizer.encode(prefix))
         if len(tokens) >= self._config.max_length:
-            raise ConfigError(f"--prefix 有 {len(tokens)} 个词元，--max-length {self._config.max_length} 容不下；请缩短"
-                              f"前者或调大后者 | the prefix has {len(tokens)} tokens and leaves no room; shorten it or "
-                              "raise the limit")
+            raise ConfigError(
+                f"--prefix 有 {len(tokens)} 个词元，--max-length {self._config.max_length} 容不下；请缩短"
+                f"前者或调大后者 | the prefix has {len(tokens)} tokens and leaves no room; shorten it or "
+                "raise the limit"
+            )
         return tokens
 
     def write(self) -> Iterator[Draft | Search]:
@@ -233,17 +290,30 @@ class _Story:
             draft = None
             for draft in self._strategy(task, count):
                 yield draft
-            self._candidates = [self._continued(candidate, hypothesis)
-                                for candidate, found in zip(self._candidates, draft.hypotheses(), strict=True)
-                                for hypothesis in found]
+            self._candidates = [
+                self._continued(candidate, hypothesis)
+                for candidate, found in zip(self._candidates, draft.hypotheses(), strict=True)
+                for hypothesis in found
+            ]
 
     def _task(self, prefix: Sequence[int]) -> Task:
         size, vocabulary = EARLIER_FACTOR * self._config.no_repeat_ngram, self._generator.vocabulary
         # To write the same again is no repetition where that is asked for.
-        told = [following(candidate.units, size) if size and self._task_name != "same" else {} for candidate in self._candidates]
+        told = [
+            following(candidate.units, size) if size and self._task_name != "same" else {}
+            for candidate in self._candidates
+        ]
         history = History(vocabulary, len(told), self._config.max_length, told)
-        return Task(self._generator.model, self._generator.device, [self._source(each) for each in self._candidates],
-                    history, self._rules, self._config.max_length, prefix, self._first)
+        return Task(
+            self._generator.model,
+            self._generator.device,
+            [self._source(each) for each in self._candidates],
+            history,
+            self._rules,
+            self._config.max_length,
+            prefix,
+            self._first,
+        )
 
     def _strategy(self, task: Task, count: int) -> Iterator[Draft | Search]:
         if self._config.decoder == "beam":
@@ -251,39 +321,65 @@ class _Story:
         return write(task, self._dice if self._config.decoder == "sample" else greedy)
 
     def _source(self, candidate: _Candidate) -> list[int]:
-        near = slice(self._context) if self._task_name == "previous" else slice(-self._context, None)
+        near = (
+            slice(self._context) if self._task_name == "previous" else slice(-self._context, None)
+        )
         return [token for segment in candidate.segments[near] for token in segment]
 
     def _continued(self, candidate: _Candidate, hypothesis: Hypothesis) -> _Candidate:
         paragraphs = [*candidate.paragraphs, self._paragraph(candidate, hypothesis)]
         tokens = _without_end(hypothesis.tokens)
         if not tokens:
-            return dataclasses.replace(candidate, paragraphs=paragraphs)  # nothing that could be written on from
+            return dataclasses.replace(
+                candidate, paragraphs=paragraphs
+            )  # nothing that could be written on from
         written = [[*tokens, EOS]]
-        return _Candidate(written + candidate.segments if self._task_name == "previous" else candidate.segments + written,
-                          [*candidate.units, content_units(self._generator.vocabulary, tokens)], paragraphs)
+        return _Candidate(
+            written + candidate.segments
+            if self._task_name == "previous"
+            else candidate.segments + written,
+            [*candidate.units, content_units(self._generator.vocabulary, tokens)],
+            paragraphs,
+        )
 
     def _paragraph(self, candidate: _Candidate, hypothesis: Hypothesis) -> Paragraph:
         labels, source_labels = self._tokenizer.labels, self._generator.source_tokenizer.labels
-        return Paragraph(self._tokenizer.decode(whole_characters(_without_end(hypothesis.tokens))),
-                         source_labels(self._source(candidate)), labels(hypothesis.tokens.tolist()),
-                         hypothesis.log_probabilities.tolist(), hypothesis.attention,
-                         hypothesis.score(self._config.length_penalty), hypothesis.finished,
-                         self._source(candidate), hypothesis.tokens.tolist(), self._first)
+        return Paragraph(
+            self._tokenizer.decode(whole_characters(_without_end(hypothesis.tokens))),
+            source_labels(self._source(candidate)),
+            labels(hypothesis.tokens.tolist()),
+            hypothesis.log_probabilities.tolist(),
+            hypothesis.attention,
+            hypothesis.score(self._config.length_penalty),
+            hypothesis.finished,
+            self._source(candidate),
+            hypothesis.tokens.tolist(),
+            self._first,
+        )
 
     def snapshots(self, draft: Draft | Search) -> list[Generation]:
         """All candidates so far, with what is certain of the paragraphs that are being written."""
-        return [self._generation([*candidate.paragraphs, self._paragraph(candidate, draft.settled(row))], row, finished=False)
-                for row, candidate in enumerate(self._candidates)]
+        return [
+            self._generation(
+                [*candidate.paragraphs, self._paragraph(candidate, draft.settled(row))],
+                row,
+                finished=False,
+            )
+            for row, candidate in enumerate(self._candidates)
+        ]
 
     def generations(self) -> list[Generation]:
         """All candidates, when everything is written."""
-        return [self._generation(candidate.paragraphs, row, finished=True)
-                for row, candidate in enumerate(self._candidates)]
+        return [
+            self._generation(candidate.paragraphs, row, finished=True)
+            for row, candidate in enumerate(self._candidates)
+        ]
 
     def _generation(self, paragraphs: list[Paragraph], row: int, finished: bool) -> Generation:
         seed = self.seed + row if self._config.decoder == "sample" else self.seed
-        return Generation(self._prompt, paragraphs, seed, finished, list(self._notes), self._task_name)
+        return Generation(
+            self._prompt, paragraphs, seed, finished, list(self._notes), self._task_name
+        )
 
 
 def _without_end(tokens: np.ndarray) -> list[int]:

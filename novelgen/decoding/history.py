@@ -25,14 +25,30 @@ def _automaton() -> np.ndarray:
     """(9, 256) int8: the state after a byte, -1 where it would not be valid, printable UTF-8."""
     table = np.full((9, BYTES), -1, dtype=np.int8)
     table[BETWEEN, 0x20:0x7F] = BETWEEN
-    table[BETWEEN, 0xC2:0xE0], table[BETWEEN, 0xE0:0xF0], table[BETWEEN, 0xF0:0xF5] = ONE, TWO, THREE
-    for byte, state in ((0xC2, AFTER_C2), (0xE0, AFTER_E0), (0xED, AFTER_ED), (0xF0, AFTER_F0), (0xF4, AFTER_F4)):
+    table[BETWEEN, 0xC2:0xE0], table[BETWEEN, 0xE0:0xF0], table[BETWEEN, 0xF0:0xF5] = (
+        ONE,
+        TWO,
+        THREE,
+    )
+    for byte, state in (
+        (0xC2, AFTER_C2),
+        (0xE0, AFTER_E0),
+        (0xED, AFTER_ED),
+        (0xF0, AFTER_F0),
+        (0xF4, AFTER_F4),
+    ):
         table[BETWEEN, byte] = state
-    for state, first, last, after in ((ONE, 0x80, 0xBF, BETWEEN), (TWO, 0x80, 0xBF, ONE), (THREE, 0x80, 0xBF, TWO),
-                                      (AFTER_C2, 0xA0, 0xBF, BETWEEN), (AFTER_E0, 0xA0, 0xBF, ONE),
-                                      (AFTER_ED, 0x80, 0x9F, ONE), (AFTER_F0, 0x90, 0xBF, TWO),
-                                      (AFTER_F4, 0x80, 0x8F, TWO)):
-        table[state, first:last + 1] = after
+    for state, first, last, after in (
+        (ONE, 0x80, 0xBF, BETWEEN),
+        (TWO, 0x80, 0xBF, ONE),
+        (THREE, 0x80, 0xBF, TWO),
+        (AFTER_C2, 0xA0, 0xBF, BETWEEN),
+        (AFTER_E0, 0xA0, 0xBF, ONE),
+        (AFTER_ED, 0x80, 0x9F, ONE),
+        (AFTER_F0, 0x90, 0xBF, TWO),
+        (AFTER_F4, 0x80, 0x8F, TWO),
+    ):
+        table[state, first : last + 1] = after
     return table
 
 
@@ -67,8 +83,13 @@ class History:
     earlier: for every row the units that followed long n-grams in earlier paragraphs (`following`), or empty.
     """
 
-    def __init__(self, vocabulary: Vocabulary, rows: int, capacity: int,
-                 earlier: Sequence[Mapping[tuple[int, ...], set[int]]] | None = None) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        rows: int,
+        capacity: int,
+        earlier: Sequence[Mapping[tuple[int, ...], set[int]]] | None = None,
+    ) -> None:
         self.vocabulary = vocabulary
         self.length = 0
         self.earlier = list(earlier) if earlier else [{}] * rows
@@ -108,7 +129,9 @@ class History:
         self.byte_states[row] = max(state, BETWEEN)
         self.pending[row] = self.pending[row] + bytes([byte]) if state >= 0 else b""
         if state == BETWEEN:
-            self._add_units(np.array([row]), self.vocabulary.size + ord(self.pending[row].decode("utf-8")))
+            self._add_units(
+                np.array([row]), self.vocabulary.size + ord(self.pending[row].decode("utf-8"))
+            )
             self.pending[row] = b""
 
     def _add_units(self, rows: np.ndarray, units: np.ndarray | int) -> None:
@@ -142,5 +165,5 @@ def following(paragraphs: Iterable[Sequence[int]], size: int) -> dict[tuple[int,
     found: dict[tuple[int, ...], set[int]] = {}
     for units in paragraphs:
         for end in range(size - 1, len(units)):
-            found.setdefault(tuple(units[end - size + 1:end]), set()).add(units[end])
+            found.setdefault(tuple(units[end - size + 1 : end]), set()).add(units[end])
     return found

@@ -19,7 +19,9 @@ class Alternative(NamedTuple):
 
     token: str  # its label
     probability: float
-    opening: str | None  # the paragraph's text up to and with it; None for a byte, which is no character by itself
+    opening: (
+        str | None
+    )  # the paragraph's text up to and with it; None for a byte, which is no character by itself
 
 
 class Place(NamedTuple):
@@ -31,8 +33,15 @@ class Place(NamedTuple):
 
 
 @torch.inference_mode()
-def inspect(model: Model, device: torch.device, tokenizer: Tokenizer, source: Sequence[int], tokens: Sequence[int],
-            count: int, first: int = BOS) -> Iterator[Place]:
+def inspect(
+    model: Model,
+    device: torch.device,
+    tokenizer: Tokenizer,
+    source: Sequence[int],
+    tokens: Sequence[int],
+    count: int,
+    first: int = BOS,
+) -> Iterator[Place]:
     """Reads `source` (S,), begins after `first` and follows the model through `tokens` (T,), EOS included or not: one Place a token,
     one by one.
     """
@@ -46,8 +55,14 @@ def inspect(model: Model, device: torch.device, tokenizer: Tokenizer, source: Se
         probabilities[[PAD, BOS, token]] = -1.0  # never written, or no alternative to itself
         best = np.argsort(-probabilities, kind="stable")[:count]
         opening = tokenizer.decode(whole_characters(list(tokens[:number])))
-        yield Place(probability, max(entropy, 0.0),
-                    [_alternative(tokenizer, int(other), float(probabilities[other]), opening) for other in best])
+        yield Place(
+            probability,
+            max(entropy, 0.0),
+            [
+                _alternative(tokenizer, int(other), float(probabilities[other]), opening)
+                for other in best
+            ],
+        )
         before = token
 
 

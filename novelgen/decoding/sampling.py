@@ -48,10 +48,12 @@ class Draft:
     def settled(self, row: int) -> Hypothesis:
         """What is written of a row's paragraph so far."""
         steps = self._steps[: self._lengths[row]]
-        return Hypothesis(np.array([tokens[row] for tokens, _, _ in steps], dtype=np.int64),
-                          np.array([values[row] for _, values, _ in steps], dtype=np.float64),
-                          np.stack([weights[row, : self._source_lengths[row]] for _, _, weights in steps]),
-                          not self.live[row])
+        return Hypothesis(
+            np.array([tokens[row] for tokens, _, _ in steps], dtype=np.int64),
+            np.array([values[row] for _, values, _ in steps], dtype=np.float64),
+            np.stack([weights[row, : self._source_lengths[row]] for _, _, weights in steps]),
+            not self.live[row],
+        )
 
     def hypotheses(self) -> list[list[Hypothesis]]:
         """For every source a list with its one paragraph."""
@@ -96,8 +98,12 @@ class Dice:
 
     def __call__(self, logits: np.ndarray, live: np.ndarray) -> np.ndarray:
         """Draws from softmax(logits) (B, V); rows that are not live use up no number."""
-        return np.array([_draw(values, generator.random()) if is_live else PAD
-                         for values, generator, is_live in zip(logits, self._generators, live, strict=True)])
+        return np.array(
+            [
+                _draw(values, generator.random()) if is_live else PAD
+                for values, generator, is_live in zip(logits, self._generators, live, strict=True)
+            ]
+        )
 
 
 def _draw(logits: np.ndarray, uniform: float) -> int:

@@ -23,7 +23,17 @@ from novelgen.training.stores import Data, data_of_run
 
 SEED = 1  # of everything that is written for a comparison
 _PROMPTS = 3
-_EDGES = (10, 20, 40, 60, 80, 100, 150, 200, 400)  # the longest source of each class, in characters; the last class is open
+_EDGES = (
+    10,
+    20,
+    40,
+    60,
+    80,
+    100,
+    150,
+    200,
+    400,
+)  # the longest source of each class, in characters; the last class is open
 
 
 class LengthClass(NamedTuple):
@@ -74,17 +84,27 @@ class Result:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:
         """The inverse of `dataclasses.asdict`, by way of JSON."""
-        return cls(**{**data, "by_length": [LengthClass(*each) for each in data["by_length"]],
-                      "curve": [Look(*each) for each in data["curve"]]})
+        return cls(
+            **{
+                **data,
+                "by_length": [LengthClass(*each) for each in data["by_length"]],
+                "curve": [Look(*each) for each in data["curve"]],
+            }
+        )
 
 
 def prompts_of(data: Data) -> list[str]:
     """Three sources spread over the test part; the same texts whatever the tokenizer."""
     pairs = data.pairs("test")
-    return [source for source, _ in pairs.texts(spread(pairs, _PROMPTS), data.tokenizer, data.source_tokenizer)]
+    return [
+        source
+        for source, _ in pairs.texts(spread(pairs, _PROMPTS), data.tokenizer, data.source_tokenizer)
+    ]
 
 
-def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: int, device: str) -> Result:
+def result_of(
+    directory: Path, name: str, prompts: Sequence[str], paragraphs: int, device: str
+) -> Result:
     """Measures the weights that a run kept, on the test part of its corpus, in its main task; `paragraphs` are written and measured.
 
     Raises CheckpointError when the run is damaged, or its data gone.
@@ -94,23 +114,41 @@ def result_of(directory: Path, name: str, prompts: Sequence[str], paragraphs: in
     pairs = data.pairs("test")
     texts = pairs.texts(range(len(pairs)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
-    tally, classes = measure_by_length(run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device)
+    tally, classes = measure_by_length(
+        run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device
+    )
     generator = Generator.of(run, "float32")
-    writing = measure_writing(generator, pairs, paragraphs, data.targets("train"), {"seed": SEED}) if paragraphs else {}
+    writing = (
+        measure_writing(generator, pairs, paragraphs, data.targets("train"), {"seed": SEED})
+        if paragraphs
+        else {}
+    )
     records = read_metrics(RunDirectory(directory).metrics)
     steps = [record for record in records if "loss" in record]
     best = run.info.get("best") or {}
-    return Result(name, run.config.model.model, run.config.data.tokenizer, run.config.training.seed,
-                  parameters=sum(parameter.numel() for parameter in run.model.parameters()),
-                  steps=steps[-1]["step"] if steps else None, minutes=records[-1]["seconds"] / 60 if records else None,
-                  characters_per_second=speed(records), best_step=best.get("step"), validation_bpc=best.get("validation_bpc"),
-                  test_bpc=tally.bits_per_character, held_out=_hash(target for _, target in texts), writing=writing,
-                  continuations=[generator.generate(prompt, seed=SEED).text for prompt in prompts],
-                  by_length=classes, curve=curve(records))
+    return Result(
+        name,
+        run.config.model.model,
+        run.config.data.tokenizer,
+        run.config.training.seed,
+        parameters=sum(parameter.numel() for parameter in run.model.parameters()),
+        steps=steps[-1]["step"] if steps else None,
+        minutes=records[-1]["seconds"] / 60 if records else None,
+        characters_per_second=speed(records),
+        best_step=best.get("step"),
+        validation_bpc=best.get("validation_bpc"),
+        test_bpc=tally.bits_per_character,
+        held_out=_hash(target for _, target in texts),
+        writing=writing,
+        continuations=[generator.generate(prompt, seed=SEED).text for prompt in prompts],
+        by_length=classes,
+        curve=curve(records),
+    )
 
 
-def measure_by_length(model: nn.Module, pairs: Pairs, lengths: np.ndarray, batch_tokens: int,
-                      device: torch.device) -> tuple[Tally, list[LengthClass]]:
+def measure_by_length(
+    model: nn.Module, pairs: Pairs, lengths: np.ndarray, batch_tokens: int, device: torch.device
+) -> tuple[Tally, list[LengthClass]]:
     """The loss over all pairs, and BPC by the lengths (n,) of their sources in characters, in classes that hold a pair."""
     total, classes = Tally(), []
     for before, longest in itertools.pairwise((0, *_EDGES, None)):
@@ -118,7 +156,11 @@ def measure_by_length(model: nn.Module, pairs: Pairs, lengths: np.ndarray, batch
         if not chosen.any():
             continue
         found = measure(model, pairs.subset(chosen), batch_tokens=batch_tokens, device=device)
-        classes.append(LengthClass(before + 1, longest, found.pairs, found.characters, found.bits_per_character))
+        classes.append(
+            LengthClass(
+                before + 1, longest, found.pairs, found.characters, found.bits_per_character
+            )
+        )
         total += found
     return total, classes
 
@@ -138,8 +180,11 @@ def speed(records: Sequence[dict[str, Any]]) -> float | None:
 def curve(records: Sequence[dict[str, Any]]) -> list[Look]:
     """The validations of a metrics.jsonl; those that were no number are left out."""
     characters = {record["step"]: record["characters"] for record in records if "loss" in record}
-    return [Look(record["seconds"] / 60, characters[record["step"]], record["validation_bpc"]) for record in records
-            if np.isfinite(record.get("validation_bpc", np.nan)) and record["step"] in characters]
+    return [
+        Look(record["seconds"] / 60, characters[record["step"]], record["validation_bpc"])
+        for record in records
+        if np.isfinite(record.get("validation_bpc", np.nan)) and record["step"] in characters
+    ]
 
 
 def _hash(texts: Iterable[str]) -> str:

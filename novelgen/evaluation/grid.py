@@ -35,20 +35,33 @@ class Row(NamedTuple):
     seed: int | None  # of sampling; other decoders have none
     text: str
     finished: bool
-    log_probability: float | None = None  # natural, per character, of the model itself: temperature 1, no rules; the end counts too
+    log_probability: float | None = (
+        None  # natural, per character, of the model itself: temperature 1, no rules; the end counts too
+    )
     distinct_2: float | None = None
     repeated_4grams: float | None = None
     copied_8grams: float | None = None  # None as well where the training text is not there
 
 
-def cells(runs: Sequence[str], decoders: Sequence[str], temperatures: Sequence[float]) -> list[Cell]:
+def cells(
+    runs: Sequence[str], decoders: Sequence[str], temperatures: Sequence[float]
+) -> list[Cell]:
     """The grid in the order in which it is written: run by run, sampling at every temperature."""
-    return [Cell(run, decoder, temperature) for run in runs for decoder in decoders
-            for temperature in (temperatures if decoder == SAMPLE else (None,))]
+    return [
+        Cell(run, decoder, temperature)
+        for run in runs
+        for decoder in decoders
+        for temperature in (temperatures if decoder == SAMPLE else (None,))
+    ]
 
 
-def fill(grid: Iterable[Cell], prompt: str, seed: int, generator: Callable[[str], Generator],
-         training: Callable[[str], Iterable[str] | None]) -> Iterator[Row]:
+def fill(
+    grid: Iterable[Cell],
+    prompt: str,
+    seed: int,
+    generator: Callable[[str], Generator],
+    training: Callable[[str], Iterable[str] | None],
+) -> Iterator[Row]:
     """Writes the cells one after the other; yields each again and again as its text grows, at last finished.
 
     `generator` opens a run by its name; `training` gives the lines that it was trained on, or None. Raises ConfigError for
@@ -70,6 +83,11 @@ def fill(grid: Iterable[Cell], prompt: str, seed: int, generator: Callable[[str]
 def _measured(row: Row, written: Generation, copied: float | None) -> Row:
     text = written.text
     total = sum(sum(paragraph.log_probabilities) for paragraph in written.paragraphs)
-    return row._replace(text=text, finished=True, log_probability=total / len(text) if text else None,
-                        distinct_2=distinct([text], 2), repeated_4grams=repeated([text]),
-                        copied_8grams=copied)
+    return row._replace(
+        text=text,
+        finished=True,
+        log_probability=total / len(text) if text else None,
+        distinct_2=distinct([text], 2),
+        repeated_4grams=repeated([text]),
+        copied_8grams=copied,
+    )

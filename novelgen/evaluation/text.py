@@ -15,7 +15,7 @@ _BLOCK = 2_000  # lines of training text that are looked through at a time
 
 def ngrams(text: str, size: int) -> Iterator[str]:
     """The character n-grams of a text, in order."""
-    return (text[start:start + size] for start in range(len(text) - size + 1))
+    return (text[start : start + size] for start in range(len(text) - size + 1))
 
 
 def distinct(texts: Sequence[str], size: int) -> float:
@@ -40,7 +40,9 @@ def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGT
     return share
 
 
-def copying(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> Iterator[float]:
+def copying(
+    texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH
+) -> Iterator[float]:
     """What `copied` has found so far, again and again while the training text is looked through; the last is the whole share.
 
     Only the texts' own n-grams are kept in memory; the training text is streamed past them.
@@ -57,7 +59,10 @@ def copying(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENG
         codes = np.frombuffer(passage.encode("utf-32-le"), dtype=np.uint32)
         if len(codes) >= size:
             windows = np.lib.stride_tricks.sliding_window_view(codes, size)
-            suspects.update(passage[place:place + size] for place in np.flatnonzero(np.isin(_hashes(windows), wanted)))
+            suspects.update(
+                passage[place : place + size]
+                for place in np.flatnonzero(np.isin(_hashes(windows), wanted))
+            )
         yield sum(gram in suspects for gram in grams) / len(grams)
 
 
@@ -65,7 +70,9 @@ def _hashes(windows: np.ndarray) -> np.ndarray:
     """(N, n) code points → (N,) uint64; equal windows agree, others hardly ever, and the texts are compared afterwards."""
     if not windows.size:
         return np.zeros(0, dtype=np.uint64)
-    powers = np.array([pow(1_000_003, power, 1 << 64) for power in range(windows.shape[1])], dtype=np.uint64)
+    powers = np.array(
+        [pow(1_000_003, power, 1 << 64) for power in range(windows.shape[1])], dtype=np.uint64
+    )
     return windows.astype(np.uint64) @ powers
 
 
@@ -77,5 +84,9 @@ def likeness(written: Sequence[str], truth: Sequence[str]) -> dict[str, float]:
     from sacrebleu.metrics import BLEU, CHRF
 
     spaced = sum(map(is_spaced, truth)) > len(truth) / 2
-    return {"bleu": BLEU(tokenize="13a" if spaced else "zh").corpus_score(list(written), [list(truth)]).score,
-            "chrf": CHRF().corpus_score(list(written), [list(truth)]).score}
+    return {
+        "bleu": BLEU(tokenize="13a" if spaced else "zh")
+        .corpus_score(list(written), [list(truth)])
+        .score,
+        "chrf": CHRF().corpus_score(list(written), [list(truth)]).score,
+    }

@@ -17,8 +17,14 @@ def spread(pairs: Pairs, count: int) -> np.ndarray:
     return np.linspace(0, len(pairs) - 1, min(count, len(pairs)), dtype=np.int64)
 
 
-def measure_writing(generator: Generator, pairs: Pairs, count: int, training: Iterable[str] | None, options: Mapping[str, Any],
-                    tell: Callable[[int, int], None] = lambda done, of: None) -> dict[str, float]:
+def measure_writing(
+    generator: Generator,
+    pairs: Pairs,
+    count: int,
+    training: Iterable[str] | None,
+    options: Mapping[str, Any],
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, float]:
     """Writes from `count` sources, the n-th with the seed n higher, and measures, by name.
 
     `options` are fields of DecodingConfig, the seed among them. `training` are the lines that the model was trained on; without
@@ -26,11 +32,19 @@ def measure_writing(generator: Generator, pairs: Pairs, count: int, training: It
     """
     places = spread(pairs, count)
     written, truth = [], []
-    for number, (source, target) in enumerate(pairs.texts(places, generator.tokenizer, generator.source_tokenizer)):
-        for generation in generator.candidates(source, **{**options, "seed": options["seed"] + number}):
+    for number, (source, target) in enumerate(
+        pairs.texts(places, generator.tokenizer, generator.source_tokenizer)
+    ):
+        for generation in generator.candidates(
+            source, **{**options, "seed": options["seed"] + number}
+        ):
             written.append(generation.text)
             truth.append(target)
         tell(number + 1, len(places))
-    found = {"distinct_1": distinct(written, 1), "distinct_2": distinct(written, 2), "repeated_4grams": repeated(written),
-             **likeness(written, truth)}
+    found = {
+        "distinct_1": distinct(written, 1),
+        "distinct_2": distinct(written, 2),
+        "repeated_4grams": repeated(written),
+        **likeness(written, truth),
+    }
     return found if training is None else {**found, "copied_8grams": copied(written, training)}

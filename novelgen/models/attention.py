@@ -65,7 +65,11 @@ class CoverageScore(AdditiveScore):
 
     def forward(self, queries: Tensor, keys: Tensor, covered: Tensor) -> Tensor:
         """queries (B, 1, H), keys (B, S, A), covered (B, S): C_i → scores (B, 1, S)."""
-        return torch.tanh(self.query(queries) + keys + covered.unsqueeze(2) * self.coverage).matmul(self.score).unsqueeze(1)
+        return (
+            torch.tanh(self.query(queries) + keys + covered.unsqueeze(2) * self.coverage)
+            .matmul(self.score)
+            .unsqueeze(1)
+        )
 
 
 class ConcatScore(nn.Module):
@@ -79,22 +83,31 @@ class ConcatScore(nn.Module):
 
     def keys(self, annotations: Tensor) -> Tensor:
         """The share of h_j in W [s_i; h_j]: (B, S, A)."""
-        return nn.functional.linear(annotations, self.both.weight[:, self.query_size:])
+        return nn.functional.linear(annotations, self.both.weight[:, self.query_size :])
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """queries (B, T, H), keys (B, S, A) → scores (B, T, S)."""
-        moved = nn.functional.linear(queries, self.both.weight[:, :self.query_size])
+        moved = nn.functional.linear(queries, self.both.weight[:, : self.query_size])
         return torch.tanh(moved.unsqueeze(2) + keys.unsqueeze(1)) @ self.score
 
 
-SCORES = {"additive": AdditiveScore, "dot": DotScore, "general": GeneralScore, "concat": ConcatScore}
+SCORES = {
+    "additive": AdditiveScore,
+    "dot": DotScore,
+    "general": GeneralScore,
+    "concat": ConcatScore,
+}
 
 
-def attend(score: nn.Module, queries: Tensor, memory: Memory, *covered: Tensor) -> tuple[Tensor, Tensor]:
+def attend(
+    score: nn.Module, queries: Tensor, memory: Memory, *covered: Tensor
+) -> tuple[Tensor, Tensor]:
     """α_i = softmax(e_i) over real positions, c_i = Σ_j α_ij h_j: queries (B, T, H) → contexts (B, T, M), α (B, T, S).
 
     A CoverageScore is told what is covered (B, S), and T is 1.
     """
-    scores = score(queries, memory.keys, *covered).masked_fill(~memory.is_token.unsqueeze(1), -torch.inf)
+    scores = score(queries, memory.keys, *covered).masked_fill(
+        ~memory.is_token.unsqueeze(1), -torch.inf
+    )
     weights = torch.softmax(scores, dim=-1)
     return weights @ memory.annotations, weights

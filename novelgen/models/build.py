@@ -26,8 +26,12 @@ from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, annotation_size,
 from novelgen.models.writer import TokenEmbedding, Writer
 
 
-def build_model(config: ModelConfig, vocabulary_size: int, source_vocabulary_size: int | None = None, first_tokens: int = 0,
-                ) -> Writer | PointerGenerator:
+def build_model(
+    config: ModelConfig,
+    vocabulary_size: int,
+    source_vocabulary_size: int | None = None,
+    first_tokens: int = 0,
+) -> Writer | PointerGenerator:
     """The variant that `config` names, freshly initialised; torch's global generator decides the starting values.
 
     The source has embeddings of its own where `source_vocabulary_size` is given. A target may begin after BOS, or after one of
@@ -37,7 +41,11 @@ def build_model(config: ModelConfig, vocabulary_size: int, source_vocabulary_siz
     if config.copy and source_vocabulary_size is not None:
         raise ConfigError(COPY_NEEDS_ONE_VOCABULARY)
     embedding = TokenEmbedding(vocabulary_size, config.embedding_size, first_tokens)
-    source = None if source_vocabulary_size is None else nn.Embedding(source_vocabulary_size, config.embedding_size)
+    source = (
+        None
+        if source_vocabulary_size is None
+        else nn.Embedding(source_vocabulary_size, config.embedding_size)
+    )
     model = _BUILDERS.get(config.model, _seq2seq)(config, embedding, source)
     if config.copy:
         model = PointerGenerator(model)
@@ -45,10 +53,19 @@ def build_model(config: ModelConfig, vocabulary_size: int, source_vocabulary_siz
     return model
 
 
-def _seq2seq(config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None) -> Seq2Seq:
-    encoder = Encoder(config.cell, config.embedding_size, config.encoder_size, config.encoder_layers, config.dropout,
-                      bidirectional=config.bidirectional, reverse_source=config.reverse_source,
-                      whole_states=config.bridge == "last")
+def _seq2seq(
+    config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None
+) -> Seq2Seq:
+    encoder = Encoder(
+        config.cell,
+        config.embedding_size,
+        config.encoder_size,
+        config.encoder_layers,
+        config.dropout,
+        bidirectional=config.bidirectional,
+        reverse_source=config.reverse_source,
+        whole_states=config.bridge == "last",
+    )
     return Seq2Seq(embedding, encoder, _bridge(config), _decoder(config), config.dropout, source)
 
 
@@ -56,16 +73,35 @@ def _bridge(config: ModelConfig) -> nn.Module:
     if config.bridge == "last":
         return LastBridge()
     bridge = {"projected": ProjectedBridge, "mean": MeanBridge}[config.bridge]
-    return bridge(annotation_size(config), config.decoder_size, config.decoder_layers * STATE_PARTS[config.cell])
+    return bridge(
+        annotation_size(config),
+        config.decoder_size,
+        config.decoder_layers * STATE_PARTS[config.cell],
+    )
 
 
 def _decoder(config: ModelConfig) -> Decoder:
-    sizes = (config.embedding_size, annotation_size(config), config.decoder_size, config.decoder_layers)
+    sizes = (
+        config.embedding_size,
+        annotation_size(config),
+        config.decoder_size,
+        config.decoder_layers,
+    )
     if config.context == "initial":
-        return PlainDecoder(config.cell, config.embedding_size, config.decoder_size, config.decoder_layers, config.dropout)
+        return PlainDecoder(
+            config.cell,
+            config.embedding_size,
+            config.decoder_size,
+            config.decoder_layers,
+            config.dropout,
+        )
     if config.context == "every-step":
         return EveryStepDecoder(config.cell, *sizes, config.dropout)
-    if config.model != "luong" and (config.cell, config.score, config.coverage) == ("lstm", "additive", False):
+    if config.model != "luong" and (config.cell, config.score, config.coverage) == (
+        "lstm",
+        "additive",
+        False,
+    ):
         return BahdanauDecoder(*sizes, config.attention_size, config.dropout)
     score = CoverageScore if config.coverage else SCORES[config.score]
     attention = score(config.decoder_size, annotation_size(config), config.attention_size)
@@ -74,14 +110,31 @@ def _decoder(config: ModelConfig) -> Decoder:
     return BahdanauAnyDecoder(config.cell, attention, *sizes, config.dropout)
 
 
-def _language_model(config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None) -> LanguageModel:
-    decoder = PlainDecoder(config.cell, config.embedding_size, config.decoder_size, config.decoder_layers, config.dropout)
+def _language_model(
+    config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None
+) -> LanguageModel:
+    decoder = PlainDecoder(
+        config.cell,
+        config.embedding_size,
+        config.decoder_size,
+        config.decoder_layers,
+        config.dropout,
+    )
     return LanguageModel(embedding, decoder, config.dropout, source)
 
 
-def _transformer(config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None) -> Transformer:
-    return Transformer(embedding, config.encoder_size, config.encoder_layers, config.decoder_size, config.decoder_layers,
-                       config.dropout, source)
+def _transformer(
+    config: ModelConfig, embedding: TokenEmbedding, source: nn.Embedding | None
+) -> Transformer:
+    return Transformer(
+        embedding,
+        config.encoder_size,
+        config.encoder_layers,
+        config.decoder_size,
+        config.decoder_layers,
+        config.dropout,
+        source,
+    )
 
 
 _BUILDERS = {"lm": _language_model, "transformer": _transformer}
@@ -107,7 +160,9 @@ def _initialize(module: nn.Module, path: str, parameter: nn.Parameter) -> None:
         nn.init.uniform_(parameter, -1, 1).mul_(parameter.numel() ** -0.5)
     elif parameter.dim() < 2:
         nn.init.zeros_(parameter)
-        if path.endswith("token.bias") or (isinstance(module, nn.LSTM) and path.endswith("bias_ih_l0")):
+        if path.endswith("token.bias") or (
+            isinstance(module, nn.LSTM) and path.endswith("bias_ih_l0")
+        ):
             parameter.chunk(4)[1].fill_(1.0)
     elif path.endswith(("recurrent.weight", "weight_hh_l0")):
         for gate in parameter.split(parameter.shape[1]):

@@ -16,8 +16,13 @@ class LanguageModel(Writer):
     a dropout mask each.
     """
 
-    def __init__(self, embedding: TokenEmbedding, decoder: PlainDecoder, dropout: float,
-                 source_embedding: nn.Embedding | None = None) -> None:
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        decoder: PlainDecoder,
+        dropout: float,
+        source_embedding: nn.Embedding | None = None,
+    ) -> None:
         super().__init__(embedding, dropout, source_embedding)
         self.decoder = decoder
 

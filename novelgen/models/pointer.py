@@ -29,24 +29,39 @@ class PointerGenerator(nn.Module):
         memory, state = self.writer.start(source, lengths)
         return (source, *memory), state
 
-    def step(self, token: Tensor, memory: tuple[Tensor, ...], state: State) -> tuple[Tensor, State, Tensor]:
+    def step(
+        self, token: Tensor, memory: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, State, Tensor]:
         """As `Writer.step`."""
         readout, state, weights = self.writer.run(token.unsqueeze(1), memory[1:], state)
         return self._mixture(readout, weights, memory[0]).squeeze(1), state, weights.squeeze(1)
 
-    def unroll(self, target: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def unroll(
+        self, target: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """As `Writer.unroll`."""
         readout, weights = self.writer.read(target, memory[1:], state, first)
         return self._mixture(readout, weights, memory[0]), weights
 
-    def nats(self, target: Tensor, is_token: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None) -> Tensor:
+    def nats(
+        self,
+        target: Tensor,
+        is_token: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        first: Tensor | None = None,
+    ) -> Tensor:
         """As `Writer.nats`; the logits exist a chunk at a time, and are computed again for the gradients."""
         readout, weights = self.writer.read(target, memory[1:], state, first)
         is_copy = memory[0].unsqueeze(1) == target.unsqueeze(2)
         copied = (weights * is_copy).sum(2)
         size = chunk_rows(self.writer.embedding.vocabulary)
-        parts = zip(*(tensor[is_token].split(size) for tensor in (readout, copied, target)), strict=True)
-        return torch.stack([checkpoint(self._chunk_nats, *part, use_reentrant=False) for part in parts]).sum()
+        parts = zip(
+            *(tensor[is_token].split(size) for tensor in (readout, copied, target)), strict=True
+        )
+        return torch.stack(
+            [checkpoint(self._chunk_nats, *part, use_reentrant=False) for part in parts]
+        ).sum()
 
     def _chunk_nats(self, readout: Tensor, copied: Tensor, target: Tensor) -> Tensor:
         """Readouts (N, D), the attention on copies of their targets (N,), targets (N,) → Σ −ln p."""
@@ -58,7 +73,9 @@ class PointerGenerator(nn.Module):
         """Readouts (…, D) → ln(g · softmax) (…, V) and ln(1 − g) (…, 1), in the dtype of the weights."""
         dtype = self.gate.weight.dtype
         gate = self.gate(readout).to(dtype)
-        return log_softmax(self.writer.project(readout).to(dtype), dim=-1) + logsigmoid(gate), logsigmoid(-gate)
+        return log_softmax(self.writer.project(readout).to(dtype), dim=-1) + logsigmoid(
+            gate
+        ), logsigmoid(-gate)
 
     def _mixture(self, readout: Tensor, weights: Tensor, source: Tensor) -> Tensor:
         """Readouts (B, T, D), weights (B, T, S), source (B, S) → ln p (B, T, V)."""

@@ -12,9 +12,15 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from novelgen.models.kernels import backends
 
 CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
-STATE_PARTS = {"lstm": 2, "gru": 1, "rnn": 1}  # tensors of a layer's state: hidden, and an LSTM's cell
+STATE_PARTS = {
+    "lstm": 2,
+    "gru": 1,
+    "rnn": 1,
+}  # tensors of a layer's state: hidden, and an LSTM's cell
 
-State = tuple[Tensor, ...]  # batch first; of recurrent layers (B, H) each: the parts of the first layer's, then of the second's, …
+State = tuple[
+    Tensor, ...
+]  # batch first; of recurrent layers (B, H) each: the parts of the first layer's, then of the second's, …
 
 
 def token_mask(lengths: Tensor, size: int) -> Tensor:
@@ -28,7 +34,9 @@ def reverse_by_length(sequence: Tensor, lengths: Tensor) -> Tensor:
     sequence (B, S, …), lengths (B,) → the same shape. It is its own inverse.
     """
     positions = torch.arange(sequence.shape[1], device=sequence.device)
-    index = torch.where(token_mask(lengths, sequence.shape[1]), lengths.unsqueeze(1) - 1 - positions, positions)
+    index = torch.where(
+        token_mask(lengths, sequence.shape[1]), lengths.unsqueeze(1) - 1 - positions, positions
+    )
     index = index.view(*index.shape, *[1] * (sequence.dim() - 2)).expand_as(sequence)
     return sequence.gather(1, index)
 
@@ -57,8 +65,12 @@ class VariationalDropout(nn.Module):
         return like.new_empty(like.shape[0], 1, width).bernoulli_(keep).div_(keep)
 
 
-def run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None = None, lengths: Tensor | None = None,
-              ) -> tuple[Tensor, State]:
+def run_layer(
+    layer: nn.RNNBase,
+    sequence: Tensor,
+    state: State | None = None,
+    lengths: Tensor | None = None,
+) -> tuple[Tensor, State]:
     """One layer along sequence (B, T, D), from zeros or its state's parts (B, H): outputs (B, T, H) and the last state.
 
     With `lengths` (B,) the sequence is packed: the last state of a row is that after its last token. On CUDA the layer runs
@@ -69,10 +81,14 @@ def run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None = None, l
         return _run_layer(layer, sequence, state, lengths)
     dtype = layer.weight_hh_l0.dtype
     with torch.autocast("cuda", enabled=False):
-        return _run_layer(layer, sequence.to(dtype), state and tuple(part.to(dtype) for part in state), lengths)
+        return _run_layer(
+            layer, sequence.to(dtype), state and tuple(part.to(dtype) for part in state), lengths
+        )
 
 
-def _run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None, lengths: Tensor | None) -> tuple[Tensor, State]:
+def _run_layer(
+    layer: nn.RNNBase, sequence: Tensor, state: State | None, lengths: Tensor | None
+) -> tuple[Tensor, State]:
     if state and sequence.shape[1] == 1:
         return _step_layer(layer, sequence, state)
     if backends.has_recurrent_layer(layer, sequence):
@@ -82,7 +98,11 @@ def _run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None, lengths
     first = state and tuple(part.unsqueeze(0).contiguous() for part in state)
     if first and len(first) == 1:
         first = first[0]
-    given = sequence if lengths is None else pack_padded_sequence(sequence, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    given = (
+        sequence
+        if lengths is None
+        else pack_padded_sequence(sequence, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    )
     output, last = layer(given, first)
     if lengths is not None:
         output, _ = pad_packed_sequence(output, batch_first=True, total_length=sequence.shape[1])
@@ -91,7 +111,9 @@ def _run_layer(layer: nn.RNNBase, sequence: Tensor, state: State | None, lengths
 
 def _step_layer(layer: nn.RNNBase, sequence: Tensor, state: State) -> tuple[Tensor, State]:
     """A single step (B, 1, D); measured, twice as fast on a CPU as the layer called for a sequence of one."""
-    cell = {nn.LSTM: torch.lstm_cell, nn.GRU: torch.gru_cell, nn.RNN: torch.rnn_tanh_cell}[type(layer)]
+    cell = {nn.LSTM: torch.lstm_cell, nn.GRU: torch.gru_cell, nn.RNN: torch.rnn_tanh_cell}[
+        type(layer)
+    ]
     moved = cell(sequence.squeeze(1), state if len(state) == 2 else state[0], *_weights(layer))
     moved = moved if isinstance(moved, tuple) else (moved,)
     return moved[0].unsqueeze(1), moved
@@ -101,18 +123,24 @@ def _weights(layer: nn.RNNBase) -> tuple[Tensor, ...]:
     return layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0
 
 
-def run_layers(layers: nn.ModuleList, sequence: Tensor, state: State, between: Sequence[Callable[[Tensor], Tensor]],
-               ) -> tuple[Tensor, State]:
+def run_layers(
+    layers: nn.ModuleList,
+    sequence: Tensor,
+    state: State,
+    between: Sequence[Callable[[Tensor], Tensor]],
+) -> tuple[Tensor, State]:
     """Layers on top of one another; `between` are the dropouts of what the second, the third, … reads."""
     parts, moved = len(state) // max(len(layers), 1), []
     for number, layer in enumerate(layers):
         below = between[number - 1](sequence) if number else sequence
-        sequence, last = run_layer(layer, below, state[parts * number:parts * (number + 1)])
+        sequence, last = run_layer(layer, below, state[parts * number : parts * (number + 1)])
         moved += last
     return sequence, tuple(moved)
 
 
-def read_to_end(layer: nn.RNNBase, sequence: Tensor, lengths: Tensor, whole_state: bool) -> tuple[Tensor, State]:
+def read_to_end(
+    layer: nn.RNNBase, sequence: Tensor, lengths: Tensor, whole_state: bool
+) -> tuple[Tensor, State]:
     """A layer along padded rows: outputs (B, S, H) and the state after each row's last token.
 
     Of an LSTM's state only the hidden part is given unless `whole_state`: a layer's outputs hold no cells.
@@ -137,11 +165,22 @@ def _hold_cells(layer: nn.LSTM, sequence: Tensor, lengths: Tensor) -> tuple[Tens
     the forget gate, so exactly that the cell stays what it was after the last token.
     """
     weight_ih, weight_hh, *biases = _weights(layer)
-    shut = weight_ih.new_tensor([[-1e4], [1e4], [0.0], [0.0]]).repeat_interleave(layer.hidden_size, dim=0)
+    shut = weight_ih.new_tensor([[-1e4], [1e4], [0.0], [0.0]]).repeat_interleave(
+        layer.hidden_size, dim=0
+    )
     is_padding = ~token_mask(lengths, sequence.shape[1]).unsqueeze(-1)
     zeros = sequence.new_zeros(1, len(sequence), layer.hidden_size)
-    output, _, cell = torch.lstm(torch.cat([sequence, is_padding.to(sequence.dtype)], dim=-1), (zeros, zeros),
-                                 (torch.cat([weight_ih, shut], dim=1), weight_hh, *biases), True, 1, 0.0, layer.training, False, True)
+    output, _, cell = torch.lstm(
+        torch.cat([sequence, is_padding.to(sequence.dtype)], dim=-1),
+        (zeros, zeros),
+        (torch.cat([weight_ih, shut], dim=1), weight_hh, *biases),
+        True,
+        1,
+        0.0,
+        layer.training,
+        False,
+        True,
+    )
     return output, (_at_end(output, lengths), cell.squeeze(0))
 
 
@@ -161,13 +200,27 @@ class Encoder(nn.Module):
     static and the padding never touches a state that is used. A reversed source (Sutskever et al., 2014) is the same.
     """
 
-    def __init__(self, cell: str, input_size: int, hidden_size: int, layers: int, dropout: float, *, bidirectional: bool,
-                 reverse_source: bool = False, whole_states: bool = False) -> None:
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        layers: int,
+        dropout: float,
+        *,
+        bidirectional: bool,
+        reverse_source: bool = False,
+        whole_states: bool = False,
+    ) -> None:
         """`whole_states`: `Encoded.states` shall hold cells too."""
         super().__init__()
         sizes = [input_size] + [hidden_size * (1 + bidirectional)] * (layers - 1)
-        self.forwards = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes)
-        self.backwards = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes if bidirectional)
+        self.forwards = nn.ModuleList(
+            CELLS[cell](size, hidden_size, batch_first=True) for size in sizes
+        )
+        self.backwards = nn.ModuleList(
+            CELLS[cell](size, hidden_size, batch_first=True) for size in sizes if bidirectional
+        )
         self.dropout = VariationalDropout(dropout)
         self.reverse_source, self.whole_states = reverse_source, whole_states
 
@@ -180,12 +233,20 @@ class Encoder(nn.Module):
             below = self.dropout(annotations) if number else annotations
             annotations, ends = read_to_end(forwards, below, lengths, self.whole_states)
             if self.backwards:
-                behind, ends_behind = read_to_end(self.backwards[number], reverse_by_length(below, lengths), lengths,
-                                                  self.whole_states)
+                behind, ends_behind = read_to_end(
+                    self.backwards[number],
+                    reverse_by_length(below, lengths),
+                    lengths,
+                    self.whole_states,
+                )
                 annotations = torch.cat([annotations, reverse_by_length(behind, lengths)], dim=-1)
-                ends = tuple(torch.cat(pair, dim=-1) for pair in zip(ends, ends_behind, strict=True))
+                ends = tuple(
+                    torch.cat(pair, dim=-1) for pair in zip(ends, ends_behind, strict=True)
+                )
             states += ends
         if self.reverse_source:
             annotations = reverse_by_length(annotations, lengths)
         last = states[-len(ends)]
-        return Encoded(annotations.masked_fill(~is_token.unsqueeze(-1), 0.0), is_token, last, tuple(states))
+        return Encoded(
+            annotations.masked_fill(~is_token.unsqueeze(-1), 0.0), is_token, last, tuple(states)
+        )

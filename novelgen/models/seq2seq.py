@@ -14,8 +14,15 @@ from novelgen.models.writer import TokenEmbedding, Writer
 class Seq2Seq(Writer):
     """Encoder → bridge → decoder; which ones makes the variant."""
 
-    def __init__(self, embedding: TokenEmbedding, encoder: Encoder, bridge: nn.Module, decoder: Decoder, dropout: float,
-                 source_embedding: nn.Embedding | None = None) -> None:
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        encoder: Encoder,
+        bridge: nn.Module,
+        decoder: Decoder,
+        dropout: float,
+        source_embedding: nn.Embedding | None = None,
+    ) -> None:
         super().__init__(embedding, dropout, source_embedding)
         self.encoder, self.bridge, self.decoder = encoder, bridge, decoder
 

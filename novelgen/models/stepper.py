@@ -88,20 +88,42 @@ class Stepper:
         # What every position adds to gates and readout is W c_i = Σ_j α_ij W h_j: with W h_j computed once, a step reads those and
         # not W. They are wider than h_j, so it pays for sources that are short together.
         if source.numel() <= annotations.shape[2]:
-            weights, annotations = weights._replace(from_context=weights.from_context[:0]), annotations @ self._context.t()
-        return (_Memory(np.arange(len(source)), lengths.numpy(), self._kernel.exponentials(memory.keys.numpy()),
-                        np.ascontiguousarray(annotations.numpy()), weights), (torch.stack(state, dim=1),))
+            weights, annotations = (
+                weights._replace(from_context=weights.from_context[:0]),
+                annotations @ self._context.t(),
+            )
+        return (
+            _Memory(
+                np.arange(len(source)),
+                lengths.numpy(),
+                self._kernel.exponentials(memory.keys.numpy()),
+                np.ascontiguousarray(annotations.numpy()),
+                weights,
+            ),
+            (torch.stack(state, dim=1),),
+        )
 
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """As `Writer.step`."""
         if not isinstance(memory, _Memory):
             return self._model.step(token, memory, state)
         if self._table is None:
-            places, fixed = np.arange(len(token)), self._token_share(self._model.embedding(token)).detach().numpy()
+            places, fixed = (
+                np.arange(len(token)),
+                self._token_share(self._model.embedding(token)).detach().numpy(),
+            )
         else:
             places, fixed = token.numpy(), self._table
-        logits, after, alphas = self._kernel.step(places, fixed, state[0].numpy(), memory.rows, memory.lengths, memory.exp_keys,
-                                                  memory.values, *memory.weights)
+        logits, after, alphas = self._kernel.step(
+            places,
+            fixed,
+            state[0].numpy(),
+            memory.rows,
+            memory.lengths,
+            memory.exp_keys,
+            memory.values,
+            *memory.weights,
+        )
         return torch.from_numpy(logits), (torch.from_numpy(after),), torch.from_numpy(alphas)
 
     def _prepare(self) -> None:
@@ -109,35 +131,67 @@ class Stepper:
         self._is_ready = True
         decoder = self._model.decoder
         size, memory_size = decoder.recurrent.in_features, decoder.key.in_features
-        from_top, from_context, _ = decoder.readout.weight.split([size, memory_size, self._model.embedding.embedding_dim], dim=1)
+        from_top, from_context, _ = decoder.readout.weight.split(
+            [size, memory_size, self._model.embedding.embedding_dim], dim=1
+        )
         self._context = torch.cat([decoder.context.weight, from_context])
-        table = (4 * size + len(from_top)) * self._model.embedding.num_embeddings <= _LARGEST_TABLE // 4
+        table = (
+            4 * size + len(from_top)
+        ) * self._model.embedding.num_embeddings <= _LARGEST_TABLE // 4
         self._table = self._token_share(self._model.embedding.weight).numpy() if table else None
-        above = [torch.cat([layer.weight_ih_l0, layer.weight_hh_l0], dim=1) for layer in decoder.upper]
+        above = [
+            torch.cat([layer.weight_ih_l0, layer.weight_hh_l0], dim=1) for layer in decoder.upper
+        ]
         biases = [layer.bias_ih_l0 + layer.bias_hh_l0 for layer in decoder.upper]
         none = self._context.new_empty
         self._weights = _Weights(
-            (-2 * decoder.score).numpy(), self._packed(torch.cat([decoder.query.weight, decoder.recurrent.weight])),
-            self._packed(self._context), self._packed(torch.stack(above) if above else none(0, 4 * size, 2 * size)),
-            (torch.stack(biases) if biases else none(0, 4 * size)).numpy(), self._packed(from_top),
-            self._packed(self._model.embedding.vocabulary), self._model.output_bias.numpy().copy())
+            (-2 * decoder.score).numpy(),
+            self._packed(torch.cat([decoder.query.weight, decoder.recurrent.weight])),
+            self._packed(self._context),
+            self._packed(torch.stack(above) if above else none(0, 4 * size, 2 * size)),
+            (torch.stack(biases) if biases else none(0, 4 * size)).numpy(),
+            self._packed(from_top),
+            self._packed(self._model.embedding.vocabulary),
+            self._model.output_bias.numpy().copy(),
+        )
         try:
             from novelgen.models.kernels import stepping
 
-            one, key = np.zeros((1, 4 * size + len(from_top)), np.float32), np.ones((1, 1, len(decoder.score)), np.float32)
+            one, key = (
+                np.zeros((1, 4 * size + len(from_top)), np.float32),
+                np.ones((1, 1, len(decoder.score)), np.float32),
+            )
             state = np.zeros((1, 2 + 2 * len(above), size), np.float32)
-            stepping.step(np.zeros(1, np.int64), one, state, np.zeros(1, np.int64), np.ones(1, np.int64), stepping.exponentials(key),
-                          np.zeros((1, 1, memory_size), np.float32), *self._weights)
+            stepping.step(
+                np.zeros(1, np.int64),
+                one,
+                state,
+                np.zeros(1, np.int64),
+                np.ones(1, np.int64),
+                stepping.exponentials(key),
+                np.zeros((1, 1, memory_size), np.float32),
+                *self._weights,
+            )
             self._kernel = stepping
         except Exception as error:  # numba fails in many ways, and writing must not
             reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            print(f"numba 用不了，写得慢些 | numba cannot be used, writing is slower: {reason}", file=sys.stderr, flush=True)
+            print(
+                f"numba 用不了，写得慢些 | numba cannot be used, writing is slower: {reason}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _token_share(self, embedded: Tensor) -> Tensor:
         """What tokens add to gates and readout, biases included: (N, E) → (N, 4H + E)."""
         decoder = self._model.decoder
-        of_token = decoder.readout.weight[:, -embedded.shape[1]:]
-        return torch.cat([decoder.token(embedded), nn.functional.linear(embedded, of_token, decoder.readout.bias)], dim=1)
+        of_token = decoder.readout.weight[:, -embedded.shape[1] :]
+        return torch.cat(
+            [
+                decoder.token(embedded),
+                nn.functional.linear(embedded, of_token, decoder.readout.bias),
+            ],
+            dim=1,
+        )
 
     def _packed(self, weight: Tensor) -> np.ndarray:
         """A contiguous copy: float32, or bfloat16 as uint16."""

@@ -11,8 +11,15 @@ from typing import Any
 from novelgen.config import ModelConfig, flag
 from novelgen.errors import ConfigError
 
-_PLAIN = {"cell": "lstm", "encoder_layers": 1, "decoder_layers": 1, "bidirectional": False, "reverse_source": False,
-          "bridge": "last", "context": "initial"}
+_PLAIN = {
+    "cell": "lstm",
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "bidirectional": False,
+    "reverse_source": False,
+    "bridge": "last",
+    "context": "initial",
+}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     # Bahdanau, Cho and Bengio (2015): attention from s_{i-1}, the context enters the cell, deep output.
@@ -31,7 +38,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "transformer": {"encoder_layers": 3, "decoder_layers": 3, "copy": False},
 }
 
-PARTS = tuple(sorted({"score", "input_feeding", "copy", "coverage", "encoder_size", "attention_size"}.union(*VARIANTS.values())))
+PARTS = tuple(
+    sorted(
+        {"score", "input_feeding", "copy", "coverage", "encoder_size", "attention_size"}.union(
+            *VARIANTS.values()
+        )
+    )
+)
 _WIDE_SCORES = ("additive", "concat")  # those with a hidden layer
 
 
@@ -44,10 +57,22 @@ def resolve(config: ModelConfig) -> ModelConfig:
     parts = _defaults(config, chosen)
     for name, value in chosen.items():
         if value and name not in parts:
-            where = " ".join([f"--model {config.model}", *(f"{flag(part)} {parts[part]}" for part in ("context", "score")
-                                                           if part in parts)])
-            raise ConfigError(f"{flag(name)}：{where} 没有这一部分，请去掉 | {where} has no such part; leave it out")
-    resolved = dataclasses.replace(config, **{name: chosen.get(name, parts[name]) if name in parts else None for name in PARTS})
+            where = " ".join(
+                [
+                    f"--model {config.model}",
+                    *(
+                        f"{flag(part)} {parts[part]}"
+                        for part in ("context", "score")
+                        if part in parts
+                    ),
+                ]
+            )
+            raise ConfigError(
+                f"{flag(name)}：{where} 没有这一部分，请去掉 | {where} has no such part; leave it out"
+            )
+    resolved = dataclasses.replace(
+        config, **{name: chosen.get(name, parts[name]) if name in parts else None for name in PARTS}
+    )
     _check(resolved)
     return resolved
 
@@ -66,7 +91,9 @@ def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
         parts.pop("score", None)
         parts.pop("input_feeding", None)
     if "encoder_layers" in parts:
-        parts["encoder_size"] = max(config.decoder_size // (2 if parts.get("bidirectional") else 1), 1)
+        parts["encoder_size"] = max(
+            config.decoder_size // (2 if parts.get("bidirectional") else 1), 1
+        )
     return parts
 
 
@@ -75,18 +102,26 @@ def _check(config: ModelConfig) -> None:
     width, size = annotation_size(config), config.decoder_size
     layers = (config.encoder_layers, config.decoder_layers)
     if config.bidirectional and config.reverse_source:
-        raise ConfigError("--reverse-source：双向编码器本来就从两头读；请加 --no-bidirectional | a bidirectional encoder reads from both "
-                          "ends already; add --no-bidirectional")
+        raise ConfigError(
+            "--reverse-source：双向编码器本来就从两头读；请加 --no-bidirectional | a bidirectional encoder reads from both "
+            "ends already; add --no-bidirectional"
+        )
     if config.score == "dot" and width != size:
-        raise ConfigError(f"--score dot：编码器每处 {width} 维，解码器 {size} 维，点积要求相等；请改维数或用 --score general | annotations "
-                          f"have {width} numbers, the decoder's state {size}; change the sizes, or take --score general")
+        raise ConfigError(
+            f"--score dot：编码器每处 {width} 维，解码器 {size} 维，点积要求相等；请改维数或用 --score general | annotations "
+            f"have {width} numbers, the decoder's state {size}; change the sizes, or take --score general"
+        )
     if config.bridge == "last" and layers[0] != layers[1]:
-        raise ConfigError(f"--bridge last：编码器 {layers[0]} 层，解码器 {layers[1]} 层，逐层交接要求相等；请改层数，或用 --bridge "
-                          "projected | handing over layer by layer needs as many encoder as decoder layers; change them, or take --bridge "
-                          "projected")
+        raise ConfigError(
+            f"--bridge last：编码器 {layers[0]} 层，解码器 {layers[1]} 层，逐层交接要求相等；请改层数，或用 --bridge "
+            "projected | handing over layer by layer needs as many encoder as decoder layers; change them, or take --bridge "
+            "projected"
+        )
     if config.bridge == "last" and width != size:
-        raise ConfigError(f"--bridge last：编码器状态 {width} 维，解码器 {size} 维，原样交接要求相等；请改维数，或用 --bridge projected | "
-                          f"the encoder's state has {width} numbers, the decoder's {size}; change the sizes, or take --bridge projected")
+        raise ConfigError(
+            f"--bridge last：编码器状态 {width} 维，解码器 {size} 维，原样交接要求相等；请改维数，或用 --bridge projected | "
+            f"the encoder's state has {width} numbers, the decoder's {size}; change the sizes, or take --bridge projected"
+        )
 
 
 def annotation_size(config: ModelConfig) -> int:
@@ -94,8 +129,10 @@ def annotation_size(config: ModelConfig) -> int:
     return (config.encoder_size or 0) * (2 if config.bidirectional else 1)
 
 
-COPY_NEEDS_ONE_VOCABULARY = ("--copy：照抄要求源和目标用同一个词表；请加 --share-vocabulary | copying needs one vocabulary for source "
-                             "and target; add --share-vocabulary")
+COPY_NEEDS_ONE_VOCABULARY = (
+    "--copy：照抄要求源和目标用同一个词表；请加 --share-vocabulary | copying needs one vocabulary for source "
+    "and target; add --share-vocabulary"
+)
 NO_ATTENTION = "这个模型没有注意力，没有权重可存、可画 | this model has no attention: there are no weights to save or draw"
 
 

@@ -23,7 +23,11 @@ class TokenEmbedding(nn.Embedding):
     @property
     def vocabulary(self) -> Tensor:
         """(V, D): the rows of what can be written."""
-        return self.weight[:self.vocabulary_size] if len(self.weight) > self.vocabulary_size else self.weight
+        return (
+            self.weight[: self.vocabulary_size]
+            if len(self.weight) > self.vocabulary_size
+            else self.weight
+        )
 
 
 class Writer(nn.Module):
@@ -35,7 +39,12 @@ class Writer(nn.Module):
     is BOS, or another token in each row: `first` (B,) int64.
     """
 
-    def __init__(self, embedding: TokenEmbedding, dropout: float, source_embedding: nn.Embedding | None = None) -> None:
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        dropout: float,
+        source_embedding: nn.Embedding | None = None,
+    ) -> None:
         """`source_embedding` reads the source; None where source and target share one vocabulary, and `embedding` reads both."""
         super().__init__()
         self.embedding = embedding
@@ -60,12 +69,16 @@ class Writer(nn.Module):
         readout, state, weights = self.run(token.unsqueeze(1), memory, state)
         return self.project(readout.squeeze(1)), state, weights.squeeze(1)
 
-    def unroll(self, target: Tensor, memory: Any, state: State, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def unroll(
+        self, target: Tensor, memory: Any, state: State, first: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Teacher forcing: target (B, T) int64, the tokens to predict → logits (B, T, V), attention weights (B, T, S)."""
         readout, weights = self.read(target, memory, state, first)
         return self.project(readout), weights
 
-    def read(self, target: Tensor, memory: Any, state: State, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def read(
+        self, target: Tensor, memory: Any, state: State, first: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """`unroll` up to its readouts (B, T, D)."""
         first = target.new_full((len(target),), BOS) if first is None else first
         before = torch.cat([first.unsqueeze(1), target[:, :-1]], dim=1)
@@ -76,13 +89,34 @@ class Writer(nn.Module):
         """Readouts (…, D) → logits (…, V), through the embeddings (Press and Wolf, 2017)."""
         return nn.functional.linear(readout, self.embedding.vocabulary, self.output_bias)
 
-    def nats(self, target: Tensor, is_token: Tensor, memory: Any, state: State, first: Tensor | None = None) -> Tensor:
+    def nats(
+        self,
+        target: Tensor,
+        is_token: Tensor,
+        memory: Any,
+        state: State,
+        first: Tensor | None = None,
+    ) -> Tensor:
         """Σ −ln p of the real tokens of target (B, T) int64, where is_token (B, T) bool: a scalar; no logits are held."""
         readout, _ = self.read(target, memory, state, first)
-        return linear_cross_entropy(readout[is_token], self.embedding.vocabulary, self.output_bias, target[is_token])
+        return linear_cross_entropy(
+            readout[is_token], self.embedding.vocabulary, self.output_bias, target[is_token]
+        )
 
-    def static_nats(self, target: Tensor, is_token: Tensor, memory: Any, state: State, first: Tensor | None = None) -> Tensor:
+    def static_nats(
+        self,
+        target: Tensor,
+        is_token: Tensor,
+        memory: Any,
+        state: State,
+        first: Tensor | None = None,
+    ) -> Tensor:
         """As `nats`, computing padding too: no shape depends on is_token, as a CUDA graph needs it."""
         readout, _ = self.read(target, memory, state, first)
-        return linear_cross_entropy(readout.flatten(0, 1), self.embedding.vocabulary, self.output_bias, target.flatten(),
-                                    is_token.flatten())
+        return linear_cross_entropy(
+            readout.flatten(0, 1),
+            self.embedding.vocabulary,
+            self.output_bias,
+            target.flatten(),
+            is_token.flatten(),
+        )

@@ -39,17 +39,25 @@ def card(run: RunDirectory) -> Card:
     try:
         return _facts(run, info)
     except (TypeError, ValueError, OverflowError, AttributeError):  # a size that is a text, say
-        raise CheckpointError(f"{run.path.name}：config.json 里写的不像一个模型；请换备份或重新训练 | what config.json says is no model; "
-                              "restore a copy or train again") from None
+        raise CheckpointError(
+            f"{run.path.name}：config.json 里写的不像一个模型；请换备份或重新训练 | what config.json says is no model; "
+            "restore a copy or train again"
+        ) from None
 
 
 def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
     config: Config = info["config"]
     best = info.get("best")
     best = best if isinstance(best, Mapping) else {}
-    return Card(_corpus(info.get("corpus") or [*files_of(config.pairs).values()]), *_vocabulary(run, info),
-                architecture(config.model), _number(info.get("parameters"), ",.0f"), _number(best.get("step"), ",.0f"),
-                _number(best.get("validation_bpc"), ".3f"), _date(run))
+    return Card(
+        _corpus(info.get("corpus") or [*files_of(config.pairs).values()]),
+        *_vocabulary(run, info),
+        architecture(config.model),
+        _number(info.get("parameters"), ",.0f"),
+        _number(best.get("step"), ",.0f"),
+        _number(best.get("validation_bpc"), ".3f"),
+        _date(run),
+    )
 
 
 def _vocabulary(run: RunDirectory, info: Mapping[str, Any]) -> tuple[str, str]:
@@ -57,7 +65,10 @@ def _vocabulary(run: RunDirectory, info: Mapping[str, Any]) -> tuple[str, str]:
     tokenizer, source = run.load_tokenizer(info), run.load_source_tokenizer(info)
     if source is None:
         return _TOKENIZERS[tokenizer.kind], f"{tokenizer.size:,}"
-    return f"{_TOKENIZERS[source.kind]} → {_TOKENIZERS[tokenizer.kind]}", f"{source.size:,} → {tokenizer.size:,}"
+    return (
+        f"{_TOKENIZERS[source.kind]} → {_TOKENIZERS[tokenizer.kind]}",
+        f"{source.size:,} → {tokenizer.size:,}",
+    )
 
 
 def architecture(model: ModelConfig) -> str:
@@ -66,13 +77,23 @@ def architecture(model: ModelConfig) -> str:
     kind = "Transformer" if model.model == "transformer" else model.cell.upper()
     stages = []
     if model.encoder_layers:
-        directions = "双向 " if model.bidirectional else "倒读 reversed " if model.reverse_source else ""
+        directions = (
+            "双向 " if model.bidirectional else "倒读 reversed " if model.reverse_source else ""
+        )
         width = f"2×{model.encoder_size}" if model.bidirectional else f"{model.encoder_size}"
         stages.append(f"{directions}{kind} 编码器 encoder {width}{_layers(model.encoder_layers)}")
     if model.score:
         extras = [name for name in ("coverage", "copy") if getattr(model, name)]
-        stages.append(" ".join([model.score, "注意力 attention", *([str(model.attention_size)] if model.attention_size else []),
-                                *(f"+ {name}" for name in extras)]))
+        stages.append(
+            " ".join(
+                [
+                    model.score,
+                    "注意力 attention",
+                    *([str(model.attention_size)] if model.attention_size else []),
+                    *(f"+ {name}" for name in extras),
+                ]
+            )
+        )
     if model.context == "every-step":
         stages.append("每步同一个向量 one vector at every step")
     stages.append(f"{kind} 解码器 decoder {model.decoder_size}{_layers(model.decoder_layers)}")
@@ -93,7 +114,9 @@ def _corpus(paths: Any) -> str:
 
 
 def _number(value: Any, form: str) -> str:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST  # no NaN either
+    is_number = (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    )  # no NaN either
     return format(value, form) if is_number else UNKNOWN
 
 

@@ -26,13 +26,26 @@ def draw_validations(results: Sequence[Result], path: Path) -> None:
     figure, (left, right) = _figure(2, sharey=True)
     for result, style in _styles(results):
         for axes, spent in ((left, "minutes"), (right, "characters")):
-            axes.plot([getattr(look, spent) for look in result.curve], [look.bpc for look in result.curve], label=result.name, **style)
-    shown = [look.bpc for result in results for look in result.curve[int(_BEGINNING * len(result.curve)):]]
+            axes.plot(
+                [getattr(look, spent) for look in result.curve],
+                [look.bpc for look in result.curve],
+                label=result.name,
+                **style,
+            )
+    shown = [
+        look.bpc
+        for result in results
+        for look in result.curve[int(_BEGINNING * len(result.curve)) :]
+    ]
     if shown:
         # The first validations, hardly better than chance, would press everything else flat.
         margin = 0.06 * (max(shown) - min(shown)) + 0.02
         left.set_ylim(min(shown) - margin, max(shown) + margin)
-    _label(left, bilingual("训练分钟", "minutes of training"), bilingual("验证集每字比特数", "validation BPC"))
+    _label(
+        left,
+        bilingual("训练分钟", "minutes of training"),
+        bilingual("验证集每字比特数", "validation BPC"),
+    )
     _label(right, bilingual("读过的字（万）", "characters seen (× 10,000)"))
     right.xaxis.set_major_formatter(lambda characters, _: f"{characters / 1e4:g}")
     _save(figure, left, path)
@@ -55,13 +68,33 @@ def draw_by_length(results: Sequence[Result], path: Path, *, same_texts: bool) -
         x = [places[found.shortest] for found in result.by_length]
         panels[0].plot(x, [found.bpc for found in result.by_length], label=result.name, **style)
         if same_texts:
-            panels[1].plot(x, [found.bpc - np.mean(values[result.tokenizer, found.shortest]) for found in result.by_length], **style)
-    counts = {shortest: f"\n({found.pairs:,})" if same_texts else "" for shortest, found in classes.items()}
-    source = bilingual("源的字数（对数）", "characters of the source (pairs)") if same_texts else bilingual(
-        "源的字数", "characters of the source")
-    labels = [bilingual("测试集每字比特数", "test BPC"), bilingual("与同分词均值之差", "difference from the tokenizer's mean")]
+            panels[1].plot(
+                x,
+                [
+                    found.bpc - np.mean(values[result.tokenizer, found.shortest])
+                    for found in result.by_length
+                ],
+                **style,
+            )
+    counts = {
+        shortest: f"\n({found.pairs:,})" if same_texts else ""
+        for shortest, found in classes.items()
+    }
+    source = (
+        bilingual("源的字数（对数）", "characters of the source (pairs)")
+        if same_texts
+        else bilingual("源的字数", "characters of the source")
+    )
+    labels = [
+        bilingual("测试集每字比特数", "test BPC"),
+        bilingual("与同分词均值之差", "difference from the tokenizer's mean"),
+    ]
     for axes, label in zip(panels, labels, strict=False):
-        axes.set_xticks(list(places.values()), [classes[shortest].label + counts[shortest] for shortest in places], fontsize=8)
+        axes.set_xticks(
+            list(places.values()),
+            [classes[shortest].label + counts[shortest] for shortest in places],
+            fontsize=8,
+        )
         _label(axes, source, label)
     _save(figure, panels[0], path)
 
@@ -78,8 +111,16 @@ def _styles(results: Sequence[Result]) -> Iterator[tuple[Result, dict[str, Any]]
     seen: Counter[tuple[str, str]] = Counter()
     for result in results:
         kind = (result.model, result.tokenizer)
-        yield result, {"color": colormaps["tab10"](models.index(result.model) % 10), "linestyle": _DASHES[result.tokenizer],
-                       "marker": _MARKERS[seen[kind] % len(_MARKERS)], "markersize": 3.5, "linewidth": 1.5}
+        yield (
+            result,
+            {
+                "color": colormaps["tab10"](models.index(result.model) % 10),
+                "linestyle": _DASHES[result.tokenizer],
+                "marker": _MARKERS[seen[kind] % len(_MARKERS)],
+                "markersize": 3.5,
+                "linewidth": 1.5,
+            },
+        )
         seen[kind] += 1
 
 
@@ -91,5 +132,10 @@ def _label(axes: Axes, x: str, y: str = "") -> None:
 
 
 def _save(figure: Figure, axes: Axes, path: Path) -> None:
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", prop=font_properties(), frameon=False)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside right upper",
+        prop=font_properties(),
+        frameon=False,
+    )
     figure.savefig(path)

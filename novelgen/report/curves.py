@@ -31,21 +31,37 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if steps:
-        x, y, totals = (np.array([record[name] for record in steps]) for name in ("step", "bpc", "characters"))
+        x, y, totals = (
+            np.array([record[name] for record in steps]) for name in ("step", "bpc", "characters")
+        )
         # Batches of short paragraphs hold few characters, and the share of their ends is large.
         line = smooth(y, np.diff(totals, prepend=0), max(1, len(y) // 50))
         axes.plot(x, y, color="#9ab8d8", linewidth=0.6, alpha=0.6)
         axes.plot(x, line, color="#2f6db3", linewidth=1.6, label=bilingual("训练", "training"))
         # The first steps, at chance, would press everything else flat.
-        shown = line[len(y) // 20:].tolist() + [record["validation_bpc"] for record in looks]
+        shown = line[len(y) // 20 :].tolist() + [record["validation_bpc"] for record in looks]
         low, high = min(shown), max(shown)
         axes.set_ylim(low - 0.08 * (high - low) - 0.05, high + 0.08 * (high - low) + 0.05)
     if looks:
-        axes.plot([record["step"] for record in looks], [record["validation_bpc"] for record in looks], color="#c8502d",
-                  marker="o", markersize=4, linewidth=1.6, label=bilingual("验证", "validation"))
+        axes.plot(
+            [record["step"] for record in looks],
+            [record["validation_bpc"] for record in looks],
+            color="#c8502d",
+            marker="o",
+            markersize=4,
+            linewidth=1.6,
+            label=bilingual("验证", "validation"),
+        )
         best = min(looks, key=lambda record: record["validation_bpc"])
-        axes.annotate(f"{best['validation_bpc']:.3f}", (best["step"], best["validation_bpc"]), textcoords="offset points",
-                      xytext=(0, -14), ha="center", fontsize=9, color="#c8502d")
+        axes.annotate(
+            f"{best['validation_bpc']:.3f}",
+            (best["step"], best["validation_bpc"]),
+            textcoords="offset points",
+            xytext=(0, -14),
+            ha="center",
+            fontsize=9,
+            color="#c8502d",
+        )
     axes.set_xlabel(bilingual("步数", "steps"), fontproperties=font)
     axes.set_ylabel(bilingual("每字比特数 BPC", "bits per character"), fontproperties=font)
     axes.grid(alpha=0.25)

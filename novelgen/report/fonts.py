@@ -13,9 +13,26 @@ from matplotlib.ft2font import FT2Font
 from novelgen.errors import ConfigError
 
 # How the file names of good fonts begin, best first; other fonts that have the glyphs come after them.
-PREFERRED = ("notosanscjk", "notosanssc", "sourcehansans", "pingfang", "msyh", "hiraginosansgb", "stheiti",
-             "wqymicrohei", "wqyzenhei", "simhei", "deng", "notosanstc", "droidsansfallback", "arialunicode",
-             "notoserifcjk", "sourcehanserif", "simsun", "songti")
+PREFERRED = (
+    "notosanscjk",
+    "notosanssc",
+    "sourcehansans",
+    "pingfang",
+    "msyh",
+    "hiraginosansgb",
+    "stheiti",
+    "wqymicrohei",
+    "wqyzenhei",
+    "simhei",
+    "deng",
+    "notosanstc",
+    "droidsansfallback",
+    "arialunicode",
+    "notoserifcjk",
+    "sourcehanserif",
+    "simsun",
+    "songti",
+)
 OTHER_WEIGHTS = ("bold", "black", "light", "thin", "medium", "bd.", "l.", "mono")
 # Simplified, Traditional, a full-width mark and Latin: what labels are made of.
 NEEDED = "的龙龍，Aa0"
@@ -54,8 +71,10 @@ def require_font() -> Font:
     """The system's Chinese font; raises ConfigError that names the package to install where there is none."""
     font = find_font()
     if font is None:
-        raise ConfigError("没有找到中文字体，画不了汉字；Debian/Ubuntu 请 apt install fonts-noto-cjk，Fedora 请 dnf "
-                          "install google-noto-sans-cjk-fonts | no Chinese font found; install one of these packages")
+        raise ConfigError(
+            "没有找到中文字体，画不了汉字；Debian/Ubuntu 请 apt install fonts-noto-cjk，Fedora 请 dnf "
+            "install google-noto-sans-cjk-fonts | no Chinese font found; install one of these packages"
+        )
     return font
 
 
@@ -69,7 +88,11 @@ def _font_or_none() -> Font | None:
 def font_properties() -> font_manager.FontProperties:
     """The system's Chinese font for matplotlib; its own default font where there is none."""
     font = _font_or_none()
-    return font_manager.FontProperties() if font is None else font_manager.FontProperties(fname=str(font.path))
+    return (
+        font_manager.FontProperties()
+        if font is None
+        else font_manager.FontProperties(fname=str(font.path))
+    )
 
 
 def bilingual(chinese: str, english: str) -> str:
@@ -80,5 +103,7 @@ def bilingual(chinese: str, english: str) -> str:
 def _preference(path: Path) -> tuple[int, bool, str]:
     """Sorts by family, then upright text weight before bold and light ones."""
     name = path.name.lower().replace("-", "").replace("_", "").replace(" ", "")
-    family = next((rank for rank, start in enumerate(PREFERRED) if name.startswith(start)), len(PREFERRED))
+    family = next(
+        (rank for rank, start in enumerate(PREFERRED) if name.startswith(start)), len(PREFERRED)
+    )
     return family, any(weight in name for weight in OTHER_WEIGHTS), str(path)

@@ -53,16 +53,43 @@ def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None 
     if shown < len(rows):
         title += f"（前 {shown} 个词元，共 {len(rows)} | the first {shown} of {len(rows)} tokens）"
     text = FontProperties(fname=str(font.path))
-    figure.text(EDGE / cells.width, 1 - EDGE / cells.height, title, fontproperties=text, fontsize=12, va="top")
+    figure.text(
+        EDGE / cells.width,
+        1 - EDGE / cells.height,
+        title,
+        fontproperties=text,
+        fontsize=12,
+        va="top",
+    )
     largest = float(paragraph.attention.max())
     for (across, down), box in zip(panels, cells.boxes(), strict=True):
         axes = figure.add_axes(box)
-        image = axes.pcolormesh(paragraph.attention[down, across], cmap="Blues", vmin=0, vmax=largest,
-                                edgecolors="#e4e4e4", linewidth=0.3)
+        image = axes.pcolormesh(
+            paragraph.attention[down, across],
+            cmap="Blues",
+            vmin=0,
+            vmax=largest,
+            edgecolors="#e4e4e4",
+            linewidth=0.3,
+        )
         _name_cells(axes, rows[down], columns[across], text)
-        places = [f" {part.start + 1}–{part.stop}" if len(panels) > 1 else "" for part in (across, down)]
-        axes.set_xlabel(f"源 source{places[0]} →", fontproperties=text, fontsize=FONT_SIZE, color=GREY, loc="left")
-        axes.set_ylabel(f"← 写出 written{places[1]}", fontproperties=text, fontsize=FONT_SIZE, color=GREY, loc="top")
+        places = [
+            f" {part.start + 1}–{part.stop}" if len(panels) > 1 else "" for part in (across, down)
+        ]
+        axes.set_xlabel(
+            f"源 source{places[0]} →",
+            fontproperties=text,
+            fontsize=FONT_SIZE,
+            color=GREY,
+            loc="left",
+        )
+        axes.set_ylabel(
+            f"← 写出 written{places[1]}",
+            fontproperties=text,
+            fontsize=FONT_SIZE,
+            color=GREY,
+            loc="top",
+        )
     bar = figure.colorbar(image, cax=figure.add_axes(cells.bar_box()))
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_linewidth(0.3)
@@ -73,10 +100,17 @@ def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None 
 class _Layout:
     """Sizes of the figure in inches and the places of its panels: in lines, as many side by side as are wide enough."""
 
-    def __init__(self, rows: list[str], columns: list[str], panels: list[tuple[slice, slice]]) -> None:
-        self._sizes = [(CELL * (across.stop - across.start), CELL * (down.stop - down.start)) for across, down in panels]
+    def __init__(
+        self, rows: list[str], columns: list[str], panels: list[tuple[slice, slice]]
+    ) -> None:
+        self._sizes = [
+            (CELL * (across.stop - across.start), CELL * (down.stop - down.start))
+            for across, down in panels
+        ]
         self._margin = 0.3 + CELL * max(map(_width, rows)) / 2
-        self._header = 0.3 + CELL * max(len(label) if _is_stacked(label) else _width(label) / 2 for label in columns)
+        self._header = 0.3 + CELL * max(
+            len(label) if _is_stacked(label) else _width(label) / 2 for label in columns
+        )
         self._panel_width = self._margin + max(width for width, _ in self._sizes)
         self._panel_height = self._header + max(height for _, height in self._sizes)
         self._abreast = min(max(int(CELL * PANEL_COLUMNS / self._panel_width), 1), len(panels))
@@ -101,7 +135,9 @@ class _Layout:
         height = min(2.0, top - EDGE)
         return self._share(self._right + EDGE, top - height, 0.12, height)
 
-    def _share(self, left: float, bottom: float, width: float, height: float) -> tuple[float, float, float, float]:
+    def _share(
+        self, left: float, bottom: float, width: float, height: float
+    ) -> tuple[float, float, float, float]:
         return left / self.width, bottom / self.height, width / self.width, height / self.height
 
 
@@ -114,8 +150,10 @@ def _blocks(count: int, most: int) -> list[slice]:
 def _label(token: str, font: Font) -> str:
     """What stands at a row or column: the token, or its code points where it would be an empty box or nothing."""
     token = token.replace(" ", "␣")
-    token = "".join(character if font.shows(character) and character.isprintable() else f"U+{ord(character):X}"
-                    for character in token)
+    token = "".join(
+        character if font.shows(character) and character.isprintable() else f"U+{ord(character):X}"
+        for character in token
+    )
     return token if len(token) <= LONGEST_LABEL else token[: LONGEST_LABEL - 1] + "…"
 
 
@@ -134,11 +172,18 @@ def _name_cells(axes: Axes, rows: list[str], columns: list[str], text: FontPrope
     axes.set_ylim(len(rows), 0)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xticks(np.arange(len(columns)) + 0.5, ["\n".join(c) if _is_stacked(c) else c for c in columns])
+    axes.set_xticks(
+        np.arange(len(columns)) + 0.5, ["\n".join(c) if _is_stacked(c) else c for c in columns]
+    )
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
     axes.tick_params(length=0, pad=2)
     for tick, label in zip(axes.get_xticklabels(), columns, strict=True):
-        tick.set(fontproperties=text, fontsize=FONT_SIZE, linespacing=1.0, rotation=0 if _is_stacked(label) else 90)
+        tick.set(
+            fontproperties=text,
+            fontsize=FONT_SIZE,
+            linespacing=1.0,
+            rotation=0 if _is_stacked(label) else 90,
+        )
     for tick in axes.get_yticklabels():
         tick.set(fontproperties=text, fontsize=FONT_SIZE)
     for spine in axes.spines.values():

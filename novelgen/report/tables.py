@@ -11,8 +11,17 @@ from novelgen.evaluation.grid import Row
 
 Value = str | int | float | None
 EMPTY = "—"
-COMPARISON = ("模型 run", "解码 decoder", "温度 temperature", "文本 text", "对数概率/字 log p per character", "distinct-2",
-              "重复四元组 repeated 4-grams", "抄自训练文本的八元组 copied 8-grams", "种子 seed")
+COMPARISON = (
+    "模型 run",
+    "解码 decoder",
+    "温度 temperature",
+    "文本 text",
+    "对数概率/字 log p per character",
+    "distinct-2",
+    "重复四元组 repeated 4-grams",
+    "抄自训练文本的八元组 copied 8-grams",
+    "种子 seed",
+)
 _DECIMALS = 3
 # A spreadsheet takes a text that begins so for a formula; in full width too, in some languages.
 _FORMULA = tuple("=+-@\t\r＝＋－＠")
@@ -22,8 +31,21 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~#&!$])")
 
 def comparison(rows: Iterable[Row]) -> list[list[Value]]:
     """The finished rows of a grid under the headings of COMPARISON."""
-    return [[row.run, row.decoder, None if row.temperature is None else f"{row.temperature:g}", row.text, row.log_probability,
-             row.distinct_2, row.repeated_4grams, row.copied_8grams, row.seed] for row in rows if row.finished]
+    return [
+        [
+            row.run,
+            row.decoder,
+            None if row.temperature is None else f"{row.temperature:g}",
+            row.text,
+            row.log_probability,
+            row.distinct_2,
+            row.repeated_4grams,
+            row.copied_8grams,
+            row.seed,
+        ]
+        for row in rows
+        if row.finished
+    ]
 
 
 def to_csv(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
@@ -45,7 +67,10 @@ def _spreadsheet(value: Value) -> str:
 def to_markdown(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     """A table in GitHub's Markdown; texts stay texts, whatever they contain."""
     lines = [heading, ["---"] * len(heading), *([shown(value) for value in row] for row in rows)]
-    cells = [[_literal(cell) if number != 1 else cell for cell in line] for number, line in enumerate(lines)]
+    cells = [
+        [_literal(cell) if number != 1 else cell for cell in line]
+        for number, line in enumerate(lines)
+    ]
     return "".join("| " + " | ".join(line) + " |\n" for line in cells)
 
 

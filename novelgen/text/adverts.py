@@ -7,9 +7,16 @@ from __future__ import annotations
 
 import re
 
-_TRADITIONAL = str.maketrans({simple: f"[{simple}{traditional}]" for simple, traditional in zip(
-    "请访问机户节荐载读网书来线说库简连续阅论坛发录陆电新页返觉欢题评订赏点击将记类众个签关闭广为",
-    "請訪問機戶節薦載讀網書來線說庫簡連續閱論壇發錄陸電新頁返覺歡題評訂賞點擊將記類眾個籤關閉廣為", strict=True)})
+_TRADITIONAL = str.maketrans(
+    {
+        simple: f"[{simple}{traditional}]"
+        for simple, traditional in zip(
+            "请访问机户节荐载读网书来线说库简连续阅论坛发录陆电新页返觉欢题评订赏点击将记类众个签关闭广为",
+            "請訪問機戶節薦載讀網書來線說庫簡連續閱論壇發錄陸電新頁返覺歡題評訂賞點擊將記類眾個籤關閉廣為",
+            strict=True,
+        )
+    }
+)
 
 
 def _both_scripts(pattern: str) -> str:
@@ -18,9 +25,11 @@ def _both_scripts(pattern: str) -> str:
     return pattern.translate(_TRADITIONAL)
 
 
-_URL = (r"(?:https?[:：]//|(?<![a-z0-9])(?:[wｗＷ] ?){3}[.．。·] ?|(?<![a-z0-9.@-])(?=[a-z0-9-]{2,30}[.．](?:com|net|"
-        r"org|cc|cn|la|info|tw)(?![a-z0-9])))"
-        r"[a-z0-9ａ-ｚ０-９./_?=&%#:~．·-]*[a-z0-9ａ-ｚ０-９/]")
+_URL = (
+    r"(?:https?[:：]//|(?<![a-z0-9])(?:[wｗＷ] ?){3}[.．。·] ?|(?<![a-z0-9.@-])(?=[a-z0-9-]{2,30}[.．](?:com|net|"
+    r"org|cc|cn|la|info|tw)(?![a-z0-9])))"
+    r"[a-z0-9ａ-ｚ０-９./_?=&%#:~．·-]*[a-z0-9ａ-ｚ０-９/]"
+)
 # Any character of an advert: no quotation, no person of a story.
 _X = "[^\n“”「」『』\"'他她它]"
 # The same within one clause.
@@ -29,9 +38,11 @@ _MARK = "[，,。！!…、 　~～]"
 _VOTES = "(?:推荐票|月票|红票|票票|收藏|订阅|打赏|点击)"
 _NOT_BRACKET = "[^\n（）()【】\\[\\]〔〕“”]"
 
-_SITE_WORDS = (r"本书|本文|本站|本作品|更多|最新|首发|收藏|书友|电子书|整理|制作|免费|全文|全集|小说|书库|书屋|论坛|"
-               r"阅读|访问|下载|登陆|"
-               r"登录|网址|域名|转载|提供|校对|扫描|手机|txt")
+_SITE_WORDS = (
+    r"本书|本文|本站|本作品|更多|最新|首发|收藏|书友|电子书|整理|制作|免费|全文|全集|小说|书库|书屋|论坛|"
+    r"阅读|访问|下载|登陆|"
+    r"登录|网址|域名|转载|提供|校对|扫描|手机|txt"
+)
 _BOOK_SITE = r"(?:小说|文学|中文|读书|看书|书|原创|阅读)(?:网|站|吧|库|屋|城|阁|斋|社区|论坛)"
 
 _ADVERT_LINES = (
@@ -64,28 +75,114 @@ _ADVERT_LINES = (
 )
 _DECORATION = r"[ 　*＊☆★※◆●—~～=\-#<>（(【\[〖《]*"
 _DECORATION_END = r"[ 　*＊☆★※◆●—~～=\-#<>）)】\]〗》！!。.…]*"
-_LINE = re.compile(rf"{_DECORATION}(?:{_both_scripts('|'.join(_ADVERT_LINES))}){_DECORATION_END}", re.IGNORECASE)
+_LINE = re.compile(
+    rf"{_DECORATION}(?:{_both_scripts('|'.join(_ADVERT_LINES))}){_DECORATION_END}", re.IGNORECASE
+)
 
-_INSERT = re.compile(_both_scripts(
-    rf"[（(【\[〔](?:{_NOT_BRACKET}{{0,30}}{_URL}{_NOT_BRACKET}{{0,30}}"
-    r"|(?:本|此)章(?:节)?(?:未完|完|结束)" rf"{_NOT_BRACKET}{{0,30}}|未完待续{_NOT_BRACKET}{{0,60}}"
-    rf"|{_NOT_BRACKET}{{0,20}}求{_NOT_BRACKET}{{0,4}}{_VOTES}{_NOT_BRACKET}{{0,30}}"
-    rf"|{_NOT_BRACKET}{{0,20}}最新章节{_NOT_BRACKET}{{0,30}}|手机用户请{_NOT_BRACKET}{{0,40}}"
-    r")[）)】\]〕]"), re.IGNORECASE)
+_INSERT = re.compile(
+    _both_scripts(
+        rf"[（(【\[〔](?:{_NOT_BRACKET}{{0,30}}{_URL}{_NOT_BRACKET}{{0,30}}"
+        r"|(?:本|此)章(?:节)?(?:未完|完|结束)"
+        rf"{_NOT_BRACKET}{{0,30}}|未完待续{_NOT_BRACKET}{{0,60}}"
+        rf"|{_NOT_BRACKET}{{0,20}}求{_NOT_BRACKET}{{0,4}}{_VOTES}{_NOT_BRACKET}{{0,30}}"
+        rf"|{_NOT_BRACKET}{{0,20}}最新章节{_NOT_BRACKET}{{0,30}}|手机用户请{_NOT_BRACKET}{{0,40}}"
+        r")[）)】\]〕]"
+    ),
+    re.IGNORECASE,
+)
 
 _LONGEST = 160
 # Every advert has one of these; they are sought first, in lower case, because few lines of a book have one.
-_SIGNS = ("www", "ｗｗｗ", "w w w", "http", ".com", ".net", ".org", ".cc", ".cn", ".la", ".info", ".tw", "．com",
-          "．net", "．cn", "．org",
-          "ps", "p.s", "ｐｓ", "txt", "ｔｘｔ", "本书", "本書", "本文", "本小", "本作", "本电", "本電", "本章", "本站",
-          "本网", "本網", "此书",
-          "此書", "此文", "此小", "此章", "该书", "該書", "该文", "該文", "更多", "最新", "最快", "更好", "手机",
-          "手機", "喜欢", "喜歡", "觉得",
-          "覺得", "未完", "求", "电子书", "電子書", "首发", "首發", "弹窗", "彈窗", "字更新", "手打", "在线", "在線",
-          "免费", "免費", "书友",
-          "書友", "记住", "記住", "百度", "字数", "字數", "更新", "发布", "發布", "上一", "下一", "返回", "提供",
-          "整理", "欢迎您", "歡迎您",
-          "为您", "為您", "校对", "校對", "小说", "小說")
+_SIGNS = (
+    "www",
+    "ｗｗｗ",
+    "w w w",
+    "http",
+    ".com",
+    ".net",
+    ".org",
+    ".cc",
+    ".cn",
+    ".la",
+    ".info",
+    ".tw",
+    "．com",
+    "．net",
+    "．cn",
+    "．org",
+    "ps",
+    "p.s",
+    "ｐｓ",
+    "txt",
+    "ｔｘｔ",
+    "本书",
+    "本書",
+    "本文",
+    "本小",
+    "本作",
+    "本电",
+    "本電",
+    "本章",
+    "本站",
+    "本网",
+    "本網",
+    "此书",
+    "此書",
+    "此文",
+    "此小",
+    "此章",
+    "该书",
+    "該書",
+    "该文",
+    "該文",
+    "更多",
+    "最新",
+    "最快",
+    "更好",
+    "手机",
+    "手機",
+    "喜欢",
+    "喜歡",
+    "觉得",
+    "覺得",
+    "未完",
+    "求",
+    "电子书",
+    "電子書",
+    "首发",
+    "首發",
+    "弹窗",
+    "彈窗",
+    "字更新",
+    "手打",
+    "在线",
+    "在線",
+    "免费",
+    "免費",
+    "书友",
+    "書友",
+    "记住",
+    "記住",
+    "百度",
+    "字数",
+    "字數",
+    "更新",
+    "发布",
+    "發布",
+    "上一",
+    "下一",
+    "返回",
+    "提供",
+    "整理",
+    "欢迎您",
+    "歡迎您",
+    "为您",
+    "為您",
+    "校对",
+    "校對",
+    "小说",
+    "小說",
+)
 _BRACKETS = "（(【[〔"
 
 

@@ -55,7 +55,9 @@ def clean(text: str, rules: tuple[Rule, ...], changed: list[tuple[Rule, str, str
         after = rule(text)
         if after != text:
             # A rule treats each line alone, so the lines that it changed are found without a diff.
-            changed.extend((rule, line, new) for line in text.split("\n") if (new := rule(line)) != line)
+            changed.extend(
+                (rule, line, new) for line in text.split("\n") if (new := rule(line)) != line
+            )
         text = after
     return text
 

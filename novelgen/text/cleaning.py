@@ -16,33 +16,44 @@ _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff〇○□"
 
 _ENTITY = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}[0-9]{0,2});")
 _BLOCK_TAGS = "br|p|div|li|ul|ol|dl|dt|dd|h[1-6]|tr|table|blockquote|hr|section|article|title|body|html|head|center"
-_INLINE_TAGS = ("b|i|u|s|em|strong|span|font|a|img|sup|sub|small|big|strike|del|ins|td|th|tbody|thead|meta|link|"
-                "script|style|"
-                "input|iframe|ruby|rt|rp|rb|pre|code|nobr|wbr|label|form|button|o:p")
+_INLINE_TAGS = (
+    "b|i|u|s|em|strong|span|font|a|img|sup|sub|small|big|strike|del|ins|td|th|tbody|thead|meta|link|"
+    "script|style|"
+    "input|iframe|ruby|rt|rp|rb|pre|code|nobr|wbr|label|form|button|o:p"
+)
 # An attribute needs its "=", so that a text's own "a <b and c> d" survives.
 _ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"\n]*"|'[^'\n]*'|[^\s"'<>]+))*\s*/?"""
 _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK_TAGS}){_ATTRIBUTES}>", re.IGNORECASE)
-_INLINE_TAG = re.compile(rf"<(script|style)\b[^<>\n]*>[^\n]*?</\1>|</?(?:{_INLINE_TAGS}){_ATTRIBUTES}>|<!--[^\n]*?-->"
-                         r"|<!DOCTYPE[^<>\n]*>|<\?xml[^<>\n]*\?>", re.IGNORECASE)
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
-                        "\u200b-\u200f"
-                        "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff\ud800-"
-                        "\udfff"
-                        "\U000e0000-\U0010ffff]+")
+_INLINE_TAG = re.compile(
+    rf"<(script|style)\b[^<>\n]*>[^\n]*?</\1>|</?(?:{_INLINE_TAGS}){_ATTRIBUTES}>|<!--[^\n]*?-->"
+    r"|<!DOCTYPE[^<>\n]*>|<\?xml[^<>\n]*\?>",
+    re.IGNORECASE,
+)
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
+    "\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff\ud800-"
+    "\udfff"
+    "\U000e0000-\U0010ffff]+"
+)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SPACES = re.compile("[\t\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3164]")
 _RUN_OF_SPACES = re.compile("[ 　]{2,}")
 _RULER = re.compile(r"^(?:[-=_~#+*\s＝－＊＿～]{3,}|—{5,}|[·.]{12,})$", re.MULTILINE)
 # Both neighbours of the dot in 约翰．史密斯 are characters that transcribe foreign names.
-_NAME = frozenset("阿艾爱安奥巴白柏班邦保贝比彼别宾波伯勃博布查达大戴丹道德登迪蒂丁杜多顿恩尔法范菲费弗福夫冈戈格哥"
-                  "古哈海汉赫亨华霍基吉加贾杰"
-                  "金卡凯坎康考科克肯库夸拉莱赖兰朗劳勒雷蕾里丽莉利列林琳卢鲁路伦罗洛马玛麦曼梅门蒙米密莫姆穆纳娜南"
-                  "内欧逊翰尼宁诺帕培佩皮普奇乔"
-                  "切琼让萨塞森沙莎山舍圣史什斯司苏索塔泰坦汤特腾提汀图托瓦万威韦维温文翁沃乌伍西希夏肖谢休雅亚扬耶"
-                  "叶伊英尤于约泽詹"
-                  "珍朱茨兹佐愛奧貝賓達爾費馮岡漢華賈凱萊賴蘭勞麗盧魯倫羅馬瑪麥門蒙諾喬薩聖蘇圖萬衛溫烏謝亞揚葉約澤")
+_NAME = frozenset(
+    "阿艾爱安奥巴白柏班邦保贝比彼别宾波伯勃博布查达大戴丹道德登迪蒂丁杜多顿恩尔法范菲费弗福夫冈戈格哥"
+    "古哈海汉赫亨华霍基吉加贾杰"
+    "金卡凯坎康考科克肯库夸拉莱赖兰朗劳勒雷蕾里丽莉利列林琳卢鲁路伦罗洛马玛麦曼梅门蒙米密莫姆穆纳娜南"
+    "内欧逊翰尼宁诺帕培佩皮普奇乔"
+    "切琼让萨塞森沙莎山舍圣史什斯司苏索塔泰坦汤特腾提汀图托瓦万威韦维温文翁沃乌伍西希夏肖谢休雅亚扬耶"
+    "叶伊英尤于约泽詹"
+    "珍朱茨兹佐愛奧貝賓達爾費馮岡漢華賈凱萊賴蘭勞麗盧魯倫羅馬瑪麥門蒙諾喬薩聖蘇圖萬衛溫烏謝亞揚葉約澤"
+)
 # The mark comes before the look-behind at what is before it, because a search for single characters is fast.
-_WIDE_STOP = re.compile(rf"[．｡﹒](?<=[{_HAN}”’」』）].)(?=[{_HAN}“‘「『（《”’」』]|$)", re.MULTILINE)
+_WIDE_STOP = re.compile(
+    rf"[．｡﹒](?<=[{_HAN}”’」』）].)(?=[{_HAN}“‘「『（《”’」』]|$)", re.MULTILINE
+)
 _NARROW = re.compile(rf"[,?!;:.](?<=[{_HAN}”’」』）].)(?=[{_HAN}“‘「『（《”’」』]|$)", re.MULTILINE)
 _FULL_WIDTH = {",": "，", "?": "？", "!": "！", ";": "；", ":": "：", ".": "。"}
 
@@ -51,8 +62,10 @@ def entities(text: str) -> str:
     """HTML entities, escaped once or more often: &nbsp; &#20320; &amp;lt;."""
     if "&" not in text:
         return text
-    return _ENTITY.sub(lambda match: html.unescape(match[0].replace("&amp;", "&") if match[0] != "&amp;" else "&"),
-                       text)
+    return _ENTITY.sub(
+        lambda match: html.unescape(match[0].replace("&amp;", "&") if match[0] != "&amp;" else "&"),
+        text,
+    )
 
 
 def tags(text: str) -> str:
@@ -96,11 +109,13 @@ def _is_break(match: re.Match[str]) -> bool:
     text, start, end = match.string, match.start(), match.end()
     if match[0].count("　") < 2 and len(match[0]) < 4:
         return False
-    if start == 0 or text[start - 1] == "\n" or text[end:end + 1] in ("", "\n"):
+    if start == 0 or text[start - 1] == "\n" or text[end : end + 1] in ("", "\n"):
         return False
-    if text[start - 1] in "。！？…”’」』）!?—\"":
+    if text[start - 1] in '。！？…”’」』）!?—"':
         return True
-    following = re.compile(r"[^\n]{0,200}?(?=\n|$|　　)").match(text, end)[0] if "　" in match[0] else ""
+    following = (
+        re.compile(r"[^\n]{0,200}?(?=\n|$|　　)").match(text, end)[0] if "　" in match[0] else ""
+    )
     return bool(re.search("[。！？：“]|，.*，", following))
 
 
@@ -121,9 +136,15 @@ def inner_spaces(text: str) -> str:
 
 def odd_stops(text: str) -> str:
     """．and ｡ for 。 between Chinese characters; not in 3．14, nor in names such as 约翰．史密斯."""
+
     def mend(match: re.Match[str]) -> str:
         start, end = match.span()
-        return match[0] if match.string[start - 1] in _NAME and match.string[end:end + 1] in _NAME else "。"
+        return (
+            match[0]
+            if match.string[start - 1] in _NAME and match.string[end : end + 1] in _NAME
+            else "。"
+        )
+
     return _WIDE_STOP.sub(mend, text)
 
 
@@ -137,9 +158,19 @@ def rulers(text: str) -> str:
     return _RULER.sub("", text)
 
 
-TEXT_RULES: tuple[Rule, ...] = (entities, tags, newlines, invisible, replacement_marks, unusual_spaces, outer_spaces,
-                                hidden_breaks,
-                                inner_spaces, odd_stops, narrow_punctuation)
+TEXT_RULES: tuple[Rule, ...] = (
+    entities,
+    tags,
+    newlines,
+    invisible,
+    replacement_marks,
+    unusual_spaces,
+    outer_spaces,
+    hidden_breaks,
+    inner_spaces,
+    odd_stops,
+    narrow_punctuation,
+)
 """What makes characters sound; fit for a prompt too."""
 
 RULES: tuple[Rule, ...] = (*TEXT_RULES, rulers, adverts)
@@ -151,8 +182,10 @@ def _converter() -> Callable[[str], str]:
     try:
         from opencc import OpenCC
     except ImportError:
-        raise ConfigError("--simplify 需要 opencc：请 pip install opencc | --simplify needs opencc; "
-                          "pip install opencc") from None
+        raise ConfigError(
+            "--simplify 需要 opencc：请 pip install opencc | --simplify needs opencc; "
+            "pip install opencc"
+        ) from None
     return OpenCC("t2s").convert
 
 

@@ -36,10 +36,16 @@ COMMON = frozenset(
     "議統傳資紅飛稱隨電結車權華許覺龍雖術決轉備隊號孫陽強銀辦論認題記遠誰舉達盡賈該聞運營滿職規導讓餘濟則楊禮單語觀"
     "廣極約趕興須細齊臉復陣選據調寫黨輕類遊專組劉農宮爭雙準驚歷團勝樂斷鐵愛聯離勢熱婦參裝響圖亂"
     "質飯線節緊價況願爾藥魚衝聖羅腳陳樓較買詩際嶽屬護鄉證積識鳳鬥傷羣紀順歸媽費吳謝歡講尋亞畢諸為裡眾著妳嗎"
-    "，。！？：；、“”‘’「」『』《》（）—…　·○")
+    "，。！？：；、“”‘’「」『』《》（）—…　·○"
+)
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _CANDIDATES = ("utf-8", "gb18030", "big5", "utf-16-le", "utf-16-be")
 _BIG5_FAMILY = ("big5", "cp950", "big5hkscs")
 _WINDOW = 1 << 16
@@ -49,9 +55,24 @@ _FAMILY_WINDOW = 1 << 24
 _PLAUSIBLE = 0.3
 _NOISE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\ufffe\uffff]")
 
-KNOWN = ("utf-8", "utf-8-sig", "gb18030", "gbk", "gb2312", "big5", "big5hkscs", "cp950", "utf-16", "utf-16-le",
-         "utf-16-be", "utf-32",
-         "hz", "ascii", "latin-1", "cp1252")
+KNOWN = (
+    "utf-8",
+    "utf-8-sig",
+    "gb18030",
+    "gbk",
+    "gb2312",
+    "big5",
+    "big5hkscs",
+    "cp950",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32",
+    "hz",
+    "ascii",
+    "latin-1",
+    "cp1252",
+)
 
 
 def check_encoding(name: str) -> str:
@@ -60,9 +81,15 @@ def check_encoding(name: str) -> str:
         info = codecs.lookup(name)
     except (LookupError, ValueError, UnicodeError):
         return nearest(name, KNOWN, "--encoding")
-    if not getattr(info, "_is_text_encoding", True) or info.name in ("undefined", "idna", "punycode"):
-        raise ConfigError(f"--encoding {name}：不是文字编码；可选 {', '.join(KNOWN)} | not a text encoding; choose "
-                          f"one of these")
+    if not getattr(info, "_is_text_encoding", True) or info.name in (
+        "undefined",
+        "idna",
+        "punycode",
+    ):
+        raise ConfigError(
+            f"--encoding {name}：不是文字编码；可选 {', '.join(KNOWN)} | not a text encoding; choose "
+            f"one of these"
+        )
     return info.name
 
 
@@ -83,7 +110,7 @@ def common_share(data: bytes, encoding: str) -> float:
 def _aligned(window: bytes) -> bytes:
     """The window between its first and last line end, where characters begin and end for sure."""
     first, last = window.find(b"\n"), window.rfind(b"\n")
-    return window[first + 1:last] if first < last else window
+    return window[first + 1 : last] if first < last else window
 
 
 def _windows(file: BinaryIO, size: int) -> list[bytes]:
@@ -92,7 +119,7 @@ def _windows(file: BinaryIO, size: int) -> list[bytes]:
     if size <= _WHOLE:
         return [file.read()]
     start = file.read(_WINDOW)
-    windows = [start[:max(start.rfind(b"\n"), 0) or _WINDOW]]
+    windows = [start[: max(start.rfind(b"\n"), 0) or _WINDOW]]
     for place in (size // 2, size - _WINDOW):
         file.seek(place)
         windows.append(_aligned(file.read(_WINDOW)))
@@ -110,7 +137,7 @@ def _big5_variant(file: BinaryIO) -> str:
     file.seek(0)
     data = file.read(_FAMILY_WINDOW)
     # The last character may be cut in two by the window.
-    data = data[:data.rfind(b"\n") + 1] or data
+    data = data[: data.rfind(b"\n") + 1] or data
     for name in _BIG5_FAMILY:
         try:
             data.decode(name)
@@ -125,8 +152,10 @@ def _judge(windows: Sequence[bytes]) -> tuple[float, str]:
     scored = []
     for order, encoding in enumerate(_CANDIDATES):
         sizes = [len(window) for window in windows]
-        score = sum(size * common_share(window, encoding) for window,
-                    size in zip(windows, sizes, strict=True)) / max(sum(sizes), 1)
+        score = sum(
+            size * common_share(window, encoding)
+            for window, size in zip(windows, sizes, strict=True)
+        ) / max(sum(sizes), 1)
         scored.append((score, -order, encoding))
     score, _, encoding = max(scored)
     return score, encoding
@@ -147,8 +176,10 @@ def detect_encoding(path: Path) -> str:
         if score >= _PLAUSIBLE:
             return _big5_variant(file) if encoding == "big5" else encoding
     if any(b"\0" in window for window in windows):
-        raise CorpusError(f"{path}：是二进制文件，不是文本；请给 .txt、.md 或 .epub | a binary file, not text; give "
-                          f"a .txt, .md or .epub")
+        raise CorpusError(
+            f"{path}：是二进制文件，不是文本；请给 .txt、.md 或 .epub | a binary file, not text; give "
+            f"a .txt, .md or .epub"
+        )
     return _without_chinese(path, windows)
 
 
@@ -157,9 +188,13 @@ def _without_chinese(path: Path, windows: Sequence[bytes]) -> str:
     # A bad byte in a text that is otherwise UTF-8 is told with its place when the text is read.
     for encoding, tolerated in (("utf-8", 0.1), ("gb18030", 0.01)):
         text = "".join(window.decode(encoding, errors="ignore") for window in windows)
-        damage = sum(window.decode(encoding, errors="replace").count("\ufffd") for window in windows)
+        damage = sum(
+            window.decode(encoding, errors="replace").count("\ufffd") for window in windows
+        )
         if damage <= tolerated * len(text) and len(_NOISE.findall(text)) * 100 <= len(text):
             return encoding
-    raise CorpusError(f"{path}：认不出编码，可能是二进制文件；若是文本请用 --encoding 指明 | no encoding makes this "
-                      f"readable, perhaps it is "
-                      "binary; if it is text, name its encoding with --encoding")
+    raise CorpusError(
+        f"{path}：认不出编码，可能是二进制文件；若是文本请用 --encoding 指明 | no encoding makes this "
+        f"readable, perhaps it is "
+        "binary; if it is text, name its encoding with --encoding"
+    )

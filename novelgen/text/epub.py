@@ -21,10 +21,40 @@ _TEXT_TYPES = ("application/xhtml+xml", "text/html", "application/html+xml", "te
 # Fonts alone may be encrypted in a book that is free to read.
 _FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
-_BLOCKS = frozenset((
-    "p", "div", "br", "hr", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "table",
-    "pre", "center", "blockquote", "section", "article", "body", "figure", "figcaption", "header", "footer", "aside",
-    "main"))
+_BLOCKS = frozenset(
+    (
+        "p",
+        "div",
+        "br",
+        "hr",
+        "li",
+        "ul",
+        "ol",
+        "dl",
+        "dt",
+        "dd",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "tr",
+        "table",
+        "pre",
+        "center",
+        "blockquote",
+        "section",
+        "article",
+        "body",
+        "figure",
+        "figcaption",
+        "header",
+        "footer",
+        "aside",
+        "main",
+    )
+)
 _HEADINGS = frozenset(("h1", "h2", "h3"))
 _LONGEST_HEADING = 100
 _DROPPED = frozenset(("script", "style", "nav", "head", "template", "rt", "rp", "svg", "math"))
@@ -98,9 +128,11 @@ class _Book:
         self._archive = archive
 
     def _broken(self, what: str) -> CorpusError:
-        return CorpusError(f"{self._path}：EPUB 已损坏（{what}）；请换一份，或转成 .txt | the EPUB is damaged "
-                           f"({what}); get another copy, "
-                           "or convert it to .txt")
+        return CorpusError(
+            f"{self._path}：EPUB 已损坏（{what}）；请换一份，或转成 .txt | the EPUB is damaged "
+            f"({what}); get another copy, "
+            "or convert it to .txt"
+        )
 
     def _read(self, name: str) -> str:
         try:
@@ -114,7 +146,14 @@ class _Book:
                 data = file.read(info.file_size)
         except KeyError:
             raise self._broken(f"缺 missing {name}") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            NotImplementedError,
+            ValueError,
+        ) as error:
             raise self._broken(f"{name}: {error}") from None
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             return data.decode("utf-16", errors="replace")
@@ -124,9 +163,11 @@ class _Book:
             return data.decode("gb18030", errors="replace")
 
     def _protected(self) -> CorpusError:
-        return CorpusError(f"{self._path}：EPUB 有版权加密（DRM），无法读取；请用未加密的文件 | the EPUB is "
-                           f"encrypted (DRM) and cannot be read; "
-                           "use a copy without DRM")
+        return CorpusError(
+            f"{self._path}：EPUB 有版权加密（DRM），无法读取；请用未加密的文件 | the EPUB is "
+            f"encrypted (DRM) and cannot be read; "
+            "use a copy without DRM"
+        )
 
     def _elements(self, name: str) -> list[tuple[str, dict[str, str]]]:
         parser = _Elements()
@@ -137,16 +178,25 @@ class _Book:
     def _check_encryption(self) -> None:
         if "META-INF/encryption.xml" not in self._archive.namelist():
             return
-        methods = [attributes.get("algorithm", "") for name, attributes in self._elements("META-INF/encryption.xml")
-                   if name == "encryptionmethod"]
+        methods = [
+            attributes.get("algorithm", "")
+            for name, attributes in self._elements("META-INF/encryption.xml")
+            if name == "encryptionmethod"
+        ]
         if any(method not in _FONT_SCRAMBLING for method in methods):
             raise self._protected()
 
     def documents(self) -> list[str]:
         """The names of the text documents in reading order."""
         self._check_encryption()
-        package = next((attributes.get("full-path", "") for name, attributes in self._elements(_CONTAINER)
-                        if name == "rootfile"), "")
+        package = next(
+            (
+                attributes.get("full-path", "")
+                for name, attributes in self._elements(_CONTAINER)
+                if name == "rootfile"
+            ),
+            "",
+        )
         if not package:
             raise self._broken(_CONTAINER)
         manifest: dict[str, dict[str, str]] = {}
@@ -158,10 +208,14 @@ class _Book:
                 spine.append(attributes.get("idref", ""))
         base = posixpath.dirname(package)
         chosen = [manifest[item] for item in spine if item in manifest]
-        names = [posixpath.normpath(posixpath.join(base, unquote(item.get("href", "").partition("#")[0])))
-                 for item in chosen
-                 if item.get("media-type", _TEXT_TYPES[0]) in _TEXT_TYPES
-                 and "nav" not in item.get("properties", "").split()]
+        names = [
+            posixpath.normpath(
+                posixpath.join(base, unquote(item.get("href", "").partition("#")[0]))
+            )
+            for item in chosen
+            if item.get("media-type", _TEXT_TYPES[0]) in _TEXT_TYPES
+            and "nav" not in item.get("properties", "").split()
+        ]
         names = list(dict.fromkeys(names))
         if not names:
             raise self._broken(f"{package}: spine")
@@ -188,11 +242,15 @@ def epub_text(path: Path) -> Iterator[str]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError):
-        raise CorpusError(f"{path}：不是 EPUB 文件（打不开的压缩包）；请检查文件 | not an EPUB file (no readable zip "
-                          f"archive); check the "
-                          "file") from None
+        raise CorpusError(
+            f"{path}：不是 EPUB 文件（打不开的压缩包）；请检查文件 | not an EPUB file (no readable zip "
+            f"archive); check the "
+            "file"
+        ) from None
     except OSError as error:
-        raise CorpusError(f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+        raise CorpusError(
+            f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+        ) from None
     with archive:
         book = _Book(path, archive)
         for name in book.documents():

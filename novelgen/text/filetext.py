@@ -38,7 +38,9 @@ class FileText:
     `headings` says what makes a line a heading; like the notes it is known before the first line comes.
     """
 
-    def __init__(self, file: TextFile, report: FileReport, removed: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, file: TextFile, report: FileReport, removed: Callable[[str, str], None]
+    ) -> None:
         self._file = file
         self._report = report
         self._long_lines = LongLines(self._unbroken)
@@ -47,9 +49,11 @@ class FileText:
         sample, lines = _peek(lines)
         wrapping = detect_wrapping(sample[:_WRAPPING_SAMPLE])
         if wrapping:
-            report.notes.append(f"每行约 {wrapping.width // 2} 字处断开，已按段接好 | lines were cut at "
-                                f"{wrapping.width} columns; "
-                                "joined into paragraphs")
+            report.notes.append(
+                f"每行约 {wrapping.width // 2} 字处断开，已按段接好 | lines were cut at "
+                f"{wrapping.width} columns; "
+                "joined into paragraphs"
+            )
             sample, lines = _peek(wrapping.unwrap(lines))
         self.headings = Headings.FORM
         titles = None
@@ -59,7 +63,9 @@ class FileText:
             titles = detect_titles(sample)
         if titles:
             self.headings = Headings.MARKED
-            report.notes.append("章名由其前的空行认出 | chapter titles were told by the blank lines before them")
+            report.notes.append(
+                "章名由其前的空行认出 | chapter titles were told by the blank lines before them"
+            )
             lines = titles.mark(lines)
         self._lines = lines
 
@@ -71,12 +77,16 @@ class FileText:
     def finish(self) -> None:
         """Adds the notes that only the end of the file can bring."""
         if self._long_lines.broken:
-            self._report.notes.append(f"有 {self._long_lines.broken} 行长过一段（全书在一行？），已在句末分成段 | "
-                                      f"{self._long_lines.broken} "
-                                      "line(s) too long for a paragraph (a whole book on one line?), split at "
-                                      "sentence ends")
+            self._report.notes.append(
+                f"有 {self._long_lines.broken} 行长过一段（全书在一行？），已在句末分成段 | "
+                f"{self._long_lines.broken} "
+                "line(s) too long for a paragraph (a whole book on one line?), split at "
+                "sentence ends"
+            )
 
     def _unbroken(self) -> CorpusError:
-        return CorpusError(f"{self._file.path}：连续一百万字既不换行也没有句末标点，不像小说；请检查文件，或先分好段 "
-                           f"| a million characters without a "
-                           "line end or the end of a sentence; check the file, or break it into paragraphs first")
+        return CorpusError(
+            f"{self._file.path}：连续一百万字既不换行也没有句末标点，不像小说；请检查文件，或先分好段 "
+            f"| a million characters without a "
+            "line end or the end of a sentence; check the file, or break it into paragraphs first"
+        )

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-_START = re.compile(r"^[ \t]*\*{2,}[ \t]*START OF (?:THE |THIS )?PROJECT GUTENBERG[^\n]*\n"
-                    r"|^\*END\*? ?THE SMALL PRINT[^\n]*\n", re.MULTILINE | re.IGNORECASE)
-_END = re.compile(r"^[ \t]*(?:\*{2,}[ \t]*END OF (?:THE |THIS )?PROJECT GUTENBERG|End of (?:the |this )?Project "
-                  r"Gutenberg"
-                  r"|\*{2,}[ \t]*START: FULL LICENSE|START: FULL LICENSE|THE FULL PROJECT GUTENBERG LICENSE)",
-                  re.MULTILINE | re.IGNORECASE)
-_CREDITS = re.compile(r"\s*(?:(?:Produced|E-text prepared|Etext prepared|Transcribed|This e-?text was (?:produced|"
-                      r"prepared)) by"
-                      r"[^\n]*\n(?:[ -~]+\n)*\s*)", re.IGNORECASE)
+_START = re.compile(
+    r"^[ \t]*\*{2,}[ \t]*START OF (?:THE |THIS )?PROJECT GUTENBERG[^\n]*\n"
+    r"|^\*END\*? ?THE SMALL PRINT[^\n]*\n",
+    re.MULTILINE | re.IGNORECASE,
+)
+_END = re.compile(
+    r"^[ \t]*(?:\*{2,}[ \t]*END OF (?:THE |THIS )?PROJECT GUTENBERG|End of (?:the |this )?Project "
+    r"Gutenberg"
+    r"|\*{2,}[ \t]*START: FULL LICENSE|START: FULL LICENSE|THE FULL PROJECT GUTENBERG LICENSE)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_CREDITS = re.compile(
+    r"\s*(?:(?:Produced|E-text prepared|Etext prepared|Transcribed|This e-?text was (?:produced|"
+    r"prepared)) by"
+    r"[^\n]*\n(?:[ -~]+\n)*\s*)",
+    re.IGNORECASE,
+)
 _HEAD = 1 << 17
 
 
@@ -41,13 +49,14 @@ def strip_gutenberg(chunks: Iterable[str], removed: Callable[[str, str], None]) 
     yield from _until_end(text, chunks, removed, start is not None)
 
 
-def _until_end(text: str, chunks: Iterator[str], removed: Callable[[str, str], None],
-               has_header: bool) -> Iterator[str]:
+def _until_end(
+    text: str, chunks: Iterator[str], removed: Callable[[str, str], None], has_header: bool
+) -> Iterator[str]:
     while True:
         end = _END.search(text) if has_header or "utenberg" in text or "UTENBERG" in text else None
         if end:
-            yield text[:end.start()]
-            removed("gutenberg", text[end.start():])
+            yield text[: end.start()]
+            removed("gutenberg", text[end.start() :])
             for chunk in chunks:
                 removed("gutenberg", chunk)
             return

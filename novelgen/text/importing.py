@@ -41,11 +41,19 @@ class CorpusImport:
     `list_removals` it lists everything that was removed.
     """
 
-    def __init__(self, paths: Sequence[Path], config: TextConfig, workers: int | None = None,
-                 list_removals: bool = False,
-                 *, block_characters: int = BLOCK_CHARACTERS) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        config: TextConfig,
+        workers: int | None = None,
+        list_removals: bool = False,
+        *,
+        block_characters: int = BLOCK_CHARACTERS,
+    ) -> None:
         self._config = config
-        self._files = [open_text(path, config.encoding, config.errors) for path in find_files(paths)]
+        self._files = [
+            open_text(path, config.encoding, config.errors) for path in find_files(paths)
+        ]
         self._workers = workers or processors()
         self._list_removals = list_removals
         self._block_characters = block_characters
@@ -74,20 +82,28 @@ class CorpusImport:
 
     def _too_little(self) -> str:
         report = self.report
-        names = "、".join(str(file.path) for file in self._files[:3]) + ("……" if len(self._files) > 3 else "")
+        names = "、".join(str(file.path) for file in self._files[:3]) + (
+            "……" if len(self._files) > 3 else ""
+        )
         dropped = sum(report.removed.values())
-        return (f"{names}：清理后只有 {report.paragraphs} 段（{report.characters} 字，清理 {dropped} 处），"
-                f"至少要两段；请给更多正文，或用 prepare --show-removed 看去掉了什么 | only {report.paragraphs} "
-                "paragraph(s) left after cleaning, at least two are needed; give more text, or see what went with "
-                "prepare --show-removed")
+        return (
+            f"{names}：清理后只有 {report.paragraphs} 段（{report.characters} 字，清理 {dropped} 处），"
+            f"至少要两段；请给更多正文，或用 prepare --show-removed 看去掉了什么 | only {report.paragraphs} "
+            "paragraph(s) left after cleaning, at least two are needed; give more text, or see what went with "
+            "prepare --show-removed"
+        )
 
     def _tasks(self) -> Iterator[tuple[FileReport | None, RawBlock]]:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
             report = FileReport(str(file.path), file.encoding, file.size)
             source = FileText(file, report, self._book)
-            options = BlockOptions(source.headings, self._config.segment_length, self._config.simplify,
-                                   self._list_removals)
+            options = BlockOptions(
+                source.headings,
+                self._config.segment_length,
+                self._config.simplify,
+                self._list_removals,
+            )
             is_first = True
             for block in cut_blocks(source.lines(), self._block_characters):
                 yield report if is_first else None, RawBlock(block, options)
@@ -113,7 +129,11 @@ class CorpusImport:
         report.removed.update(block.removed)
         report.removed_characters.update(block.removed_characters)
         report.removals.extend(block.removals)
-        repeated = self._seen.add(np.frombuffer(block.hashes, dtype=np.uint64)).tolist() if block.hashes else []
+        repeated = (
+            self._seen.add(np.frombuffer(block.hashes, dtype=np.uint64)).tolist()
+            if block.hashes
+            else []
+        )
         segments = block.segments.split("\n")
         headings = iter([*block.headings, (len(repeated), None)])
         place, heading = next(headings)

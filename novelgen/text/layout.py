@@ -69,16 +69,25 @@ class Wrapping:
         width = columns(before)
         is_short = width < self.full
         ends = bool(_SENTENCE_END.search(before))
-        if (is_short and (ends or not (self.indented or self.blank))) or (ends and size > LONGEST_LINE):
+        if (is_short and (ends or not (self.indented or self.blank))) or (
+            ends and size > LONGEST_LINE
+        ):
             return True
-        if not (self.indented or self.blank) and not self._is_ragged() and width < self.width - (2 if ends else 4):
+        if (
+            not (self.indented or self.blank)
+            and not self._is_ragged()
+            and width < self.width - (2 if ends else 4)
+        ):
             # Nothing marks a paragraph, but Chinese fills a line to its last column or the last but one.
             return True
         if not is_short and not ends:
             # The line before goes on, so that a line that opens like a heading (第三回…) is none.
             return False
-        return bool(find_heading(text, Headings.MARKDOWN) or find_heading(before, Headings.MARKDOWN)
-                    or _UNWRAPPABLE.fullmatch(text))
+        return bool(
+            find_heading(text, Headings.MARKDOWN)
+            or find_heading(before, Headings.MARKDOWN)
+            or _UNWRAPPABLE.fullmatch(text)
+        )
 
     def _is_ragged(self) -> bool:
         return self.width - self.full > _RAGGED_WORDS
@@ -108,7 +117,9 @@ def detect_wrapping(sample: str) -> Wrapping | None:
     width = sorted(widths)[int(len(widths) * 0.99)]
     if not _NARROWEST <= width <= _WIDEST:
         return None
-    letters = sum(character.isalpha() for line in lines[:2000] for character in line if character.isascii())
+    letters = sum(
+        character.isalpha() for line in lines[:2000] for character in line if character.isascii()
+    )
     ragged = _RAGGED_WORDS if letters * 2 > sum(map(len, lines[:2000])) else _RAGGED
     full = width - ragged
     is_full = [value >= full for value in widths]
@@ -129,8 +140,11 @@ def _marks(rows: list[str], lines: list[str], is_full: list[bool], wrapping: Wra
     indented = [line[0].isspace() for line in lines]
     # The line behind an open-ended full line is no paragraph's first: it would not be indented if indentation meant
     # anything.
-    inside = [mark for before, reaches, mark in zip(lines, is_full, indented[1:], strict=False)
-              if reaches and not _SENTENCE_END.search(before)]
+    inside = [
+        mark
+        for before, reaches, mark in zip(lines, is_full, indented[1:], strict=False)
+        if reaches and not _SENTENCE_END.search(before)
+    ]
     double_spaced = blank_in_sentence > 0.5 * goes_on
     blank = not double_spaced and rows.count("") > 0.05 * len(lines)
     means_paragraph = sum(indented) > 0.05 * len(lines) and sum(inside) < 0.3 * len(inside)

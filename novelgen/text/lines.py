@@ -15,7 +15,9 @@ _PIECE = 200
 _LONGEST_SENTENCE = 1_000_000
 _HIDDEN_BREAK = re.compile(r"　{2,}|<(?:br|/?p)\b[^<>\n]{0,100}>", re.IGNORECASE)
 # A chapter's heading in the middle of a line: 第N章 behind the end of a sentence or a space, and before a space.
-_HEADING = re.compile("(?<=[。！？!?…”』」 　])第[0-9０-９〇零一二三四五六七八九十百千]{1,9}[章回节卷][ 　：:]")
+_HEADING = re.compile(
+    "(?<=[。！？!?…”』」 　])第[0-9０-９〇零一二三四五六七八九十百千]{1,9}[章回节卷][ 　：:]"
+)
 # What may still belong to a sentence end or a tag that has not arrived whole.
 _UNSURE = 128
 
@@ -65,8 +67,11 @@ class LongLines:
             return text + "\n"
         done: list[str] = []
         for line in lines:
-            done.extend(self._long_line(line, is_whole=True)[0] if self._in_long_line or len(line) > self._longest
-                        else [line])
+            done.extend(
+                self._long_line(line, is_whole=True)[0]
+                if self._in_long_line or len(line) > self._longest
+                else [line]
+            )
         return _joined(done)
 
     def _long_line(self, line: str, is_whole: bool) -> tuple[list[str], str]:
@@ -110,12 +115,15 @@ class LongLines:
         """
         size = 2 * _PIECE
         while True:
-            window = line[start:start + size]
+            window = line[start : start + size]
             is_cut = len(window) == size or not is_whole
             if len(window) < size and not is_whole:
                 return None
-            ends = [end for end in sentence_ends(window)
-                    if end < len(window) - _UNSURE] if is_cut else sentence_ends(window)
+            ends = (
+                [end for end in sentence_ends(window) if end < len(window) - _UNSURE]
+                if is_cut
+                else sentence_ends(window)
+            )
             if ends:
                 end = max((end for end in ends if end <= _PIECE), default=ends[0])
                 heading = _HEADING.search(window, 1)

@@ -8,8 +8,23 @@ from collections import Counter
 from novelgen.text.chapters import Heading
 from novelgen.text.report import ImportReport
 
-_ENDINGS = ("尾声", "尾聲", "后记", "後記", "跋", "终", "終", "大结局", "大結局", "番外", "外传", "外傳", "附录",
-            "附錄", "epilogue")
+_ENDINGS = (
+    "尾声",
+    "尾聲",
+    "后记",
+    "後記",
+    "跋",
+    "终",
+    "終",
+    "大结局",
+    "大結局",
+    "番外",
+    "外传",
+    "外傳",
+    "附录",
+    "附錄",
+    "epilogue",
+)
 
 
 class Outline:
@@ -74,7 +89,9 @@ class Outline:
 
     def _drop_pending(self) -> None:
         if _is_contents(self._pending):
-            self._report.count("contents", len(self._pending), sum(len(heading.key) for heading in self._pending))
+            self._report.count(
+                "contents", len(self._pending), sum(len(heading.key) for heading in self._pending)
+            )
         self._pending = []
 
 
@@ -93,5 +110,9 @@ def _goes_on(run: list[Heading]) -> bool:
     last = run[-1]
     if last.unit == "目录" or last.unit.startswith(_ENDINGS):
         return True
-    numbers = [heading.number for heading in run[:-1] if heading.unit == last.unit and heading.number is not None]
+    numbers = [
+        heading.number
+        for heading in run[:-1]
+        if heading.unit == last.unit and heading.number is not None
+    ]
     return last.number is not None and (not numbers or last.number > numbers[-1])

@@ -16,7 +16,11 @@ def clean_prompt(text: str, config: TextConfig) -> list[str]:
         text = rule(text)
     if config.simplify:
         text = simplify(text)
-    return [segment for line in text.split("\n") for segment in cut_segments(line, config.segment_length)]
+    return [
+        segment
+        for line in text.split("\n")
+        for segment in cut_segments(line, config.segment_length)
+    ]
 
 
 def plain_prompt(text: str) -> list[str]:

@@ -20,9 +20,14 @@ _CHUNK = 1 << 20
 
 def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
     """Sorts names as people number them: 第2章 before 第10章."""
+
     def part_key(part: str) -> tuple[tuple[int, int, str], ...]:
-        return tuple((0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
-                     for piece in re.split(r"(\d+)", part) if piece)
+        return tuple(
+            (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
+            for piece in re.split(r"(\d+)", part)
+            if piece
+        )
+
     return [part_key(part) for part in path.parts]
 
 
@@ -35,11 +40,18 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
-                      and not any(part.startswith(".") for part in file.relative_to(path).parts)
-                      and file.stem.lower() != "readme"]
+            inside = [
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in SUFFIXES
+                and file.is_file()
+                and not any(part.startswith(".") for part in file.relative_to(path).parts)
+                and file.stem.lower() != "readme"
+            ]
             if not inside:
-                raise CorpusError(f"{path}：文件夹里没有 {'、'.join(SUFFIXES)} 文件 | no such text file in this folder")
+                raise CorpusError(
+                    f"{path}：文件夹里没有 {'、'.join(SUFFIXES)} 文件 | no such text file in this folder"
+                )
             files = sorted(inside, key=natural_key)
         elif path.exists():
             files = [path]
@@ -48,8 +60,10 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         for file in files:
             found.setdefault(file.resolve(), file)
     if not found:
-        raise CorpusError("没有给出语料；请用 --corpus 给出文件或文件夹 | no corpus given; name a file or folder "
-                          "with --corpus")
+        raise CorpusError(
+            "没有给出语料；请用 --corpus 给出文件或文件夹 | no corpus given; name a file or folder "
+            "with --corpus"
+        )
     return list(found.values())
 
 
@@ -89,18 +103,22 @@ class TextFile:
                 yield line_ends.decode(decoder.decode(b"", final=True), final=True)
         except UnicodeDecodeError as error:
             offset = fed - len(error.object) + error.start
-            line += error.object[:error.start].count(b"\n")
+            line += error.object[: error.start].count(b"\n")
             raise CorpusError(self._complaint(offset, line, error)) from None
         except OSError as error:
-            raise CorpusError(f"{self.path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+            raise CorpusError(
+                f"{self.path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+            ) from None
 
     def _complaint(self, offset: int, line: int, error: UnicodeDecodeError) -> str:
-        bad = error.object[error.start:error.start + 1].hex().upper()
+        bad = error.object[error.start : error.start + 1].hex().upper()
         remedy = f"--encoding {self.encoding} --errors replace"
-        return (f"{self.path}：第 {line} 行、第 {offset} 字节（0x{bad}）不合 {self.encoding} 编码；可加 {remedy} "
-                f"略去坏字节，或用 --encoding "
-                f"改换编码 | line {line}, byte offset {offset} (0x{bad}) is not {self.encoding}; pass {remedy} to "
-                f"drop such bytes")
+        return (
+            f"{self.path}：第 {line} 行、第 {offset} 字节（0x{bad}）不合 {self.encoding} 编码；可加 {remedy} "
+            f"略去坏字节，或用 --encoding "
+            f"改换编码 | line {line}, byte offset {offset} (0x{bad}) is not {self.encoding}; pass {remedy} to "
+            f"drop such bytes"
+        )
 
 
 def open_text(path: Path, encoding: str = "auto", errors: str = "strict") -> TextFile:
@@ -114,5 +132,7 @@ def open_text(path: Path, encoding: str = "auto", errors: str = "strict") -> Tex
             return TextFile(path, "epub", size, errors)
         chosen = detect_encoding(path) if encoding == "auto" else check_encoding(encoding)
     except OSError as error:
-        raise CorpusError(f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+        raise CorpusError(
+            f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+        ) from None
     return TextFile(path, chosen, size, errors)

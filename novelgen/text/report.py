@@ -64,18 +64,29 @@ class ImportReport:
             "characters": self.characters,
             "removed": dict(self.removed),
             "removed_characters": dict(self.removed_characters),
-            "files": [{"path": file.path, "encoding": file.encoding, "bytes": file.size, "notes": list(file.notes)}
-                      for file in self.files],
+            "files": [
+                {
+                    "path": file.path,
+                    "encoding": file.encoding,
+                    "bytes": file.size,
+                    "notes": list(file.notes),
+                }
+                for file in self.files
+            ],
         }
 
     def to_text(self) -> str:
         """The report as lines for a person, Chinese with English beside it."""
         lines = []
         for file in self.files[:20]:
-            lines.append(f"文件 file        {file.path}（{file.encoding}，{file.size:,} 字节 bytes）")
+            lines.append(
+                f"文件 file        {file.path}（{file.encoding}，{file.size:,} 字节 bytes）"
+            )
             lines.extend(f"                 · {note}" for note in file.notes)
         if len(self.files) > 20:
-            lines.append(f"                 ……共 {len(self.files)} 个文件 | {len(self.files)} files in all")
+            lines.append(
+                f"                 ……共 {len(self.files)} 个文件 | {len(self.files)} files in all"
+            )
         lines += [
             f"编码 encoding    {self.encoding}",
             f"章 chapters      {self.chapters:,}",
@@ -84,6 +95,8 @@ class ImportReport:
         ]
         if self.removed:
             lines.append("清理 cleaning    规则 rule：处数 places（去掉字数 characters removed）")
-            lines.extend(f"                 {rule}：{count:,}（{self.removed_characters[rule]:,}）"
-                         for rule, count in self.removed.items())
+            lines.extend(
+                f"                 {rule}：{count:,}（{self.removed_characters[rule]:,}）"
+                for rule, count in self.removed.items()
+            )
         return "\n".join(lines)

@@ -14,9 +14,12 @@ _PAUSES = "；：，、;:,"
 # and closers themselves too, so that the pattern cannot match by giving one of them back.
 _SENTENCE_END = re.compile(
     rf"""(?:[{_STOPS}]+|\.+(?=["'{re.escape(_CLOSERS)}]*(?:\s|$)))(?:[{re.escape(_CLOSERS)}]|'(?=["\s]|$))*"""
-    rf"""(?![{_STOPS}{re.escape(_CLOSERS)}{_PAUSES}—])""")
+    rf"""(?![{_STOPS}{re.escape(_CLOSERS)}{_PAUSES}—])"""
+)
 _SPACE = re.compile(r"\s*")
-_CLAUSE_END = re.compile(rf"[；：，、]+(?![{_PAUSES}{re.escape(_CLOSERS)}])|[;:,](?=\s)\s*|——+(?!—)")
+_CLAUSE_END = re.compile(
+    rf"[；：，、]+(?![{_PAUSES}{re.escape(_CLOSERS)}])|[;:,](?=\s)\s*|——+(?!—)"
+)
 # A hard cut neither starts a segment with these nor ends one with an opening quote.
 _NOT_FIRST = frozenset(_STOPS + _CLOSERS + _PAUSES + "—.\"'")
 _NOT_LAST = frozenset(_OPENERS)
@@ -39,9 +42,9 @@ def sentence_ends(text: str) -> list[int]:
             counted = end
             if quotes % 2:
                 end += 1
-                if text[end:end + 1] in _GOES_ON:
+                if text[end : end + 1] in _GOES_ON:
                     continue
-        if text[end:end + 1].isspace():
+        if text[end : end + 1].isspace():
             end = _SPACE.match(text, end).end()
         ends.append(end)
     return ends
@@ -111,7 +114,7 @@ def _share_out(atoms: list[str], limit: int) -> list[str]:
     for index, size in enumerate(sizes[:-1], 1):
         left += size
         best = min(best, (max(left, total - left), index))
-    return ["".join(atoms[:best[1]]), "".join(atoms[best[1]:])]
+    return ["".join(atoms[: best[1]]), "".join(atoms[best[1] :])]
 
 
 def cut_segments(paragraph: str, limit: int) -> list[str]:

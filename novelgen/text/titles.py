@@ -16,7 +16,7 @@ _LONGEST_TITLE = 30
 _FEWEST_TITLES = 2
 _FEWEST_CHARACTERS_A_CHAPTER = 200
 _LETTER = re.compile(r"[^\W\d_]|^\d{1,4}$")
-_PROSE = re.compile("[。；：]|[，、].*，|^[“‘「『\"'—…（(]|[，、…—”’」』\"]$")
+_PROSE = re.compile('[。；：]|[，、].*，|^[“‘「『"\'—…（(]|[，、…—”’」』"]$')
 
 
 def _is_title_like(line: str) -> bool:
@@ -84,4 +84,8 @@ def detect_titles(sample: str) -> BareTitles | None:
         is_after_title = stands_alone and (is_heading or _is_title_like(line))
     titles = bare + formed
     is_clear = bare >= _FEWEST_TITLES and titles > formed_elsewhere and prose * 20 <= titles
-    return BareTitles(base) if is_clear and len(sample) >= titles * _FEWEST_CHARACTERS_A_CHAPTER else None
+    return (
+        BareTitles(base)
+        if is_clear and len(sample) >= titles * _FEWEST_CHARACTERS_A_CHAPTER
+        else None
+    )

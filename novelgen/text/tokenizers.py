@@ -32,8 +32,10 @@ def code_points(text: str) -> np.ndarray:
         return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     except UnicodeEncodeError as error:
         code = f"U+{ord(text[error.start]):04X}"
-        raise CorpusError(f"第 {error.start + 1} 字 {code} 是半个代理对，不是字符；请先删去 | "
-                          f"character {error.start + 1} is a lone surrogate ({code}); remove it") from None
+        raise CorpusError(
+            f"第 {error.start + 1} 字 {code} 是半个代理对，不是字符；请先删去 | "
+            f"character {error.start + 1} is a lone surrogate ({code}); remove it"
+        ) from None
 
 
 class Tokenizer:
@@ -44,16 +46,28 @@ class Tokenizer:
     spaces between words too (`spaced_word_cutter`); without it jieba cuts everything.
     """
 
-    def __init__(self, characters: Sequence[str], words: Sequence[str] | None = None,
-                 user_words: Sequence[UserWord] = (), spaced: bool = False) -> None:
+    def __init__(
+        self,
+        characters: Sequence[str],
+        words: Sequence[str] | None = None,
+        user_words: Sequence[UserWord] = (),
+        spaced: bool = False,
+    ) -> None:
         self.kind = "char" if words is None else "word"
-        self.characters, self.words, self.user_words = list(characters), list(words or ()), list(user_words)
+        self.characters, self.words, self.user_words = (
+            list(characters),
+            list(words or ()),
+            list(user_words),
+        )
         self.spaced = spaced
         if any(len(character) != 1 or character == "\n" for character in self.characters):
             raise ValueError("an entry of the characters is not one character, or a newline")
         if any(len(word) < 2 or "\n" in word for word in self.words):
             raise ValueError("a word has less than two characters, or a newline")
-        self._ids = {symbol: number for number, symbol in enumerate([*self.characters, *self.words], FIRST_CHARACTER)}
+        self._ids = {
+            symbol: number
+            for number, symbol in enumerate([*self.characters, *self.words], FIRST_CHARACTER)
+        }
         self.size = FIRST_CHARACTER + len(self.characters) + len(self.words)
         if len(self._ids) != self.size - FIRST_CHARACTER:
             raise ValueError("a character or word occurs twice")
@@ -90,7 +104,9 @@ class Tokenizer:
     @cached_property
     def punctuation_ids(self) -> tuple[int, ...]:
         """The characters and words without a letter, digit or ideograph."""
-        return tuple(number for symbol, number in self._ids.items() if not any(map(str.isalnum, symbol)))
+        return tuple(
+            number for symbol, number in self._ids.items() if not any(map(str.isalnum, symbol))
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -100,7 +116,11 @@ class Tokenizer:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        data: dict[str, Any] = {"format": FORMAT, "kind": self.kind, "characters": "".join(self.characters)}
+        data: dict[str, Any] = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "characters": "".join(self.characters),
+        }
         if self.kind == "word":
             data.update(words=self.words, user_words=[list(entry) for entry in self.user_words])
         if self.spaced:  # said only where it is so: the fingerprints of older vocabularies stay
@@ -112,17 +132,25 @@ class Tokenizer:
         """The inverse of `to_dict`. Raises CheckpointError when the data is damaged or of a newer format."""
         try:
             if data["format"] > FORMAT:
-                raise CheckpointError(f"词表格式 {data['format']} 比本程序新；请升级 novelgen | the tokenizer's format "
-                                      f"{data['format']} is newer than this program; upgrade novelgen")
+                raise CheckpointError(
+                    f"词表格式 {data['format']} 比本程序新；请升级 novelgen | the tokenizer's format "
+                    f"{data['format']} is newer than this program; upgrade novelgen"
+                )
             if data["kind"] == "char":
                 return cls(data["characters"])
             if data["kind"] == "word":
-                return cls(data["characters"], data["words"], [UserWord(*entry) for entry in data["user_words"]],
-                           bool(data.get("spaced", False)))
+                return cls(
+                    data["characters"],
+                    data["words"],
+                    [UserWord(*entry) for entry in data["user_words"]],
+                    bool(data.get("spaced", False)),
+                )
             raise ValueError(f"kind {data['kind']!r}")
         except (KeyError, TypeError, ValueError, CorpusError) as error:
-            raise CheckpointError(f"词表已损坏（{error}）；请从备份恢复或重新训练 | "
-                                  "the tokenizer is damaged; restore it or train again") from None
+            raise CheckpointError(
+                f"词表已损坏（{error}）；请从备份恢复或重新训练 | "
+                "the tokenizer is damaged; restore it or train again"
+            ) from None
 
     def save(self, path: Path) -> None:
         """Writes the tokenizer as JSON. Raises OSError."""
@@ -135,9 +163,13 @@ class Tokenizer:
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
-            raise CheckpointError(f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+            raise CheckpointError(
+                f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+            ) from None
         except ValueError as error:  # neither JSON nor UTF-8
-            raise CheckpointError(f"{path}：词表已损坏（{error}）| the tokenizer is damaged") from None
+            raise CheckpointError(
+                f"{path}：词表已损坏（{error}）| the tokenizer is damaged"
+            ) from None
         except CheckpointError as error:
             raise CheckpointError(f"{path}：{error}") from None
 
@@ -183,11 +215,14 @@ class Tokenizer:
         unknown = np.flatnonzero(ids < 0)
         in_bytes = [text[place].encode("utf-8") for place in unknown.tolist()]
         spelling = np.frombuffer(b"".join(in_bytes), dtype=np.uint8).astype(np.int32) + FIRST_BYTE
-        return _replace(ids, unknown, spelling, np.array([len(piece) for piece in in_bytes], dtype=np.int64))
+        return _replace(
+            ids, unknown, spelling, np.array([len(piece) for piece in in_bytes], dtype=np.int64)
+        )
 
 
-def _replace(ids: np.ndarray, places: np.ndarray, spelling: np.ndarray,
-             lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _replace(
+    ids: np.ndarray, places: np.ndarray, spelling: np.ndarray, lengths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """`ids` with the one at places[i] replaced by the next lengths[i] ids of `spelling`; and the length of each."""
     counts = np.ones(len(ids), dtype=np.int64)
     counts[places] = lengths

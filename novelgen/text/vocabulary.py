@@ -29,7 +29,9 @@ class SymbolCounts:
         """The counts of `text`, whose newlines separate segments and count as nothing."""
         counts = cls()
         occurrences = np.bincount(code_points(text))
-        counts.characters.update({chr(code): int(occurrences[code]) for code in np.flatnonzero(occurrences).tolist()})
+        counts.characters.update(
+            {chr(code): int(occurrences[code]) for code in np.flatnonzero(occurrences).tolist()}
+        )
         del counts.characters["\n"]
         if cut is not None:
             counts.words.update(cut(text))
@@ -45,7 +47,9 @@ class SymbolCounts:
         self.spaced |= other.spaced
         rare = 1
         while len(self.words) > max_words:
-            self.words = Counter({word: count for word, count in self.words.items() if count > rare})
+            self.words = Counter(
+                {word: count for word, count in self.words.items() if count > rare}
+            )
             rare += 1
 
     def tokenizer(self, config: DataConfig, user_words: Sequence[UserWord] = ()) -> Tokenizer:
@@ -54,7 +58,7 @@ class SymbolCounts:
         characters = _commonest(self.characters, config.min_count)[:room]
         if config.tokenizer == "char":
             return Tokenizer(characters)
-        words = _commonest(self.words, config.min_count)[:room - len(characters)]
+        words = _commonest(self.words, config.min_count)[: room - len(characters)]
         return Tokenizer(characters, words, user_words, self.spaced)
 
 

@@ -47,17 +47,23 @@ def read_user_dict(path: str | Path) -> list[UserWord]:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise ConfigError(f"--user-dict {path}：第 {error.start} 字节不是 UTF-8；请另存为 UTF-8 | "
-                          f"byte {error.start} is not UTF-8; save the file as UTF-8") from None
+        raise ConfigError(
+            f"--user-dict {path}：第 {error.start} 字节不是 UTF-8；请另存为 UTF-8 | "
+            f"byte {error.start} is not UTF-8; save the file as UTF-8"
+        ) from None
     except OSError as error:
-        raise ConfigError(f"--user-dict {path}：读不了，{error.strerror} | cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            f"--user-dict {path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+        ) from None
     words: dict[str, UserWord] = {}
     for number, line in enumerate(lines, 1):
         if entry := _ENTRY.fullmatch(line.strip()):
             word, frequency = entry[1], entry[2]
             if frequency is not None and int(frequency) == 0:
-                raise ConfigError(f"--user-dict {path}：第 {number} 行词频为 0；请给正整数或不写 | "
-                                  f"line {number}: the frequency is 0; give a positive one or none")
+                raise ConfigError(
+                    f"--user-dict {path}：第 {number} 行词频为 0；请给正整数或不写 | "
+                    f"line {number}: the frequency is 0; give a positive one or none"
+                )
             words[word] = UserWord(word, frequency and int(frequency))
     return list(words.values())
 
@@ -71,8 +77,10 @@ def word_cutter(user_words: tuple[UserWord, ...] = ()) -> Cutter:
     for make in (_rjieba_cutter, _jieba_cutter):
         with contextlib.suppress(ImportError):
             return make(user_words)
-    raise ConfigError("--tokenizer word 需要结巴分词：pip install rjieba（或 jieba）| "
-                      "needs a word segmenter: pip install rjieba (or jieba)")
+    raise ConfigError(
+        "--tokenizer word 需要结巴分词：pip install rjieba（或 jieba）| "
+        "needs a word segmenter: pip install rjieba (or jieba)"
+    )
 
 
 def is_spaced(text: str) -> bool:
@@ -92,14 +100,20 @@ def spaced_word_cutter(user_words: tuple[UserWord, ...] = ()) -> Cutter:
         words: list[str] = []
         for spaced, lines in itertools.groupby(_LINE.findall(text), is_spaced):
             lines = "".join(lines)
-            words += [match[0] for match in _SPACED_WORD.finditer(lines)] if spaced else word_cutter(user_words)(lines)
+            words += (
+                [match[0] for match in _SPACED_WORD.finditer(lines)]
+                if spaced
+                else word_cutter(user_words)(lines)
+            )
         return words
 
     return cut
 
 
 def _rjieba_cutter(user_words: Sequence[UserWord]) -> Cutter:
-    from rjieba import Jieba  # older releases, which have no user words, fail here and leave the work to jieba
+    from rjieba import (
+        Jieba,
+    )  # older releases, which have no user words, fail here and leave the work to jieba
 
     jieba = Jieba()
     for entry in user_words:
@@ -109,7 +123,9 @@ def _rjieba_cutter(user_words: Sequence[UserWord]) -> Cutter:
         for piece in _OTHER_IDEOGRAPHS.split(text):
             yield from jieba.cut(piece, True)
 
-    return lambda text: list(pieces(text)) if _OTHER_IDEOGRAPHS.search(text) else jieba.cut(text, True)
+    return lambda text: (
+        list(pieces(text)) if _OTHER_IDEOGRAPHS.search(text) else jieba.cut(text, True)
+    )
 
 
 def _jieba_cutter(user_words: Sequence[UserWord]) -> Cutter:

@@ -52,9 +52,17 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "磁盘已满，请腾出空间再用 --resume 接着训练" if full else f"写不了（{error.strerror}）"
-        english = "the disk is full; free some space and go on with --resume" if full else f"cannot be written: {error.strerror}"
-        raise CheckpointError(f"{path}：{reason}；原来的文件完好 | {english}; the file from before is intact") from None
+        reason = (
+            "磁盘已满，请腾出空间再用 --resume 接着训练" if full else f"写不了（{error.strerror}）"
+        )
+        english = (
+            "the disk is full; free some space and go on with --resume"
+            if full
+            else f"cannot be written: {error.strerror}"
+        )
+        raise CheckpointError(
+            f"{path}：{reason}；原来的文件完好 | {english}; the file from before is intact"
+        ) from None
 
 
 class RunDirectory:
@@ -85,30 +93,54 @@ class RunDirectory:
     def check_free(self, overwrite: bool) -> None:
         """Raises ConfigError when a new run may not be put here: a run is replaced with `overwrite` only."""
         if self.path.exists() and not self.path.is_dir():
-            raise ConfigError(f"{self.path}：是文件，不是文件夹；请换一个 --output | a file, not a folder; choose another --output")
+            raise ConfigError(
+                f"{self.path}：是文件，不是文件夹；请换一个 --output | a file, not a folder; choose another --output"
+            )
         if self.exists and not overwrite:
-            raise ConfigError(f"{self.path}：这里已有一次训练；接着练用 --resume，重来用 --overwrite，或换一个 --output | a run is here "
-                              "already; pass --resume to go on, --overwrite to start anew, or another --output")
+            raise ConfigError(
+                f"{self.path}：这里已有一次训练；接着练用 --resume，重来用 --overwrite，或换一个 --output | a run is here "
+                "already; pass --resume to go on, --overwrite to start anew, or another --output"
+            )
         if self.path.is_dir() and not self.exists and any(self.path.iterdir()):
-            raise ConfigError(f"{self.path}：文件夹不空，也不是训练目录；请换一个 --output | the folder is not empty and no run "
-                              "directory; choose another --output")
+            raise ConfigError(
+                f"{self.path}：文件夹不空，也不是训练目录；请换一个 --output | the folder is not empty and no run "
+                "directory; choose another --output"
+            )
 
     def create(self, overwrite: bool) -> None:
         """Makes the directory, empty of any earlier run; raises ConfigError as `check_free` does."""
         self.check_free(overwrite)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for stale in (self._config, self._model, self._trainer, self._tokenizer, self._source_tokenizer, self.metrics,
-                          self.samples, self.path / "loss.png", *self.path.glob("events.out.tfevents.*")):
+            for stale in (
+                self._config,
+                self._model,
+                self._trainer,
+                self._tokenizer,
+                self._source_tokenizer,
+                self.metrics,
+                self.samples,
+                self.path / "loss.png",
+                *self.path.glob("events.out.tfevents.*"),
+            ):
                 stale.unlink(missing_ok=True)
         except OSError as error:
-            raise ConfigError(f"{self.path}：不能写入（{error.strerror}）；请换一个 --output | cannot be written; choose another "
-                              "--output") from None
+            raise ConfigError(
+                f"{self.path}：不能写入（{error.strerror}）；请换一个 --output | cannot be written; choose another "
+                "--output"
+            ) from None
 
-    def save_info(self, info: Mapping[str, Any], tokenizer: Tokenizer | None = None,
-                  source_tokenizer: Tokenizer | None = None) -> None:
+    def save_info(
+        self,
+        info: Mapping[str, Any],
+        tokenizer: Tokenizer | None = None,
+        source_tokenizer: Tokenizer | None = None,
+    ) -> None:
         """Writes config.json, and the tokenizers that are given; `info` must hold "config"."""
-        for path, each in ((self._tokenizer, tokenizer), (self._source_tokenizer, source_tokenizer)):
+        for path, each in (
+            (self._tokenizer, tokenizer),
+            (self._source_tokenizer, source_tokenizer),
+        ):
             if each is not None:
                 write_whole(path, json.dumps(each.to_dict(), ensure_ascii=False).encode())
         text = json.dumps({"format": FORMAT, **info}, ensure_ascii=False, indent=2)
@@ -116,7 +148,10 @@ class RunDirectory:
 
     def save_model(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are kept for writing and evaluating."""
-        write_whole(self._model, save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}))
+        write_whole(
+            self._model,
+            save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}),
+        )
 
     def save_trainer(self, state: Mapping[str, Any]) -> None:
         """Writes the state that `--resume` continues from: nested dicts and lists of tensors and numbers."""
@@ -132,14 +167,18 @@ class RunDirectory:
     def load_info(self) -> dict[str, Any]:
         """The content of config.json, with "config" as a Config."""
         if not self.exists:
-            raise CheckpointError(f"{self.path}：没有训练好的模型（缺 config.json）；请先运行 train.py，或检查 --checkpoint | no trained "
-                                  "model here (no config.json); run train.py first, or check --checkpoint")
+            raise CheckpointError(
+                f"{self.path}：没有训练好的模型（缺 config.json）；请先运行 train.py，或检查 --checkpoint | no trained "
+                "model here (no config.json); run train.py first, or check --checkpoint"
+            )
         with _damage(self._config):
             info = json.loads(self._config.read_text(encoding="utf-8"))
             newer = info["format"] > FORMAT
         if newer:
-            raise CheckpointError(f"{self._config}：格式 {info['format']} 比本程序的 {FORMAT} 新；请升级 novelgen | format "
-                                  f"{info['format']} is newer than this program's {FORMAT}; upgrade novelgen")
+            raise CheckpointError(
+                f"{self._config}：格式 {info['format']} 比本程序的 {FORMAT} 新；请升级 novelgen | format "
+                f"{info['format']} is newer than this program's {FORMAT}; upgrade novelgen"
+            )
         with _damage(self._config):
             config = Config.from_dict(info["config"])
             resolve(config.model)  # parts that do not fit each other are damage too
@@ -157,8 +196,10 @@ class RunDirectory:
     def load_weights(self, model: nn.Module) -> None:
         """Fills a model with the saved weights."""
         if not self.has_model:
-            raise CheckpointError(f"{self._model}：没有这个文件，训练还没有存下模型；请用 train.py --resume 接着训练 | no such file, "
-                                  "nothing was saved yet; go on with train.py --resume")
+            raise CheckpointError(
+                f"{self._model}：没有这个文件，训练还没有存下模型；请用 train.py --resume 接着训练 | no such file, "
+                "nothing was saved yet; go on with train.py --resume"
+            )
         with _damage(self._model):
             model.load_state_dict(load(self._model.read_bytes()))
 
@@ -167,8 +208,10 @@ def _load_tokenizer(path: Path, fingerprint: str | None) -> Tokenizer:
     with _damage(path):
         tokenizer = Tokenizer.from_dict(json.loads(path.read_text(encoding="utf-8")))
     if tokenizer.fingerprint != fingerprint:
-        raise CheckpointError(f"{path}：词表不是这个模型的；请放回原来的 {path.name} | this vocabulary belongs to another model; put "
-                              f"the original {path.name} back")
+        raise CheckpointError(
+            f"{path}：词表不是这个模型的；请放回原来的 {path.name} | this vocabulary belongs to another model; put "
+            f"the original {path.name} back"
+        )
     return tokenizer
 
 
@@ -178,13 +221,27 @@ def _damage(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise CheckpointError(f"{path}：缺少这个文件；训练目录不完整 | this file is missing; the run directory is "
-                              "incomplete") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, ConfigError, SafetensorError,
-            pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"{path}：缺少这个文件；训练目录不完整 | this file is missing; the run directory is "
+            "incomplete"
+        ) from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        RuntimeError,
+        ConfigError,
+        SafetensorError,
+        pickle.UnpicklingError,
+    ) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise CheckpointError(f"{path}：已损坏或不属于这次训练；请换备份或重新训练 | damaged, or of another run; restore a copy or "
-                              f"train again ({first})") from None
+        raise CheckpointError(
+            f"{path}：已损坏或不属于这次训练；请换备份或重新训练 | damaged, or of another run; restore a copy or "
+            f"train again ({first})"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -199,14 +256,20 @@ class Run:
     source_tokenizer: Tokenizer  # the same object where source and target share one
 
 
-def build_model(config: Config, tokenizer: Tokenizer, source_tokenizer: Tokenizer | None = None) -> nn.Module:
+def build_model(
+    config: Config, tokenizer: Tokenizer, source_tokenizer: Tokenizer | None = None
+) -> nn.Module:
     """A freshly initialised model, on the CPU; torch's global generator decides the starting values.
 
     `source_tokenizer` is the source's own; None, or the same object, is one vocabulary for both.
     """
-    own = None if source_tokenizer is None or source_tokenizer is tokenizer else source_tokenizer.size
+    own = (
+        None if source_tokenizer is None or source_tokenizer is tokenizer else source_tokenizer.size
+    )
     firsts = first_tokens(config.data, tokenizer.size).values()
-    return build.build_model(config.model, tokenizer.size, own, sum(first >= tokenizer.size for first in firsts))
+    return build.build_model(
+        config.model, tokenizer.size, own, sum(first >= tokenizer.size for first in firsts)
+    )
 
 
 def load_run(directory: Path | str, device: str = "auto") -> Run:
@@ -217,4 +280,11 @@ def load_run(directory: Path | str, device: str = "auto") -> Run:
     model = build_model(info["config"], tokenizer, source_tokenizer)
     run.load_weights(model)
     chosen = choose_device(device)
-    return Run(info["config"], tokenizer, model.to(chosen).eval(), info, chosen, source_tokenizer or tokenizer)
+    return Run(
+        info["config"],
+        tokenizer,
+        model.to(chosen).eval(),
+        info,
+        chosen,
+        source_tokenizer or tokenizer,
+    )

@@ -26,7 +26,9 @@ from novelgen.training.hardware import choose_device
 
 Value = TypeVar("Value")
 
-BUCKET_BYTES = 25 * 2**20  # as DistributedDataParallel has it (Li et al., 2020): large enough to be fast, small enough to overlap
+BUCKET_BYTES = (
+    25 * 2**20
+)  # as DistributedDataParallel has it (Li et al., 2020): large enough to be fast, small enough to overlap
 _PATIENCE = timedelta(days=7)  # for what the first rank alone does: importing 100 GB takes hours
 
 
@@ -50,8 +52,10 @@ class Ranks:
         if self.size == 1 or device.type != "cuda":
             return device
         if self.local_rank >= torch.cuda.device_count():
-            raise ConfigError(f"这台机器只有 {torch.cuda.device_count()} 块显卡，少于 torchrun 的 --nproc-per-node；请调小 | this machine "
-                              "has fewer GPUs than --nproc-per-node; lower it")
+            raise ConfigError(
+                f"这台机器只有 {torch.cuda.device_count()} 块显卡，少于 torchrun 的 --nproc-per-node；请调小 | this machine "
+                "has fewer GPUs than --nproc-per-node; lower it"
+            )
         torch.cuda.set_device(self.local_rank)
         return torch.device("cuda", self.local_rank)
 
@@ -63,7 +67,9 @@ class Ranks:
         if self.size == 1:
             return indices
         ends = np.cumsum(tokens)
-        owners = ((ends - tokens / 2) / ends[-1] * self.size).astype(np.int64)  # by where a row's middle lies
+        owners = ((ends - tokens / 2) / ends[-1] * self.size).astype(
+            np.int64
+        )  # by where a row's middle lies
         return indices[owners == self.rank]
 
     def sum(self, values: Sequence[float]) -> list[float]:
@@ -128,7 +134,9 @@ def join() -> Iterator[Ranks]:
         return
     store, rank, size = next(dist.rendezvous("env://"))
     has_nccl = torch.cuda.is_available() and dist.is_nccl_available()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if has_nccl else "gloo", store=store, rank=rank, world_size=size)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if has_nccl else "gloo", store=store, rank=rank, world_size=size
+    )
     with contextlib.ExitStack() as stack:
         if rank:
             nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
@@ -156,10 +164,14 @@ def _collective(function: Callable[..., Value], *args: Any, **options: Any) -> V
     try:
         return function(*args, **options)
     except RuntimeError as error:
-        reason = re.sub(r"^\[\S*\] ", "", str(error).splitlines()[0])[:120]  # without the place in torch's source
-        raise TrainingError("另一个训练进程意外结束了（被杀、断网或内存不足）；最后一次存盘完好，用 --resume 接着练，进程数可以不同"
-                            " | another process of this training ended unexpectedly (killed, out of memory, network lost); the "
-                            f"last save is whole: go on with --resume, with any number of processes ({reason})") from None
+        reason = re.sub(r"^\[\S*\] ", "", str(error).splitlines()[0])[
+            :120
+        ]  # without the place in torch's source
+        raise TrainingError(
+            "另一个训练进程意外结束了（被杀、断网或内存不足）；最后一次存盘完好，用 --resume 接着练，进程数可以不同"
+            " | another process of this training ended unexpectedly (killed, out of memory, network lost); the "
+            f"last save is whole: go on with --resume, with any number of processes ({reason})"
+        ) from None
 
 
 class GradientSum:
@@ -172,10 +184,14 @@ class GradientSum:
     gradient here counts as zero. The buckets take as much memory again as the gradients.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], ranks: Ranks, bucket_bytes: int = BUCKET_BYTES) -> None:
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], ranks: Ranks, bucket_bytes: int = BUCKET_BYTES
+    ) -> None:
         self._buckets: list[_Bucket] = []
         self._sent: list[dist.Work] = []
-        self._missing: list[int] | None = None  # gradients that each bucket waits for, during a step's last backward pass
+        self._missing: list[int] | None = (
+            None  # gradients that each bucket waits for, during a step's last backward pass
+        )
         if ranks.size == 1:
             return
         chosen: list[nn.Parameter] = []
@@ -226,9 +242,15 @@ class _Bucket:
     def __init__(self, parameters: list[nn.Parameter]) -> None:
         self.parameters = parameters
         first = parameters[0]
-        self.flat = torch.zeros(sum(parameter.numel() for parameter in parameters), dtype=first.dtype, device=first.device)
+        self.flat = torch.zeros(
+            sum(parameter.numel() for parameter in parameters),
+            dtype=first.dtype,
+            device=first.device,
+        )
         parts = self.flat.split([parameter.numel() for parameter in parameters])
-        self._views = [part.view_as(parameter) for part, parameter in zip(parts, parameters, strict=True)]
+        self._views = [
+            part.view_as(parameter) for part, parameter in zip(parts, parameters, strict=True)
+        ]
 
     def gather(self) -> None:
         for parameter, view in zip(self.parameters, self._views, strict=True):

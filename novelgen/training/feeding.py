@@ -33,11 +33,18 @@ class Feed:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         thread, self._thread, self._ahead = self._thread, None, _NOTHING
         thread.shutdown(cancel_futures=True)
 
-    def batches(self, pairs: Pairs, parts: Sequence[np.ndarray], then: Sequence[np.ndarray] = ()) -> Iterator[Batch]:
+    def batches(
+        self, pairs: Pairs, parts: Sequence[np.ndarray], then: Sequence[np.ndarray] = ()
+    ) -> Iterator[Batch]:
         """The batch of each of `parts`, (B,) int64 indices of `pairs`, in order; `then` are those asked for after these."""
         for part, following in zip(parts, [*parts[1:], *then[:1], None], strict=False):
             with self.waiting():
@@ -60,9 +67,17 @@ class Feed:
 
     def _take(self, pairs: Pairs, indices: np.ndarray) -> Batch:
         (of, foreseen, made), self._ahead = self._ahead, _NOTHING
-        return made.result() if of is pairs and np.array_equal(foreseen, indices) else self._make(pairs, indices)
+        return (
+            made.result()
+            if of is pairs and np.array_equal(foreseen, indices)
+            else self._make(pairs, indices)
+        )
 
     def _make(self, pairs: Pairs, indices: np.ndarray) -> Batch:
         batch = pairs.batch(indices)
         # The arrays keep the memory, and PyTorch knows by its address that it is pinned: copies to the GPU do not wait.
-        return Batch(*(torch.from_numpy(array).pin_memory().numpy() for array in batch)) if self._pins else batch
+        return (
+            Batch(*(torch.from_numpy(array).pin_memory().numpy() for array in batch))
+            if self._pins
+            else batch
+        )

@@ -50,17 +50,26 @@ def padded(batch: Batch) -> Batch:
     def pad(ids: np.ndarray, size: int) -> np.ndarray:
         return np.pad(ids, ((0, more), (0, rounded(size) - size)))  # PAD is 0
 
-    return Batch(pad(batch.source, source_size), np.pad(batch.source_lengths, (0, more), constant_values=1),
-                 pad(batch.target, target_size), np.pad(batch.target_lengths, (0, more)), np.pad(batch.characters, (0, more)),
-                 np.pad(batch.first, (0, more)))
+    return Batch(
+        pad(batch.source, source_size),
+        np.pad(batch.source_lengths, (0, more), constant_values=1),
+        pad(batch.target, target_size),
+        np.pad(batch.target_lengths, (0, more)),
+        np.pad(batch.characters, (0, more)),
+        np.pad(batch.first, (0, more)),
+    )
 
 
 class RecordedSteps:
     """Gradients of whole batches by replayed steps. `record` turns a function without arguments into its replay."""
 
-    def __init__(self, model: nn.Module, device: torch.device, precision: torch.dtype, record: Recorder) -> None:
+    def __init__(
+        self, model: nn.Module, device: torch.device, precision: torch.dtype, record: Recorder
+    ) -> None:
         self._model, self._device, self._precision, self._record = model, device, precision, record
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._parameters = [
+            parameter for parameter in model.parameters() if parameter.requires_grad
+        ]
         self._gradients: list[Tensor] = []
         self._seen: Counter[Shape] = Counter()
         self._steps: dict[Shape, _Step] = {}
@@ -92,24 +101,38 @@ class RecordedSteps:
         source, source_lengths, target, target_lengths, _, first = inputs
 
         def run() -> None:
-            with torch.autocast(self._device.type, dtype=self._precision, enabled=self._precision != torch.float32):
+            with torch.autocast(
+                self._device.type, dtype=self._precision, enabled=self._precision != torch.float32
+            ):
                 is_token = token_mask(target_lengths, target.shape[1])
-                loss = self._model.static_nats(target, is_token, *self._model.start(source, source_lengths), first)
-            torch._foreach_copy_(self._gradients, torch.autograd.grad(loss / tokens, self._parameters))
+                loss = self._model.static_nats(
+                    target, is_token, *self._model.start(source, source_lengths), first
+                )
+            torch._foreach_copy_(
+                self._gradients, torch.autograd.grad(loss / tokens, self._parameters)
+            )
             nats.copy_(loss.detach())
 
         return _Step(inputs, tokens, nats, self._record(run))
 
 
-def record_steps(model: nn.Module, device: torch.device, precision: torch.dtype, processes: int = 1) -> RecordedSteps:
+def record_steps(
+    model: nn.Module, device: torch.device, precision: torch.dtype, processes: int = 1
+) -> RecordedSteps:
     """RecordedSteps on CUDA. Raises ConfigError on other devices, for several processes and models whose steps cannot be recorded."""
     if device.type != "cuda":
-        raise ConfigError("--cuda-graph 只能在 CUDA 显卡上用；请去掉它，续训则用 --no-cuda-graph | this needs a CUDA device; leave it "
-                          "out, or resume with --no-cuda-graph")
+        raise ConfigError(
+            "--cuda-graph 只能在 CUDA 显卡上用；请去掉它，续训则用 --no-cuda-graph | this needs a CUDA device; leave it "
+            "out, or resume with --no-cuda-graph"
+        )
     if processes > 1:
-        raise ConfigError("--cuda-graph 只用于一个进程；请去掉它 | this is for one process only; leave it out")
+        raise ConfigError(
+            "--cuda-graph 只用于一个进程；请去掉它 | this is for one process only; leave it out"
+        )
     if not hasattr(model, "static_nats"):
-        raise ConfigError("--cuda-graph 不支持 --copy；请去掉其一 | --cuda-graph does not go with --copy; leave one of them out")
+        raise ConfigError(
+            "--cuda-graph 不支持 --copy；请去掉其一 | --cuda-graph does not go with --copy; leave one of them out"
+        )
     return RecordedSteps(model, device, precision, _CudaRecorder())
 
 
@@ -132,6 +155,8 @@ class _CudaRecorder:
         except RuntimeError as error:
             # What a broken recording leaves behind, of random numbers above all, is not to be trained with.
             reason = str(error).strip().splitlines()[0]
-            raise TrainingError("这个模型的训练步录不成 CUDA graph；请用 --resume --no-cuda-graph 接着训练 | a step could not "
-                                f"be recorded as a CUDA graph; go on with --resume --no-cuda-graph: {reason}") from error
+            raise TrainingError(
+                "这个模型的训练步录不成 CUDA graph；请用 --resume --no-cuda-graph 接着训练 | a step could not "
+                f"be recorded as a CUDA graph; go on with --resume --no-cuda-graph: {reason}"
+            ) from error
         return graph.replay

@@ -20,16 +20,28 @@ def choose_device(name: str) -> torch.device:
     """The device called `name`; "auto" takes CUDA where there is one. Raises ConfigError when CUDA is asked for in vain."""
     nearest(name, DEVICES, "--device")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda：这里没有可用的 CUDA 显卡；请用 --device cpu，或安装带 CUDA 的 torch | no CUDA device is "
-                          "available here; use --device cpu, or install a torch with CUDA")
-    return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else name if name != "auto" else "cpu")
+        raise ConfigError(
+            "--device cuda：这里没有可用的 CUDA 显卡；请用 --device cpu，或安装带 CUDA 的 torch | no CUDA device is "
+            "available here; use --device cpu, or install a torch with CUDA"
+        )
+    return torch.device(
+        "cuda"
+        if name == "auto" and torch.cuda.is_available()
+        else name
+        if name != "auto"
+        else "cpu"
+    )
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """The dtype of matrix products; "auto" takes bfloat16 where the hardware multiplies it faster than float32."""
     if name == "auto":
         # Emulated bfloat16 (before Ampere) is slower than float32.
-        gains = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_multiplies_bfloat16()
+        gains = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if device.type == "cuda"
+            else _cpu_multiplies_bfloat16()
+        )
         return torch.bfloat16 if gains else torch.float32
     return getattr(torch, name)
 
@@ -43,10 +55,18 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
     """What figures were measured on and with, for those who read them elsewhere."""
     packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
     gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
-    return {"cpu": _cpu_name(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), **gpu, "device": device.type,
-            "auto_precision": str(choose_precision("auto", device)).removeprefix("torch."),
-            "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(), **packages,
-            "novelgen": __version__}
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        **gpu,
+        "device": device.type,
+        "auto_precision": str(choose_precision("auto", device)).removeprefix("torch."),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **packages,
+        "novelgen": __version__,
+    }
 
 
 def _cpu_name() -> str:
@@ -73,7 +93,11 @@ def keep_freed_memory() -> None:
     Each batch frees and takes hundreds of megabytes again. Measured: 1.6 times the speed on a 2-core Xeon, where page faults
     took a third of the time; no difference on a 2-core EPYC.
     """
-    trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of <malloc.h>
+    trim_threshold, mmap_threshold, most = (
+        -1,
+        -3,
+        2**31 - 1,
+    )  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of <malloc.h>
     if glibc := _glibc():
         glibc.mallopt(mmap_threshold, most)
         glibc.mallopt(trim_threshold, most)
@@ -87,4 +111,8 @@ def release_freed_memory() -> None:
 
 def _glibc() -> ctypes.CDLL | None:
     """The C library, where it is that one."""
-    return ctypes.CDLL(None) if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc" else None
+    return (
+        ctypes.CDLL(None)
+        if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
+        else None
+    )

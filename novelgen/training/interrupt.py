@@ -21,7 +21,10 @@ class Interrupt:
     def __enter__(self) -> Interrupt:
         # Signals reach the main thread alone; elsewhere (a notebook's worker, say) there is nothing to catch.
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+            self._previous = {
+                number: signal.signal(number, self._handle)
+                for number in (signal.SIGINT, signal.SIGTERM)
+            }
         return self
 
     def _handle(self, number: int, frame: Any) -> None:
@@ -30,7 +33,10 @@ class Interrupt:
         self.asked = True
         if number not in self._told:
             return
-        print("\n正在存盘，这一步之后停下；再按一次立即退出 | stopping after this step and saving; press again to quit at once", flush=True)
+        print(
+            "\n正在存盘，这一步之后停下；再按一次立即退出 | stopping after this step and saving; press again to quit at once",
+            flush=True,
+        )
 
     def __exit__(self, *_: Any) -> None:
         for number, handler in self._previous.items():

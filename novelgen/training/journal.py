@@ -13,9 +13,14 @@ from torch.utils.tensorboard import SummaryWriter
 
 from novelgen.training.checkpoint import RunDirectory, write_whole
 
-_SCALARS = {"loss": "train/loss", "bpc": "train/bpc", "gradient_norm": "train/gradient_norm",
-            "learning_rate": "train/learning_rate", "validation_bpc": "validation/bpc",
-            "validation_perplexity": "validation/perplexity"}
+_SCALARS = {
+    "loss": "train/loss",
+    "bpc": "train/bpc",
+    "gradient_norm": "train/gradient_norm",
+    "learning_rate": "train/learning_rate",
+    "validation_bpc": "validation/bpc",
+    "validation_perplexity": "validation/perplexity",
+}
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -42,13 +47,20 @@ class Journal:
     def __init__(self, run: RunDirectory, step: int) -> None:
         kept = [record for record in read_metrics(run.metrics) if record["step"] <= step]
         write_whole(run.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
-        self._file = run.metrics.open("a", buffering=1, encoding="utf-8")  # line by line: others read along
+        self._file = run.metrics.open(
+            "a", buffering=1, encoding="utf-8"
+        )  # line by line: others read along
         self._board = SummaryWriter(str(run.path), purge_step=step + 1 if step else None)
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._file.close()
         self._board.close()
 

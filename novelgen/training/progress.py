@@ -21,9 +21,20 @@ class ProgressLine:
         self._live = sys.stdout.isatty()
         self._interval = 0.5 if self._live else interval
         self._shown = -1e9
-        self._samples: deque[tuple[float, int, float]] = deque(maxlen=64)  # time, characters so far, used share
+        self._samples: deque[tuple[float, int, float]] = deque(
+            maxlen=64
+        )  # time, characters so far, used share
 
-    def update(self, *, step: int, epoch: float, loss: float, best: float | None, characters: int, used: float) -> None:
+    def update(
+        self,
+        *,
+        step: int,
+        epoch: float,
+        loss: float,
+        best: float | None,
+        characters: int,
+        used: float,
+    ) -> None:
         """One step was taken; `characters` counts target characters, `used` is the spent share of the budget."""
         now = time.monotonic()
         self._samples.append((now, characters, used))
@@ -35,8 +46,10 @@ class ProgressLine:
         pace = (used - used_before) / seconds
         left = clock((1 - used) / pace) if pace > 0 else "?"
         validated = "" if best is None else f" · 最好 best {best:.3f} BPC"
-        line = (f"步 step {step} · 轮 epoch {epoch:.2f} · 损失 loss {loss:.3f}{validated} · "
-                f"{(characters - before) / seconds:,.0f} 字/s chars/s · 剩 left {left}")
+        line = (
+            f"步 step {step} · 轮 epoch {epoch:.2f} · 损失 loss {loss:.3f}{validated} · "
+            f"{(characters - before) / seconds:,.0f} 字/s chars/s · 剩 left {left}"
+        )
         print(f"\r\x1b[K{line}" if self._live else line, end="" if self._live else "\n", flush=True)
 
     def note(self, text: str) -> None:

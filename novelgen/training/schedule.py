@@ -36,4 +36,6 @@ def learning_rate(config: TrainingConfig, step: int, used: float) -> float:
     """Linear warm-up over steps, then a half cosine over the budget (Loshchilov and Hutter, 2017) to the final share."""
     warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     floor = config.final_learning_rate
-    return config.learning_rate * warm * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * used)))
+    return (
+        config.learning_rate * warm * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * used)))
+    )

@@ -26,7 +26,12 @@ def data_of_run(directory: Path, info: Mapping[str, Any]) -> Data:
         return Novel(store_of_run(directory, info), config.data, corpus)
     run = RunDirectory(directory)
     tokenizer = run.load_tokenizer(info)
-    return PairFiles(files_of(config.pairs, directory), tokenizer, run.load_source_tokenizer(info) or tokenizer, info["content"])
+    return PairFiles(
+        files_of(config.pairs, directory),
+        tokenizer,
+        run.load_source_tokenizer(info) or tokenizer,
+        info["content"],
+    )
 
 
 def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
@@ -40,9 +45,11 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
     corpus = [directory / part for part in info["corpus"]]
     missing = [part for part in corpus if not part.exists()]
     if missing:
-        raise CheckpointError(f"{path}：训练数据不在了，语料 {missing[0]} 也不在；请放回语料，或用 --corpus、--pairs 评测 | the data of "
-                              f"the run is gone and so is its corpus {missing[0]}; put it back, or evaluate with --corpus or "
-                              "--pairs")
+        raise CheckpointError(
+            f"{path}：训练数据不在了，语料 {missing[0]} 也不在；请放回语料，或用 --corpus、--pairs 评测 | the data of "
+            f"the run is gone and so is its corpus {missing[0]}; put it back, or evaluate with --corpus or "
+            "--pairs"
+        )
     config = info["config"]
     return _checked(open_or_build(corpus, config.text, config.data, path.parent), info)
 
@@ -58,7 +65,12 @@ def shared_data(ranks: Ranks, make: Callable[[], Data]) -> Data:
     def described() -> tuple[Any, ...]:
         data = make()
         if isinstance(data, Novel):
-            return data.store.directory.absolute(), data.store.meta["content"], data.config, data.corpus
+            return (
+                data.store.directory.absolute(),
+                data.store.meta["content"],
+                data.config,
+                data.corpus,
+            )
         own = None if data.source_tokenizer is data.tokenizer else data.source_tokenizer.to_dict()
         return data.files, data.tokenizer.to_dict(), own, data.content
 
@@ -66,14 +78,18 @@ def shared_data(ranks: Ranks, make: Callable[[], Data]) -> Data:
     if isinstance(first, Path):
         return Novel(_same_store(first, second), third, fourth)
     tokenizer = Tokenizer.from_dict(second)
-    return PairFiles(first, tokenizer, tokenizer if third is None else Tokenizer.from_dict(third), fourth)
+    return PairFiles(
+        first, tokenizer, tokenizer if third is None else Tokenizer.from_dict(third), fourth
+    )
 
 
 def _same_store(directory: Path, content: str) -> Store:
     store = Store.open(directory)
     if store.meta["content"] != content:
-        raise CorpusError(f"{directory}：这台机器上的语料库与第一台的不同；请用共享磁盘，或复制过来 | the prepared corpus here is not "
-                          "that of the first; use a shared disk, or copy it here")
+        raise CorpusError(
+            f"{directory}：这台机器上的语料库与第一台的不同；请用共享磁盘，或复制过来 | the prepared corpus here is not "
+            "that of the first; use a shared disk, or copy it here"
+        )
     return store
 
 
@@ -92,6 +108,8 @@ def ready_data(directory: Path, info: Mapping[str, Any]) -> Data | None:
 
 def _checked(store: Store, info: Mapping[str, Any]) -> Store:
     if store.meta["content"] != info["content"] or store.tokenizer.fingerprint != info["tokenizer"]:
-        raise CheckpointError(f"{store.directory}：语料已不是训练时的样子；请放回原来的语料 | the corpus is not what the run was "
-                              "trained on any more; put the original back")
+        raise CheckpointError(
+            f"{store.directory}：语料已不是训练时的样子；请放回原来的语料 | the corpus is not what the run was "
+            "trained on any more; put the original back"
+        )
     return store

@@ -59,21 +59,42 @@ class Trainer:
     numbers are those of one process but for rounding, and for the dropout masks, which are as good but others.
     """
 
-    def __init__(self, model: nn.Module, config: TrainingConfig, train: Pairs | TaskPairs, valid: Pairs, run: RunDirectory,
-                 info: dict[str, Any], device: torch.device,
-                 observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None,
-                 by_task: Mapping[str, Pairs] | None = None, ranks: Ranks = ALONE) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainingConfig,
+        train: Pairs | TaskPairs,
+        valid: Pairs,
+        run: RunDirectory,
+        info: dict[str, Any],
+        device: torch.device,
+        observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None,
+        by_task: Mapping[str, Pairs] | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
         if config.epochs is None and config.max_steps is None and config.max_minutes is None:
-            raise ConfigError("请给出训练预算：--epochs、--max-steps 或 --max-minutes | give a budget: --epochs, --max-steps or "
-                              "--max-minutes")
+            raise ConfigError(
+                "请给出训练预算：--epochs、--max-steps 或 --max-minutes | give a budget: --epochs, --max-steps or "
+                "--max-minutes"
+            )
         self.model, self.config, self.run, self.device = model.to(device), config, run, device
-        self._train, self._valid, self._info, self._observe, self._ranks = train, valid, info, observe, ranks
+        self._train, self._valid, self._info, self._observe, self._ranks = (
+            train,
+            valid,
+            info,
+            observe,
+            ranks,
+        )
         self._by_task = by_task or {}
         ranks.align(self.model)
         self._precision = choose_precision(config.precision, device)
         self._optimizer = _optimizer(self.model, config)
         self._gradient_sum = GradientSum(self.model.parameters(), ranks)
-        self._graphs = record_steps(self.model, device, self._precision, ranks.size) if config.cuda_graph else None
+        self._graphs = (
+            record_steps(self.model, device, self._precision, ranks.size)
+            if config.cuda_graph
+            else None
+        )
         self.position = Position()
         self._best: float | None = None
         self._misses = 0
@@ -81,7 +102,9 @@ class Trainer:
         self._validated_step = -1
         self._slices = config.accumulation_steps
         self._started = time.monotonic()
-        self._epoch: tuple[int, Pairs, list[np.ndarray]] | None = None  # its number, pairs and batches
+        self._epoch: tuple[int, Pairs, list[np.ndarray]] | None = (
+            None  # its number, pairs and batches
+        )
         self._feed, self._waited = Feed(device), 0.0
         self._line = ProgressLine()
 
@@ -91,16 +114,26 @@ class Trainer:
         self.model.load_state_dict(saved["model"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self.position = Position(**saved["position"])
-        self._best, self._misses, self._validated_step = saved["best"], saved["misses"], saved["validated_step"]
+        self._best, self._misses, self._validated_step = (
+            saved["best"],
+            saved["misses"],
+            saved["validated_step"],
+        )
         self._characters = saved["characters"]
 
     def fit(self) -> Outcome:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; what was reached is saved."""
-        every = self.config.validate_every or min(max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1])
+        every = self.config.validate_every or min(
+            max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1]
+        )
         before = self.position.seconds
         self._started = time.monotonic() - before
         self.model.train()
-        with Interrupt(tells_sigterm=self._ranks.size == 1) as interrupt, self._journal() as journal, self._feed:
+        with (
+            Interrupt(tells_sigterm=self._ranks.size == 1) as interrupt,
+            self._journal() as journal,
+            self._feed,
+        ):
             if self.position.step == 0:
                 self._save(journal)  # so that a run that dies early can be resumed as well
             reason = self._stop_reason(interrupt)
@@ -128,7 +161,9 @@ class Trainer:
         return Journal(self.run, self.position.step) if self._ranks.is_first else NoJournal()
 
     def _tick(self) -> None:
-        self.position = self.position._replace(seconds=self._ranks.of_first(time.monotonic() - self._started))
+        self.position = self.position._replace(
+            seconds=self._ranks.of_first(time.monotonic() - self._started)
+        )
 
     def _stop_reason(self, interrupt: Interrupt) -> str:
         if self._ranks.any(interrupt.asked):
@@ -148,8 +183,13 @@ class Trainer:
         if self._epoch is None or self._epoch[0] != epoch:
             with self._feed.waiting():
                 pairs = self._train.epoch(self.config.seed, epoch)
-                plan = plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens=self.config.batch_tokens,
-                                    seed=self.config.seed, epoch=epoch)
+                plan = plan_batches(
+                    pairs.source_lengths,
+                    pairs.target_lengths,
+                    batch_tokens=self.config.batch_tokens,
+                    seed=self.config.seed,
+                    epoch=epoch,
+                )
             self._epoch = (epoch, pairs, plan)
         return self._epoch[1:]
 
@@ -166,16 +206,33 @@ class Trainer:
             raise TrainingError(self._not_a_number(loss, norm, rate))
         self._optimizer.step()
         ends = position.batch + 1 == len(plan)
-        self.position = position._replace(step=position.step + 1, epoch=position.epoch + ends,
-                                          batch=0 if ends else position.batch + 1)
+        self.position = position._replace(
+            step=position.step + 1,
+            epoch=position.epoch + ends,
+            batch=0 if ends else position.batch + 1,
+        )
         self._characters += total.characters
         waited = self._feed.waited()
         self._waited += waited
-        self._line.update(step=self.position.step, epoch=position.epoch + (position.batch + 1) / len(plan), loss=loss,
-                          best=self._best, characters=self._characters, used=self._used())
-        return {"step": self.position.step, "epoch": position.epoch, "loss": loss, "bpc": total.bits_per_character,
-                "gradient_norm": norm, "learning_rate": rate, "characters": self._characters,
-                "seconds": round(position.seconds, 3), "waited": round(waited, 6)}
+        self._line.update(
+            step=self.position.step,
+            epoch=position.epoch + (position.batch + 1) / len(plan),
+            loss=loss,
+            best=self._best,
+            characters=self._characters,
+            used=self._used(),
+        )
+        return {
+            "step": self.position.step,
+            "epoch": position.epoch,
+            "loss": loss,
+            "bpc": total.bits_per_character,
+            "gradient_norm": norm,
+            "learning_rate": rate,
+            "characters": self._characters,
+            "seconds": round(position.seconds, 3),
+            "waited": round(waited, 6),
+        }
 
     def _gradients(self, indices: np.ndarray) -> Tally:
         """Fills the gradients of a batch of the epoch: its summed loss by `batch_tokens`, so that a token counts alike in every batch.
@@ -192,32 +249,52 @@ class Trainer:
             try:
                 parts, then = self._parts(indices), self._parts(self._next_indices())
                 for number, batch in enumerate(self._feed.batches(pairs, parts, then), 1):
-                    if self._graphs and len(parts) == 1 and (nats := self._graphs.gradients(batch, tokens)) is not None:
+                    if (
+                        self._graphs
+                        and len(parts) == 1
+                        and (nats := self._graphs.gradients(batch, tokens)) is not None
+                    ):
                         return tally(batch, nats)
-                    with torch.autocast(self.device.type, dtype=self._precision, enabled=self._precision != torch.float32):
+                    with torch.autocast(
+                        self.device.type,
+                        dtype=self._precision,
+                        enabled=self._precision != torch.float32,
+                    ):
                         loss = batch_loss(self.model, batch, self.device)
                     self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
                     total += tally(batch, loss.item())
                 self._gradient_sum.finish()
                 return total.summed(self._ranks)
             except torch.OutOfMemoryError:
-                self._graphs = loss = batch = None  # they hold the graph, which must go before the next try
+                self._graphs = loss = batch = (
+                    None  # they hold the graph, which must go before the next try
+                )
                 if self._slices >= len(indices):
-                    raise TrainingError("显存连一对段落也装不下；请调小 --segment-length 或模型 | not even one pair fits into the "
-                                        "GPU's memory; lower --segment-length or the model's sizes") from None
+                    raise TrainingError(
+                        "显存连一对段落也装不下；请调小 --segment-length 或模型 | not even one pair fits into the "
+                        "GPU's memory; lower --segment-length or the model's sizes"
+                    ) from None
             self._slices *= 2
             torch.cuda.empty_cache()
-            self._line.note(f"显存不够，每批改分 {self._slices} 份 | out of GPU memory: a batch is now accumulated from "
-                            f"{self._slices} micro-batches")
+            self._line.note(
+                f"显存不够，每批改分 {self._slices} 份 | out of GPU memory: a batch is now accumulated from "
+                f"{self._slices} micro-batches"
+            )
 
     def _step_seed(self) -> int:
         """From the seed, the step and the rank alone, so that a resumed run draws the same dropout masks."""
-        place = [self.config.seed, self.position.step, *([self._ranks.rank] if self._ranks.rank else [])]
+        place = [
+            self.config.seed,
+            self.position.step,
+            *([self._ranks.rank] if self._ranks.rank else []),
+        ]
         return int(np.random.SeedSequence(place).generate_state(1)[0])
 
     def _share(self, pairs: Pairs, indices: np.ndarray) -> np.ndarray:
         """This rank's rows of a batch."""
-        return self._ranks.share(indices, pairs.source_lengths[indices] + pairs.target_lengths[indices])
+        return self._ranks.share(
+            indices, pairs.source_lengths[indices] + pairs.target_lengths[indices]
+        )
 
     def _parts(self, indices: np.ndarray) -> list[np.ndarray]:
         """What is computed at a time."""
@@ -230,30 +307,52 @@ class Trainer:
 
     def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
         position = self.position
-        return (f"第 {position.step + 1} 步（第 {position.epoch + 1} 轮第 {position.batch + 1} 批）损失为 {loss}，梯度范数 {norm}；之前的"
-                f"检查点完好，请调低 {flag('learning_rate')}（现为 {rate:g}）后重新训练 | at step {position.step + 1} the loss is "
-                f"{loss}, the gradient norm {norm}; the last checkpoint is kept, train again with a lower "
-                f"{flag('learning_rate')}")
+        return (
+            f"第 {position.step + 1} 步（第 {position.epoch + 1} 轮第 {position.batch + 1} 批）损失为 {loss}，梯度范数 {norm}；之前的"
+            f"检查点完好，请调低 {flag('learning_rate')}（现为 {rate:g}）后重新训练 | at step {position.step + 1} the loss is "
+            f"{loss}, the gradient norm {norm}; the last checkpoint is kept, train again with a lower "
+            f"{flag('learning_rate')}"
+        )
 
     def _validate(self, journal: Journal) -> None:
         found = self._measure(self._valid)
         value = found.bits_per_character
-        by_task = {name: value if pairs is self._valid else self._measure(pairs).bits_per_character
-                   for name, pairs in self._by_task.items()}
+        by_task = {
+            name: value if pairs is self._valid else self._measure(pairs).bits_per_character
+            for name, pairs in self._by_task.items()
+        }
         is_best = math.isfinite(value) and (self._best is None or value < self._best)
         self._misses = 0 if is_best else self._misses + 1
         self._validated_step = self.position.step
         self._best = value if is_best else self._best
         if is_best and self._ranks.is_first:
             self.run.save_model(self.model.state_dict())
-            self.run.save_info({**self._info, "best": {"step": self.position.step, "validation_bpc": value}})
-        journal.validation({"step": self.position.step, "validation_bpc": value, "validation_perplexity": found.perplexity,
-                            "is_best": is_best, "seconds": round(self.position.seconds, 3),
-                            **({"validation_bpc_by_task": by_task} if by_task else {})})
+            self.run.save_info(
+                {**self._info, "best": {"step": self.position.step, "validation_bpc": value}}
+            )
+        journal.validation(
+            {
+                "step": self.position.step,
+                "validation_bpc": value,
+                "validation_perplexity": found.perplexity,
+                "is_best": is_best,
+                "seconds": round(self.position.seconds, 3),
+                **({"validation_bpc_by_task": by_task} if by_task else {}),
+            }
+        )
         self._save(journal)
         others = "".join(f" · {name} {bits:.3f}" for name, bits in by_task.items())
-        self._line.note(f"验证 validation · 步 step {self.position.step} · {clock(self.position.seconds)} · BPC {value:.3f}"
-                        + (" ★" if is_best else f"（最好 best {self._best:.3f}）" if self._best is not None else "") + others)
+        self._line.note(
+            f"验证 validation · 步 step {self.position.step} · {clock(self.position.seconds)} · BPC {value:.3f}"
+            + (
+                " ★"
+                if is_best
+                else f"（最好 best {self._best:.3f}）"
+                if self._best is not None
+                else ""
+            )
+            + others
+        )
         if self._ranks.is_first:
             self.model.eval()
             self._observe(self.model, Validation(self.position.step, value, is_best))
@@ -262,22 +361,42 @@ class Trainer:
         self._line.pause()
 
     def _measure(self, pairs: Pairs) -> Tally:
-        return measure(self.model, pairs, batch_tokens=2 * self.config.batch_tokens, device=self.device, precision=self._precision,
-                       ranks=self._ranks)
+        return measure(
+            self.model,
+            pairs,
+            batch_tokens=2 * self.config.batch_tokens,
+            device=self.device,
+            precision=self._precision,
+            ranks=self._ranks,
+        )
 
     def _save(self, journal: Journal) -> None:
         if not self._ranks.is_first:
             return
         journal.flush()
-        self.run.save_trainer({
-            "model": self.model.state_dict(), "optimizer": self._optimizer.state_dict(),
-            "position": self.position._asdict(), "best": self._best, "misses": self._misses,
-            "validated_step": self._validated_step, "characters": self._characters})
+        self.run.save_trainer(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "position": self.position._asdict(),
+                "best": self._best,
+                "misses": self._misses,
+                "validated_step": self._validated_step,
+                "characters": self._characters,
+            }
+        )
 
 
 def _optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter, 2019); vectors, biases and scores do not decay."""
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    return torch.optim.AdamW([{"params": matrices, "weight_decay": config.weight_decay},
-                              {"params": vectors, "weight_decay": 0.0}], lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=config.learning_rate,
+        betas=(0.9, 0.99),
+        fused=True,
+    )

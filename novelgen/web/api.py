@@ -17,8 +17,14 @@ from novelgen.web import limits, story
 from novelgen.web.runs import Shelf
 
 # The most that one request may ask for; DecodingConfig's own bounds hold as well.
-LARGEST = {"max_length": limits.LENGTH, "min_length": limits.LENGTH, "paragraphs": limits.PARAGRAPHS,
-           "num_samples": limits.CANDIDATES, "beam_size": limits.BEAM, "seed": limits.SEED}
+LARGEST = {
+    "max_length": limits.LENGTH,
+    "min_length": limits.LENGTH,
+    "paragraphs": limits.PARAGRAPHS,
+    "num_samples": limits.CANDIDATES,
+    "beam_size": limits.BEAM,
+    "seed": limits.SEED,
+}
 _FIELDS = {spec.name: spec for spec in dataclasses.fields(DecodingConfig)}
 _TYPES = typing.get_type_hints(DecodingConfig)
 # Their defaults depend on what the model was trained on, so that null must stand for them.
@@ -50,7 +56,9 @@ def add(shelf: Shelf, blocks: gr.Blocks) -> None:
     gr.api(endpoint(shelf, forget), api_name="generate", **limits.TURN)
 
 
-def endpoint(shelf: Shelf, forget: Callable[[str], None]) -> Callable[..., Iterator[dict[str, Any]]]:
+def endpoint(
+    shelf: Shelf, forget: Callable[[str], None]
+) -> Callable[..., Iterator[dict[str, Any]]]:
     """The function that answers programs; its parameters and their descriptions are the fields of DecodingConfig.
 
     It tells `forget` the session's name when a call has ended, however it ended.
@@ -60,7 +68,10 @@ def endpoint(shelf: Shelf, forget: Callable[[str], None]) -> Callable[..., Itera
         *asked, caller = values
         request = dict(zip(_signature().parameters, asked, strict=False))
         try:
-            prompt, model = _text("prompt", request.pop("prompt")), _text("model", request.pop("model") or "")
+            prompt, model = (
+                _text("prompt", request.pop("prompt")),
+                _text("model", request.pop("model") or ""),
+            )
             for written in story.write(shelf, model or shelf.newest(), prompt, checked(request)):
                 yield answer(written)
         except NovelgenError as error:
@@ -69,7 +80,9 @@ def endpoint(shelf: Shelf, forget: Callable[[str], None]) -> Callable[..., Itera
             forget(caller.session_hash)
 
     generate.__signature__ = _signature()
-    generate.__annotations__ = {each.name: each.annotation for each in _signature().parameters.values()}
+    generate.__annotations__ = {
+        each.name: each.annotation for each in _signature().parameters.values()
+    }
     fields = "".join(f"    {name}: {_explained(spec)}\n" for name, spec in _FIELDS.items())
     generate.__doc__ = _DESCRIPTION.format(prompt=limits.PROMPT, fields=fields)
     return generate
@@ -77,12 +90,24 @@ def endpoint(shelf: Shelf, forget: Callable[[str], None]) -> Callable[..., Itera
 
 def _signature() -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    fields = [inspect.Parameter(name, kind, default=None if name in _BY_RUN else spec.default, annotation=_annotation(name, spec))
-              for name, spec in _FIELDS.items()]
-    return inspect.Signature([inspect.Parameter("prompt", kind, annotation=str),
-                              inspect.Parameter("model", kind, default=None, annotation=str | None), *fields,
-                              inspect.Parameter("caller", kind, default=None, annotation=gr.Request)],  # given by Gradio
-                             return_annotation=dict[str, Any])
+    fields = [
+        inspect.Parameter(
+            name,
+            kind,
+            default=None if name in _BY_RUN else spec.default,
+            annotation=_annotation(name, spec),
+        )
+        for name, spec in _FIELDS.items()
+    ]
+    return inspect.Signature(
+        [
+            inspect.Parameter("prompt", kind, annotation=str),
+            inspect.Parameter("model", kind, default=None, annotation=str | None),
+            *fields,
+            inspect.Parameter("caller", kind, default=None, annotation=gr.Request),
+        ],  # given by Gradio
+        return_annotation=dict[str, Any],
+    )
 
 
 def _annotation(name: str, spec: dataclasses.Field) -> Any:
@@ -96,9 +121,16 @@ def _annotation(name: str, spec: dataclasses.Field) -> Any:
 def _explained(spec: dataclasses.Field) -> str:
     """A field's help with its bounds, on one line."""
     bounds = spec.metadata
-    largest = min((bound for bound in (bounds["maximum"], LARGEST.get(spec.name)) if bound is not None), default=None)
-    parts = [f"null: {spec.default}" if spec.name in _BY_RUN else "", f"> {bounds['above']:g}" if bounds["above"] is not None else "",
-             f"≥ {bounds['minimum']:g}" if bounds["minimum"] is not None else "", f"≤ {largest}" if largest is not None else ""]
+    largest = min(
+        (bound for bound in (bounds["maximum"], LARGEST.get(spec.name)) if bound is not None),
+        default=None,
+    )
+    parts = [
+        f"null: {spec.default}" if spec.name in _BY_RUN else "",
+        f"> {bounds['above']:g}" if bounds["above"] is not None else "",
+        f"≥ {bounds['minimum']:g}" if bounds["minimum"] is not None else "",
+        f"≤ {largest}" if largest is not None else "",
+    ]
     allowed = ", ".join(filter(None, parts))
     return f"{bounds['help']}（{allowed}）" if allowed else bounds["help"]
 
@@ -111,14 +143,18 @@ def checked(request: Mapping[str, Any]) -> dict[str, Any]:
     options = {name: _value(name, value) for name, value in request.items() if value is not None}
     for name, largest in LARGEST.items():
         if (options.get(name) or 0) > largest:
-            raise ConfigError(f"{name} {options[name]}：本页至多 {largest} | this page allows {largest} at most")
+            raise ConfigError(
+                f"{name} {options[name]}：本页至多 {largest} | this page allows {largest} at most"
+            )
     DecodingConfig(**options)
     return options
 
 
 def _value(name: str, value: Any) -> Any:
     """A JSON value as the field's type; a whole number may come as 5.0."""
-    kind = next(part for part in typing.get_args(_TYPES[name]) or (_TYPES[name],) if part is not type(None))
+    kind = next(
+        part for part in typing.get_args(_TYPES[name]) or (_TYPES[name],) if part is not type(None)
+    )
     if kind is str:
         return _text(name, value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -139,12 +175,23 @@ def _text(name: str, value: Any) -> str:
 def answer(written: story.Written) -> dict[str, Any]:
     """What a program is told, plain data for JSON."""
     candidates = [_candidate(generation) for generation in written.generations]
-    return {"text": candidates[0]["text"], "seed": candidates[0]["seed"], "candidates": candidates, "model": written.run,
-            "device": written.device, "seconds": round(written.seconds, 3), "notes": written.generations[0].notes,
-            "finished": written.finished}
+    return {
+        "text": candidates[0]["text"],
+        "seed": candidates[0]["seed"],
+        "candidates": candidates,
+        "model": written.run,
+        "device": written.device,
+        "seconds": round(written.seconds, 3),
+        "notes": written.generations[0].notes,
+        "finished": written.finished,
+    }
 
 
 def _candidate(generation: Generation) -> dict[str, Any]:
     values = [value for paragraph in generation.paragraphs for value in paragraph.log_probabilities]
-    return {"text": generation.text, "seed": generation.seed, "score": generation.score if generation.paragraphs else None,
-            "log_probability": sum(values) / len(values) if values else None}
+    return {
+        "text": generation.text,
+        "seed": generation.seed,
+        "score": generation.score if generation.paragraphs else None,
+        "log_probability": sum(values) / len(values) if values else None,
+    }

@@ -36,8 +36,14 @@ def build(shelf: Shelf, writing: Writing) -> None:
     script = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     # Empty, above the view; gradio shows there the place in the line, and the style sheet only to those who wait a while.
     line = gr.HTML("", elem_id="attention-line", container=False, padding=False)
-    view = gr.HTML({}, html_template=(_STATIC / "attention.html").read_text(encoding="utf-8"), js_on_load=script, words=words(),
-                   apply_default_css=False, elem_id="attention-view")
+    view = gr.HTML(
+        {},
+        html_template=(_STATIC / "attention.html").read_text(encoding="utf-8"),
+        js_on_load=script,
+        words=words(),
+        apply_default_css=False,
+        elem_id="attention-view",
+    )
     _wire_view(shelf, writing, view, line)
     for event in writing.events:
         event.then(None, None, None, js=_NOTICE, **_LIGHT)
@@ -74,17 +80,28 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> 
 
     def stopped(written: Written | None, before: Shown | None) -> tuple:
         is_old = before is not None and before.written is written
-        wanted = choose(written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {})
+        wanted = choose(
+            written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {}
+        )
         # The browser may have passed over the last drafts, which were on their way when it was told to stop.
-        return *_turned(wanted), *(writing.show(written) if written else [gr.skip()] * len(writing.outputs))
+        return *_turned(wanted), *(
+            writing.show(written) if written else [gr.skip()] * len(writing.outputs)
+        )
 
-    heavy = {**limits.TURN, "show_progress": "minimal", "show_progress_on": line, "api_visibility": "private"}
+    heavy = {
+        **limits.TURN,
+        "show_progress": "minimal",
+        "show_progress_on": line,
+        "api_visibility": "private",
+    }
     # Never two of them dropped: what is shown last counts, and its turn says which that is.
     every = {"trigger_mode": "multiple"}
     view.show(show, [writing.written, shown], [view, shown], **every, **_LIGHT)
     # An event of its own, or the browser would cancel when the other one is through.
     view.choose(None, cancels=writing.events, **_LIGHT)
-    begun = view.choose(write_on, [understood, writing.pen], [view, shown, *writing.outputs], **heavy)
+    begun = view.choose(
+        write_on, [understood, writing.pen], [view, shown, *writing.outputs], **heavy
+    )
     view.halt(None, cancels=[begun], **_LIGHT)
     view.halt(Pen.drop, writing.pen, None, **_LIGHT)
     view.halt(stopped, [writing.written, shown], [view, shown, *writing.outputs], **_LIGHT)
@@ -131,7 +148,12 @@ def looked_into(shelf: Shelf, shown: Shown) -> Iterator[Shown | None]:
 def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative | None]:
     """The place and the alternative that were clicked; None when nothing can be written from it."""
     place, number = asked.get("place"), asked.get("alternative")
-    if shown is None or shown.places is None or not isinstance(place, int) or not isinstance(number, int):
+    if (
+        shown is None
+        or shown.places is None
+        or not isinstance(place, int)
+        or not isinstance(number, int)
+    ):
         return 0, None
     if not (0 <= place < len(shown.places) and 0 <= number < len(shown.places[place].alternatives)):
         return 0, None
@@ -139,8 +161,13 @@ def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative
     return place, alternative if alternative.opening else None
 
 
-def gone_on(shelf: Shelf, before: Shown, pen: Pen, place: int, alternative: Alternative,
-            ) -> Iterator[tuple[dict[str, Any], Shown | None, Written | None]]:
+def gone_on(
+    shelf: Shelf,
+    before: Shown,
+    pen: Pen,
+    place: int,
+    alternative: Alternative,
+) -> Iterator[tuple[dict[str, Any], Shown | None, Written | None]]:
     """What the view and its state become while the model goes on from an alternative, and what has been written anew.
 
     Ends when another writing of the session takes the pen. When it fails the view gets back what it showed. Raises NovelgenError.
@@ -158,9 +185,13 @@ def gone_on(shelf: Shelf, before: Shown, pen: Pen, place: int, alternative: Alte
     yield *_turned(choose(written, {"paragraph": before.number, "candidate": 0}), place), None
 
 
-def rewritten(shelf: Shelf, shown: Shown, place: int, alternative: Alternative) -> Iterator[Written]:
+def rewritten(
+    shelf: Shelf, shown: Shown, place: int, alternative: Alternative
+) -> Iterator[Written]:
     """The paragraph anew from an alternative on, as a stream; an end needs no model. Raises NovelgenError."""
     if is_end(alternative):
         yield ended(shown, place, alternative)
     else:
-        yield from story.write_from(shelf, shown.written, shown.candidate, shown.number, alternative.opening)
+        yield from story.write_from(
+            shelf, shown.written, shown.candidate, shown.number, alternative.opening
+        )

@@ -37,8 +37,12 @@ class Shown(NamedTuple):
 
 def choose(written: Written | None, asked: Mapping[str, Any]) -> Shown | None:
     """The paragraph that was asked for, or the last one of the first candidate; None where nothing is written yet."""
-    known = [(candidate, number) for candidate, generation in enumerate(written.generations if written else ())
-             for number, paragraph in enumerate(generation.paragraphs) if paragraph.ids]
+    known = [
+        (candidate, number)
+        for candidate, generation in enumerate(written.generations if written else ())
+        for number, paragraph in enumerate(generation.paragraphs)
+        if paragraph.ids
+    ]
     if not known:
         return None
     wish = (asked.get("candidate"), asked.get("paragraph"))
@@ -56,15 +60,26 @@ def payload(shown: Shown | None, selected: int = 0) -> dict[str, Any]:
         return {}
     written, paragraph = shown.written, shown.paragraph
     return {
-        "turn": shown.turn, "run": written.run, "seed": written.generations[shown.candidate].seed,
-        "candidate": shown.candidate, "paragraph": shown.number,
-        "paragraphs": [[_beginning(each) if each.ids else "" for each in generation.paragraphs] for generation in written.generations],
-        "source": paragraph.source_tokens, "output": paragraph.tokens,
+        "turn": shown.turn,
+        "run": written.run,
+        "seed": written.generations[shown.candidate].seed,
+        "candidate": shown.candidate,
+        "paragraph": shown.number,
+        "paragraphs": [
+            [_beginning(each) if each.ids else "" for each in generation.paragraphs]
+            for generation in written.generations
+        ],
+        "source": paragraph.source_tokens,
+        "output": paragraph.tokens,
         "source_pieces": pieces(paragraph.source_ids, paragraph.source_tokens),
         "output_pieces": pieces(paragraph.ids, paragraph.tokens),
         "shape": list(paragraph.attention.shape),
-        "weights": base64.b64encode(np.ascontiguousarray(paragraph.attention, dtype="<f4").tobytes()).decode("ascii"),
-        "places": None if shown.places is None else [_place(place, number) for number, place in enumerate(shown.places)],
+        "weights": base64.b64encode(
+            np.ascontiguousarray(paragraph.attention, dtype="<f4").tobytes()
+        ).decode("ascii"),
+        "places": None
+        if shown.places is None
+        else [_place(place, number) for number, place in enumerate(shown.places)],
         "selected": min(max(selected, 0), len(paragraph.ids) - 1),
     }
 
@@ -73,7 +88,11 @@ def growing(written: Written, opening: str, turn: int) -> dict[str, Any]:
     """What attention.js shows while a paragraph is written anew; `opening` is what it began with."""
     text = written.generations[0].paragraphs[-1].text
     # The model reads the opening token by token before it goes on.
-    return {"turn": turn, "growing": opening if opening.startswith(text) else text, "kept": len(opening)}
+    return {
+        "turn": turn,
+        "growing": opening if opening.startswith(text) else text,
+        "kept": len(opening),
+    }
 
 
 def pieces(ids: Sequence[int], labels: Sequence[str]) -> list[list]:
@@ -101,9 +120,18 @@ def _beginning(paragraph: Paragraph) -> str:
 
 
 def _place(place: Place, number: int) -> dict[str, Any]:
-    return {"probability": round(place.probability, _DECIMALS), "entropy": round(place.entropy, _DECIMALS),
-            "alternatives": [{"token": END if is_end(each) else each.token, "probability": round(each.probability, _DECIMALS),
-                              "kind": _kind(each, number)} for each in place.alternatives]}
+    return {
+        "probability": round(place.probability, _DECIMALS),
+        "entropy": round(place.entropy, _DECIMALS),
+        "alternatives": [
+            {
+                "token": END if is_end(each) else each.token,
+                "probability": round(each.probability, _DECIMALS),
+                "kind": _kind(each, number),
+            }
+            for each in place.alternatives
+        ],
+    }
 
 
 def is_end(alternative: Alternative) -> bool:
@@ -126,9 +154,17 @@ def ended(shown: Shown, number: int, end: Alternative) -> Written:
     generation = written.generations[shown.candidate]
     values = [*paragraph.log_probabilities[:number], math.log(max(end.probability, 1e-300))]
     short = dataclasses.replace(
-        paragraph, text=end.opening, tokens=[*paragraph.tokens[:number], end.token], ids=[*paragraph.ids[:number], EOS],
-        log_probabilities=values, attention=paragraph.attention[: number + 1], finished=True,
-        score=sum(values) / len(values) ** written.options.get("length_penalty", 1.0))
-    kept = dataclasses.replace(generation, paragraphs=[*generation.paragraphs[: shown.number], short], finished=True)
+        paragraph,
+        text=end.opening,
+        tokens=[*paragraph.tokens[:number], end.token],
+        ids=[*paragraph.ids[:number], EOS],
+        log_probabilities=values,
+        attention=paragraph.attention[: number + 1],
+        finished=True,
+        score=sum(values) / len(values) ** written.options.get("length_penalty", 1.0),
+    )
+    kept = dataclasses.replace(
+        generation, paragraphs=[*generation.paragraphs[: shown.number], short], finished=True
+    )
     after = dataclasses.replace(written, generations=(kept,), finished=True)
     return dataclasses.replace(after, given=after.characters)  # nothing of it was written now

@@ -19,7 +19,9 @@ def examples(shelf: Shelf, name: str | None) -> list[str]:
     try:
         run = shelf.run(name)
         data = ready_data(run.path, run.load_info())
-        return [] if data is None else _of_novel(data) if isinstance(data, Novel) else _of_pairs(data)
+        return (
+            [] if data is None else _of_novel(data) if isinstance(data, Novel) else _of_pairs(data)
+        )
     except NovelgenError:
         return []
 
@@ -28,7 +30,10 @@ def _of_novel(novel: Novel) -> list[str]:
     store = novel.store
     held_out = store.is_in("test") & (store.characters >= _FEWEST) & (store.characters <= _MOST)
     places = np.flatnonzero(held_out)
-    return [store.tokenizer.decode(store.ids[store.offsets[place]:store.offsets[place + 1] - 1]) for place in _spread(places)]
+    return [
+        store.tokenizer.decode(store.ids[store.offsets[place] : store.offsets[place + 1] - 1])
+        for place in _spread(places)
+    ]
 
 
 def _of_pairs(data: Data) -> list[str]:
@@ -39,4 +44,8 @@ def _of_pairs(data: Data) -> list[str]:
 
 def _spread(places: np.ndarray) -> np.ndarray:
     """Some of them, evenly."""
-    return places[np.unique(np.linspace(0, len(places) - 1, _COUNT).astype(np.int64))] if len(places) else places
+    return (
+        places[np.unique(np.linspace(0, len(places) - 1, _COUNT).astype(np.int64))]
+        if len(places)
+        else places
+    )

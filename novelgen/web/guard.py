@@ -61,8 +61,16 @@ async def _wrong_arguments(_: Request, error: TypeError) -> JSONResponse:
     if not said.startswith(("Parameter `", "No value provided")):
         raise error
     said = said.split(". Please")[0]
-    return JSONResponse({"detail": f"参数不对，全表见 /?view=api | wrong parameters, all of them are listed at /?view=api: {said}"}, 422)
+    return JSONResponse(
+        {
+            "detail": f"参数不对，全表见 /?view=api | wrong parameters, all of them are listed at /?view=api: {said}"
+        },
+        422,
+    )
 
 
 # For fastapi.FastAPI.
-OPTIONS: dict[str, Any] = {"exception_handlers": {503: _refused, TypeError: _wrong_arguments}, "middleware": [Middleware(BodyLimit)]}
+OPTIONS: dict[str, Any] = {
+    "exception_handlers": {503: _refused, TypeError: _wrong_arguments},
+    "middleware": [Middleware(BodyLimit)],
+}

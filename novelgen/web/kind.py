@@ -21,7 +21,13 @@ def learned_pairs(shelf: Shelf, name: str | None) -> bool:
         return False
 
 
-def wire(shelf: Shelf, run: gr.Dropdown, manuscript: gr.Textbox, paragraphs: gr.Slider, controls: Controls) -> None:
+def wire(
+    shelf: Shelf,
+    run: gr.Dropdown,
+    manuscript: gr.Textbox,
+    paragraphs: gr.Slider,
+    controls: Controls,
+) -> None:
     """When a run of the other kind is chosen, the settings begin anew at its defaults and the page says what it is given."""
     # What sampling chooses from stays as it is: beam search does not see it.
     fields = [name for name in decoding_defaults(True, "sample") if name in controls.fields]
@@ -34,7 +40,12 @@ def wire(shelf: Shelf, run: gr.Dropdown, manuscript: gr.Textbox, paragraphs: gr.
         defaults = {**DEFAULTS, **decoding_defaults(from_pairs, "sample")}
         # Both languages at once: what is only known later is not translated.
         label = "源 Source" if from_pairs else "稿纸 Manuscript"
-        return from_pairs, gr.update(label=label), gr.update(value=1, visible=not from_pairs), *(defaults[name] for name in fields)
+        return (
+            from_pairs,
+            gr.update(label=label),
+            gr.update(value=1, visible=not from_pairs),
+            *(defaults[name] for name in fields),
+        )
 
     outputs = [before, manuscript, paragraphs, *(controls.fields[name] for name in fields)]
     gr.on([run.change, Context.root_block.load], fitted, [run, before], outputs, **_LIGHT)

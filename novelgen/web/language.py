@@ -8,7 +8,12 @@ from gradio.i18n import I18nData
 _words: dict[str, tuple[str, str]] = {}  # by key: Chinese, English
 # Browsers with any of these see Chinese; all others see English.
 _REGIONS = ("CN", "SG", "MY", "TW", "HK", "MO")
-_CHINESE = ("zh", "zh-Hans", "zh-Hant", *(f"{script}-{region}" for script in ("zh", "zh-Hans", "zh-Hant") for region in _REGIONS))
+_CHINESE = (
+    "zh",
+    "zh-Hans",
+    "zh-Hant",
+    *(f"{script}-{region}" for script in ("zh", "zh-Hans", "zh-Hant") for region in _REGIONS),
+)
 
 
 def both(chinese: str, english: str) -> I18nData:

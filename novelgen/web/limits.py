@@ -7,7 +7,9 @@ OPENING = 1_000  # characters of a given opening
 LENGTH = 1_000  # tokens of a paragraph
 PARAGRAPHS = 20  # in one go
 MANUSCRIPT = 1_000_000  # characters on a page, with its drafts
-HISTORY = 2_000_000  # characters of all pages that a session can go back to, and as many to come back to
+HISTORY = (
+    2_000_000  # characters of all pages that a session can go back to, and as many to come back to
+)
 CANDIDATES = 4
 BEAM = 16
 SEED = 2**53 - 1  # the largest whole number that a browser keeps exactly

@@ -18,7 +18,9 @@ class Page(NamedTuple):
     """What stands on the page."""
 
     manuscript: str = ""
-    drafts: tuple[str, ...] = NO_DRAFTS  # limits.CANDIDATES texts, edited perhaps; "" where there is none
+    drafts: tuple[str, ...] = (
+        NO_DRAFTS  # limits.CANDIDATES texts, edited perhaps; "" where there is none
+    )
     written: Written | None = None  # what was last written; the drafts come from it
 
     @property
@@ -31,7 +33,9 @@ class Desk(NamedTuple):
     """What the tab remembers of a session."""
 
     history: tuple[Page, ...] = ()  # the pages to go back to, oldest first
-    left: Page | None = None  # as the tab itself last left it, None before; the reader or another tab may have written since
+    left: Page | None = (
+        None  # as the tab itself last left it, None before; the reader or another tab may have written since
+    )
     undone: tuple[Page, ...] = ()  # the pages to come back to, the next one last
 
 
@@ -84,7 +88,11 @@ def _source(page: Page, desk: Desk) -> str:
     """
     written, left = page.written, desk.left
     accepted_last = desk.history and left.drafts == NO_DRAFTS and left.manuscript == page.manuscript
-    if accepted_last and written is not left.written and written.manuscript == desk.history[-1].manuscript:
+    if (
+        accepted_last
+        and written is not left.written
+        and written.manuscript == desk.history[-1].manuscript
+    ):
         return written.manuscript
     return page.manuscript
 
@@ -107,7 +115,9 @@ def undo(page: Page, desk: Desk) -> tuple[Page, Desk]:
     """
     left = desk.left
     if left is not None and _is_changed(page, left):
-        earlier = left if page.written is left.written else left._replace(manuscript=page.manuscript)
+        earlier = (
+            left if page.written is left.written else left._replace(manuscript=page.manuscript)
+        )
         return earlier, desk._replace(undone=_kept((*desk.undone, page)))
     if left is None or not desk.history:
         return page, desk
@@ -128,8 +138,14 @@ def _is_changed(page: Page, left: Page) -> bool:
     """Whether the reader or another tab has changed the page. Of a text in the making the browser has a beginning only."""
     if page.written is not left.written:
         return True
-    if left.written is not None and not left.written.finished and page.manuscript == left.manuscript:
-        return not all(whole.startswith(shown) for whole, shown in zip(left.drafts, page.drafts, strict=True))
+    if (
+        left.written is not None
+        and not left.written.finished
+        and page.manuscript == left.manuscript
+    ):
+        return not all(
+            whole.startswith(shown) for whole, shown in zip(left.drafts, page.drafts, strict=True)
+        )
     return page[:2] != left[:2]
 
 
@@ -139,12 +155,19 @@ def _kept(pages: tuple[Page, ...]) -> tuple[Page, ...]:
     sizes = [0, *itertools.accumulate(page.size for page in reversed(pages))]
     count = max(sum(size <= limits.HISTORY for size in sizes) - 1, 1)  # the last one in any case
     pages = pages[-count:]
-    return (*(page._replace(written=None) for page in pages[:-_INSPECTABLE]), *pages[-_INSPECTABLE:])
+    return (
+        *(page._replace(written=None) for page in pages[:-_INSPECTABLE]),
+        *pages[-_INSPECTABLE:],
+    )
 
 
 def next_opening(before: Page, after: Page, opening: str) -> str:
     """The opening of the next paragraph: an accepted draft has used up the one that it was written with."""
-    used = after.manuscript != before.manuscript and before.written is not None and before.written.options.get("prefix") == opening
+    used = (
+        after.manuscript != before.manuscript
+        and before.written is not None
+        and before.written.options.get("prefix") == opening
+    )
     return "" if used else opening
 
 

@@ -52,7 +52,12 @@ class History:
             if "validation_bpc" in record:
                 found = Look(int(record["step"]), float(record["validation_bpc"]))
             else:
-                found = Step(int(record["step"]), float(record["bpc"]), int(record["characters"]), float(record["seconds"]))
+                found = Step(
+                    int(record["step"]),
+                    float(record["bpc"]),
+                    int(record["characters"]),
+                    float(record["seconds"]),
+                )
         except (TypeError, KeyError, ValueError, OverflowError):
             return
         if all(abs(value) <= _LARGEST for value in found):  # no NaN either
@@ -65,7 +70,9 @@ class _File:
 
     number: int = 0  # of the file's inode: one that was replaced is read anew
     offset: int = 0
-    tail: bytes = b""  # what stood before the offset: a new file may have been given the old one's inode
+    tail: bytes = (
+        b""  # what stood before the offset: a new file may have been given the old one's inode
+    )
     history: History = field(default_factory=History)
 
 
@@ -105,7 +112,7 @@ def _read_on(path: Path, known: _File) -> _File:
             grown = file.read()
     except OSError:
         return _File()
-    whole = grown[:grown.rfind(b"\n") + 1]  # the last line may be half written
+    whole = grown[: grown.rfind(b"\n") + 1]  # the last line may be half written
     for line in whole.splitlines():
         with contextlib.suppress(ValueError, RecursionError):
             known.history.add(json.loads(line))
@@ -127,20 +134,31 @@ def curves(history: History, points: int = _POINTS) -> Curves | None:
     """At most `points` of each curve; None when there is nothing to draw."""
     training: list[tuple[int, float]] = []
     if history.steps:
-        step, bpc, totals, _ = (np.array(column, dtype=float) for column in zip(*history.steps, strict=True))
+        step, bpc, totals, _ = (
+            np.array(column, dtype=float) for column in zip(*history.steps, strict=True)
+        )
         # Batches of short paragraphs hold few characters, and the share of their ends is large.
         weights = np.maximum(np.diff(totals, prepend=0), 1)
         line = smooth(bpc, weights, max(1, len(bpc) // 50))
-        training = [(int(step[place]), round(float(line[place]), 4)) for place in _thin(len(line), points)]
-    validation = [(look.step, round(look.bpc, 4)) for look in (history.looks[place] for place in _thin(len(history.looks), points))]
+        training = [
+            (int(step[place]), round(float(line[place]), 4)) for place in _thin(len(line), points)
+        ]
+    validation = [
+        (look.step, round(look.bpc, 4))
+        for look in (history.looks[place] for place in _thin(len(history.looks), points))
+    ]
     if not training and not validation:
         return None
     # The first steps, at chance, would press everything else flat.
-    shown = [value for _, value in training[len(training) // 20:] + validation]
+    shown = [value for _, value in training[len(training) // 20 :] + validation]
     margin = 0.08 * (max(shown) - min(shown)) + 0.05
     return Curves(training, validation, min(shown) - margin, max(shown) + margin)
 
 
 def _thin(count: int, points: int) -> Sequence[int]:
     """At most `points` places of `count`, evenly, first and last among them."""
-    return range(count) if count <= points else np.linspace(0, count - 1, points).round().astype(int).tolist()
+    return (
+        range(count)
+        if count <= points
+        else np.linspace(0, count - 1, points).round().astype(int).tolist()
+    )

@@ -35,9 +35,17 @@ def build(shelf: Shelf, run: gr.Dropdown) -> None:
     _in_training(shelf, metrics, timer)
     with gr.Row(equal_height=True):
         run.render()
-        refresh = gr.Button(both("刷新", "Refresh"), scale=0, min_width=100, elem_id="model-refresh")
-    problem = gr.Textbox(label=both("打不开", "Cannot be opened"), interactive=False, lines=1, max_lines=4, visible=False,
-                         elem_id="model-problem")
+        refresh = gr.Button(
+            both("刷新", "Refresh"), scale=0, min_width=100, elem_id="model-refresh"
+        )
+    problem = gr.Textbox(
+        label=both("打不开", "Cannot be opened"),
+        interactive=False,
+        lines=1,
+        max_lines=4,
+        visible=False,
+        elem_id="model-problem",
+    )
     outputs = [problem, *_card(), *_curves("model")]
     drawn = gr.State(None)
 
@@ -49,7 +57,9 @@ def build(shelf: Shelf, run: gr.Dropdown) -> None:
             return (gr.skip(),) * (len(outputs) + 1)
         return _shown(shelf, metrics, chosen)
 
-    gr.on(None, show, run, [*outputs, drawn], **_LIGHT)  # when the page is opened, and when another run is chosen
+    gr.on(
+        None, show, run, [*outputs, drawn], **_LIGHT
+    )  # when the page is opened, and when another run is chosen
     timer.tick(follow, [run, drawn], [*outputs, drawn], **_LIGHT)
     gr.on([run.focus, refresh.click], lambda chosen: _choices(shelf, chosen), run, run, **_LIGHT)
     refresh.click(show, run, [*outputs, drawn], **_LIGHT)
@@ -58,12 +68,22 @@ def build(shelf: Shelf, run: gr.Dropdown) -> None:
 def _in_training(shelf: Shelf, metrics: Metrics, timer: gr.Timer) -> None:
     """Makes the part for the runs in training, which is seen while there are any."""
     with gr.Column(visible=False, elem_id="model-training") as part:
-        watched = gr.Dropdown([], interactive=True, filterable=False, elem_id="model-watched",
-                              label=both("训练中：还没有存下模型，不能用来写", "In training: nothing saved yet, so it cannot write"))
+        watched = gr.Dropdown(
+            [],
+            interactive=True,
+            filterable=False,
+            elem_id="model-watched",
+            label=both(
+                "训练中：还没有存下模型，不能用来写",
+                "In training: nothing saved yet, so it cannot write",
+            ),
+        )
         with gr.Row(elem_id="model-training-card"):
-            facts = [_field(both("语料", "Corpus"), "training-corpus"),
-                     _field(both("结构", "Architecture"), "training-architecture", min_width=600),
-                     _field(both("训练进度", "Training so far"), "training-progress", min_width=600)]
+            facts = [
+                _field(both("语料", "Corpus"), "training-corpus"),
+                _field(both("结构", "Architecture"), "training-architecture", min_width=600),
+                _field(both("训练进度", "Training so far"), "training-progress", min_width=600),
+            ]
         curves_shown = _curves("model-training")
     drawn = gr.State(None)
     outputs = [part, watched, *facts, *curves_shown, drawn]
@@ -78,28 +98,58 @@ def _in_training(shelf: Shelf, metrics: Metrics, timer: gr.Timer) -> None:
 def _card() -> list[gr.Textbox]:
     """One field for each of Card's, and one for what the journal tells."""
     with gr.Row(elem_id="model-card"):
-        return [_field(both("语料", "Corpus"), "corpus"), _field(both("分词", "Tokenizer"), "tokenizer"),
-                _field(both("词表", "Vocabulary"), "vocabulary"),
-                _field(both("结构", "Architecture"), "architecture", min_width=600),
-                _field(both("参数", "Parameters"), "parameters"), _field(both("最佳步数", "Best step"), "steps"),
-                _field(both("验证 BPC（越低越好）", "Held-out BPC (lower is better)"), "bpc"),
-                _field(both("日期", "Date"), "date"),
-                _field(both("训练进度", "Training so far"), "progress", min_width=600)]
+        return [
+            _field(both("语料", "Corpus"), "corpus"),
+            _field(both("分词", "Tokenizer"), "tokenizer"),
+            _field(both("词表", "Vocabulary"), "vocabulary"),
+            _field(both("结构", "Architecture"), "architecture", min_width=600),
+            _field(both("参数", "Parameters"), "parameters"),
+            _field(both("最佳步数", "Best step"), "steps"),
+            _field(both("验证 BPC（越低越好）", "Held-out BPC (lower is better)"), "bpc"),
+            _field(both("日期", "Date"), "date"),
+            _field(both("训练进度", "Training so far"), "progress", min_width=600),
+        ]
 
 
 def _field(label: Any, name: str, min_width: int = 200) -> gr.Textbox:
     # Text of a run directory, which may be a stranger's: a field shows it as it is.
-    return gr.Textbox(label=label, interactive=False, lines=1, max_lines=4, min_width=min_width, container=True,
-                      elem_id=f"model-{name}")
+    return gr.Textbox(
+        label=label,
+        interactive=False,
+        lines=1,
+        max_lines=4,
+        min_width=min_width,
+        container=True,
+        elem_id=f"model-{name}",
+    )
 
 
 def _curves(prefix: str) -> list[gr.Component]:
     """The plot, and the words in its place where there is nothing to draw."""
-    plot = gr.LinePlot(x="step", y="bpc", color="series", x_title="步数 steps", y_title="每字比特数 bits per character (BPC)",
-                       color_title=" ", color_map=_COLOURS, height=360, tooltip="all", buttons=["export", "fullscreen"],
-                       label=both("学习曲线", "Learning curves"), show_label=False, visible=False, elem_id=f"{prefix}-curves")
-    words = gr.Markdown(both("这个训练目录的 `metrics.jsonl` 里还没有什么可画的。",
-                             "There is nothing to draw in this run's `metrics.jsonl`."), visible=False, elem_id=f"{prefix}-no-curves")
+    plot = gr.LinePlot(
+        x="step",
+        y="bpc",
+        color="series",
+        x_title="步数 steps",
+        y_title="每字比特数 bits per character (BPC)",
+        color_title=" ",
+        color_map=_COLOURS,
+        height=360,
+        tooltip="all",
+        buttons=["export", "fullscreen"],
+        label=both("学习曲线", "Learning curves"),
+        show_label=False,
+        visible=False,
+        elem_id=f"{prefix}-curves",
+    )
+    words = gr.Markdown(
+        both(
+            "这个训练目录的 `metrics.jsonl` 里还没有什么可画的。",
+            "There is nothing to draw in this run's `metrics.jsonl`.",
+        ),
+        visible=False,
+        elem_id=f"{prefix}-no-curves",
+    )
     return [plot, words]
 
 
@@ -134,14 +184,21 @@ def _shown(shelf: Shelf, metrics: Metrics, chosen: str | None) -> tuple[Any, ...
     state = _state(shelf, metrics, chosen)
     try:
         run = shelf.run(chosen)
-        return (gr.Textbox(visible=False), *card(run), *_drawing(metrics.history(run.metrics)), state)
+        return (
+            gr.Textbox(visible=False),
+            *card(run),
+            *_drawing(metrics.history(run.metrics)),
+            state,
+        )
     except NovelgenError as error:
         # Without a run the panel above the tabs says what to do.
         problem = gr.Textbox(str(error), visible=chosen is not None)
         return (problem, *[UNKNOWN] * len(Card._fields), UNKNOWN, *_nothing(is_told=False), state)
 
 
-def _watched(shelf: Shelf, metrics: Metrics, chosen: str | None, before: Watched | None) -> tuple[Any, ...] | None:
+def _watched(
+    shelf: Shelf, metrics: Metrics, chosen: str | None, before: Watched | None
+) -> tuple[Any, ...] | None:
     """Values for the part of the runs in training: whether it is seen, the choice, the facts, the curves, what was drawn.
 
     None when nothing has changed.
@@ -171,9 +228,17 @@ def _drawing(history: History) -> tuple[Any, ...]:
     found = curves(history)
     if found is None:
         return UNKNOWN, *_nothing(is_told=True)
-    points = [(step, bpc, name) for name, line in ((_TRAINING, found.training), (_VALIDATION, found.validation)) for step, bpc in line]
+    points = [
+        (step, bpc, name)
+        for name, line in ((_TRAINING, found.training), (_VALIDATION, found.validation))
+        for step, bpc in line
+    ]
     frame = pd.DataFrame(points, columns=["step", "bpc", "series"])
-    return _progress(history), gr.LinePlot(frame, y_lim=[found.low, found.high], visible=True), gr.Markdown(visible=False)
+    return (
+        _progress(history),
+        gr.LinePlot(frame, y_lim=[found.low, found.high], visible=True),
+        gr.Markdown(visible=False),
+    )
 
 
 def _nothing(is_told: bool) -> tuple[gr.LinePlot, gr.Markdown]:

@@ -35,21 +35,38 @@ class Shelf:
 
     def runs(self) -> dict[str, RunDirectory]:
         """The runs that can write, by the names of their folders; the chosen one first, then the newest."""
-        found = {path.name: RunDirectory(path) for path in sorted(self.folder.glob("*"), key=_changed, reverse=True)
-                 if RunDirectory(path).exists and RunDirectory(path).has_model}
+        found = {
+            path.name: RunDirectory(path)
+            for path in sorted(self.folder.glob("*"), key=_changed, reverse=True)
+            if RunDirectory(path).exists and RunDirectory(path).has_model
+        }
         if self._chosen is None:
             return found
         chosen = self._chosen.resolve()
         others = {name: run for name, run in found.items() if run.path.resolve() != chosen}
         # Where the chosen one lies is nobody's business; another of the same name is numbered, and whoever has chosen keeps it.
-        return {chosen.name: RunDirectory(self._chosen),
-                **{_numbered(name, others) if name == chosen.name else name: run for name, run in others.items()}}
+        return {
+            chosen.name: RunDirectory(self._chosen),
+            **{
+                _numbered(name, others) if name == chosen.name else name: run
+                for name, run in others.items()
+            },
+        }
 
     def in_training(self) -> dict[str, RunDirectory]:
         """The runs of the folder that have saved nothing yet to write with, by name; the one that was begun last comes first."""
-        found = [run for run in map(RunDirectory, self.folder.glob("*")) if run.exists and not run.has_model]
-        alive = {run.path.name: told for run in found if time.time() - (told := _told(run)) < _SILENCE}
-        return {name: RunDirectory(self.folder / name) for name in sorted(alive, key=alive.get, reverse=True)}
+        found = [
+            run
+            for run in map(RunDirectory, self.folder.glob("*"))
+            if run.exists and not run.has_model
+        ]
+        alive = {
+            run.path.name: told for run in found if time.time() - (told := _told(run)) < _SILENCE
+        }
+        return {
+            name: RunDirectory(self.folder / name)
+            for name in sorted(alive, key=alive.get, reverse=True)
+        }
 
     def newest(self) -> str | None:
         """The run to begin with: the chosen one, or the newest that opens; None when there is none."""
@@ -65,10 +82,14 @@ class Shelf:
         """A run that is offered; raises CheckpointError for any other name."""
         found = self.runs()
         if name is None or name == "":
-            raise CheckpointError("还没有训练好的模型；请先训练一个 | no trained model yet; train one first")
+            raise CheckpointError(
+                "还没有训练好的模型；请先训练一个 | no trained model yet; train one first"
+            )
         if name not in found:
-            raise CheckpointError(f"没有训练好的模型“{name[:_NAME]}”，可能已改名或删去；请在“模型”页另选一个 | no such trained model; it "
-                                  "may have been renamed or deleted; choose another under Model")
+            raise CheckpointError(
+                f"没有训练好的模型“{name[:_NAME]}”，可能已改名或删去；请在“模型”页另选一个 | no such trained model; it "
+                "may have been renamed or deleted; choose another under Model"
+            )
         return found[name]
 
     def generator(self, name: str | None) -> Generator:
@@ -92,7 +113,9 @@ class Shelf:
 
 
 def _numbered(name: str, taken: Container[str]) -> str:
-    return next(free for number in itertools.count(2) if (free := f"{name} ({number})") not in taken)
+    return next(
+        free for number in itertools.count(2) if (free := f"{name} ({number})") not in taken
+    )
 
 
 def _told(run: RunDirectory) -> float:

@@ -54,7 +54,9 @@ class TinyTraining:
         self._output = Path()
         self._status = Status("idle")  # what stays when no process runs
         self._cancelled = False
-        self._seen: tuple[float, float] | None = None  # seconds trained, by the file; when this was first seen
+        self._seen: tuple[float, float] | None = (
+            None  # seconds trained, by the file; when this was first seen
+        )
         self._spent = 0.0  # seconds, as last told
         atexit.register(self.cancel)
 
@@ -69,20 +71,41 @@ class TinyTraining:
             script, corpus = self._project / "train.py", self._project / "corpus" / "novel.txt"
             for needed in (script, corpus):
                 if not needed.is_file():
-                    raise TrainingError(f"{needed}：没有这个文件；请在 novelgen 的文件夹里运行 | no such file; run the program in "
-                                        "novelgen's own folder")
+                    raise TrainingError(
+                        f"{needed}：没有这个文件；请在 novelgen 的文件夹里运行 | no such file; run the program in "
+                        "novelgen's own folder"
+                    )
             self._output = _free(Path(folder))
-            command = [sys.executable, str(script), "--preset", "tiny", "--max-minutes", f"{self._minutes:g}",
-                       "--corpus", str(corpus), "--output", str(self._output)]
+            command = [
+                sys.executable,
+                str(script),
+                "--preset",
+                "tiny",
+                "--max-minutes",
+                f"{self._minutes:g}",
+                "--corpus",
+                str(corpus),
+                "--output",
+                str(self._output),
+            ]
             try:
                 # In a session of its own, so that Ctrl-C in the terminal reaches this program alone, which then ends it.
-                self._process = subprocess.Popen(command, cwd=self._project, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                                 stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-                                                 start_new_session=True)
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=self._project,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    encoding="utf-8",
+                    errors="replace",
+                    start_new_session=True,
+                )
             except OSError as error:
                 raise TrainingError(f"训练启动不了：{error} | training cannot be started") from None
             self._cancelled, self._seen, self._spent = False, None, 0.0
-            threading.Thread(target=self._watch, args=(self._process, self._output), daemon=True).start()
+            threading.Thread(
+                target=self._watch, args=(self._process, self._output), daemon=True
+            ).start()
 
     def _watch(self, process: subprocess.Popen[str], output: Path) -> None:
         """Reads what the process says until it has ended, and clears up."""
@@ -139,9 +162,15 @@ class TinyTraining:
         self._spent = spent = max(self._spent, last.seconds + time.monotonic() - seen[1])
         budget = 60 * self._minutes
         recent = history.steps[-20:]
-        return Status("training" if spent < budget else "finishing", output.name, min(spent / budget, 1.0), max(budget - spent, 0.0),
-                      last.step, sum(step.bpc for step in recent) / len(recent),
-                      min((look.bpc for look in history.looks), default=None))
+        return Status(
+            "training" if spent < budget else "finishing",
+            output.name,
+            min(spent / budget, 1.0),
+            max(budget - spent, 0.0),
+            last.step,
+            sum(step.bpc for step in recent) / len(recent),
+            min((look.bpc for look in history.looks), default=None),
+        )
 
 
 def _free(folder: Path) -> Path:

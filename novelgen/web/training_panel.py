@@ -32,15 +32,34 @@ watch("value", draw);
 def build(training: TinyTraining, shelf: Shelf, run: gr.Dropdown) -> gr.Column:
     """The panel: there while there is no run, or one is being trained; afterwards the new run is chosen in `run`."""
     with gr.Column(visible=run.value is None, elem_id="training-panel") as panel:
-        gr.Markdown(both("### 还没有训练好的模型\n先用自带的小说练一个最小的（tiny，约两分钟），练好就能写。想用自己的小说：在终端里运行 "
-                         "`python train.py --corpus 我的小说.txt`，练出来的会自己出现在这里。",
-                         "### No trained model yet\nTrain the smallest one (tiny, about two minutes) on the novel that comes with the "
-                         "program, then write with it. For a novel of your own run `python train.py --corpus mine.txt` in a "
-                         "terminal; the run appears here by itself."), elem_id="training-words")
-        bar = gr.HTML(_shown(Status("idle")), html_template=_BAR, js_on_load=_BAR_WORKS, label=both("训练进度", "Training progress"),
-                      elem_id="training-progress")
-        start = gr.Button(both("训练一个小模型", "Train a small model"), variant="primary", elem_id="training-start")
-        cancel = gr.Button(both("取消训练", "Cancel training"), variant="secondary", visible=False, elem_id="training-cancel")
+        gr.Markdown(
+            both(
+                "### 还没有训练好的模型\n先用自带的小说练一个最小的（tiny，约两分钟），练好就能写。想用自己的小说：在终端里运行 "
+                "`python train.py --corpus 我的小说.txt`，练出来的会自己出现在这里。",
+                "### No trained model yet\nTrain the smallest one (tiny, about two minutes) on the novel that comes with the "
+                "program, then write with it. For a novel of your own run `python train.py --corpus mine.txt` in a "
+                "terminal; the run appears here by itself.",
+            ),
+            elem_id="training-words",
+        )
+        bar = gr.HTML(
+            _shown(Status("idle")),
+            html_template=_BAR,
+            js_on_load=_BAR_WORKS,
+            label=both("训练进度", "Training progress"),
+            elem_id="training-progress",
+        )
+        start = gr.Button(
+            both("训练一个小模型", "Train a small model"),
+            variant="primary",
+            elem_id="training-start",
+        )
+        cancel = gr.Button(
+            both("取消训练", "Cancel training"),
+            variant="secondary",
+            visible=False,
+            elem_id="training-cancel",
+        )
     timer = gr.Timer(0.5, active=run.value is None)
     outputs = [panel, bar, start, cancel, timer, run]
 
@@ -70,7 +89,9 @@ def _begin(training: TinyTraining, shelf: Shelf) -> None:
     A program could ask again and again all the same, and each time would cost the machine minutes.
     """
     if shelf.runs() and not training.status().is_running:
-        raise TrainingError("已经有训练好的模型了，不用再练 | there is a trained model already; no other is trained from here")
+        raise TrainingError(
+            "已经有训练好的模型了，不用再练 | there is a trained model already; no other is trained from here"
+        )
     training.start(shelf.folder)
 
 
@@ -82,8 +103,14 @@ def _look(training: TinyTraining, shelf: Shelf, chosen: str | None) -> tuple[Any
         run = gr.skip()
     else:
         run = gr.Dropdown(choices=names, value=shelf.newest())
-    return (gr.Column(visible=there), _shown(status), gr.Button(visible=not status.is_running), gr.Button(visible=status.is_running),
-            gr.Timer(active=there), run)
+    return (
+        gr.Column(visible=there),
+        _shown(status),
+        gr.Button(visible=not status.is_running),
+        gr.Button(visible=status.is_running),
+        gr.Timer(active=there),
+        run,
+    )
 
 
 def _shown(status: Status) -> dict[str, Any]:
@@ -96,11 +123,17 @@ def _shown(status: Status) -> dict[str, Any]:
         return {"text": f"训练没有成功 | the training failed: {status.error}"}
     if status.phase == "cancelled":
         return {"text": "训练已取消，什么也没留下 | cancelled; nothing was kept"}
-    return {"text": f"预算 budget {MINUTES:g} min · corpus/novel.txt" if status.phase == "idle" else ""}
+    return {
+        "text": f"预算 budget {MINUTES:g} min · corpus/novel.txt" if status.phase == "idle" else ""
+    }
 
 
 def _line(status: Status) -> str:
-    left = "收尾中 finishing" if status.phase == "finishing" else f"剩 left {clock(status.seconds_left)}"
+    left = (
+        "收尾中 finishing"
+        if status.phase == "finishing"
+        else f"剩 left {clock(status.seconds_left)}"
+    )
     figures = [("训练 training", status.training_bpc), ("验证 validation", status.validation_bpc)]
     bpc = "，".join(f"{name} {value:.2f}" for name, value in figures if value is not None)
     return f"{status.name} · {status.share:.0%} · {left} · 步 step {status.step:,} · BPC {bpc}"

@@ -91,11 +91,22 @@ def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
     _wire_examples(shelf, run, parts)
     _wire_tasks(shelf, run, parts)
     kind.wire(shelf, run, parts.manuscript, parts.paragraphs, parts.controls)
-    return Writing(parts.manuscript, parts.written, parts.controls, parts.drafts, outputs, show, events, parts.pen,
-                   parts.buttons["stop"])
+    return Writing(
+        parts.manuscript,
+        parts.written,
+        parts.controls,
+        parts.drafts,
+        outputs,
+        show,
+        events,
+        parts.pen,
+        parts.buttons["stop"],
+    )
 
 
-def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Component]) -> list[Any]:
+def _wire_writing(
+    shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Component]
+) -> list[Any]:
     """The buttons that run the model, and the one that stops it."""
     controls, buttons = parts.controls, parts.buttons
 
@@ -105,7 +116,9 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
             # A source that is read again is read alone; only a story goes on from its drafts.
             taken = None if kind.learned_pairs(shelf, request.run) else first_draft(request.page)
             accepted = accept(request.page, request.desk, taken)
-            yield from _stream(shelf, request, accepted, next_opening(request.page, accepted, request.opening), {})
+            yield from _stream(
+                shelf, request, accepted, next_opening(request.page, accepted, request.opening), {}
+            )
 
     @mistakes_shown()
     def asked(*values: Any) -> int:
@@ -120,8 +133,17 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
                 seed = next_seed(request.options, request.page.written)
                 yield from _stream(shelf, request, request.page, request.opening, seed)
 
-    inputs = [run, parts.pen, parts.manuscript, parts.written, parts.desk, parts.opening, parts.paragraphs, *parts.drafts,
-              *controls.components]
+    inputs = [
+        run,
+        parts.pen,
+        parts.manuscript,
+        parts.written,
+        parts.desk,
+        parts.opening,
+        parts.paragraphs,
+        *parts.drafts,
+        *controls.components,
+    ]
     targets = [parts.manuscript, parts.opening, controls.seed, parts.desk, *outputs]
     # The place in the queue is shown on the draft; the manuscript stays free to edit.
     heavy = {**limits.TURN, "show_progress_on": parts.drafts[0], "api_visibility": "private"}
@@ -130,7 +152,11 @@ def _wire_writing(shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Co
     # Who would wait for nothing is told so at once, and not at the end of the line.
     taken = gr.State(0)
     at_once = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-    again = buttons["rewrite"].click(asked, inputs, taken, **at_once).success(rewrite, [taken, *inputs], targets, **heavy)
+    again = (
+        buttons["rewrite"]
+        .click(asked, inputs, taken, **at_once)
+        .success(rewrite, [taken, *inputs], targets, **heavy)
+    )
     _break_off([buttons["stop"]], [begun, again], parts.pen)
     buttons["stop"].click(_stopped, parts.written, parts.status, **_LIGHT)
     return [begun, again]
@@ -155,8 +181,10 @@ def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | No
     """
     page = Page(manuscript, tuple(draft or "" for draft in drafts), written)
     if page.size > limits.MANUSCRIPT:
-        raise ConfigError(f"稿纸连同各稿超过 {limits.MANUSCRIPT:,} 字，写不下了；请下载后分成几稿 | the manuscript and its drafts are "
-                          f"longer than {limits.MANUSCRIPT:,} characters; download it and divide it")
+        raise ConfigError(
+            f"稿纸连同各稿超过 {limits.MANUSCRIPT:,} 字，写不下了；请下载后分成几稿 | the manuscript and its drafts are "
+            f"longer than {limits.MANUSCRIPT:,} characters; download it and divide it"
+        )
     return page
 
 
@@ -171,23 +199,39 @@ class _Request(NamedTuple):
     options: dict[str, Any]
 
 
-def _request(controls: Controls, run: str | None, pen: Pen, manuscript: str, written: Written | None, desk: Desk, opening: str,
-             paragraphs: int, *values: Any) -> _Request:
-    drafts, settings = values[: limits.CANDIDATES], values[limits.CANDIDATES:]
+def _request(
+    controls: Controls,
+    run: str | None,
+    pen: Pen,
+    manuscript: str,
+    written: Written | None,
+    desk: Desk,
+    opening: str,
+    paragraphs: int,
+    *values: Any,
+) -> _Request:
+    drafts, settings = values[: limits.CANDIDATES], values[limits.CANDIDATES :]
     options = {**controls.options(*settings), "paragraphs": paragraphs}
     return _Request(run, pen, _page(manuscript, drafts, written), desk, opening, options)
 
 
-def _stream(shelf: Shelf, request: _Request, source: Page, opening: str, seed: Mapping[str, int]) -> Iterator[tuple]:
+def _stream(
+    shelf: Shelf, request: _Request, source: Page, opening: str, seed: Mapping[str, int]
+) -> Iterator[tuple]:
     """Writes on from the manuscript of `source`; the components that the reader may be editing are set once only.
 
     With the first snapshot, so that a request that cannot be answered changes nothing.
     """
     if not source.manuscript.strip():
-        raise ConfigError("稿纸还是空的：写一段，或点一个例子 | the manuscript is empty: write a paragraph, or click an example")
+        raise ConfigError(
+            "稿纸还是空的：写一段，或点一个例子 | the manuscript is empty: write a paragraph, or click an example"
+        )
     options = {**request.options, **seed, "prefix": opening}
-    once = (_changed(request.page.manuscript, source.manuscript), _changed(request.opening, opening),
-            str(seed["seed"]) if seed else gr.skip())
+    once = (
+        _changed(request.page.manuscript, source.manuscript),
+        _changed(request.opening, opening),
+        str(seed["seed"]) if seed else gr.skip(),
+    )
     holder = request.pen.take()
     with closing(story.write(shelf, request.run, source.manuscript, options)) as stream:
         for written in stream:
@@ -200,11 +244,23 @@ def _stream(shelf: Shelf, request: _Request, source: Page, opening: str, seed: M
 
 def _must_differ(request: _Request) -> None:
     """Raises ConfigError when to write anew would write just what stands there."""
-    page, written, options = request.page, request.page.written, {**request.options, "prefix": request.opening}
-    if (options["decoder"] != "sample" and written is not None and written.finished and drafts_of(written) == page.drafts
-            and (written.run, written.manuscript, written.options) == (request.run, page.manuscript, options)):
-        raise ConfigError("束搜索和贪心不掷骰子，同样的设置只会写出同样的字；请改一个设置，或改用采样 | beam search and greedy roll no "
-                          "dice, and the same settings write the same text; change one, or sample")
+    page, written, options = (
+        request.page,
+        request.page.written,
+        {**request.options, "prefix": request.opening},
+    )
+    if (
+        options["decoder"] != "sample"
+        and written is not None
+        and written.finished
+        and drafts_of(written) == page.drafts
+        and (written.run, written.manuscript, written.options)
+        == (request.run, page.manuscript, options)
+    ):
+        raise ConfigError(
+            "束搜索和贪心不掷骰子，同样的设置只会写出同样的字；请改一个设置，或改用采样 | beam search and greedy roll no "
+            "dice, and the same settings write the same text; change one, or sample"
+        )
 
 
 def _changed(before: str, after: str) -> Any:
@@ -213,7 +269,11 @@ def _changed(before: str, after: str) -> Any:
 
 def _stopped(written: Written | None) -> Any:
     """The status line of a text that was broken off."""
-    return gr.skip() if written is None or written.finished else f"{status(written)}<small>已停止 stopped</small>"
+    return (
+        gr.skip()
+        if written is None or written.finished
+        else f"{status(written)}<small>已停止 stopped</small>"
+    )
 
 
 def _pin(written: Written | None) -> Any:
@@ -223,20 +283,34 @@ def _pin(written: Written | None) -> Any:
 def _wire_pages(parts: Parts, events: list[Any]) -> None:
     """The buttons that only move text. They break off what is being written."""
     inputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts]
-    outputs = [parts.status, parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts, *parts.columns]
+    outputs = [
+        parts.status,
+        parts.manuscript,
+        parts.written,
+        parts.desk,
+        parts.opening,
+        *parts.drafts,
+        *parts.columns,
+    ]
 
     def handler(move: Callable[[Page, Desk, str], tuple[Page, Desk, str]]) -> Callable[..., tuple]:
-        def moved(manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None) -> tuple:
+        def moved(
+            manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None
+        ) -> tuple:
             try:
-                return gr.skip(), *_shown_page(*move(_page(manuscript, drafts, written), desk, opening))
+                return gr.skip(), *_shown_page(
+                    *move(_page(manuscript, drafts, written), desk, opening)
+                )
             except ConfigError as error:  # what does not stand in line has no toasts
                 return html.escape(str(error)), *(gr.skip() for _ in outputs[1:])
+
         return moved
 
     def accepted(place: int | None) -> Callable[..., tuple]:
         def move(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
             after = accept(page, desk, first_draft(page) if place is None else place)
             return after, turn(desk, page, after), next_opening(page, after, opening)
+
         return handler(move)
 
     def cleared(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
@@ -247,29 +321,48 @@ def _wire_pages(parts: Parts, events: list[Any]) -> None:
         def move(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
             after = Page(sample[0], written=page.written)
             return after, turn(desk, page, after), opening
+
         return handler(move)(*values)
 
     buttons, settled = parts.buttons, _script("settled.js")
-    moves = {"accept": accepted(None), "clear": handler(cleared),
-             "undo": handler(lambda page, desk, opening: (*undo(page, desk), opening)),
-             "redo": handler(lambda page, desk, opening: (*redo(page, desk), opening))}
-    clicked = {**{buttons[name]: move for name, move in moves.items()},
-               **{pick: accepted(place) for place, pick in enumerate(parts.picks)}}
+    moves = {
+        "accept": accepted(None),
+        "clear": handler(cleared),
+        "undo": handler(lambda page, desk, opening: (*undo(page, desk), opening)),
+        "redo": handler(lambda page, desk, opening: (*redo(page, desk), opening)),
+    }
+    clicked = {
+        **{buttons[name]: move for name, move in moves.items()},
+        **{pick: accepted(place) for place, pick in enumerate(parts.picks)},
+    }
     _break_off([*clicked, parts.examples], events, parts.pen)
     for button, move in clicked.items():
         button.click(move, inputs, outputs, js=settled, **_LIGHT)
     parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
     # Text that came a moment ago tells that more may be on its way; see settled.js.
-    parts.drafts[0].change(None, js="() => { window.novelgenDraftChanged = performance.now(); return []; }", **_LIGHT)
+    parts.drafts[0].change(
+        None, js="() => { window.novelgenDraftChanged = performance.now(); return []; }", **_LIGHT
+    )
     buttons["pin"].click(_pin, parts.written, parts.controls.seed, **_LIGHT)
 
 
 def _wire_browser(parts: Parts) -> None:
     """What happens in the browser alone: what stands on the page survives a reload, and the manuscript becomes a file."""
-    load, texts = Context.root_block.load, [parts.title, parts.manuscript, parts.opening, *parts.drafts]
-    load(None, None, [*texts, *parts.columns], js=_script("keep.js").replace("COUNT", str(limits.CANDIDATES)), **_LIGHT)
+    load, texts = (
+        Context.root_block.load,
+        [parts.title, parts.manuscript, parts.opening, *parts.drafts],
+    )
+    load(
+        None,
+        None,
+        [*texts, *parts.columns],
+        js=_script("keep.js").replace("COUNT", str(limits.CANDIDATES)),
+        **_LIGHT,
+    )
     for text in texts:
-        text.change(None, texts, None, js="(...texts) => window.novelgenKeep?.(...texts) ?? []", **_LIGHT)
+        text.change(
+            None, texts, None, js="(...texts) => window.novelgenKeep?.(...texts) ?? []", **_LIGHT
+        )
     load(None, None, None, js=_script("label.js"), **_LIGHT)
     parts.buttons["download"].click(None, texts[:2], None, js=_script("download.js"), **_LIGHT)
 
@@ -293,4 +386,6 @@ def _wire_tasks(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
         except NovelgenError:
             return tasks_of(None)
 
-    gr.on([run.change, Context.root_block.load], offered, run, parts.controls.fields["task"], **_LIGHT)
+    gr.on(
+        [run.change, Context.root_block.load], offered, run, parts.controls.fields["task"], **_LIGHT
+    )

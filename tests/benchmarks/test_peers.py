@@ -75,15 +75,20 @@ def test_one_sequence_keeps_source_and_target_together() -> None:
     tokens, is_target = one_sequence(*tensors(batch))
     assert tokens.shape == (2, 6)
     for row in range(2):
-        source, target = batch.source[row, :batch.source_lengths[row]], batch.target[row, :batch.target_lengths[row]]
-        assert tokens[row, :len(source) + len(target)].tolist() == [*source, *target]
+        source, target = (
+            batch.source[row, : batch.source_lengths[row]],
+            batch.target[row, : batch.target_lengths[row]],
+        )
+        assert tokens[row, : len(source) + len(target)].tolist() == [*source, *target]
         assert tokens[row][is_target[row]].tolist() == target.tolist()
 
 
 def test_the_transformer_does_not_look_ahead_and_is_as_large_as_asked() -> None:
     torch.manual_seed(0)
     model = DecoderOnlyTransformer(VOCABULARY, 64, 12, 300_000, 0.0)
-    assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(300_000, rel=0.1)
+    assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(
+        300_000, rel=0.1
+    )
     tokens = torch.randint(3, VOCABULARY, (1, 8))
     second_only = torch.zeros(1, 8, dtype=torch.bool)
     second_only[0, 4] = True
@@ -107,8 +112,12 @@ def test_a_patch_is_applied_once_and_fails_loudly(tmp_path) -> None:
 
 
 def test_a_worker_that_cannot_start_says_why(monkeypatch) -> None:
-    monkeypatch.setattr("benchmarks.peers.worker.interpreter", lambda environment: Path(sys.executable))
+    monkeypatch.setattr(
+        "benchmarks.peers.worker.interpreter", lambda environment: Path(sys.executable)
+    )
     worker = Worker(Path("nowhere"), "joeynmt_writer.py")
-    with pytest.raises(RuntimeError, match=r"(?s)joeynmt_writer.py ended: .*No module named 'joeynmt'"):
+    with pytest.raises(
+        RuntimeError, match=r"(?s)joeynmt_writer.py ended: .*No module named 'joeynmt'"
+    ):
         worker.ask({})
     worker.close()

@@ -18,7 +18,13 @@ def test_a_script_imports_what_it_uses(script, monkeypatch):
 
 
 def run(script, *options):
-    return subprocess.run([sys.executable, BENCHMARKS / script, *options], check=True, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, BENCHMARKS / script, *options],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 @pytest.mark.parametrize("axis", ["length", "rows", "hidden"])
@@ -34,9 +40,28 @@ def test_a_corpus_is_measured_for_scaling():
 
 def test_the_model_of_2014_is_measured(tmp_path):
     output = tmp_path / "found.json"
-    run("sutskever2014.py", "--device", "cpu", "--size", "8", "--source-words", "400", "--target-words", "300", "--rows", "2",
-        "--length", "5", "--steps", "1", "--output", output)
+    run(
+        "sutskever2014.py",
+        "--device",
+        "cpu",
+        "--size",
+        "8",
+        "--source-words",
+        "400",
+        "--target-words",
+        "300",
+        "--rows",
+        "2",
+        "--length",
+        "5",
+        "--steps",
+        "1",
+        "--output",
+        output,
+    )
     found = json.loads(output.read_text(encoding="utf-8"))
     assert found["times_the_paper"] == pytest.approx(found["words_per_second"] / 6300)
     # Source embeddings, target embeddings and their bias, the readout, and 8 layers of 4 gates.
-    assert found["parameters"] == 400 * 8 + 300 * 8 + 300 + 8 * 8 + 8 * (4 * 8 * (8 + 8) + 2 * 4 * 8)
+    assert found["parameters"] == 400 * 8 + 300 * 8 + 300 + 8 * 8 + 8 * (
+        4 * 8 * (8 + 8) + 2 * 4 * 8
+    )

@@ -12,8 +12,20 @@ from novelgen.commands import evaluate, train
 from novelgen.errors import CheckpointError, ConfigError, CorpusError, TrainingError
 from novelgen.training.trainer import Trainer
 
-TINY = ("--preset", "tiny", "--embedding-size", 8, "--decoder-size", 16, "--batch-tokens", 400, "--device", "cpu", "--precision",
-        "float32")
+TINY = (
+    "--preset",
+    "tiny",
+    "--embedding-size",
+    8,
+    "--decoder-size",
+    16,
+    "--batch-tokens",
+    400,
+    "--device",
+    "cpu",
+    "--precision",
+    "float32",
+)
 STEPS = 4
 
 
@@ -26,10 +38,29 @@ def call(command, *arguments):
 @pytest.fixture
 def compare(novel, tmp_path):
     """Compares as told, four steps each and one paragraph written, into the folder `name`; returns table.json's content."""
+
     def compare(name, *arguments, models="seq2seq,lm", tokenizers="char"):
-        call(compare_command, "--corpus", novel, "--models", models, "--tokenizers", tokenizers,
-             "--output", tmp_path / name, "--generate", 1, "--steps", STEPS, "--validate-every", 2, *TINY, *arguments)
+        call(
+            compare_command,
+            "--corpus",
+            novel,
+            "--models",
+            models,
+            "--tokenizers",
+            tokenizers,
+            "--output",
+            tmp_path / name,
+            "--generate",
+            1,
+            "--steps",
+            STEPS,
+            "--validate-every",
+            2,
+            *TINY,
+            *arguments,
+        )
         return table(tmp_path / name)
+
     return compare
 
 
@@ -44,8 +75,13 @@ def table(folder):
 def without_times(content):
     """The runs with all that does not depend on how fast the machine is."""
     timed = ("minutes", "characters_per_second")
-    return [{**{name: value for name, value in run.items() if name not in timed}, "curve": [look[1:] for look in run["curve"]]}
-            for run in content["runs"]]
+    return [
+        {
+            **{name: value for name, value in run.items() if name not in timed},
+            "curve": [look[1:] for look in run["curve"]],
+        }
+        for run in content["runs"]
+    ]
 
 
 class Killed(BaseException):
@@ -75,17 +111,34 @@ def test_two_models_and_both_tokenizers_are_compared(compare, tmp_path, capsys):
     names = [run["name"] for run in content["runs"]]
     assert names == ["bahdanau-char-1", "bahdanau-word-1", "lm-char-1", "lm-word-1"]
     assert len({run["held_out"] for run in content["runs"]}) == 1 and content["same_test_texts"]
-    assert {"cpu", "cores", "python", "torch"} <= content["machines"][0].keys() and len(set(content["prompts"])) == 3
+    assert {"cpu", "cores", "python", "torch"} <= content["machines"][0].keys() and len(
+        set(content["prompts"])
+    ) == 3
     for run in content["runs"]:
-        assert run["steps"] == STEPS and run["minutes"] > 0 and run["characters_per_second"] > 0 and run["parameters"] > 1000
-        assert sum(found[2] for found in run["by_length"]) == sum(found[2] for found in content["runs"][0]["by_length"])
-        assert len(run["curve"]) == STEPS / 2 and run["curve"][-1][2] == pytest.approx(run["validation_bpc"], abs=0.5)
-        assert len(run["continuations"]) == 3 and {"distinct_1", "distinct_2", "repeated_4grams", "bleu", "chrf",
-                                                   "copied_8grams"} == run["writing"].keys()
+        assert (
+            run["steps"] == STEPS
+            and run["minutes"] > 0
+            and run["characters_per_second"] > 0
+            and run["parameters"] > 1000
+        )
+        assert sum(found[2] for found in run["by_length"]) == sum(
+            found[2] for found in content["runs"][0]["by_length"]
+        )
+        assert len(run["curve"]) == STEPS / 2 and run["curve"][-1][2] == pytest.approx(
+            run["validation_bpc"], abs=0.5
+        )
+        assert (
+            len(run["continuations"]) == 3
+            and {"distinct_1", "distinct_2", "repeated_4grams", "bleu", "chrf", "copied_8grams"}
+            == run["writing"].keys()
+        )
     for name in ("curves.png", "by_length.png"):
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
-    assert "── 2/4 bahdanau-word-1 · 全部还要约 all will take about" in printed and str(tmp_path / "out" / "table.md") in printed
+    assert (
+        "── 2/4 bahdanau-word-1 · 全部还要约 all will take about" in printed
+        and str(tmp_path / "out" / "table.md") in printed
+    )
     call(evaluate, "--checkpoint", tmp_path / "out" / "lm-word-1", "--json", "--device", "cpu")
     measured = json.loads(capsys.readouterr().out)
     assert measured["bits_per_character"] == pytest.approx(content["runs"][3]["test_bpc"], rel=1e-5)
@@ -142,14 +195,26 @@ def test_what_cannot_be_trained_does_not_keep_the_others_from_it(compare, monkey
     assert second["error"] is None and second["test_bpc"] > 0
 
 
-@pytest.mark.parametrize("changed", [("--decoder-size", 8), ("--steps", STEPS + 1), ("--models", "lm"), ("--seeds", 2),
-                                     ("--tokenizers", "word"), ("--generate", 2), ("--dropout", 0.2)])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("--decoder-size", 8),
+        ("--steps", STEPS + 1),
+        ("--models", "lm"),
+        ("--seeds", 2),
+        ("--tokenizers", "word"),
+        ("--generate", 2),
+        ("--dropout", 0.2),
+    ],
+)
 def test_another_request_in_the_same_folder_is_refused(compare, tmp_path, monkeypatch, changed):
     with monkeypatch.context() as patch, pytest.raises(Killed):
         at_step(patch, 1, kill)
         compare("out")
     before = (tmp_path / "out" / "table.json").read_bytes()
-    with pytest.raises(ConfigError, match=f"holds a comparison with another {changed[0]};") as refused:
+    with pytest.raises(
+        ConfigError, match=f"holds a comparison with another {changed[0]};"
+    ) as refused:
         compare("out", *changed)
     assert "\n" not in str(refused.value)
     assert (tmp_path / "out" / "table.json").read_bytes() == before
@@ -164,12 +229,23 @@ def test_another_corpus_in_the_same_folder_is_refused(compare, novel, monkeypatc
         compare("out")
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (("--models", "lm,luon"), "did you mean luong"), (("--models", "lm,lm"), "a name occurs twice"),
-    (("--tokenizers", "byte"), "char, word"), (("--minutes", 1), "only one of these"), (("--steps", 0), "--steps 0"),
-    (("--seeds", 0), "--seeds 0"), (("--generate", -1), "--generate -1"), (("--cell", "gru", "--models", "lm,transformer"), "no such part"),
-    (("--preset", "tinny"), "did you mean tiny"), (("--user-dict", "x.txt"), "--user-dict"), (("--device", "gpu"), "--device"),
-    (("--dropout", 2), "--dropout")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--models", "lm,luon"), "did you mean luong"),
+        (("--models", "lm,lm"), "a name occurs twice"),
+        (("--tokenizers", "byte"), "char, word"),
+        (("--minutes", 1), "only one of these"),
+        (("--steps", 0), "--steps 0"),
+        (("--seeds", 0), "--seeds 0"),
+        (("--generate", -1), "--generate -1"),
+        (("--cell", "gru", "--models", "lm,transformer"), "no such part"),
+        (("--preset", "tinny"), "did you mean tiny"),
+        (("--user-dict", "x.txt"), "--user-dict"),
+        (("--device", "gpu"), "--device"),
+        (("--dropout", 2), "--dropout"),
+    ],
+)
 def test_a_wrong_request_is_refused_before_anything_is_done(compare, tmp_path, arguments, said):
     with pytest.raises(ConfigError, match=said):
         compare("out", *arguments)
@@ -192,11 +268,29 @@ def test_a_folder_of_something_else_is_left_alone(compare, tmp_path):
 
 def test_runs_are_compared_after_the_fact(novel, make_novel, tmp_path, capsys):
     other = make_novel([3 + number % 3 for number in range(40)], "other.txt", seed=2)
-    for corpus, name, model in ((novel, "one", "seq2seq"), (novel, "two", "luong"), (other, "three", "seq2seq")):
-        call(train, "--corpus", corpus, "--output", tmp_path / name, "--model", model, *TINY, "--max-steps", 2)
+    for corpus, name, model in (
+        (novel, "one", "seq2seq"),
+        (novel, "two", "luong"),
+        (other, "three", "seq2seq"),
+    ):
+        call(
+            train,
+            "--corpus",
+            corpus,
+            "--output",
+            tmp_path / name,
+            "--model",
+            model,
+            *TINY,
+            "--max-steps",
+            2,
+        )
     compare_runs("--runs", tmp_path / "one", tmp_path / "two", "--output", tmp_path / "same")
     content = table(tmp_path / "same")
-    assert [(run["name"], run["model"], run["steps"]) for run in content["runs"]] == [("one", "seq2seq", 2), ("two", "luong", 2)]
+    assert [(run["name"], run["model"], run["steps"]) for run in content["runs"]] == [
+        ("one", "seq2seq", 2),
+        ("two", "luong", 2),
+    ]
     assert content["same_test_texts"] and "do not compare" not in capsys.readouterr().out
     compare_runs("--runs", tmp_path / "one", tmp_path / "three", "--output", tmp_path / "mixed")
     assert not table(tmp_path / "mixed")["same_test_texts"]
@@ -204,10 +298,26 @@ def test_runs_are_compared_after_the_fact(novel, make_novel, tmp_path, capsys):
     call(evaluate, "--checkpoint", tmp_path / "three", "--json", "--device", "cpu")
     measured = json.loads(capsys.readouterr().out)["bits_per_character"]
     assert measured == pytest.approx(table(tmp_path / "mixed")["runs"][1]["test_bpc"], rel=1e-5)
-    for arguments, said in ((("--runs", tmp_path / "one", "--output", tmp_path / "same"), "another --runs"),
-                            (("--runs", tmp_path / "one", tmp_path / "one", "--output", tmp_path / "new"), "occurs twice"),
-                            (("--runs", tmp_path / "one", "--dropout", "0.5", "--seeds", "2", "--output", tmp_path / "new"),
-                             "--seeds、--dropout")):
+    for arguments, said in (
+        (("--runs", tmp_path / "one", "--output", tmp_path / "same"), "another --runs"),
+        (
+            ("--runs", tmp_path / "one", tmp_path / "one", "--output", tmp_path / "new"),
+            "occurs twice",
+        ),
+        (
+            (
+                "--runs",
+                tmp_path / "one",
+                "--dropout",
+                "0.5",
+                "--seeds",
+                "2",
+                "--output",
+                tmp_path / "new",
+            ),
+            "--seeds、--dropout",
+        ),
+    ):
         with pytest.raises(ConfigError, match=said):
             compare_runs(*arguments)
     with pytest.raises(CheckpointError, match="no trained model"):

@@ -30,8 +30,21 @@ def generate(checkpoint, capsys):
     def call(*arguments, prompt=PROMPT):
         parser = Parser(prog="generate")
         add_arguments(parser)
-        main(parser.parse_args(["--checkpoint", str(checkpoint), "--device", "cpu", "--prompt", prompt, "--max-length",
-                                "12", *map(str, arguments)]))
+        main(
+            parser.parse_args(
+                [
+                    "--checkpoint",
+                    str(checkpoint),
+                    "--device",
+                    "cpu",
+                    "--prompt",
+                    prompt,
+                    "--max-length",
+                    "12",
+                    *map(str, arguments),
+                ]
+            )
+        )
         return capsys.readouterr()
 
     return call
@@ -39,7 +52,9 @@ def generate(checkpoint, capsys):
 
 def test_text_goes_to_stdout_and_the_seed_to_stderr(checkpoint, generate):
     printed = generate("--seed", 7, "--prefix", "宝玉")
-    expected = Generator.load(checkpoint, "cpu").generate(PROMPT, seed=7, max_length=12, prefix="宝玉")
+    expected = Generator.load(checkpoint, "cpu").generate(
+        PROMPT, seed=7, max_length=12, prefix="宝玉"
+    )
     assert printed.out == expected.text + "\n"
     assert printed.err == "种子 seed: 7\n"
 
@@ -55,7 +70,11 @@ def test_notes_are_shown(generate):
 
 def test_several_candidates_are_told_apart(generate):
     printed = generate("--seed", 7, "--num-samples", 3)
-    assert [line.split()[5] for line in printed.out.splitlines() if line.startswith("──")] == ["7", "8", "9"]
+    assert [line.split()[5] for line in printed.out.splitlines() if line.startswith("──")] == [
+        "7",
+        "8",
+        "9",
+    ]
 
 
 def test_json_holds_text_tokens_probabilities_and_seed(generate):
@@ -69,7 +88,9 @@ def test_json_holds_text_tokens_probabilities_and_seed(generate):
 
 
 def test_json_lists_the_n_best_of_a_beam(generate):
-    printed = json.loads(generate("--decoder", "beam", "--beam-size", 4, "--n-best", 3, "--json").out)
+    printed = json.loads(
+        generate("--decoder", "beam", "--beam-size", 4, "--n-best", 3, "--json").out
+    )
     scores = [candidate["score"] for candidate in printed["candidates"]]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
     assert printed["text"] == printed["candidates"][0]["text"]
@@ -93,7 +114,9 @@ def test_attention_as_json_and_npz_agree(generate, tmp_path):
 def test_a_heatmap_is_drawn_for_every_paragraph(generate, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("novelgen.report.fonts.require_font", lambda: None)
-    monkeypatch.setattr("novelgen.report.heatmap.attention_heatmap", lambda paragraph, path: drawn.append(path.name))
+    monkeypatch.setattr(
+        "novelgen.report.heatmap.attention_heatmap", lambda paragraph, path: drawn.append(path.name)
+    )
     assert "map-2.png" in generate("--paragraphs", 2, "--heatmap", tmp_path / "map.png").err
     assert drawn == ["map.png", "map-2.png"]
 
@@ -124,12 +147,20 @@ def test_the_prompt_is_read_from_standard_input(generate, monkeypatch):
         generate(prompt="-")
 
 
-@pytest.mark.parametrize(("arguments", "named"), [
-    (["--attention", "weights.csv"], ".npz"), (["--heatmap", "map.jpg"], ".png"),
-    (["--attention", "no/such/folder/a.json"], "folder"), (["--top-p", "1.5"], "--top-p"),
-    (["--temperature", "-1"], "--temperature"), (["--beam-size", "0"], "--beam-size"),
-    (["--decoder", "bean"], "beam"), (["--device", "cuba"], "cuda"), (["--min-length", "13"], "--min-length"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--attention", "weights.csv"], ".npz"),
+        (["--heatmap", "map.jpg"], ".png"),
+        (["--attention", "no/such/folder/a.json"], "folder"),
+        (["--top-p", "1.5"], "--top-p"),
+        (["--temperature", "-1"], "--temperature"),
+        (["--beam-size", "0"], "--beam-size"),
+        (["--decoder", "bean"], "beam"),
+        (["--device", "cuba"], "cuda"),
+        (["--min-length", "13"], "--min-length"),
+    ],
+)
 def test_mistakes_are_found_before_the_model_is_loaded(generate, monkeypatch, arguments, named):
     monkeypatch.setattr(Generator, "load", lambda *arguments: pytest.fail("loaded"))
     with pytest.raises(ConfigError) as error:
@@ -137,7 +168,9 @@ def test_mistakes_are_found_before_the_model_is_loaded(generate, monkeypatch, ar
     assert named in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere"
+)
 def test_a_protected_folder_is_found_before_anything_is_written(generate, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="不能写入"):
@@ -160,7 +193,11 @@ def test_a_missing_checkpoint_and_an_empty_prompt_are_named(generate, checkpoint
 
 
 def test_declaring_the_options_imports_neither_torch_nor_matplotlib():
-    program = ("import sys, argparse; from novelgen.commands.generate import add_arguments as add; "
-               "add(argparse.ArgumentParser()); print({'torch', 'matplotlib', 'numpy'} & set(sys.modules))")
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    program = (
+        "import sys, argparse; from novelgen.commands.generate import add_arguments as add; "
+        "add(argparse.ArgumentParser()); print({'torch', 'matplotlib', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.strip() == "set()"

@@ -16,18 +16,22 @@ from novelgen.errors import ConfigError, CorpusError
 @pytest.fixture
 def run(capsys):
     """Runs `prepare` and returns what it printed."""
+
     def run(*arguments):
         parser = Parser(prog="prepare")
         add_arguments(parser)
         main(parser.parse_args([str(argument) for argument in arguments]))
         return capsys.readouterr().out
+
     return run
 
 
 def test_the_report_says_what_is_there_and_what_to_do_next(run, novel, tmp_path):
     output = run("--corpus", novel, "--output", tmp_path / "store")
     store = Store.open(tmp_path / "store")
-    assert f"train {store.meta['pairs']['train']:,}，valid {store.meta['pairs']['valid']:,}" in output
+    assert (
+        f"train {store.meta['pairs']['train']:,}，valid {store.meta['pairs']['valid']:,}" in output
+    )
     assert "utf-8" in output
     assert "chapters      40" in output
     assert store.meta["split"]["description"] in output
@@ -36,7 +40,10 @@ def test_the_report_says_what_is_there_and_what_to_do_next(run, novel, tmp_path)
 
 
 def test_a_reused_store_reports_the_same(run, novel, tmp_path):
-    novel.write_text("　　" + novel.read_text(encoding="utf-8") + "更多小说请访问www.example.com\n", encoding="utf-8")
+    novel.write_text(
+        "　　" + novel.read_text(encoding="utf-8") + "更多小说请访问www.example.com\n",
+        encoding="utf-8",
+    )
     first = run("--corpus", novel, "--output", tmp_path / "store")
     assert run("--corpus", novel, "--output", tmp_path / "store") == first
 
@@ -57,8 +64,18 @@ def test_json_counts_the_pairs_of_an_undivided_corpus_once(run, make_novel, tmp_
 
 
 def test_options_reach_the_store(run, novel, tmp_path):
-    run("--corpus", novel, "--output", tmp_path / "store", "--segment-length", 30, "--tokenizer", "word",
-        "--min-count", 3)
+    run(
+        "--corpus",
+        novel,
+        "--output",
+        tmp_path / "store",
+        "--segment-length",
+        30,
+        "--tokenizer",
+        "word",
+        "--min-count",
+        3,
+    )
     store = Store.open(tmp_path / "store")
     assert store.text_config == TextConfig(segment_length=30)
     assert store.data_config == DataConfig(tokenizer="word", min_count=3)
@@ -72,13 +89,17 @@ def test_removed_lines_are_shown_even_for_a_store_that_is_there(run, novel, tmp_
     for _ in range(2):
         output = run("--corpus", novel, "--output", tmp_path / "store", "--show-removed")
         assert any(line in shown for shown in output.splitlines())
-    report = json.loads(run("--corpus", novel, "--output", tmp_path / "store", "--show-removed", "--json"))
+    report = json.loads(
+        run("--corpus", novel, "--output", tmp_path / "store", "--show-removed", "--json")
+    )
     assert any(removal["before"] == line for removal in report["removals"])
 
 
 def test_removed_lines_are_shown_when_too_little_is_left(run, tmp_path, capsys):
     path = tmp_path / "short.txt"
-    path.write_text("这是唯一的一段话，再也没有别的了。\n更多小说请访问www.example.com\n", encoding="utf-8")
+    path.write_text(
+        "这是唯一的一段话，再也没有别的了。\n更多小说请访问www.example.com\n", encoding="utf-8"
+    )
     with pytest.raises(CorpusError):
         run("--corpus", path, "--output", tmp_path / "store", "--show-removed")
     assert "www.example.com" in capsys.readouterr().out
@@ -86,21 +107,41 @@ def test_removed_lines_are_shown_when_too_little_is_left(run, tmp_path, capsys):
 
 @pytest.mark.parametrize("context", [1, 3])
 def test_exported_pairs_are_the_pairs(run, novel, tmp_path, context):
-    run("--corpus", novel, "--output", tmp_path / "store", "--export-pairs", tmp_path / "pairs",
-        "--context-paragraphs", context)
+    run(
+        "--corpus",
+        novel,
+        "--output",
+        tmp_path / "store",
+        "--export-pairs",
+        tmp_path / "pairs",
+        "--context-paragraphs",
+        context,
+    )
     store = Store.open(tmp_path / "store")
-    assert sorted(path.name for path in (tmp_path / "pairs").iterdir()) == ["test.tsv", "train.tsv", "valid.tsv"]
+    assert sorted(path.name for path in (tmp_path / "pairs").iterdir()) == [
+        "test.tsv",
+        "train.tsv",
+        "valid.tsv",
+    ]
     for part in ("train", "valid", "test"):
         stored = Pairs.from_store(store, part, context)
         read = Pairs.read_tsv(tmp_path / "pairs" / f"{part}.tsv", store.tokenizer)
         everything = range(len(stored))
         assert len(stored) == len(read) == store.meta["pairs"][part]
         assert [array.tolist() for array in read.batch(everything)] == [
-            array.tolist() for array in stored.batch(everything)]
+            array.tolist() for array in stored.batch(everything)
+        ]
 
 
 def test_a_failed_export_keeps_the_old_file(run, novel, tmp_path, monkeypatch):
-    arguments = ("--corpus", novel, "--output", tmp_path / "store", "--export-pairs", tmp_path / "pairs")
+    arguments = (
+        "--corpus",
+        novel,
+        "--output",
+        tmp_path / "store",
+        "--export-pairs",
+        tmp_path / "pairs",
+    )
     run(*arguments)
     before = (tmp_path / "pairs" / "train.tsv").read_bytes()
 

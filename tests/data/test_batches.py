@@ -8,26 +8,39 @@ from hypothesis import strategies as st
 from novelgen.data.batches import plan_batches, source_budget
 
 pairs = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 120)), min_size=1, max_size=200).map(
-    lambda rows: (np.array([row[0] for row in rows]), np.array([row[1] for row in rows])))
+    lambda rows: (np.array([row[0] for row in rows]), np.array([row[1] for row in rows]))
+)
 seeds = st.integers(0, 2**63 - 1)
 
 
 @settings(deadline=None)
-@given(pairs=pairs, budget=st.integers(1, 2000), seed=seeds, epoch=st.integers(0, 1000), shuffle=st.booleans())
+@given(
+    pairs=pairs,
+    budget=st.integers(1, 2000),
+    seed=seeds,
+    epoch=st.integers(0, 1000),
+    shuffle=st.booleans(),
+)
 def test_every_pair_once_and_within_budget(pairs, budget, seed, epoch, shuffle):
     sources, targets = pairs
-    plan = plan_batches(sources, targets, batch_tokens=budget, seed=seed, epoch=epoch, shuffle=shuffle)
+    plan = plan_batches(
+        sources, targets, batch_tokens=budget, seed=seed, epoch=epoch, shuffle=shuffle
+    )
     assert sorted(np.concatenate(plan).tolist()) == list(range(len(targets)))
     for batch in plan:
         assert batch.dtype == np.int64
         assert len(batch) == 1 or len(batch) * targets[batch].max() <= budget
-        assert len(batch) == 1 or len(batch) * sources[batch].max() <= source_budget(sources, targets, budget)
+        assert len(batch) == 1 or len(batch) * sources[batch].max() <= source_budget(
+            sources, targets, budget
+        )
 
 
 @settings(deadline=None, max_examples=30)
 @given(pairs=pairs, seed=seeds, epoch=st.integers(0, 5))
 def test_the_same_arguments_give_the_same_plan(pairs, seed, epoch):
-    first, second = (plan_batches(*pairs, batch_tokens=500, seed=seed, epoch=epoch) for _ in range(2))
+    first, second = (
+        plan_batches(*pairs, batch_tokens=500, seed=seed, epoch=epoch) for _ in range(2)
+    )
     assert [batch.tolist() for batch in first] == [batch.tolist() for batch in second]
 
 
@@ -41,8 +54,10 @@ def composition(plan):
 
 
 def test_epochs_and_seeds_have_different_batches():
-    plans = [composition(plan_batches(*lengths(), batch_tokens=3200, seed=seed, epoch=epoch))
-             for seed, epoch in ((1, 0), (1, 1), (2, 0))]
+    plans = [
+        composition(plan_batches(*lengths(), batch_tokens=3200, seed=seed, epoch=epoch))
+        for seed, epoch in ((1, 0), (1, 1), (2, 0))
+    ]
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert len(plans[first] & plans[second]) < len(plans[first]) / 10
 
@@ -55,8 +70,10 @@ def test_batches_come_in_no_order_of_length():
 
 
 def test_unshuffled_plans_ignore_seed_and_epoch():
-    first, second = (plan_batches(*lengths(), batch_tokens=3200, seed=seed, epoch=seed, shuffle=False)
-                     for seed in (1, 2))
+    first, second = (
+        plan_batches(*lengths(), batch_tokens=3200, seed=seed, epoch=seed, shuffle=False)
+        for seed in (1, 2)
+    )
     assert [batch.tolist() for batch in first] == [batch.tolist() for batch in second]
 
 

@@ -29,7 +29,7 @@ def segments(store, ids):
     ids = [number for number in ids.tolist() if number != PAD]
     assert ids[-1] == EOS
     ends = [-1, *np.flatnonzero(np.array(ids) == EOS).tolist()]
-    return [store.tokenizer.decode(ids[start + 1:end]) for start, end in pairwise(ends)]
+    return [store.tokenizer.decode(ids[start + 1 : end]) for start, end in pairwise(ends)]
 
 
 @pytest.mark.parametrize("context", [1, 2, 100])
@@ -37,16 +37,21 @@ def test_pairs_are_all_neighbours_of_a_chapter(store, context):
     texts, chapters = list(store.texts()), store.chapters.tolist()
     expected = {part: [] for part in PARTS}
     for place in range(1, len(texts)):
-        source = [texts[before] for before in range(max(0, place - context), place)
-                  if chapters[before] == chapters[place]]
+        source = [
+            texts[before]
+            for before in range(max(0, place - context), place)
+            if chapters[before] == chapters[place]
+        ]
         if source:
             part = {10: "valid", 0: "test"}.get(chapters[place] % 20, "train")
             expected[part].append((source, texts[place]))
     for part in PARTS:
         pairs = Pairs.from_store(store, part, context)
         batch = pairs.batch(range(len(pairs)))
-        found = [(segments(store, source), *segments(store, target))
-                 for source, target in zip(batch.source, batch.target, strict=True)]
+        found = [
+            (segments(store, source), *segments(store, target))
+            for source, target in zip(batch.source, batch.target, strict=True)
+        ]
         assert found == expected[part]
         assert len(found) == store.meta["pairs"][part]
         assert pairs.target_characters.tolist() == [len(target) for _, target in expected[part]]
@@ -74,7 +79,9 @@ def test_a_batch_holds_the_texts_padded(rows, data):
 
 
 def test_a_single_source_may_be_a_string():
-    one, listed = (Pairs.from_texts([(source, "夏")], TOKENIZER).batch([0]) for source in ("春风", ["春风"]))
+    one, listed = (
+        Pairs.from_texts([(source, "夏")], TOKENIZER).batch([0]) for source in ("春风", ["春风"])
+    )
     assert one.source.tolist() == listed.source.tolist()
 
 
@@ -102,14 +109,23 @@ def test_columns_before_the_target_are_source_segments(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("\t春风\t夏花\n春风\t夏花\t秋月\n", encoding="utf-8")
     batch = Pairs.read_tsv(path, TOKENIZER).batch([0, 1])
-    expected = Pairs.from_texts([("春风", "夏花"), (["春风", "夏花"], "秋月")], TOKENIZER).batch([0, 1])
+    expected = Pairs.from_texts([("春风", "夏花"), (["春风", "夏花"], "秋月")], TOKENIZER).batch(
+        [0, 1]
+    )
     assert [array.tolist() for array in batch] == [array.tolist() for array in expected]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ("春\t夏\n秋冬\n", "第 2 行"), ("春\t夏\n\n", "第 2 行"), ("春\t\n", "第 1 行"), ("\t夏\n", "第 1 行"),
-    ("春\t夏\n春\t夏\t秋\n", "第 2 行有 3 列"), ("", "no pairs"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("春\t夏\n秋冬\n", "第 2 行"),
+        ("春\t夏\n\n", "第 2 行"),
+        ("春\t\n", "第 1 行"),
+        ("\t夏\n", "第 1 行"),
+        ("春\t夏\n春\t夏\t秋\n", "第 2 行有 3 列"),
+        ("", "no pairs"),
+    ],
+)
 def test_a_bad_line_is_named(tmp_path, content, message):
     path = tmp_path / "pairs.tsv"
     path.write_text(content, encoding="utf-8")
@@ -129,7 +145,10 @@ def test_an_unreadable_tsv_is_named(tmp_path):
 def test_texts_are_what_the_pairs_were_made_from():
     texts = [(["天地。", "玄黄。"], "宇宙。"), (["日月。"], "盈昃。")]
     tokenizer = Tokenizer("天地玄黄宇宙日月。")
-    assert Pairs.from_texts(texts, tokenizer).texts([1, 0], tokenizer) == [("日月。", "盈昃。"), ("天地。\n玄黄。", "宇宙。")]
+    assert Pairs.from_texts(texts, tokenizer).texts([1, 0], tokenizer) == [
+        ("日月。", "盈昃。"),
+        ("天地。\n玄黄。", "宇宙。"),
+    ]
 
 
 @given(rows, st.data())

@@ -25,10 +25,13 @@ def contents(directory: Path) -> dict[str, bytes]:
 @pytest.fixture
 def no_import(monkeypatch):
     """From here on an import is an error."""
+
     def forbid():
         def refuse(*arguments, **options):
             raise AssertionError("the corpus was imported again")
+
         monkeypatch.setattr(prepare, "CorpusImport", refuse)
+
     return forbid
 
 
@@ -46,18 +49,27 @@ def test_only_what_shapes_the_store_makes_another(novel, make_novel, tmp_path, n
     names = tmp_path / "names.txt"
     names.write_text("的一是了\n", encoding="utf-8")
     word = DataConfig(tokenizer="word")
-    variants = [(novel, TEXT, DATA), (novel, TextConfig(segment_length=50), DATA),
-                (novel, TEXT, DataConfig(min_count=3)), (novel, TEXT, DataConfig(vocabulary_size=300)),
-                (novel, TEXT, word),
-                (novel, TEXT, DataConfig(tokenizer="word", user_dict=str(names))),
-                (make_novel([9] * 30, "other.txt", seed=2), TEXT, DATA)]
-    directories = {open_or_build([path], text, data, root).directory for path, text, data in variants}
+    variants = [
+        (novel, TEXT, DATA),
+        (novel, TextConfig(segment_length=50), DATA),
+        (novel, TEXT, DataConfig(min_count=3)),
+        (novel, TEXT, DataConfig(vocabulary_size=300)),
+        (novel, TEXT, word),
+        (novel, TEXT, DataConfig(tokenizer="word", user_dict=str(names))),
+        (make_novel([9] * 30, "other.txt", seed=2), TEXT, DATA),
+    ]
+    directories = {
+        open_or_build([path], text, data, root).directory for path, text, data in variants
+    }
     assert len(directories) == len(variants) == len(list(root.iterdir()))
     names.write_text("的一是了\n我不人在\n", encoding="utf-8")
     changed = open_or_build([novel], TEXT, DataConfig(tokenizer="word", user_dict=str(names)), root)
     assert changed.directory not in directories
     no_import()
-    assert open_or_build([novel], TEXT, DataConfig(context_paragraphs=3), root).directory in directories
+    assert (
+        open_or_build([novel], TEXT, DataConfig(context_paragraphs=3), root).directory
+        in directories
+    )
     copy = novel.with_name("copy")
     copy.mkdir()
     (copy / "novel.txt").write_bytes(novel.read_bytes())
@@ -66,7 +78,9 @@ def test_only_what_shapes_the_store_makes_another(novel, make_novel, tmp_path, n
 
 def test_a_changed_corpus_is_imported_again(novel, tmp_path):
     first = open_or_build([novel], TEXT, DATA, tmp_path / "stores")
-    novel.write_text(novel.read_text(encoding="utf-8") + "后来的事，谁也不知道了。\n", encoding="utf-8")
+    novel.write_text(
+        novel.read_text(encoding="utf-8") + "后来的事，谁也不知道了。\n", encoding="utf-8"
+    )
     second = open_or_build([novel], TEXT, DATA, tmp_path / "stores")
     assert list(second.texts()) == [*first.texts(), "后来的事，谁也不知道了。"]
 
@@ -81,14 +95,25 @@ def test_a_damaged_store_is_built_anew(novel, tmp_path):
 
 @pytest.mark.parametrize("kind", ["char", "word"])
 def test_every_process_builds_the_same_files(novel, tmp_path, kind):
-    program = ("import sys; from pathlib import Path; from novelgen.config import *; "
-               "from novelgen.data.prepare import *; data = DataConfig(tokenizer=sys.argv[3]); "
-               "print(open_or_build([Path(sys.argv[1])], TextConfig(), data, Path(sys.argv[2])).directory)")
+    program = (
+        "import sys; from pathlib import Path; from novelgen.config import *; "
+        "from novelgen.data.prepare import *; data = DataConfig(tokenizer=sys.argv[3]); "
+        "print(open_or_build([Path(sys.argv[1])], TextConfig(), data, Path(sys.argv[2])).directory)"
+    )
     built = []
     for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(novelgen.__file__).parents[1])}
-        output = subprocess.run([sys.executable, "-c", program, novel, tmp_path / seed, kind], env=environment,
-                                check=True, capture_output=True, encoding="utf-8").stdout
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": str(Path(novelgen.__file__).parents[1]),
+        }
+        output = subprocess.run(
+            [sys.executable, "-c", program, novel, tmp_path / seed, kind],
+            env=environment,
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
+        ).stdout
         built.append(contents(Path(output.strip())))
     assert built[0] == built[1]
 
@@ -99,7 +124,9 @@ def test_processes_and_blocks_change_nothing(novel, tmp_path, monkeypatch):
     monkeypatch.setattr(building, "BLOCK_CHARACTERS", 500)
     blocks = contents(open_or_build([novel], TEXT, data, tmp_path / "blocks").directory)
     monkeypatch.setattr(building, "PARALLEL_BYTES", 0)
-    together = contents(open_or_build([novel], TEXT, data, tmp_path / "together", workers=2).directory)
+    together = contents(
+        open_or_build([novel], TEXT, data, tmp_path / "together", workers=2).directory
+    )
     assert alone == blocks == together
 
 
@@ -112,8 +139,11 @@ def test_a_small_corpus_starts_no_process(novel, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("step", ["_write_text", "split", "_count", "_encode", "_describe"])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()],
-                         ids=["full disk", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()],
+    ids=["full disk", "Ctrl-C"],
+)
 def test_a_failure_at_any_step_leaves_nothing(novel, tmp_path, monkeypatch, step, error):
     def fail(*arguments):
         raise error
@@ -140,7 +170,9 @@ def test_a_failed_replacement_keeps_the_old_store(novel, make_novel, tmp_path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["novel.txt", "other.txt", "store"]
 
 
-def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(novel, make_novel, tmp_path, monkeypatch):
+def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(
+    novel, make_novel, tmp_path, monkeypatch
+):
     old = contents(prepare_at([novel], TEXT, DATA, tmp_path / "store").directory)
     rename = Path.rename
 
@@ -151,7 +183,9 @@ def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(novel,
 
     monkeypatch.setattr(Path, "rename", refuse_new)
     with pytest.raises(CorpusError, match="Permission denied"):
-        prepare_at([make_novel([9] * 30, "other.txt")], TEXT, DATA, tmp_path / "store", overwrite=True)
+        prepare_at(
+            [make_novel([9] * 30, "other.txt")], TEXT, DATA, tmp_path / "store", overwrite=True
+        )
     assert contents(tmp_path / "store") == old
     assert sorted(path.name for path in tmp_path.iterdir()) == ["novel.txt", "other.txt", "store"]
 
@@ -159,12 +193,19 @@ def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(novel,
 @pytest.mark.skipif(os.name != "posix", reason="asks for processes as POSIX does")
 def test_what_a_killed_build_left_is_removed(novel, tmp_path):
     root = tmp_path / "stores"
-    program = ("import os, sys; from pathlib import Path; from novelgen.config import *; "
-               "from novelgen.data import building; from novelgen.data.prepare import *; "
-               "building._describe = lambda *arguments: os.kill(os.getpid(), 9); "
-               "open_or_build([Path(sys.argv[1])], TextConfig(), DataConfig(), Path(sys.argv[2]))")
+    program = (
+        "import os, sys; from pathlib import Path; from novelgen.config import *; "
+        "from novelgen.data import building; from novelgen.data.prepare import *; "
+        "building._describe = lambda *arguments: os.kill(os.getpid(), 9); "
+        "open_or_build([Path(sys.argv[1])], TextConfig(), DataConfig(), Path(sys.argv[2]))"
+    )
     environment = {**os.environ, "PYTHONPATH": str(Path(novelgen.__file__).parents[1])}
-    assert subprocess.run([sys.executable, "-c", program, novel, root], env=environment, check=False).returncode == -9
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program, novel, root], env=environment, check=False
+        ).returncode
+        == -9
+    )
     left = list(root.iterdir())
     assert len(left) == 1
     killed = left[0].name.split("-")[-2]
@@ -188,7 +229,9 @@ def test_two_builds_at_once_are_one_store(novel, tmp_path, monkeypatch):
     monkeypatch.setattr(prepare, "build", build_twice)
     outer = open_or_build([novel], TEXT, DATA, tmp_path / "stores")
     assert outer.directory == inner[1].directory
-    assert (outer.directory / "first").exists()  # the first to finish stays, so that no reader misses it for a moment
+    assert (
+        outer.directory / "first"
+    ).exists()  # the first to finish stays, so that no reader misses it for a moment
     assert list((tmp_path / "stores").iterdir()) == [outer.directory]
     assert list(inner[1].texts()) == list(outer.texts())
 
@@ -200,15 +243,22 @@ def test_a_file_in_the_way_is_named(novel, tmp_path):
 
 
 def test_a_prepared_directory_is_a_corpus(novel, tmp_path, no_import):
-    built = prepare_at([novel], TextConfig(segment_length=40), DataConfig(min_count=3), tmp_path / "store")
+    built = prepare_at(
+        [novel], TextConfig(segment_length=40), DataConfig(min_count=3), tmp_path / "store"
+    )
     no_import()
-    for text, data, given in [(TEXT, DATA, None), (TextConfig(segment_length=40), DATA, ["segment_length"]),
-                              (TEXT, DataConfig(min_count=3, context_paragraphs=4), None)]:
+    for text, data, given in [
+        (TEXT, DATA, None),
+        (TextConfig(segment_length=40), DATA, ["segment_length"]),
+        (TEXT, DataConfig(min_count=3, context_paragraphs=4), None),
+    ]:
         opened = open_or_build([tmp_path / "store"], text, data, tmp_path / "stores", given=given)
         assert opened.directory == built.directory
-    for text, data, given, flag in [(TextConfig(segment_length=50), DATA, None, "--segment-length 50"),
-                                    (TEXT, DATA, ["segment_length"], "--segment-length 100"),
-                                    (TEXT, DataConfig(tokenizer="word"), ["tokenizer"], "--tokenizer word")]:
+    for text, data, given, flag in [
+        (TextConfig(segment_length=50), DATA, None, "--segment-length 50"),
+        (TEXT, DATA, ["segment_length"], "--segment-length 100"),
+        (TEXT, DataConfig(tokenizer="word"), ["tokenizer"], "--tokenizer word"),
+    ]:
         with pytest.raises(ConfigError, match=flag):
             open_or_build([tmp_path / "store"], text, data, tmp_path / "stores", given=given)
 
@@ -217,11 +267,20 @@ def test_a_prepared_directory_knows_its_user_words(novel, tmp_path):
     names, others = tmp_path / "names.txt", tmp_path / "others.txt"
     names.write_text("的一是了\n", encoding="utf-8")
     others.write_text("我不人在\n", encoding="utf-8")
-    prepare_at([novel], TEXT, DataConfig(tokenizer="word", user_dict=str(names)), tmp_path / "store")
+    prepare_at(
+        [novel], TEXT, DataConfig(tokenizer="word", user_dict=str(names)), tmp_path / "store"
+    )
     same = names.rename(tmp_path / "renamed.txt")
-    open_or_build([tmp_path / "store"], TEXT, DataConfig(tokenizer="word", user_dict=str(same)), tmp_path)
+    open_or_build(
+        [tmp_path / "store"], TEXT, DataConfig(tokenizer="word", user_dict=str(same)), tmp_path
+    )
     with pytest.raises(ConfigError, match="--user-dict"):
-        open_or_build([tmp_path / "store"], TEXT, DataConfig(tokenizer="word", user_dict=str(others)), tmp_path)
+        open_or_build(
+            [tmp_path / "store"],
+            TEXT,
+            DataConfig(tokenizer="word", user_dict=str(others)),
+            tmp_path,
+        )
 
 
 def test_prepare_at_never_takes_another_directory(novel, make_novel, tmp_path, no_import):

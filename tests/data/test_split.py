@@ -14,7 +14,9 @@ def chapters_of(lengths, first=1):
     return np.repeat(np.arange(first, first + len(lengths)), lengths).astype(np.int32)
 
 
-corpora = st.builds(chapters_of, st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(0, 1))
+corpora = st.builds(
+    chapters_of, st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(0, 1)
+)
 
 
 def test_targets_have_a_predecessor_in_their_chapter():
@@ -41,7 +43,11 @@ def test_nineteen_chapters_hold_out_the_last_tenth():
     parts, rule = split(chapters)
     is_target = find_targets(chapters)
     assert rule == TAIL
-    assert [int(np.sum(is_target & (parts == part))) for part in (TRAIN, VALID, TEST)] == [171, 9, 10]
+    assert [int(np.sum(is_target & (parts == part))) for part in (TRAIN, VALID, TEST)] == [
+        171,
+        9,
+        10,
+    ]
     assert np.all(np.diff(parts.astype(int)) >= 0)
 
 

@@ -23,25 +23,31 @@ def test_it_holds_the_imported_segments(store, novel):
     paragraphs = list(CorpusImport([novel], TextConfig(segment_length=30)))
     texts = [segment for _, segments in paragraphs for segment in segments]
     assert list(store.texts()) == texts
-    assert store.chapters.tolist() == [chapter for chapter, segments in paragraphs for _ in segments]
+    assert store.chapters.tolist() == [
+        chapter for chapter, segments in paragraphs for _ in segments
+    ]
     assert store.characters.tolist() == list(map(len, texts))
     assert store.offsets[0] == 0
     assert store.offsets[-1] == len(store.ids)
     for start, end, text in zip(store.offsets, store.offsets[1:], texts, strict=False):
         assert store.ids[end - 1] == EOS
-        assert store.tokenizer.decode(store.ids[start:end - 1]) == text
+        assert store.tokenizer.decode(store.ids[start : end - 1]) == text
     assert store.ids.dtype == np.uint16
 
 
 def test_texts_of_a_part_are_its_segments(store):
     texts = list(store.texts())
     for number, part in enumerate(("train", "valid", "test")):
-        assert list(store.texts(part)) == [text for text, own in zip(texts, store.parts, strict=True) if own == number]
+        assert list(store.texts(part)) == [
+            text for text, own in zip(texts, store.parts, strict=True) if own == number
+        ]
 
 
 def test_the_vocabulary_is_of_the_training_part(store):
     characters = "".join(store.texts("train"))
-    assert set(store.tokenizer.characters) == {character for character in characters if characters.count(character) > 1}
+    assert set(store.tokenizer.characters) == {
+        character for character in characters if characters.count(character) > 1
+    }
     assert all(word in characters for word in store.tokenizer.words)
 
 
@@ -49,7 +55,7 @@ def test_a_character_of_the_held_out_part_alone_has_no_token(make_novel, tmp_pat
     path = make_novel([5] * 20)
     lines = path.read_text(encoding="utf-8").splitlines()
     place = next(index for index, line in enumerate(lines) if line.startswith("第20章"))
-    lines[place + 1:place + 3] = ["鲲鲲鹏鹏之大不知其几千里也。", "其名为鲲鹏之鸟。"]
+    lines[place + 1 : place + 3] = ["鲲鲲鹏鹏之大不知其几千里也。", "其名为鲲鹏之鸟。"]
     path.write_text("\n".join(lines), encoding="utf-8")
     store = open_or_build([path], TextConfig(), DataConfig(min_count=1), tmp_path / "stores")
     assert "鲲鲲鹏鹏之大不知其几千里也。" in list(store.texts("test"))
@@ -60,11 +66,16 @@ def test_a_large_vocabulary_has_wide_ids(tmp_path):
     blocks = ((0x20000, 42_000), (0x4E00, 20_900), (0xAC00, 11_100))
     rare = "".join(chr(first + number) for first, count in blocks for number in range(count))
     path = tmp_path / "wide.txt"
-    path.write_text("".join(f"{rare[start:start + 80]}。\n" for start in range(0, len(rare), 80)), encoding="utf-8")
-    store = open_or_build([path], TextConfig(), DataConfig(min_count=1, vocabulary_size=100_000), tmp_path / "stores")
+    path.write_text(
+        "".join(f"{rare[start : start + 80]}。\n" for start in range(0, len(rare), 80)),
+        encoding="utf-8",
+    )
+    store = open_or_build(
+        [path], TextConfig(), DataConfig(min_count=1, vocabulary_size=100_000), tmp_path / "stores"
+    )
     assert store.tokenizer.size > 1 << 16
     assert store.ids.dtype == np.uint32
-    last = store.ids[store.offsets[-2]:]
+    last = store.ids[store.offsets[-2] :]
     assert store.tokenizer.decode(last) == list(store.texts())[-1]
 
 
@@ -90,11 +101,13 @@ def test_another_directory_is_no_store(tmp_path):
         Store.open(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["ids.bin", "offsets.bin", "chapters.bin", "characters.bin", "parts.bin", "meta.json"])
+@pytest.mark.parametrize(
+    "name", ["ids.bin", "offsets.bin", "chapters.bin", "characters.bin", "parts.bin", "meta.json"]
+)
 def test_a_file_of_another_size_is_found_on_opening(store, name):
     path = store.directory / name
     whole = path.read_bytes()
-    for content in (whole[:-1], whole[:len(whole) // 2], b"", whole * 2):
+    for content in (whole[:-1], whole[: len(whole) // 2], b"", whole * 2):
         path.write_bytes(content)
         with pytest.raises(CorpusError, match="damaged") as caught:
             Store.open(store.directory)

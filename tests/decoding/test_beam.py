@@ -18,13 +18,21 @@ CPU = torch.device("cpu")
 A, B, C = 270, 271, 272
 SOURCE = [260, 261, 262, EOS]
 SOME = settings(max_examples=12, deadline=None)
-PLAIN = {"temperature": 1, "top_p": 1, "repetition_penalty": 1, "no_repeat_ngram": 0, "min_length": 0}
+PLAIN = {
+    "temperature": 1,
+    "top_p": 1,
+    "repetition_penalty": 1,
+    "no_repeat_ngram": 0,
+    "min_length": 0,
+}
 
 
 def task(toy, model, sources=(SOURCE,), prefix=(), **options):
     config = DecodingConfig(**{**PLAIN, "max_length": 4, **options})
     history = History(toy.vocabulary, len(sources), config.max_length)
-    return Task(model, CPU, sources, history, build_rules(config, toy.vocabulary), config.max_length, prefix)
+    return Task(
+        model, CPU, sources, history, build_rules(config, toy.vocabulary), config.max_length, prefix
+    )
 
 
 def found(toy, model, beam_size, length_penalty=1.0, count=1, **options):
@@ -54,7 +62,9 @@ def test_a_beam_wide_enough_finds_what_exhaustive_search_finds(toy, seed, length
     model = toy.Model(toy.vocabulary.size, allowed=[EOS, A, B, C], seed=seed, states=97)
     best = exhaustive(model, SOURCE, [A, B, C], 4, length_penalty)[:count]
     hypotheses = found(toy, model, 200, length_penalty, count)[0]
-    assert [hypothesis.tokens.tolist() for hypothesis in hypotheses] == [tokens for _, tokens in best]
+    assert [hypothesis.tokens.tolist() for hypothesis in hypotheses] == [
+        tokens for _, tokens in best
+    ]
     scores = [hypothesis.score(length_penalty) for hypothesis in hypotheses]
     assert scores == pytest.approx([score for score, _ in best], abs=1e-5)
     assert all(hypothesis.finished == (hypothesis.tokens[-1] == EOS) for hypothesis in hypotheses)
@@ -65,7 +75,10 @@ def test_a_beam_wide_enough_finds_what_exhaustive_search_finds(toy, seed, length
 def test_a_beam_of_one_is_greedy(toy, seed):
     model = toy.Model(toy.vocabulary.size, seed=seed, favour={EOS: 4})
     *_, draft = write(task(toy, model, max_length=12), greedy)
-    assert found(toy, model, 1, max_length=12)[0][0].tokens.tolist() == draft.hypotheses()[0][0].tokens.tolist()
+    assert (
+        found(toy, model, 1, max_length=12)[0][0].tokens.tolist()
+        == draft.hypotheses()[0][0].tokens.tolist()
+    )
 
 
 @SOME
@@ -76,8 +89,12 @@ def test_sources_searched_together_end_as_if_alone(toy, seed, beam_size, count):
     options = {"max_length": 10, "no_repeat_ngram": 2, "repetition_penalty": 1.3, "top_k": 30}
     together = found(toy, model, beam_size, count=min(count, beam_size), sources=sources, **options)
     for source, hypotheses in zip(sources, together, strict=True):
-        alone = found(toy, model, beam_size, count=min(count, beam_size), sources=[source], **options)[0]
-        assert [hypothesis.tokens.tolist() for hypothesis in hypotheses] == [other.tokens.tolist() for other in alone]
+        alone = found(
+            toy, model, beam_size, count=min(count, beam_size), sources=[source], **options
+        )[0]
+        assert [hypothesis.tokens.tolist() for hypothesis in hypotheses] == [
+            other.tokens.tolist() for other in alone
+        ]
         for one, other in zip(hypotheses, alone, strict=True):
             assert one.attention.shape == (len(one.tokens), len(source))
             assert (one.attention == other.attention).all()
@@ -98,7 +115,9 @@ def test_n_best_are_different_and_in_order(toy, seed, beam_size):
 @given(st.integers(0, 10**6), st.integers(1, 5))
 def test_log_probabilities_and_attention_are_the_models_own(toy, seed, beam_size):
     model = toy.Model(toy.vocabulary.size, seed=seed)
-    hypothesis = found(toy, model, beam_size, max_length=9, repetition_penalty=2, temperature=0.5)[0][0]
+    hypothesis = found(toy, model, beam_size, max_length=9, repetition_penalty=2, temperature=0.5)[
+        0
+    ][0]
     memory, state = model.start(torch.tensor([SOURCE]), torch.tensor([len(SOURCE)]))
     for place, before in enumerate([BOS, *hypothesis.tokens[:-1]]):
         logits, state, weights = model.step(torch.tensor([before]), memory, state)

@@ -26,9 +26,11 @@ from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 SOME = settings(max_examples=50, deadline=None)
 OFF = DecodingConfig(temperature=1, top_p=1, repetition_penalty=1, no_repeat_ngram=0, min_length=0)
 # Few different values, so that there are ties; some tokens are forbidden already, but not all.
-ROWS = arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(2, 9)),
-              elements=st.sampled_from([-np.inf, -30, -2.5, -1, 0, 0.5, 0.5000001, 3, 80])).filter(
-                  lambda rows: np.isfinite(rows).any(axis=-1).all())
+ROWS = arrays(
+    np.float32,
+    st.tuples(st.integers(1, 3), st.integers(2, 9)),
+    elements=st.sampled_from([-np.inf, -30, -2.5, -1, 0, 0.5, 0.5000001, 3, 80]),
+).filter(lambda rows: np.isfinite(rows).any(axis=-1).all())
 
 
 def support(logits):
@@ -113,15 +115,24 @@ def test_temperature_near_zero_leaves_only_the_likeliest(rows):
 @SOME
 @given(ROWS, st.integers(1, 10))
 def test_largest_is_exact_with_ties(rows, count):
-    expected = [(row, token) for row, values in enumerate(rows)
-                for token in sorted(np.flatnonzero(~np.isneginf(values)), key=lambda token: (-values[token], token))[:count]]
+    expected = [
+        (row, token)
+        for row, values in enumerate(rows)
+        for token in sorted(
+            np.flatnonzero(~np.isneginf(values)), key=lambda token: (-values[token], token)
+        )[:count]
+    ]
     assert list(zip(*largest(rows, count), strict=True)) == expected
 
 
 @SOME
 @given(st.data(), st.integers(1, 12))
 def test_well_formed_text_is_whole_characters_only(toy, data, max_length):
-    rule, history, written = well_formed(toy.vocabulary, max_length), history_of(toy.vocabulary, [], max_length), []
+    rule, history, written = (
+        well_formed(toy.vocabulary, max_length),
+        history_of(toy.vocabulary, [], max_length),
+        [],
+    )
     for _ in range(max_length):
         allowed = sorted(support(rule(np.zeros((1, toy.vocabulary.size), np.float32), history))[0])
         assert not {PAD, BOS} & set(allowed)
@@ -129,7 +140,9 @@ def test_well_formed_text_is_whole_characters_only(toy, data, max_length):
         written.append(data.draw(st.sampled_from(bytes_first or allowed)))
         history.append(np.array(written[-1:]))
     # Strict decoding raises where a character is broken or cut off.
-    text = bytes(token - FIRST_BYTE for token in written if token < toy.first and token != EOS).decode()
+    text = bytes(
+        token - FIRST_BYTE for token in written if token < toy.first and token != EOS
+    ).decode()
     assert not any(character < " " or "\x7f" <= character < "\xa0" for character in text)
 
 
@@ -138,17 +151,29 @@ def test_every_character_can_be_spelled_in_bytes(toy):
     for character in ["A", " ", "é", "\u00a0", "龘", "￿", "\ud7ff", "\ue000", "😀", "\U0010ffff"]:
         history = history_of(toy.vocabulary, [])
         for byte in character.encode():
-            assert FIRST_BYTE + byte in support(rule(np.zeros((1, toy.vocabulary.size), np.float32), history))[0]
+            assert (
+                FIRST_BYTE + byte
+                in support(rule(np.zeros((1, toy.vocabulary.size), np.float32), history))[0]
+            )
             history.append(np.array([FIRST_BYTE + byte]))
         assert history.byte_states[0] == 0
 
 
 def test_control_characters_cannot_be_spelled(toy):
-    first = support(well_formed(toy.vocabulary, 9)(np.zeros((1, toy.vocabulary.size), np.float32),
-                                                   history_of(toy.vocabulary, [])))[0]
-    assert not first & {FIRST_BYTE + byte for byte in (0, 9, 10, 13, 27, 0x7F, 0x80, 0xC0, 0xC1, 0xF5, 0xFF)}
-    second = support(well_formed(toy.vocabulary, 9)(np.zeros((1, toy.vocabulary.size), np.float32),
-                                                    history_of(toy.vocabulary, [FIRST_BYTE + 0xC2])))[0]
+    first = support(
+        well_formed(toy.vocabulary, 9)(
+            np.zeros((1, toy.vocabulary.size), np.float32), history_of(toy.vocabulary, [])
+        )
+    )[0]
+    assert not first & {
+        FIRST_BYTE + byte for byte in (0, 9, 10, 13, 27, 0x7F, 0x80, 0xC0, 0xC1, 0xF5, 0xFF)
+    }
+    second = support(
+        well_formed(toy.vocabulary, 9)(
+            np.zeros((1, toy.vocabulary.size), np.float32),
+            history_of(toy.vocabulary, [FIRST_BYTE + 0xC2]),
+        )
+    )[0]
     assert second == {FIRST_BYTE + byte for byte in range(0xA0, 0xC0)}
 
 
@@ -156,21 +181,34 @@ def test_control_characters_cannot_be_spelled(toy):
 @given(st.integers(0, 6), st.integers(1, 6))
 def test_minimum_length_forbids_only_the_early_end(toy, written, length):
     logits = np.zeros((1, toy.vocabulary.size), np.float32)
-    kept = support(minimum_length(length)(logits, history_of(toy.vocabulary, [toy.first] * written)))[0]
+    kept = support(
+        minimum_length(length)(logits, history_of(toy.vocabulary, [toy.first] * written))
+    )[0]
     assert (EOS in kept) == (written >= length)
     assert len(kept) >= toy.vocabulary.size - 1
 
 
 @SOME
-@given(st.lists(st.integers(3, 285), max_size=12), st.integers(1, 8), st.floats(1.01, 5), st.floats(-50, 50))
-def test_repetition_penalty_multiplies_log_probabilities_of_recent_content(toy, tokens, window, penalty, shift):
+@given(
+    st.lists(st.integers(3, 285), max_size=12),
+    st.integers(1, 8),
+    st.floats(1.01, 5),
+    st.floats(-50, 50),
+)
+def test_repetition_penalty_multiplies_log_probabilities_of_recent_content(
+    toy, tokens, window, penalty, shift
+):
     logits = np.random.default_rng(0).normal(0, 3, (1, toy.vocabulary.size)).astype(np.float32)
     history = history_of(toy.vocabulary, tokens)
     after = repetition_penalty(penalty, window)(logits, history)[0].astype(float)
-    shifted = repetition_penalty(penalty, window)(logits + np.float32(shift), history)[0].astype(float)
+    shifted = repetition_penalty(penalty, window)(logits + np.float32(shift), history)[0].astype(
+        float
+    )
     expected = np.log(probabilities(logits[0]))
     punctuation = set(toy.tokenizer.punctuation_ids)
-    for token in {token for token in tokens[-window:] if token >= toy.first and token not in punctuation}:
+    for token in {
+        token for token in tokens[-window:] if token >= toy.first and token not in punctuation
+    }:
         expected[token] *= penalty
     assert after - after.max() == pytest.approx(expected - expected.max(), abs=1e-3)
     assert shifted - shifted.max() == pytest.approx(expected - expected.max(), abs=1e-3)
@@ -186,22 +224,34 @@ def test_no_repeat_ngram_blocks_exactly_the_completions(toy, data, size):
     """Against the definition: a token is blocked when with it the content repeats an n-gram, punctuation skipped."""
     content = [[toy.first + place] for place in range(8, 11)]
     marks = [[token] for token in toy.tokenizer.punctuation_ids[:2]]
-    pieces = st.lists(st.sampled_from([*content, *marks, spelled("龘"), spelled("龙")]), max_size=16)
+    pieces = st.lists(
+        st.sampled_from([*content, *marks, spelled("龘"), spelled("龙")]), max_size=16
+    )
     tokens = [token for piece in data.draw(pieces) for token in piece]
     partial = data.draw(st.sampled_from([[], spelled("龘")[:2], spelled("龙")[:1]]))
     earlier = [content_units(toy.vocabulary, [t for piece in data.draw(pieces) for t in piece])]
     history = history_of(toy.vocabulary, tokens + partial, 80, [following(earlier, 2 * size)])
-    kept = support(no_repeat_ngram(size)(np.zeros((1, toy.vocabulary.size), np.float32), history))[0]
+    kept = support(no_repeat_ngram(size)(np.zeros((1, toy.vocabulary.size), np.float32), history))[
+        0
+    ]
 
     def grams(units, n):
-        return [tuple(units[start:start + n]) for start in range(len(units) - n + 1)]
+        return [tuple(units[start : start + n]) for start in range(len(units) - n + 1)]
 
     before = content_units(toy.vocabulary, tokens + partial)
-    for token in [toy.first + 8, toy.first + 9, spelled("龘")[2], spelled("龙")[2], spelled("龘")[1], EOS]:
+    for token in [
+        toy.first + 8,
+        toy.first + 9,
+        spelled("龘")[2],
+        spelled("龙")[2],
+        spelled("龘")[1],
+        EOS,
+    ]:
         units = content_units(toy.vocabulary, [*tokens, *partial, token])
         repeats = len(units) > len(before) and bool(
             set(grams(units, size)[-1:]) & set(grams(before, size))
-            or set(grams(units, 2 * size)[-1:]) & set(grams(earlier[0], 2 * size)))
+            or set(grams(units, 2 * size)[-1:]) & set(grams(earlier[0], 2 * size))
+        )
         assert (token not in kept) == repeats, token
 
 
@@ -232,7 +282,9 @@ def test_rules_change_nothing_that_they_are_given(toy):
     logits = np.random.default_rng(3).normal(0, 2, (1, toy.vocabulary.size)).astype(np.float32)
     before = logits.copy()
     config = DecodingConfig(top_k=20, min_p=0.01, no_repeat_ngram=1)
-    apply(build_rules(config, toy.vocabulary), logits, history_of(toy.vocabulary, [toy.first + 9] * 2))
+    apply(
+        build_rules(config, toy.vocabulary), logits, history_of(toy.vocabulary, [toy.first + 9] * 2)
+    )
     assert (logits == before).all()
 
 
@@ -248,10 +300,20 @@ def test_greedy_leaves_out_only_what_cannot_change_its_choice(seed):
     logits = chance.normal(0, 3, (4, 300)).round(1).astype(np.float32)  # rounded: with ties
     logits[chance.random(logits.shape) < 0.3] = -np.inf
     vocabulary = Vocabulary(300, np.zeros(300, dtype=bool))
-    options = {"temperature": float(chance.uniform(0.1, 9)), "top_k": int(chance.integers(0, 5)), "top_p": float(chance.uniform(0.1, 1)),
-               "min_p": float(chance.uniform(0, 1))}
-    short, whole = (apply(build_rules(DecodingConfig(decoder=decoder, **options), vocabulary), logits, History(vocabulary, 4, 50))
-                    for decoder in ("greedy", "sample"))
+    options = {
+        "temperature": float(chance.uniform(0.1, 9)),
+        "top_k": int(chance.integers(0, 5)),
+        "top_p": float(chance.uniform(0.1, 1)),
+        "min_p": float(chance.uniform(0, 1)),
+    }
+    short, whole = (
+        apply(
+            build_rules(DecodingConfig(decoder=decoder, **options), vocabulary),
+            logits,
+            History(vocabulary, 4, 50),
+        )
+        for decoder in ("greedy", "sample")
+    )
     assert np.array_equal(short.argmax(-1), whole.argmax(-1))
 
 
@@ -263,5 +325,10 @@ def test_the_largest_of_rows_with_ties_and_forbidden_tokens(seed):
     values[chance.random(values.shape) < chance.choice([0.0, 0.5, 0.99])] = -np.inf
     count = int(chance.integers(1, 50))
     first = np.argsort(-values, axis=1, kind="stable")[:, :count]
-    expected = [(row, token) for row, tokens in enumerate(first) for token in tokens if values[row, token] > -np.inf]
+    expected = [
+        (row, token)
+        for row, tokens in enumerate(first)
+        for token in tokens
+        if values[row, token] > -np.inf
+    ]
     assert list(zip(*largest(values, count), strict=True)) == expected

@@ -28,7 +28,13 @@ FAVOUR = {"favour": {EOS: 3.5, **dict.fromkeys(LETTERS, 2.0)}}
 def test_the_stream_grows_into_what_generate_writes(toy, decoder, seed, with_opening):
     generator = toy.generator(seed=seed, favour={EOS: 2})
     prefix = "黛玉龘" if with_opening else ""
-    options = {"decoder": decoder, "seed": seed, "paragraphs": 2, "max_length": 16, "prefix": prefix}
+    options = {
+        "decoder": decoder,
+        "seed": seed,
+        "paragraphs": 2,
+        "max_length": 16,
+        "prefix": prefix,
+    }
     whole, before = generator.generate(PROMPT, **options), ""
     for snapshot in generator.stream(PROMPT, **options):
         assert snapshot.text.startswith(before)
@@ -49,8 +55,9 @@ def test_snapshots_before_the_last_are_unfinished(toy, decoder):
 @given(st.integers(0, 10**6), st.integers(0, 10), st.integers(0, 10))
 def test_length_limits_hold(toy, decoder, seed, shortest, more):
     generator = toy.generator(seed=seed, favour={EOS: 5})
-    paragraph = generator.generate(PROMPT, decoder=decoder, seed=seed, min_length=shortest,
-                                   max_length=max(shortest + more, 1)).paragraphs[0]
+    paragraph = generator.generate(
+        PROMPT, decoder=decoder, seed=seed, min_length=shortest, max_length=max(shortest + more, 1)
+    ).paragraphs[0]
     assert shortest <= len(paragraph.tokens) - paragraph.finished
     assert len(paragraph.tokens) <= max(shortest + more, 1)
     assert paragraph.finished == (paragraph.tokens[-1] == "<EOS>")
@@ -62,17 +69,21 @@ def test_length_limits_hold(toy, decoder, seed, shortest, more):
 def test_no_ngram_comes_twice_in_any_decoder(toy, decoder, seed, size):
     letters = LETTERS[:14]  # seven marks and seven characters, so that repetition suggests itself
     generator = toy.generator(seed=seed, allowed=[EOS, *letters], states=7, favour={EOS: -2})
-    text = generator.generate(PROMPT, decoder=decoder, seed=seed, no_repeat_ngram=size, max_length=30).text
+    text = generator.generate(
+        PROMPT, decoder=decoder, seed=seed, no_repeat_ngram=size, max_length=30
+    ).text
     units = content_units(toy.vocabulary, toy.tokenizer.encode(text))
-    grams = [tuple(units[start:start + size]) for start in range(len(units) - size + 1)]
+    grams = [tuple(units[start : start + size]) for start in range(len(units) - size + 1)]
     assert len(grams) == len(set(grams))
 
 
 @DECODERS
 def test_without_the_rule_they_do_come_twice(toy, decoder):
     generator = toy.generator(allowed=[*LETTERS[8:10]])
-    units = generator.generate(PROMPT, decoder=decoder, seed=0, no_repeat_ngram=0, max_length=12).text
-    assert len({units[start:start + 2] for start in range(11)}) < 11
+    units = generator.generate(
+        PROMPT, decoder=decoder, seed=0, no_repeat_ngram=0, max_length=12
+    ).text
+    assert len({units[start : start + 2] for start in range(11)}) < 11
 
 
 @DECODERS
@@ -85,7 +96,9 @@ def test_a_strong_repetition_penalty_makes_any_decoder_vary_its_words(toy, decod
 
 
 @DECODERS
-@pytest.mark.parametrize("option", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}, {"temperature": 1e-9}])
+@pytest.mark.parametrize(
+    "option", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}, {"temperature": 1e-9}]
+)
 def test_filters_to_one_token_make_every_decoder_greedy(toy, decoder, option):
     generator = toy.generator(**FAVOUR)
     greedy = generator.generate(PROMPT, decoder="greedy")
@@ -94,7 +107,9 @@ def test_filters_to_one_token_make_every_decoder_greedy(toy, decoder, option):
 
 @DECODERS
 def test_a_given_opening_stands_at_the_beginning_of_the_first_paragraph(toy, decoder):
-    generation = toy.generator(**FAVOUR).generate(PROMPT, decoder=decoder, seed=2, paragraphs=2, prefix="黛玉龘道")
+    generation = toy.generator(**FAVOUR).generate(
+        PROMPT, decoder=decoder, seed=2, paragraphs=2, prefix="黛玉龘道"
+    )
     first, second = generation.paragraphs
     assert first.text.startswith("黛玉龘道") and not second.text.startswith("黛玉")
     assert first.tokens[:6] == ["黛", "玉", "<E9>", "<BE>", "<98>", "道"]
@@ -105,7 +120,11 @@ def test_a_given_opening_stands_at_the_beginning_of_the_first_paragraph(toy, dec
 def test_an_opening_that_leaves_no_room_is_refused(toy):
     with pytest.raises(ConfigError, match="--prefix"):
         toy.generator().generate(PROMPT, prefix="宝玉笑道说", max_length=5, min_length=0)
-    assert toy.generator().generate(PROMPT, prefix="宝玉笑道", max_length=5, min_length=0).text.startswith("宝玉笑道")
+    assert (
+        toy.generator()
+        .generate(PROMPT, prefix="宝玉笑道", max_length=5, min_length=0)
+        .text.startswith("宝玉笑道")
+    )
 
 
 @SOME
@@ -130,31 +149,47 @@ def test_the_n_best_of_a_beam_are_in_order_and_go_on_by_themselves(toy):
     generator = toy.generator(**FAVOUR)
     best = generator.candidates(PROMPT, decoder="beam", num_samples=4, max_length=12)
     scores = [candidate.score for candidate in best]
-    assert scores == sorted(scores, reverse=True) and len({candidate.text for candidate in best}) == 4
-    stories = generator.candidates(PROMPT, decoder="beam", num_samples=4, max_length=12, paragraphs=2)
+    assert (
+        scores == sorted(scores, reverse=True) and len({candidate.text for candidate in best}) == 4
+    )
+    stories = generator.candidates(
+        PROMPT, decoder="beam", num_samples=4, max_length=12, paragraphs=2
+    )
     assert [story.paragraphs[0].text for story in stories] == [candidate.text for candidate in best]
     for story in stories:
         first, second = story.paragraphs
-        assert second.source_tokens == [*(token for token in first.tokens if token != "<EOS>"), "<EOS>"]
+        assert second.source_tokens == [
+            *(token for token in first.tokens if token != "<EOS>"),
+            "<EOS>",
+        ]
 
 
 @DECODERS
 @pytest.mark.parametrize("context", [1, 2, 3])
 def test_each_paragraph_becomes_the_next_source(toy, decoder, context):
     generator = toy.generator(Config().replace(context_paragraphs=context), **FAVOUR)
-    story = generator.generate("宝玉。\n" + PROMPT, decoder=decoder, seed=4, paragraphs=3, max_length=15)
+    story = generator.generate(
+        "宝玉。\n" + PROMPT, decoder=decoder, seed=4, paragraphs=3, max_length=15
+    )
     paragraphs = story.paragraphs
-    ended = [[token for token in paragraph.tokens if token != "<EOS>"] + ["<EOS>"] for paragraph in paragraphs]
+    ended = [
+        [token for token in paragraph.tokens if token != "<EOS>"] + ["<EOS>"]
+        for paragraph in paragraphs
+    ]
     prompt = [[*"宝玉。", "<EOS>"], [*toy.tokenizer.labels(toy.tokenizer.encode(PROMPT)), "<EOS>"]]
     for number, paragraph in enumerate(paragraphs):
         expected = [*prompt, *ended][: number + 2][-context:]
         assert paragraph.source_tokens == [token for segment in expected for token in segment]
         assert paragraph.attention.shape == (len(paragraph.tokens), len(paragraph.source_tokens))
-        assert paragraph.attention.sum(axis=1) == pytest.approx(np.ones(len(paragraph.tokens)), abs=1e-5)
+        assert paragraph.attention.sum(axis=1) == pytest.approx(
+            np.ones(len(paragraph.tokens)), abs=1e-5
+        )
 
 
 def test_an_empty_paragraph_leaves_the_source_as_it_was(toy):
-    paragraphs = toy.generator(favour={EOS: 99}).generate(PROMPT, min_length=0, paragraphs=2).paragraphs
+    paragraphs = (
+        toy.generator(favour={EOS: 99}).generate(PROMPT, min_length=0, paragraphs=2).paragraphs
+    )
     assert [paragraph.tokens for paragraph in paragraphs] == [["<EOS>"]] * 2
     assert paragraphs[1].source_tokens == paragraphs[0].source_tokens
 
@@ -164,9 +199,19 @@ def test_a_long_phrase_of_the_prompt_is_not_copied(toy):
     prompt = "宝玉黛钗凤贾母笑"
     letters = toy.tokenizer.encode(prompt)
     copier = toy.generator(allowed=letters)
-    copier.model.step = lambda token, memory, state: (copier.model.table[0].repeat(len(token), 1).index_fill(
-        1, torch.tensor([letters[(letters.index(int(token[0])) + 1) % 8 if int(token[0]) in letters else 0]]), 50.0),
-        state, torch.ones(len(token), memory.source.shape[1]))
+    copier.model.step = lambda token, memory, state: (
+        copier.model.table[0]
+        .repeat(len(token), 1)
+        .index_fill(
+            1,
+            torch.tensor(
+                [letters[(letters.index(int(token[0])) + 1) % 8 if int(token[0]) in letters else 0]]
+            ),
+            50.0,
+        ),
+        state,
+        torch.ones(len(token), memory.source.shape[1]),
+    )
     assert not copier.generate(prompt, decoder="greedy", max_length=8).text.startswith(prompt)
     assert copier.generate(prompt, decoder="greedy", max_length=8, no_repeat_ngram=0).text == prompt
 
@@ -181,7 +226,11 @@ def test_a_prompt_without_text_is_refused_in_one_line(toy, prompt):
 def test_of_a_long_prompt_the_last_segments_are_read_and_a_note_says_so(toy):
     generation = toy.generator(**FAVOUR).generate("宝玉。\n黛玉。\n凤来了。", seed=1)
     assert generation.paragraphs[0].source_tokens == [*"凤来了。", "<EOS>"]
-    assert len(generation.notes) == 1 and "3" in generation.notes[0] and "\n" not in generation.notes[0]
+    assert (
+        len(generation.notes) == 1
+        and "3" in generation.notes[0]
+        and "\n" not in generation.notes[0]
+    )
     assert toy.generator(**FAVOUR).generate("凤来了。", seed=1).notes == []
 
 
@@ -237,23 +286,42 @@ def test_half_spelled_characters_are_held_back(text, cut):
 @DECODERS
 @pytest.mark.parametrize("layers", [1, 2])
 def test_the_real_model_keeps_the_contract(toy, decoder, layers):
-    config = Config().replace(embedding_size=16, encoder_size=12, decoder_size=20, attention_size=8,
-                              encoder_layers=layers, decoder_layers=layers, context_paragraphs=2)
+    config = Config().replace(
+        embedding_size=16,
+        encoder_size=12,
+        decoder_size=20,
+        attention_size=8,
+        encoder_layers=layers,
+        decoder_layers=layers,
+        context_paragraphs=2,
+    )
     torch.manual_seed(0)
     model = build_model(config.model, toy.tokenizer.size).eval()
     generator = Generator(model, toy.tokenizer, config, torch.device("cpu"))
     count = 1 if decoder == "greedy" else 3
-    options = {"decoder": decoder, "seed": 6, "max_length": 12, "paragraphs": 2, "num_samples": count}
+    options = {
+        "decoder": decoder,
+        "seed": 6,
+        "max_length": 12,
+        "paragraphs": 2,
+        "num_samples": count,
+    }
     candidates = generator.candidates("黛玉。\n" + PROMPT, **options)
     *_, last = generator.stream("黛玉。\n" + PROMPT, **options)
     assert last.text == candidates[0].text
     for paragraph in (paragraph for candidate in candidates for paragraph in candidate.paragraphs):
         assert paragraph.attention.shape == (len(paragraph.tokens), len(paragraph.source_tokens))
-        assert paragraph.attention.sum(axis=1) == pytest.approx(np.ones(len(paragraph.tokens)), abs=1e-4)
+        assert paragraph.attention.sum(axis=1) == pytest.approx(
+            np.ones(len(paragraph.tokens)), abs=1e-4
+        )
     first = candidates[0].paragraphs[0]
-    source = torch.tensor([[*toy.tokenizer.encode("黛玉。"), EOS, *toy.tokenizer.encode(PROMPT), EOS]])
+    source = torch.tensor(
+        [[*toy.tokenizer.encode("黛玉。"), EOS, *toy.tokenizer.encode(PROMPT), EOS]]
+    )
     memory, state = model.start(source, torch.tensor([source.shape[1]]))
-    ids = {label: token for token, label in enumerate(toy.tokenizer.labels(range(toy.tokenizer.size)))}
+    ids = {
+        label: token for token, label in enumerate(toy.tokenizer.labels(range(toy.tokenizer.size)))
+    }
     target = torch.tensor([[ids[label] for label in first.tokens]])
     with torch.no_grad():
         logits, weights = model.unroll(target, memory, state)
@@ -265,8 +333,10 @@ def test_the_real_model_keeps_the_contract(toy, decoder, layers):
 def test_words_are_written_as_well():
     pytest.importorskip("jieba")
     tokenizer = Tokenizer("宝玉笑道来了我，。", ["宝玉", "我们"])
-    model = build_model(Config().replace(embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8).model,
-                    tokenizer.size).eval()
+    model = build_model(
+        Config().replace(embedding_size=8, encoder_size=8, decoder_size=8, attention_size=8).model,
+        tokenizer.size,
+    ).eval()
     generator = Generator(model, tokenizer, Config(), torch.device("cpu"))
     generation = generator.generate("宝玉来了：龘。", seed=1, prefix="宝玉，我们", max_length=20)
     assert generation.text.startswith("宝玉，我们")
@@ -275,17 +345,31 @@ def test_words_are_written_as_well():
 
 
 def test_the_defaults_are_those_of_the_configuration(toy):
-    assert len(toy.generator(favour={EOS: -99}).generate(PROMPT).paragraphs[0].tokens) == DecodingConfig().max_length
+    assert (
+        len(toy.generator(favour={EOS: -99}).generate(PROMPT).paragraphs[0].tokens)
+        == DecodingConfig().max_length
+    )
 
 
 @DECODERS
 def test_all_candidates_grow_side_by_side(toy, decoder):
     generator = toy.generator(**FAVOUR)
     count = 1 if decoder == "greedy" else 3
-    options = {"decoder": decoder, "num_samples": count, "seed": 5, "paragraphs": 2, "max_length": 12}
+    options = {
+        "decoder": decoder,
+        "num_samples": count,
+        "seed": 5,
+        "paragraphs": 2,
+        "max_length": 12,
+    }
     *early, last = generator.stream_candidates(PROMPT, **options)
-    assert [one.text for one in last] == [one.text for one in generator.candidates(PROMPT, **options)] and len(last) == count
-    assert all(len(snapshot) == (1 if decoder == "beam" and len(snapshot[0].paragraphs) == 1 else count) for snapshot in early)
+    assert [one.text for one in last] == [
+        one.text for one in generator.candidates(PROMPT, **options)
+    ] and len(last) == count
+    assert all(
+        len(snapshot) == (1 if decoder == "beam" and len(snapshot[0].paragraphs) == 1 else count)
+        for snapshot in early
+    )
     whole = [snapshot for snapshot in early if len(snapshot) == count]
     assert whole
     for before, after in zip(whole, [*whole[1:], last], strict=True):

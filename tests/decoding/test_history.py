@@ -11,8 +11,13 @@ TEXTS = st.text(st.sampled_from("宝玉，。！龘é😀A"), max_size=20)
 
 def naive_units(toy, text):
     known = set(toy.tokenizer.characters)
-    return [toy.tokenizer.encode(character)[0] if character in known else toy.tokenizer.size + ord(character)
-            for character in text if character not in "，。！"]
+    return [
+        toy.tokenizer.encode(character)[0]
+        if character in known
+        else toy.tokenizer.size + ord(character)
+        for character in text
+        if character not in "，。！"
+    ]
 
 
 def filled(toy, tokens, capacity=120):
@@ -58,8 +63,10 @@ def test_selected_rows_go_their_own_ways(toy):
     twice.append(np.array([FIRST_BYTE + 0xBE, FIRST_BYTE + 0xBD]))
     twice.append(np.array([FIRST_BYTE + 0x98, FIRST_BYTE + 0x99]))
     size = toy.vocabulary.size
-    assert twice.units[:, :2].tolist() == [[toy.first + 8, size + ord("龘")],
-                                           [toy.first + 8, size + int.from_bytes("\u9f59".encode("utf-16-be"), "big")]]
+    assert twice.units[:, :2].tolist() == [
+        [toy.first + 8, size + ord("龘")],
+        [toy.first + 8, size + int.from_bytes("\u9f59".encode("utf-16-be"), "big")],
+    ]
     assert (first.length, first.pending, first.unit_counts.tolist()) == (2, [b"\xe9"], [1])
 
 
@@ -77,7 +84,12 @@ def test_following_lists_what_came_after_each_context():
 
 def test_bytes_are_never_punctuation_of_the_vocabulary(toy):
     is_byte = toy.vocabulary.is_byte(np.arange(toy.vocabulary.size))
-    assert is_byte.sum() == 256 and is_byte[FIRST_BYTE] and is_byte[toy.first - 1] and not is_byte[toy.first]
+    assert (
+        is_byte.sum() == 256
+        and is_byte[FIRST_BYTE]
+        and is_byte[toy.first - 1]
+        and not is_byte[toy.first]
+    )
     assert isinstance(toy.vocabulary, Vocabulary)
     assert set(np.flatnonzero(toy.vocabulary.is_punctuation)) == set(toy.tokenizer.punctuation_ids)
 
@@ -85,6 +97,14 @@ def test_bytes_are_never_punctuation_of_the_vocabulary(toy):
 @SOME
 @given(st.data())
 def test_the_units_of_a_paragraph_are_those_of_its_history(toy, data):
-    letters, spelled = range(toy.first, toy.tokenizer.size), [FIRST_BYTE + byte for byte in "龘a。".encode()]
-    tokens = data.draw(st.lists(st.sampled_from([EOS, *letters, *data.draw(st.sampled_from([[], spelled]))]), max_size=20))
+    letters, spelled = (
+        range(toy.first, toy.tokenizer.size),
+        [FIRST_BYTE + byte for byte in "龘a。".encode()],
+    )
+    tokens = data.draw(
+        st.lists(
+            st.sampled_from([EOS, *letters, *data.draw(st.sampled_from([[], spelled]))]),
+            max_size=20,
+        )
+    )
     assert content_units(toy.vocabulary, tokens) == filled(toy, tokens).units[0].tolist()

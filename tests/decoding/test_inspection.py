@@ -11,7 +11,9 @@ PROMPT = "宝玉笑道：“我来了。”"
 
 @pytest.fixture
 def written(toy):
-    generator = toy.generator(favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 3.0)})
+    generator = toy.generator(
+        favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 3.0)}
+    )
     return generator, generator.generate(PROMPT, seed=4, max_length=25).paragraphs[0]
 
 
@@ -19,7 +21,9 @@ def test_a_place_holds_the_probability_that_was_logged_when_it_was_written(writt
     generator, paragraph = written
     places = list(generator.inspect(paragraph))
     assert len(places) == len(paragraph.tokens) > 2
-    assert np.allclose([math.log(place.probability) for place in places], paragraph.log_probabilities, atol=1e-6)
+    assert np.allclose(
+        [math.log(place.probability) for place in places], paragraph.log_probabilities, atol=1e-6
+    )
 
 
 def test_alternatives_are_the_likeliest_other_tokens_that_may_be_written(toy, written):
@@ -37,7 +41,12 @@ def test_entropy_is_that_of_the_whole_distribution(toy):
     places = list(two.inspect(two.generate(PROMPT, max_length=5).paragraphs[0]))
     assert [place.entropy for place in places] == pytest.approx([1.0] * 5)
     one = toy.generator(allowed=[toy.first])
-    assert next(one.inspect(one.generate(PROMPT, max_length=5, no_repeat_ngram=0).paragraphs[0])).entropy == 0
+    assert (
+        next(
+            one.inspect(one.generate(PROMPT, max_length=5, no_repeat_ngram=0).paragraphs[0])
+        ).entropy
+        == 0
+    )
 
 
 def test_the_opening_of_an_alternative_is_what_the_model_would_go_on_from(written):
@@ -49,7 +58,9 @@ def test_the_opening_of_an_alternative_is_what_the_model_would_go_on_from(writte
                 assert alternative.opening == before
             elif alternative.opening is not None:
                 assert alternative.opening == before + alternative.token
-                again = generator.generate(PROMPT, prefix=alternative.opening, seed=1, max_length=40)
+                again = generator.generate(
+                    PROMPT, prefix=alternative.opening, seed=1, max_length=40
+                )
                 assert again.text.startswith(alternative.opening)
 
 

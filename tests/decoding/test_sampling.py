@@ -17,8 +17,15 @@ SOURCES = [[260, 261, 262, EOS], [263, EOS], [264, 265, 264, 265, 264, 270, EOS]
 
 def task(toy, sources=SOURCES, max_length=20, prefix=(), **options):
     history = History(toy.vocabulary, len(sources), max_length)
-    return Task(toy.Model(toy.vocabulary.size, **options), CPU, sources, history,
-                [well_formed(toy.vocabulary, max_length)], max_length, prefix)
+    return Task(
+        toy.Model(toy.vocabulary.size, **options),
+        CPU,
+        sources,
+        history,
+        [well_formed(toy.vocabulary, max_length)],
+        max_length,
+        prefix,
+    )
 
 
 def written(toy, choose, **options):
@@ -75,11 +82,15 @@ def test_the_rows_of_a_batch_are_written_as_if_alone(toy):
 def test_the_opening_is_given_and_scored(toy):
     for found in written(toy, greedy, prefix=[270, 271, 272]):
         assert found.tokens[:3].tolist() == [270, 271, 272]
-        assert (found.log_probabilities[:3] < 0).all() and found.attention[:3].sum(1) == pytest.approx(np.ones(3))
+        assert (found.log_probabilities[:3] < 0).all() and found.attention[:3].sum(
+            1
+        ) == pytest.approx(np.ones(3))
 
 
 def test_a_draft_grows_token_by_token(toy):
-    lengths = [len(draft.settled(0).tokens) for draft in write(task(toy, allowed=[270, 271]), greedy)]
+    lengths = [
+        len(draft.settled(0).tokens) for draft in write(task(toy, allowed=[270, 271]), greedy)
+    ]
     assert lengths == list(range(1, 21))
 
 

@@ -17,13 +17,22 @@ def generators(toy):
 
 
 def finished(generators, grid, training=None, seed=5):
-    return [row for row in fill(grid, PROMPT, seed, generators.get, lambda run: training) if row.finished]
+    return [
+        row
+        for row in fill(grid, PROMPT, seed, generators.get, lambda run: training)
+        if row.finished
+    ]
 
 
 def test_only_sampling_has_temperatures():
     assert cells(["a", "b"], ["sample", "beam"], [0.5, 1.0]) == [
-        Cell("a", "sample", 0.5), Cell("a", "sample", 1.0), Cell("a", "beam", None),
-        Cell("b", "sample", 0.5), Cell("b", "sample", 1.0), Cell("b", "beam", None)]
+        Cell("a", "sample", 0.5),
+        Cell("a", "sample", 1.0),
+        Cell("a", "beam", None),
+        Cell("b", "sample", 0.5),
+        Cell("b", "sample", 1.0),
+        Cell("b", "beam", None),
+    ]
     assert cells(["a"], ["sample"], []) == []
 
 
@@ -32,7 +41,11 @@ def test_every_cell_is_what_its_generator_writes_alone(generators):
     rows = finished(generators, grid)
     assert [row[:3] for row in rows] == grid
     for row in rows:
-        options = {"temperature": row.temperature} if row.temperature else {"temperature": 1.0, "top_p": 1.0}
+        options = (
+            {"temperature": row.temperature}
+            if row.temperature
+            else {"temperature": 1.0, "top_p": 1.0}
+        )
         alone = generators[row.run].generate(PROMPT, decoder=row.decoder, seed=5, **options)
         assert row.text == alone.text
         assert row.seed == (5 if row.decoder == "sample" else None)
@@ -40,18 +53,29 @@ def test_every_cell_is_what_its_generator_writes_alone(generators):
 
 
 def test_the_text_of_a_cell_grows_and_its_measures_come_at_the_end(generators):
-    rows = fill(cells(RUNS[:1], ["sample", "greedy"], [1.0]), PROMPT, 5, generators.get, lambda run: [])
+    rows = fill(
+        cells(RUNS[:1], ["sample", "greedy"], [1.0]), PROMPT, 5, generators.get, lambda run: []
+    )
     for _, growing in groupby(rows, key=lambda row: row.decoder):
         *before, last = growing
         assert len(before) > 3 and last.finished and not any(row.finished for row in before)
-        assert all(late.text.startswith(early.text) for early, late in zip(before, [*before[1:], last], strict=True))
+        assert all(
+            late.text.startswith(early.text)
+            for early, late in zip(before, [*before[1:], last], strict=True)
+        )
         assert all(row.distinct_2 is None and row.log_probability is None for row in before)
 
 
 def test_the_measures_are_those_of_the_text(generators):
     row = finished(generators, [Cell("first", "greedy", None)], training=["宝玉笑道"])[0]
-    paragraph = generators["first"].generate(PROMPT, decoder="greedy", temperature=1.0, top_p=1.0).paragraphs[0]
-    assert row.log_probability == pytest.approx(math.fsum(paragraph.log_probabilities) / len(row.text))
+    paragraph = (
+        generators["first"]
+        .generate(PROMPT, decoder="greedy", temperature=1.0, top_p=1.0)
+        .paragraphs[0]
+    )
+    assert row.log_probability == pytest.approx(
+        math.fsum(paragraph.log_probabilities) / len(row.text)
+    )
     assert (row.distinct_2, row.repeated_4grams) == (distinct([row.text], 2), repeated([row.text]))
     assert row.copied_8grams == 0
 
@@ -69,13 +93,21 @@ def test_a_large_training_text_is_not_read_in_silence(generators, monkeypatch):
     monkeypatch.setattr("novelgen.evaluation.text._BLOCK", 1)
     read = []
     training = (read.append(1) or "一行文字而已，再无其他" for _ in range(9))
-    told = [len(read) for _ in fill([Cell("first", "greedy", None)], PROMPT, 5, generators.get, lambda run: training) if read]
+    told = [
+        len(read)
+        for _ in fill(
+            [Cell("first", "greedy", None)], PROMPT, 5, generators.get, lambda run: training
+        )
+        if read
+    ]
     assert told[:9] == list(range(1, 10))
 
 
 def test_the_training_text_is_read_anew_for_every_cell(generators):
     text = finished(generators, [Cell("first", "greedy", None)])[0].text
-    rows = fill([Cell("first", "greedy", None)] * 2, PROMPT, 5, generators.get, lambda run: iter([text]))
+    rows = fill(
+        [Cell("first", "greedy", None)] * 2, PROMPT, 5, generators.get, lambda run: iter([text])
+    )
     assert [row.copied_8grams for row in rows if row.finished] == [1.0, 1.0]
 
 

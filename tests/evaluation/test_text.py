@@ -24,7 +24,12 @@ def test_repeated_counts_within_a_text_only():
     assert repeated(["天地天地天地"], size=2) == pytest.approx(3 / 5)
 
 
-@given(texts, st.lists(st.text("天地玄黄", max_size=40), max_size=6), st.integers(1, 5), st.integers(1, 3))
+@given(
+    texts,
+    st.lists(st.text("天地玄黄", max_size=40), max_size=6),
+    st.integers(1, 5),
+    st.integers(1, 3),
+)
 def test_copied_is_what_a_plain_search_finds(written, training, size, block):
     measures._BLOCK, before = block, measures._BLOCK
     try:
@@ -38,7 +43,9 @@ def test_copied_is_what_a_plain_search_finds(written, training, size, block):
 
 def test_what_is_found_in_a_large_text_is_told_block_by_block(monkeypatch):
     monkeypatch.setattr(measures, "_BLOCK", 1)
-    assert list(copying(["天地玄黄"], ["天地", "玄黄", "宇宙"], 2)) == pytest.approx([0, 1 / 3, 2 / 3, 2 / 3])
+    assert list(copying(["天地玄黄"], ["天地", "玄黄", "宇宙"], 2)) == pytest.approx(
+        [0, 1 / 3, 2 / 3, 2 / 3]
+    )
 
 
 def test_likeness_is_full_for_the_truth_and_low_for_something_else():

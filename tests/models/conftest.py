@@ -10,31 +10,66 @@ from novelgen.models.build import build_model
 
 VOCABULARY, SOURCE_VOCABULARY = 12, 20
 NAMES = ("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer")
-CELLS, BRIDGES, SCORES = ("lstm", "gru", "rnn"), ("last", "projected", "mean"), ("additive", "dot", "general", "concat")
+CELLS, BRIDGES, SCORES = (
+    ("lstm", "gru", "rnn"),
+    ("last", "projected", "mean"),
+    ("additive", "dot", "general", "concat"),
+)
 
 
 def _combinations():
     """Options of ModelConfig: every variant as it is, and every sensible combination of parts."""
     yield from ({"model": name} for name in NAMES)
-    for model, cell, bidirectional, bridge in itertools.product(("bahdanau", "luong", "cho", "seq2seq"), CELLS, (True, False), BRIDGES):
-        yield {"model": model, "cell": cell, "bidirectional": bidirectional, "bridge": bridge, "encoder_layers": 2, "decoder_layers": 2}
+    for model, cell, bidirectional, bridge in itertools.product(
+        ("bahdanau", "luong", "cho", "seq2seq"), CELLS, (True, False), BRIDGES
+    ):
+        yield {
+            "model": model,
+            "cell": cell,
+            "bidirectional": bidirectional,
+            "bridge": bridge,
+            "encoder_layers": 2,
+            "decoder_layers": 2,
+        }
     for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False)):
-        yield {"model": "luong", "cell": cell, "score": score, "input_feeding": feeding, "decoder_layers": 2, "bridge": "mean"}
+        yield {
+            "model": "luong",
+            "cell": cell,
+            "score": score,
+            "input_feeding": feeding,
+            "decoder_layers": 2,
+            "bridge": "mean",
+        }
     for cell, score in itertools.product(CELLS, SCORES):
         yield {"model": "bahdanau", "cell": cell, "score": score, "encoder_layers": 2}
-    for model, context in itertools.product(("bahdanau", "luong", "cho", "sutskever"), ("initial", "every-step", "attention")):
+    for model, context in itertools.product(
+        ("bahdanau", "luong", "cho", "sutskever"), ("initial", "every-step", "attention")
+    ):
         yield {"model": model, "context": context, "bidirectional": False, "reverse_source": True}
     for model, cell in itertools.product(("bahdanau", "luong"), CELLS):
         yield {"model": model, "cell": cell, "copy": True}
     yield {"model": "transformer", "copy": True}
     for model, cell, copy in itertools.product(("bahdanau", "luong"), CELLS, (True, False)):
-        yield {"model": model, "cell": cell, "coverage": True, "copy": copy, **({"score": "additive"} if model == "luong" else {}),
-               "decoder_layers": 2, "bridge": "projected"}
+        yield {
+            "model": model,
+            "cell": cell,
+            "coverage": True,
+            "copy": copy,
+            **({"score": "additive"} if model == "luong" else {}),
+            "decoder_layers": 2,
+            "bridge": "projected",
+        }
     yield {"model": "luong", "score": "additive", "coverage": True, "input_feeding": False}
     for cell, layers in itertools.product(CELLS, (1, 3)):
         yield {"model": "lm", "cell": cell, "decoder_layers": layers}
     yield {"model": "transformer", "encoder_layers": 1, "decoder_layers": 1, "embedding_size": 128}
-    yield {"model": "transformer", "encoder_layers": 1, "decoder_layers": 2, "encoder_size": 5, "embedding_size": 7}
+    yield {
+        "model": "transformer",
+        "encoder_layers": 1,
+        "decoder_layers": 2,
+        "encoder_size": 5,
+        "embedding_size": 7,
+    }
 
 
 COMBINATIONS = list(_combinations())
@@ -48,7 +83,9 @@ def pytest_generate_tests(metafunc):
     if "make" not in metafunc.fixturenames:
         metafunc.parametrize("parts", COMBINATIONS, ids=names)
         return
-    cases = [(parts, None) for parts in COMBINATIONS] + [({"model": name}, SOURCE_VOCABULARY) for name in NAMES]
+    cases = [(parts, None) for parts in COMBINATIONS] + [
+        ({"model": name}, SOURCE_VOCABULARY) for name in NAMES
+    ]
     names += [f"{name}-two-vocabularies" for name in NAMES]
     metafunc.parametrize(("parts", "make"), cases, ids=names, indirect=["make"])
 
@@ -56,11 +93,16 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture
 def make(request):
     """A small float64 model in evaluation mode with the given options; its parameter is the size of a source vocabulary."""
+
     def build(first_tokens=0, **options):
         torch.manual_seed(0)
         sizes = {"embedding_size": 6, "decoder_size": 8, "dropout": 0.0}
         source = getattr(request, "param", None)
-        return build_model(ModelConfig(**{**sizes, **options}), VOCABULARY, source, first_tokens).double().eval()
+        return (
+            build_model(ModelConfig(**{**sizes, **options}), VOCABULARY, source, first_tokens)
+            .double()
+            .eval()
+        )
 
     return build
 

@@ -48,15 +48,22 @@ def test_a_target_may_begin_after_a_token_of_its_own(parts, make, batch):
     expected = -logits.log_softmax(-1).gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
     torch.testing.assert_close(nats, expected)
     nats.backward()
-    gradient = dict(network.named_parameters())["writer.embedding.weight" if parts.get("copy") else "embedding.weight"].grad
+    gradient = dict(network.named_parameters())[
+        "writer.embedding.weight" if parts.get("copy") else "embedding.weight"
+    ].grad
     assert gradient.shape[0] == 14 and gradient[12].any() and gradient[13].any()
 
 
 def test_without_further_first_tokens_a_model_is_what_it_was(parts, make):
     shapes = {name: parameter.shape for name, parameter in make(**parts).named_parameters()}
-    others = {name: parameter.shape for name, parameter in make(**parts, first_tokens=1).named_parameters()}
+    others = {
+        name: parameter.shape
+        for name, parameter in make(**parts, first_tokens=1).named_parameters()
+    }
     changed = [name for name in shapes if shapes[name] != others[name]]
-    assert shapes.keys() == others.keys() and [name.removeprefix("writer.") for name in changed] == ["embedding.weight"]
+    assert shapes.keys() == others.keys() and [
+        name.removeprefix("writer.") for name in changed
+    ] == ["embedding.weight"]
 
 
 def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batch):
@@ -64,7 +71,9 @@ def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batc
     source, lengths, target = batch
     with torch.no_grad():
         logits, weights = network.unroll(target, *network.start(source, lengths))
-        alone, alone_weights = network.unroll(target[1:2], *network.start(source[1:2, :2], lengths[1:2]))
+        alone, alone_weights = network.unroll(
+            target[1:2], *network.start(source[1:2, :2], lengths[1:2])
+        )
         order = torch.tensor([2, 0, 1])
         turned, _ = network.unroll(target[order], *network.start(source[order], lengths[order]))
     torch.testing.assert_close(alone, logits[1:2])
@@ -114,11 +123,17 @@ def test_a_second_vocabulary_is_read_by_embeddings_of_its_own(name, make, batch)
     with torch.no_grad():
         before = network.start(source, lengths)
         network.embedding.weight.add_(1.0)
-        for old, new in zip((*before[0], *before[1]), (tensor for part in network.start(source, lengths) for tensor in part), strict=True):
+        for old, new in zip(
+            (*before[0], *before[1]),
+            (tensor for part in network.start(source, lengths) for tensor in part),
+            strict=True,
+        ):
             assert torch.equal(old, new)
     logits, _ = network.unroll(target, *before)
     assert logits.shape == (3, 6, 12)
-    assert sum(parameter.numel() for parameter in network.parameters()) == sum(each.numel() for each in network.state_dict().values())
+    assert sum(parameter.numel() for parameter in network.parameters()) == sum(
+        each.numel() for each in network.state_dict().values()
+    )
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -126,12 +141,16 @@ def test_one_vocabulary_has_no_second_table(name, make):
     assert not any("source" in key for key in make(model=name).state_dict())
 
 
-@pytest.mark.parametrize("options, second", [
-    ({"model": "luong", "encoder_layers": 2, "decoder_layers": 2}, "decoder.layers.1"),
-    ({"model": "luong", "input_feeding": False}, None),
-    ({"model": "bahdanau", "cell": "gru", "decoder_layers": 2}, "decoder.upper.0"),
-    ({"model": "lm"}, "decoder.layers.1"),
-    ({"model": "cho", "decoder_layers": 2}, "decoder.layers.1")])
+@pytest.mark.parametrize(
+    "options, second",
+    [
+        ({"model": "luong", "encoder_layers": 2, "decoder_layers": 2}, "decoder.layers.1"),
+        ({"model": "luong", "input_feeding": False}, None),
+        ({"model": "bahdanau", "cell": "gru", "decoder_layers": 2}, "decoder.upper.0"),
+        ({"model": "lm"}, "decoder.layers.1"),
+        ({"model": "cho", "decoder_layers": 2}, "decoder.layers.1"),
+    ],
+)
 def test_dropout_has_one_mask_along_a_target(monkeypatch, make, batch, options, second):
     """Whether a target is run at once or step by step: what the readout and the second layer read is dropped for all of it."""
     network = make(**options, dropout=0.5).train()
@@ -145,7 +164,9 @@ def test_dropout_has_one_mask_along_a_target(monkeypatch, make, batch, options, 
         return run_layer(layer, sequence, *arguments)
 
     monkeypatch.setattr(recurrent, "run_layer", watch)
-    network.decoder.readout.register_forward_pre_hook(lambda module, inputs: read_out.append(inputs[0]))
+    network.decoder.readout.register_forward_pre_hook(
+        lambda module, inputs: read_out.append(inputs[0])
+    )
     network.unroll(target, memory, state)
     for inputs in (read_out, above) if second else (read_out,):
         dropped = torch.cat(inputs, dim=1) == 0
@@ -178,7 +199,9 @@ def test_resolving_is_done_once_for_all(parts):
     assert resolve(resolved) == resolved
 
 
-@pytest.mark.parametrize("model", ["luong", "cho", "sutskever", "seq2seq", "lm", "transformer", "bahdanau"])
+@pytest.mark.parametrize(
+    "model", ["luong", "cho", "sutskever", "seq2seq", "lm", "transformer", "bahdanau"]
+)
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_bfloat16_comes_near_and_learns(model, cell, make, batch):
     network = make(model=model, **({} if model == "transformer" else {"cell": cell})).float()

@@ -45,7 +45,9 @@ class Paper:
         self.covered = None  # Σ of the weights so far
 
     def layer(self, path):
-        return [self.w[f"{path}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        return [
+            self.w[f"{path}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
 
     def count(self, path):
         return sum(name.startswith(path) and name.endswith("weight_hh_l0") for name in self.w)
@@ -70,17 +72,25 @@ class Paper:
             ends, xs_next = ahead[-1], [state[0] for state in ahead]
             if self.count("encoder.backwards"):
                 behind = self.run(f"encoder.backwards.{number}", xs[::-1])[::-1]
-                xs_next = [np.concatenate([one[0], other[0]]) for one, other in zip(ahead, behind, strict=True)]
-                ends = tuple(np.concatenate(pair) for pair in zip(ahead[-1], behind[0], strict=True))
+                xs_next = [
+                    np.concatenate([one[0], other[0]])
+                    for one, other in zip(ahead, behind, strict=True)
+                ]
+                ends = tuple(
+                    np.concatenate(pair) for pair in zip(ahead[-1], behind[0], strict=True)
+                )
             last.append(ends)
             xs = xs_next
         return (xs[::-1] if reverse else xs), last
 
     def projected(self, vector, layers):
         """tanh(V x + b), cut into the parts of all layers' states."""
-        parts = np.split(np.tanh(self.w["bridge.weight"] @ vector + self.w["bridge.bias"]), layers * (2 if self.cell == "lstm" else 1))
+        parts = np.split(
+            np.tanh(self.w["bridge.weight"] @ vector + self.w["bridge.bias"]),
+            layers * (2 if self.cell == "lstm" else 1),
+        )
         width = len(parts) // layers
-        return [tuple(parts[width * number:width * (number + 1)]) for number in range(layers)]
+        return [tuple(parts[width * number : width * (number + 1)]) for number in range(layers)]
 
     def stack(self, path, x, states):
         """One token through the layers below `path`: the top layer's output and the new states."""
@@ -96,25 +106,41 @@ class Paper:
         if kind == "general":
             return s @ self.w[at + "key.weight"] @ h
         if kind == "concat":
-            return self.w[at + "score"] @ np.tanh(self.w[at + "both.weight"] @ np.concatenate([s, h]))
+            return self.w[at + "score"] @ np.tanh(
+                self.w[at + "both.weight"] @ np.concatenate([s, h])
+            )
         inner = self.w[at + "query.weight"] @ s + self.w[at + "key.weight"] @ h
-        if kind == "coverage":  # Tu et al. (2016), equation 6 with the linguistic coverage of section 3.1.1 and a fertility of 1
+        if (
+            kind == "coverage"
+        ):  # Tu et al. (2016), equation 6 with the linguistic coverage of section 3.1.1 and a fertility of 1
             inner = inner + self.w[at + "coverage"] * covered
         return self.w[at + "score"] @ np.tanh(inner)
 
     def attend(self, kind, s, hs, at="decoder.attention."):
         self.covered = np.zeros(len(hs)) if self.covered is None else self.covered
-        weights = softmax(np.array([self.score(kind, s, h, covered, at) for h, covered in zip(hs, self.covered, strict=True)]))
+        weights = softmax(
+            np.array(
+                [
+                    self.score(kind, s, h, covered, at)
+                    for h, covered in zip(hs, self.covered, strict=True)
+                ]
+            )
+        )
         self.covered = self.covered + weights
         return sum(weight * h for weight, h in zip(weights, hs, strict=True)), weights
 
     def read_out(self, parts):
-        return np.tanh(self.w["decoder.readout.weight"] @ np.concatenate(parts) + self.w.get("decoder.readout.bias", 0))
+        return np.tanh(
+            self.w["decoder.readout.weight"] @ np.concatenate(parts)
+            + self.w.get("decoder.readout.bias", 0)
+        )
 
     def write(self, target, advance):
         """Logits (T, V) and weights (T, S) when `advance` gives the readout and the weights after each token."""
         found = [advance(self.w["embedding.weight"][token]) for token in [BOS, *target[:-1]]]
-        logits = [self.w["embedding.weight"] @ readout + self.w["output_bias"] for readout, _ in found]
+        logits = [
+            self.w["embedding.weight"] @ readout + self.w["output_bias"] for readout, _ in found
+        ]
         return np.array(logits), np.array([weights for _, weights in found])
 
 
@@ -127,13 +153,21 @@ def bahdanau(paper, source, target, kind):
 
     def first(y, c, state):
         if not fast:
-            return cell_step(paper.cell, paper.layer("decoder.first"), np.concatenate([y, c]), state)
+            return cell_step(
+                paper.cell, paper.layer("decoder.first"), np.concatenate([y, c]), state
+            )
         gates = np.hstack([paper.w["decoder.token.weight"], paper.w["decoder.context.weight"]])
-        return cell_step("lstm", (gates, paper.w["decoder.recurrent.weight"], paper.w["decoder.token.bias"], 0),
-                         np.concatenate([y, c]), state)
+        return cell_step(
+            "lstm",
+            (gates, paper.w["decoder.recurrent.weight"], paper.w["decoder.token.bias"], 0),
+            np.concatenate([y, c]),
+            state,
+        )
 
     def advance(y):
-        c, weights = paper.attend(kind, states[0][0], hs, "decoder." if fast else "decoder.attention.")
+        c, weights = paper.attend(
+            kind, states[0][0], hs, "decoder." if fast else "decoder.attention."
+        )
         states[0] = first(y, c, states[0])
         top, states[1:] = paper.stack("decoder.upper", states[0][0], states[1:])
         return paper.read_out([top, c, y]), weights
@@ -148,7 +182,9 @@ def luong(paper, source, target, kind, feeding):
 
     def advance(y):
         nonlocal states, fed
-        top, states = paper.stack("decoder.layers", np.concatenate([y, fed]) if feeding else y, states)
+        top, states = paper.stack(
+            "decoder.layers", np.concatenate([y, fed]) if feeding else y, states
+        )
         c, weights = paper.attend(kind, top, hs)
         fed = paper.read_out([c, top])
         return fed, weights
@@ -199,46 +235,112 @@ def language_model(paper, source, target):
 
 CELLS, SCORES = ("lstm", "gru", "rnn"), ("additive", "dot", "general", "concat")
 CASES = [
-    *(({"model": "bahdanau", "cell": cell, "score": score, "encoder_layers": layers, "decoder_layers": layers}, bahdanau, (score,))
-      for cell, score, layers in itertools.product(CELLS, SCORES, (1, 2))),
-    *(({"model": "luong", "cell": cell, "score": score, "input_feeding": feeding, "encoder_layers": 2, "decoder_layers": 2}, luong,
-       (score, feeding)) for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False))),
-    *(({"model": "bahdanau", "cell": cell, "coverage": True, "decoder_layers": 2}, bahdanau, ("coverage",)) for cell in CELLS),
-    *(({"model": "luong", "cell": cell, "score": "additive", "coverage": True, "input_feeding": feeding}, luong, ("coverage", feeding))
-      for cell in CELLS for feeding in (True, False)),
-    *(({"model": "cho", "cell": cell, "decoder_layers": layers}, every_step, ()) for cell in CELLS for layers in (1, 2)),
+    *(
+        (
+            {
+                "model": "bahdanau",
+                "cell": cell,
+                "score": score,
+                "encoder_layers": layers,
+                "decoder_layers": layers,
+            },
+            bahdanau,
+            (score,),
+        )
+        for cell, score, layers in itertools.product(CELLS, SCORES, (1, 2))
+    ),
+    *(
+        (
+            {
+                "model": "luong",
+                "cell": cell,
+                "score": score,
+                "input_feeding": feeding,
+                "encoder_layers": 2,
+                "decoder_layers": 2,
+            },
+            luong,
+            (score, feeding),
+        )
+        for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False))
+    ),
+    *(
+        (
+            {"model": "bahdanau", "cell": cell, "coverage": True, "decoder_layers": 2},
+            bahdanau,
+            ("coverage",),
+        )
+        for cell in CELLS
+    ),
+    *(
+        (
+            {
+                "model": "luong",
+                "cell": cell,
+                "score": "additive",
+                "coverage": True,
+                "input_feeding": feeding,
+            },
+            luong,
+            ("coverage", feeding),
+        )
+        for cell in CELLS
+        for feeding in (True, False)
+    ),
+    *(
+        ({"model": "cho", "cell": cell, "decoder_layers": layers}, every_step, ())
+        for cell in CELLS
+        for layers in (1, 2)
+    ),
     *(({"model": "sutskever", "cell": cell}, initial, (True,)) for cell in CELLS),
     *(({"model": "seq2seq", "cell": cell, "bidirectional": True}, initial, ()) for cell in CELLS),
-    *(({"model": "seq2seq", "cell": cell, "bridge": "mean"}, initial, (False, "mean")) for cell in CELLS),
+    *(
+        ({"model": "seq2seq", "cell": cell, "bridge": "mean"}, initial, (False, "mean"))
+        for cell in CELLS
+    ),
     *(({"model": "lm", "cell": cell}, language_model, ()) for cell in CELLS),
 ]
 
 
-@pytest.mark.parametrize("options, equations, arguments", CASES,
-                         ids=["-".join(map(str, options.values())) for options, _, _ in CASES])
+@pytest.mark.parametrize(
+    "options, equations, arguments",
+    CASES,
+    ids=["-".join(map(str, options.values())) for options, _, _ in CASES],
+)
 def test_the_model_is_its_papers_equations(make, batch, options, equations, arguments):
     network = make(**options)
     with torch.no_grad():
-        for parameter in network.parameters():  # biases start at zero, which would hide where they go
+        for (
+            parameter
+        ) in network.parameters():  # biases start at zero, which would hide where they go
             parameter.add_(0.1 * torch.randn_like(parameter))
         source, lengths, target = batch
         logits, weights = network.unroll(target, *network.start(source, lengths))
     cell = options.get("cell", "gru" if options["model"] == "cho" else "lstm")
     for row, length in enumerate(lengths.tolist()):
-        expected, expected_weights = equations(Paper(network, cell), source[row, :length].tolist(), target[row].tolist(), *arguments)
+        expected, expected_weights = equations(
+            Paper(network, cell), source[row, :length].tolist(), target[row].tolist(), *arguments
+        )
         np.testing.assert_allclose(logits[row].numpy(), expected, rtol=1e-9, atol=1e-9)
         if weights.shape[2]:
-            np.testing.assert_allclose(weights[row, :, :length].numpy(), expected_weights, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(
+                weights[row, :, :length].numpy(), expected_weights, rtol=1e-9, atol=1e-9
+            )
 
 
-@pytest.mark.parametrize("cell, oracle", [("lstm", nn.LSTMCell), ("gru", nn.GRUCell), ("rnn", nn.RNNCell)])
+@pytest.mark.parametrize(
+    "cell, oracle", [("lstm", nn.LSTMCell), ("gru", nn.GRUCell), ("rnn", nn.RNNCell)]
+)
 def test_the_cells_here_are_those_of_pytorch(cell, oracle):
     torch.manual_seed(0)
     module = oracle(5, 4).double()
     x, *state = (torch.randn(1, size, dtype=torch.float64) for size in (5, 4, 4))
     state = state if cell == "lstm" else state[:1]
     expected = module(x, tuple(state) if cell == "lstm" else state[0])
-    weights = [getattr(module, name).detach().numpy() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    weights = [
+        getattr(module, name).detach().numpy()
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
     found = cell_step(cell, weights, x[0].numpy(), tuple(part[0].numpy() for part in state))
     for mine, truth in zip(found, expected if cell == "lstm" else [expected], strict=True):
         np.testing.assert_allclose(mine, truth[0].detach().numpy(), rtol=1e-12)

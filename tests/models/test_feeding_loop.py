@@ -16,11 +16,23 @@ def inputs(dtype=torch.float64, seed=0, rows=ROWS, target=TARGET, source=SOURCE,
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
-        return (scale * torch.randn(*shape, generator=generator, dtype=torch.float64)).to(dtype).requires_grad_()
+        return (
+            (scale * torch.randn(*shape, generator=generator, dtype=torch.float64))
+            .to(dtype)
+            .requires_grad_()
+        )
 
-    return {"gates": draw(rows, target, 4 * HIDDEN), "annotations": draw(rows, source, MEMORY), "keys": draw(rows, source, HIDDEN),
-            "hidden": draw(rows, HIDDEN), "cell": draw(rows, HIDDEN), "fed": draw(rows, READOUT),
-            "recurrent": draw(4 * HIDDEN, HIDDEN), "feeding": draw(4 * HIDDEN, READOUT), "readout": draw(READOUT, MEMORY + HIDDEN)}
+    return {
+        "gates": draw(rows, target, 4 * HIDDEN),
+        "annotations": draw(rows, source, MEMORY),
+        "keys": draw(rows, source, HIDDEN),
+        "hidden": draw(rows, HIDDEN),
+        "cell": draw(rows, HIDDEN),
+        "fed": draw(rows, READOUT),
+        "recurrent": draw(4 * HIDDEN, HIDDEN),
+        "feeding": draw(4 * HIDDEN, READOUT),
+        "readout": draw(READOUT, MEMORY + HIDDEN),
+    }
 
 
 def run(loop, leaves, lengths=LENGTHS, drops=True):
@@ -30,24 +42,38 @@ def run(loop, leaves, lengths=LENGTHS, drops=True):
     mask = 2.0 * torch.randint(2, (len(lengths), MEMORY + HIDDEN), generator=generator)
     weights = reference.FeedingWeights(leaves["recurrent"], leaves["feeding"], leaves["readout"])
     drop = mask.to(leaves["hidden"].dtype) if drops else None
-    return loop(leaves["gates"], memory, leaves["hidden"], leaves["cell"], leaves["fed"], drop, weights)
+    return loop(
+        leaves["gates"], memory, leaves["hidden"], leaves["cell"], leaves["fed"], drop, weights
+    )
 
 
 def gradients(loop, leaves, outputs=range(4), lengths=LENGTHS, drops=True):
     """The gradients of a random linear functional of the chosen outputs."""
     generator = torch.Generator().manual_seed(7)
-    weighed = [(part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part.dtype)).sum()
-               for part in run(loop, leaves, lengths, drops)]
-    found = torch.autograd.grad(sum(weighed[index] for index in outputs), list(leaves.values()), allow_unused=True)
+    weighed = [
+        (
+            part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part.dtype)
+        ).sum()
+        for part in run(loop, leaves, lengths, drops)
+    ]
+    found = torch.autograd.grad(
+        sum(weighed[index] for index in outputs), list(leaves.values()), allow_unused=True
+    )
     return dict(zip(leaves, found, strict=True))
 
 
 def assert_agrees(leaves, outputs=range(4), lengths=LENGTHS, drops=True, **tolerance):
     """Outputs and gradients equal the reference's."""
-    for mine, truth in zip(run(feeding.feeding_loop, leaves, lengths, drops), run(reference.feeding_loop, leaves, lengths, drops),
-                           strict=True):
+    for mine, truth in zip(
+        run(feeding.feeding_loop, leaves, lengths, drops),
+        run(reference.feeding_loop, leaves, lengths, drops),
+        strict=True,
+    ):
         torch.testing.assert_close(mine, truth, **tolerance)
-    mine, truth = (gradients(loop, leaves, outputs, lengths, drops) for loop in (feeding.feeding_loop, reference.feeding_loop))
+    mine, truth = (
+        gradients(loop, leaves, outputs, lengths, drops)
+        for loop in (feeding.feeding_loop, reference.feeding_loop)
+    )
     for name, expected in truth.items():
         if expected is None:
             assert mine[name] is None or not mine[name].any(), name
@@ -62,13 +88,24 @@ def test_outputs_and_gradients_equal_the_reference(outputs, drops):
 
 
 @settings(max_examples=25, deadline=None)
-@given(data=st.data(), dtype=st.sampled_from([torch.float32, torch.float64]), seed=st.integers(0, 99), target=st.integers(1, 6),
-       source=st.integers(1, 9), drops=st.booleans())
+@given(
+    data=st.data(),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    seed=st.integers(0, 99),
+    target=st.integers(1, 6),
+    source=st.integers(1, 9),
+    drops=st.booleans(),
+)
 def test_any_lengths(data, dtype, seed, target, source, drops):
     lengths = data.draw(st.lists(st.integers(1, source), min_size=1, max_size=5))
     tolerance = 1e-9 if dtype == torch.float64 else 1e-3
-    assert_agrees(inputs(dtype, seed, len(lengths), target, source, scale=0.7), lengths=lengths, drops=drops, rtol=tolerance,
-                  atol=tolerance)
+    assert_agrees(
+        inputs(dtype, seed, len(lengths), target, source, scale=0.7),
+        lengths=lengths,
+        drops=drops,
+        rtol=tolerance,
+        atol=tolerance,
+    )
 
 
 def test_two_threads_agree_with_one():
@@ -102,11 +139,16 @@ def test_padding_gets_exactly_zero_weight_whatever_it_holds():
     torch.testing.assert_close(found.readouts, run(feeding.feeding_loop, inputs()).readouts)
 
 
-@pytest.mark.parametrize("names", [("keys",), ("gates", "cell"), ("gates", "keys", "recurrent", "feeding", "readout")])
+@pytest.mark.parametrize(
+    "names", [("keys",), ("gates", "cell"), ("gates", "keys", "recurrent", "feeding", "readout")]
+)
 def test_numbers_far_out_of_range_stay_finite(names):
     leaves = inputs(torch.float32)
     large = {**leaves, **{name: (leaves[name] * 1e4).detach().requires_grad_() for name in names}}
-    for found in (*run(feeding.feeding_loop, large), *gradients(feeding.feeding_loop, large).values()):
+    for found in (
+        *run(feeding.feeding_loop, large),
+        *gradients(feeding.feeding_loop, large).values(),
+    ):
         assert found.isfinite().all()
 
 
@@ -117,12 +159,25 @@ def test_not_a_number_is_not_hidden():
         assert run(feeding.feeding_loop, broken).readouts[:, 1:].isnan().all()
 
 
-@pytest.mark.parametrize("options", [{}, {"score": "dot"}, {"dropout": 0.3}, {"bidirectional": True, "bridge": "mean"}, {"copy": True}])
-def test_the_decoder_is_the_same_with_its_own_loop_and_step_by_step(monkeypatch, make, batch, options):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"score": "dot"},
+        {"dropout": 0.3},
+        {"bidirectional": True, "bridge": "mean"},
+        {"copy": True},
+    ],
+)
+def test_the_decoder_is_the_same_with_its_own_loop_and_step_by_step(
+    monkeypatch, make, batch, options
+):
     source, lengths, target = batch
     network, calls, results = make(model="luong", **options).train(), [], []
     own = backends.feeding_loop
-    monkeypatch.setattr(backends, "feeding_loop", lambda *arguments: calls.append(1) or own(*arguments))
+    monkeypatch.setattr(
+        backends, "feeding_loop", lambda *arguments: calls.append(1) or own(*arguments)
+    )
     for has in (True, False):
         monkeypatch.setattr(backends, "has_feeding_loop", lambda device, has=has: has)
         torch.manual_seed(0)
@@ -134,11 +189,20 @@ def test_the_decoder_is_the_same_with_its_own_loop_and_step_by_step(monkeypatch,
         torch.testing.assert_close(mine, truth, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("options", [{"cell": "gru"}, {"score": "additive"}, {"encoder_layers": 2, "decoder_layers": 2},
-                                     {"input_feeding": False}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "gru"},
+        {"score": "additive"},
+        {"encoder_layers": 2, "decoder_layers": 2},
+        {"input_feeding": False},
+    ],
+)
 def test_other_parts_keep_to_autograd(monkeypatch, make, batch, options):
     network = make(model="luong", **options)
     source, lengths, target = batch
-    monkeypatch.setattr(backends, "feeding_loop", lambda *arguments: pytest.fail("not for these parts"))
+    monkeypatch.setattr(
+        backends, "feeding_loop", lambda *arguments: pytest.fail("not for these parts")
+    )
     logits, _ = network.unroll(target, *network.start(source, lengths))
     assert logits.requires_grad and torch.isfinite(logits).all()

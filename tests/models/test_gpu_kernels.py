@@ -14,11 +14,15 @@ import torch
 
 from novelgen.models.kernels import backends, manual, reference
 
-pytest.importorskip("triton", reason="Triton is not installed; on Linux it is part of the extra [test]")
+pytest.importorskip(
+    "triton", reason="Triton is not installed; on Linux it is part of the extra [test]"
+)
 
 from novelgen.models.kernels import gpu, gpu_kernels
 
-_SPEC = importlib.util.spec_from_file_location("kernels", Path(__file__).with_name("test_kernels.py"))
+_SPEC = importlib.util.spec_from_file_location(
+    "kernels", Path(__file__).with_name("test_kernels.py")
+)
 shared = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(shared)
 
@@ -27,11 +31,20 @@ EXACT = {"rtol": 1e-10, "atol": 1e-10}
 
 
 def inputs(*args, **options):
-    return {name: leaf.detach().to(DEVICE).requires_grad_() for name, leaf in shared.inputs(*args, **options).items()}
+    return {
+        name: leaf.detach().to(DEVICE).requires_grad_()
+        for name, leaf in shared.inputs(*args, **options).items()
+    }
 
 
 def assert_agrees(leaves, lengths, outputs=range(4), **tolerance):
-    for mine, truth in zip(*(shared.run(loop, leaves, lengths) for loop in (gpu.attention_loop, reference.attention_loop)), strict=True):
+    for mine, truth in zip(
+        *(
+            shared.run(loop, leaves, lengths)
+            for loop in (gpu.attention_loop, reference.attention_loop)
+        ),
+        strict=True,
+    ):
         torch.testing.assert_close(mine, truth, **tolerance)
     shared.assert_gradients_agree(gpu.attention_loop, leaves, outputs, lengths, **tolerance)
 
@@ -41,24 +54,35 @@ def test_outputs_and_gradients_equal_the_reference(outputs):
     assert_agrees(inputs(target=2, rows=2), (shared.SOURCE, 1), outputs, **EXACT)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, EXACT), (torch.float32, {"rtol": 1e-3, "atol": 1e-3})])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float64, EXACT), (torch.float32, {"rtol": 1e-3, "atol": 1e-3})]
+)
 def test_sizes_beyond_one_block(monkeypatch, dtype, tolerance):
     for name, size in (("HIDDEN", 130), ("MEMORY", 150), ("ATTENTION", 136)):
         monkeypatch.setattr(shared, name, size)
     source = 2 * gpu_kernels.POSITIONS + 3
-    assert_agrees(inputs(dtype, rows=2, target=2, source=source, scale=0.1), (source, gpu_kernels.POSITIONS), **tolerance)
+    assert_agrees(
+        inputs(dtype, rows=2, target=2, source=source, scale=0.1),
+        (source, gpu_kernels.POSITIONS),
+        **tolerance,
+    )
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_random_lengths(seed):
     lengths = torch.randint(1, 20, (3,), generator=torch.Generator().manual_seed(seed)).tolist()
-    assert_agrees(inputs(torch.float32, seed, 3, 1 + seed, max(lengths), 0.7), lengths, rtol=1e-3, atol=1e-3)
+    assert_agrees(
+        inputs(torch.float32, seed, 3, 1 + seed, max(lengths), 0.7), lengths, rtol=1e-3, atol=1e-3
+    )
 
 
 def test_bfloat16_products_stay_close_to_float32():
     leaves, lengths = inputs(torch.float32, target=2, scale=0.5), shared.LENGTHS
     with torch.autocast(DEVICE.type, dtype=torch.bfloat16):
-        mine, rough = shared.run(gpu.attention_loop, leaves, lengths), shared.gradients(gpu.attention_loop, leaves)
+        mine, rough = (
+            shared.run(gpu.attention_loop, leaves, lengths),
+            shared.gradients(gpu.attention_loop, leaves),
+        )
     assert mine.hiddens.dtype == torch.bfloat16 and mine.cell.dtype == torch.float32
     for found, truth in zip(mine, shared.run(reference.attention_loop, leaves), strict=True):
         torch.testing.assert_close(found.float(), truth, rtol=0.02, atol=0.02)
@@ -69,19 +93,26 @@ def test_bfloat16_products_stay_close_to_float32():
 def test_a_step_of_generating():
     with torch.inference_mode():
         leaves = inputs(target=1)
-        found, truth = (shared.run(loop, leaves) for loop in (gpu.attention_loop, reference.attention_loop))
+        found, truth = (
+            shared.run(loop, leaves) for loop in (gpu.attention_loop, reference.attention_loop)
+        )
     for mine, expected in zip(found, truth, strict=True):
         torch.testing.assert_close(mine, expected, **EXACT)
     assert not found.weights[1, :, 1:].any() and not found.weights[2, :, 4:].any()
 
 
-@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")  # numpy's, in the interpreter
+@pytest.mark.filterwarnings(
+    "ignore:(overflow|invalid value) encountered:RuntimeWarning"
+)  # numpy's, in the interpreter
 def test_numbers_far_out_of_range_stay_finite_and_not_a_number_shows():
     leaves = inputs(torch.float32, target=2)
     names = ("gates", "keys", "query", "score", "recurrent", "context")
     large = {**leaves, **{name: (leaves[name] * 1e4).detach().requires_grad_() for name in names}}
     assert all(part.isfinite().all() for part in shared.run(gpu.attention_loop, large))
-    assert all(gradient.isfinite().all() for gradient in shared.gradients(gpu.attention_loop, large).values())
+    assert all(
+        gradient.isfinite().all()
+        for gradient in shared.gradients(gpu.attention_loop, large).values()
+    )
     for name in ("recurrent", "query"):
         broken = {**leaves, name: torch.full_like(leaves[name], torch.nan)}
         assert shared.run(gpu.attention_loop, broken).hiddens[:, 1:].isnan().all(), name
@@ -137,9 +168,19 @@ for capability, product in ((75, "fp32"), (80, "bf16"), (90, "bf16")):
 
 
 def test_the_kernels_compile_for_gpus_from_turing_to_hopper(tmp_path):
-    environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {
+        **os.environ,
+        "TRITON_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
     environment.pop("TRITON_INTERPRET", None)
-    done = subprocess.run([sys.executable, "-c", _COMPILE], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPILE],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     sizes = [int(line.split()[2]) for line in done.stdout.splitlines()]
     assert len(sizes) == 21 and min(sizes) > 0

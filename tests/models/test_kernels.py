@@ -20,19 +20,34 @@ def inputs(dtype=torch.float64, seed=0, rows=ROWS, target=TARGET, source=SOURCE,
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
-        return (scale * torch.randn(*shape, generator=generator, dtype=torch.float64)).to(dtype).requires_grad_()
+        return (
+            (scale * torch.randn(*shape, generator=generator, dtype=torch.float64))
+            .to(dtype)
+            .requires_grad_()
+        )
 
-    return {"gates": draw(rows, target, 4 * HIDDEN), "annotations": draw(rows, source, MEMORY),
-            "keys": draw(rows, source, ATTENTION), "hidden": draw(rows, HIDDEN), "cell": draw(rows, HIDDEN),
-            "query": draw(ATTENTION, HIDDEN), "score": draw(ATTENTION), "recurrent": draw(4 * HIDDEN, HIDDEN),
-            "context": draw(4 * HIDDEN, MEMORY)}
+    return {
+        "gates": draw(rows, target, 4 * HIDDEN),
+        "annotations": draw(rows, source, MEMORY),
+        "keys": draw(rows, source, ATTENTION),
+        "hidden": draw(rows, HIDDEN),
+        "cell": draw(rows, HIDDEN),
+        "query": draw(ATTENTION, HIDDEN),
+        "score": draw(ATTENTION),
+        "recurrent": draw(4 * HIDDEN, HIDDEN),
+        "context": draw(4 * HIDDEN, MEMORY),
+    }
 
 
 def run(loop, leaves, lengths=LENGTHS):
     device = leaves["keys"].device
-    is_token = torch.arange(leaves["keys"].shape[1], device=device) < torch.tensor(lengths, device=device).unsqueeze(1)
+    is_token = torch.arange(leaves["keys"].shape[1], device=device) < torch.tensor(
+        lengths, device=device
+    ).unsqueeze(1)
     memory = reference.LoopMemory(leaves["annotations"], leaves["keys"], is_token)
-    weights = reference.LoopWeights(leaves["query"], leaves["score"], leaves["recurrent"], leaves["context"])
+    weights = reference.LoopWeights(
+        leaves["query"], leaves["score"], leaves["recurrent"], leaves["context"]
+    )
     return loop(leaves["gates"], memory, leaves["hidden"], leaves["cell"], weights)
 
 
@@ -40,14 +55,24 @@ def gradients(loop, leaves, outputs=range(4), lengths=LENGTHS):
     """The gradients of a random linear functional of the chosen outputs."""
     generator = torch.Generator().manual_seed(7)
     result = run(loop, leaves, lengths)
-    weighed = [(part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part)).sum()
-               for part in result]
+    weighed = [
+        (part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part)).sum()
+        for part in result
+    ]
     total = sum(weighed[index] for index in outputs)
-    return dict(zip(leaves, torch.autograd.grad(total, list(leaves.values()), allow_unused=True), strict=True))
+    return dict(
+        zip(
+            leaves,
+            torch.autograd.grad(total, list(leaves.values()), allow_unused=True),
+            strict=True,
+        )
+    )
 
 
 def assert_gradients_agree(loop, leaves, outputs=range(4), lengths=LENGTHS, **tolerance):
-    mine, truth = (gradients(each, leaves, outputs, lengths) for each in (loop, reference.attention_loop))
+    mine, truth = (
+        gradients(each, leaves, outputs, lengths) for each in (loop, reference.attention_loop)
+    )
     for name, expected in truth.items():
         if expected is None:
             assert mine[name] is None or not mine[name].any(), name
@@ -65,13 +90,23 @@ def test_outputs_and_gradients_equal_the_reference(loop, outputs):
 
 
 @settings(max_examples=25, deadline=None)
-@given(data=st.data(), loop=st.sampled_from(LOOPS), dtype=st.sampled_from([torch.float32, torch.float64]), seed=st.integers(0, 99),
-       target=st.integers(1, 6), source=st.integers(1, 9))
+@given(
+    data=st.data(),
+    loop=st.sampled_from(LOOPS),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    seed=st.integers(0, 99),
+    target=st.integers(1, 6),
+    source=st.integers(1, 9),
+)
 def test_any_lengths(data, loop, dtype, seed, target, source):
     lengths = data.draw(st.lists(st.integers(1, source), min_size=1, max_size=5))
     leaves = inputs(dtype, seed, len(lengths), target, source, scale=0.7)
-    tolerance = {"rtol": 1e-9, "atol": 1e-9} if dtype == torch.float64 else {"rtol": 1e-3, "atol": 1e-3}
-    for mine, truth in zip(run(loop, leaves, lengths), run(reference.attention_loop, leaves, lengths), strict=True):
+    tolerance = (
+        {"rtol": 1e-9, "atol": 1e-9} if dtype == torch.float64 else {"rtol": 1e-3, "atol": 1e-3}
+    )
+    for mine, truth in zip(
+        run(loop, leaves, lengths), run(reference.attention_loop, leaves, lengths), strict=True
+    ):
         torch.testing.assert_close(mine, truth, **tolerance)
     assert_gradients_agree(loop, leaves, lengths=lengths, **tolerance)
 
@@ -114,7 +149,14 @@ def test_padding_gets_exactly_zero_weight(loop):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("names", [("keys", "query"), ("gates", "cell"), ("gates", "keys", "query", "score", "recurrent", "context")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("keys", "query"),
+        ("gates", "cell"),
+        ("gates", "keys", "query", "score", "recurrent", "context"),
+    ],
+)
 def test_numbers_far_out_of_range_stay_finite(loop, names):
     leaves = inputs(torch.float32)
     large = {**leaves, **{name: (leaves[name] * 1e4).detach().requires_grad_() for name in names}}
@@ -145,7 +187,9 @@ def test_sigmoid_and_tanh_at_the_ends_of_the_range():
         with np.errstate(over="ignore"):
             assert compiled.sigmoid(value) == pytest.approx(1 / (1 + np.exp(-value)), abs=1e-7)
         assert compiled.tanh(value) == pytest.approx(np.tanh(value), abs=2e-7)
-    assert np.isnan(compiled.sigmoid(np.float32(np.nan))) and np.isnan(compiled.tanh(np.float32(np.nan)))
+    assert np.isnan(compiled.sigmoid(np.float32(np.nan))) and np.isnan(
+        compiled.tanh(np.float32(np.nan))
+    )
 
 
 def test_bfloat16_is_read_and_rounded_as_pytorch_does():

@@ -30,9 +30,15 @@ def inputs(layer, rows=ROWS, steps=STEPS, seed=1, scale=1.0):
     generator, dtype = torch.Generator().manual_seed(seed), layer.weight_hh_l0.dtype
 
     def draw(*shape):
-        return (scale * torch.randn(*shape, generator=generator, dtype=torch.float64)).to(dtype).requires_grad_()
+        return (
+            (scale * torch.randn(*shape, generator=generator, dtype=torch.float64))
+            .to(dtype)
+            .requires_grad_()
+        )
 
-    return draw(rows, steps, WIDTH), *(draw(rows, SIZE) for _ in range(2 if isinstance(layer, nn.LSTM) else 1))
+    return draw(rows, steps, WIDTH), *(
+        draw(rows, SIZE) for _ in range(2 if isinstance(layer, nn.LSTM) else 1)
+    )
 
 
 def ours(layer, sequence, *state, lengths=None):
@@ -46,24 +52,37 @@ def theirs(layer, sequence, *state, lengths=None):
     first = tuple(part.unsqueeze(0) for part in state)
     given = sequence
     if lengths is not None:
-        given = nn.utils.rnn.pack_padded_sequence(sequence, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+        given = nn.utils.rnn.pack_padded_sequence(
+            sequence, torch.tensor(lengths), batch_first=True, enforce_sorted=False
+        )
     output, last = layer(given, first if len(first) == 2 else first[0])
     if lengths is not None:
-        output, _ = nn.utils.rnn.pad_packed_sequence(output, batch_first=True, total_length=sequence.shape[1])
+        output, _ = nn.utils.rnn.pad_packed_sequence(
+            output, batch_first=True, total_length=sequence.shape[1]
+        )
     return output, *(part.squeeze(0) for part in (last if isinstance(last, tuple) else (last,)))
 
 
 def results(run, layer, given, outputs=None, **options):
     """Outputs, and the gradients of a random linear functional of the chosen ones."""
     found, generator = run(layer, *given, **options), torch.Generator().manual_seed(7)
-    weighed = [(part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part.dtype)).sum() for part in found]
+    weighed = [
+        (
+            part * torch.randn(part.shape, generator=generator, dtype=torch.float64).to(part.dtype)
+        ).sum()
+        for part in found
+    ]
     chosen = range(len(found)) if outputs is None else outputs
     leaves = [*given, *layer.parameters()]
-    return found, torch.autograd.grad(sum(weighed[index] for index in chosen), leaves, allow_unused=True)
+    return found, torch.autograd.grad(
+        sum(weighed[index] for index in chosen), leaves, allow_unused=True
+    )
 
 
 def assert_agrees(layer, given, outputs=None, lengths=None, **tolerance):
-    (mine, rough), (truth, exact) = (results(run, layer, given, outputs, lengths=lengths) for run in (ours, theirs))
+    (mine, rough), (truth, exact) = (
+        results(run, layer, given, outputs, lengths=lengths) for run in (ours, theirs)
+    )
     for found, expected in zip((*mine, *rough), (*truth, *exact), strict=True):
         torch.testing.assert_close(found, expected, **tolerance)
 
@@ -77,12 +96,26 @@ def test_outputs_and_gradients_are_pytorchs(cell, outputs, lengths):
 
 
 @settings(max_examples=40, deadline=None)
-@given(data=st.data(), cell=st.sampled_from(list(CELLS)), dtype=st.sampled_from([torch.float32, torch.float64]),
-       seed=st.integers(0, 99), steps=st.integers(1, 9))
+@given(
+    data=st.data(),
+    cell=st.sampled_from(list(CELLS)),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    seed=st.integers(0, 99),
+    steps=st.integers(1, 9),
+)
 def test_any_rows_and_lengths(data, cell, dtype, seed, steps):
     lengths = data.draw(st.lists(st.integers(1, steps), min_size=1, max_size=6))
-    layer, tolerance = make_layer(cell, dtype, seed, scale=0.7), 1e-9 if dtype == torch.float64 else 1e-4
-    assert_agrees(layer, inputs(layer, len(lengths), steps, seed), lengths=lengths, rtol=tolerance, atol=tolerance)
+    layer, tolerance = (
+        make_layer(cell, dtype, seed, scale=0.7),
+        1e-9 if dtype == torch.float64 else 1e-4,
+    )
+    assert_agrees(
+        layer,
+        inputs(layer, len(lengths), steps, seed),
+        lengths=lengths,
+        rtol=tolerance,
+        atol=tolerance,
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -109,7 +142,7 @@ def test_a_grus_state_is_not_rounded_at_every_step():
     """With z near 1 a step moves h by less than bfloat16 resolves."""
     layer = make_layer("gru", torch.float32, scale=0.0)
     with torch.no_grad():
-        layer.bias_ih_l0[SIZE:2 * SIZE], layer.bias_ih_l0[2 * SIZE:] = 8.0, 8.0
+        layer.bias_ih_l0[SIZE : 2 * SIZE], layer.bias_ih_l0[2 * SIZE :] = 8.0, 8.0
         given = [part.detach() * 0 for part in inputs(layer, steps=1000)]
         with torch.autocast("cpu", dtype=torch.bfloat16):
             _, last = ours(layer, *given)
@@ -122,10 +155,17 @@ def test_padding_is_never_read(cell):
     given = inputs(layer)
     changed = given[0].detach().clone()
     changed[1, 1:], changed[2, 4:] = 1e6, -1e6
-    clean, found = (results(ours, layer, (sequence, *given[1:]), lengths=LENGTHS) for sequence in (given[0], changed.requires_grad_()))
+    clean, found = (
+        results(ours, layer, (sequence, *given[1:]), lengths=LENGTHS)
+        for sequence in (given[0], changed.requires_grad_())
+    )
     for mine, truth in zip((*found[0], *found[1]), (*clean[0], *clean[1]), strict=True):
         assert torch.equal(mine, truth)
-    assert not found[0][0][1, 1:].any() and not found[1][0][1, 1:].any() and not found[1][0][2, 4:].any()
+    assert (
+        not found[0][0][1, 1:].any()
+        and not found[1][0][1, 1:].any()
+        and not found[1][0][2, 4:].any()
+    )
 
 
 @pytest.mark.parametrize("autocast", [False, True])
@@ -181,14 +221,31 @@ def step(network, batch, precision):
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
         nats = network.nats(target, target > 3, *network.start(source, lengths))
     nats.backward()
-    return nats.detach(), torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+    return nats.detach(), torch.cat(
+        [parameter.grad.flatten() for parameter in network.parameters()]
+    )
 
 
-@pytest.mark.parametrize("options", [
-    {"model": "cho"}, {"model": "sutskever"}, {"model": "sutskever", "cell": "gru"}, {"model": "lm"}, {"model": "lm", "cell": "gru"},
-    {"model": "seq2seq", "bidirectional": True, "bridge": "projected"}, {"model": "bahdanau", "cell": "gru"}, {"model": "luong"}])
-def test_models_have_the_same_loss_and_gradients_with_and_without(options, make, batch, everywhere, monkeypatch):
-    network, gru = make(**options).float().train(), "gru" in options.values() or options["model"] == "cho"
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "cho"},
+        {"model": "sutskever"},
+        {"model": "sutskever", "cell": "gru"},
+        {"model": "lm"},
+        {"model": "lm", "cell": "gru"},
+        {"model": "seq2seq", "bidirectional": True, "bridge": "projected"},
+        {"model": "bahdanau", "cell": "gru"},
+        {"model": "luong"},
+    ],
+)
+def test_models_have_the_same_loss_and_gradients_with_and_without(
+    options, make, batch, everywhere, monkeypatch
+):
+    network, gru = (
+        make(**options).float().train(),
+        "gru" in options.values() or options["model"] == "cho",
+    )
     exact, precision = copy.deepcopy(network).double(), torch.bfloat16
     nats, gradient = step(network, batch, precision)
     assert everywhere
@@ -208,7 +265,9 @@ def test_models_have_the_same_loss_and_gradients_with_and_without(options, make,
 
 @pytest.mark.parametrize("whole_state", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_reading_to_the_end_is_the_same_with_and_without(cell, whole_state, everywhere, monkeypatch):
+def test_reading_to_the_end_is_the_same_with_and_without(
+    cell, whole_state, everywhere, monkeypatch
+):
     layer, found = make_layer(cell, torch.float32, scale=0.5), []
     (sequence, *_), lengths = inputs(layer), torch.tensor(LENGTHS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -223,9 +282,17 @@ def test_reading_to_the_end_is_the_same_with_and_without(cell, whole_state, ever
         torch.testing.assert_close(one.float(), other.float(), rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("cell, size, autocast, expected", [
-    ("gru", 6, False, True), ("gru", 6, True, True), ("lstm", 512, True, True), ("lstm", 512, False, False), ("lstm", 384, True, False),
-    ("rnn", 512, True, False)])
+@pytest.mark.parametrize(
+    "cell, size, autocast, expected",
+    [
+        ("gru", 6, False, True),
+        ("gru", 6, True, True),
+        ("lstm", 512, True, True),
+        ("lstm", 512, False, False),
+        ("lstm", 384, True, False),
+        ("rnn", 512, True, False),
+    ],
+)
 def test_where_it_runs(cell, size, autocast, expected):
     layer = recurrent.CELLS[cell](4, size, batch_first=True)
     sequence = torch.zeros(2, 3, 4)

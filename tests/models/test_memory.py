@@ -31,7 +31,12 @@ class Watch(TorchDispatchMode):
 def step(loop, precision):
     """One step of a small model: the bytes of its largest tensor, and of all tensors that the graph keeps."""
     torch.manual_seed(0)
-    sizes = {"embedding_size": 16, "encoder_size": 8, "decoder_size": 16, "attention_size": ATTENTION}
+    sizes = {
+        "embedding_size": 16,
+        "encoder_size": 8,
+        "decoder_size": 16,
+        "attention_size": ATTENTION,
+    }
     model = build_model(Config().replace(**sizes).model, VOCABULARY).train()
     model.decoder.loop = loop
     tokens, kept = torch.randint(3, VOCABULARY, (ROWS, LENGTH)), {}
@@ -40,8 +45,11 @@ def step(loop, precision):
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    with (Watch() as watch, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-          torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16")):
+    with (
+        Watch() as watch,
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"),
+    ):
         loss = model.nats(tokens, tokens >= 0, *model.start(tokens, torch.full((ROWS,), LENGTH)))
         loss.backward()
     return watch.largest, sum(kept.values())
@@ -82,21 +90,34 @@ class Products(TorchDispatchMode):
         self.shapes = set()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        factors = [each for each in args if isinstance(each, torch.Tensor) and each.dtype == torch.bfloat16]
-        if function in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default) and factors:
+        factors = [
+            each for each in args if isinstance(each, torch.Tensor) and each.dtype == torch.bfloat16
+        ]
+        if (
+            function
+            in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default)
+            and factors
+        ):
             self.shapes.add((function, *(tuple(each.shape) for each in factors)))
         return function(*args, **(kwargs or {}))
 
 
 def test_sources_of_other_widths_bring_no_new_products():
     torch.manual_seed(0)
-    model = build_model(Config().replace(embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8).model, VOCABULARY)
+    model = build_model(
+        Config()
+        .replace(embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8)
+        .model,
+        VOCABULARY,
+    )
     target, found = torch.randint(3, VOCABULARY, (ROWS, 12)), []
     for width in (10, 21, 30):
         source = torch.randint(3, VOCABULARY, (ROWS, width))
         with Products() as products:
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = model.nats(target, target >= 0, *model.start(source, torch.full((ROWS,), width)))
+                loss = model.nats(
+                    target, target >= 0, *model.start(source, torch.full((ROWS,), width))
+                )
             loss.backward()
         found.append(products.shapes)
     assert found[0] and found[0] == found[1] == found[2]
@@ -105,7 +126,9 @@ def test_sources_of_other_widths_bring_no_new_products():
 @pytest.mark.parametrize("rows", range(1, 40, 3))
 def test_the_last_chunks_of_logits_have_few_sizes(rows):
     chunks = list(cross_entropy._chunks(5, 5 + rows, 12))
-    assert [place for own in chunks for place in range(own.start, own.stop)] == list(range(5, 5 + rows))
+    assert [place for own in chunks for place in range(own.start, own.stop)] == list(
+        range(5, 5 + rows)
+    )
     assert {own.stop - own.start for own in chunks} <= {12, 8, 4, 2, 1}
 
 
@@ -118,6 +141,8 @@ def test_padded_products_are_those_of_the_layer(shape):
     for call in (layer, lambda given: in_few_shapes(layer, given)):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             result = call(inputs)
-        found.append((result, *torch.autograd.grad((result * weighed).sum(), (inputs, *layer.parameters()))))
+        found.append(
+            (result, *torch.autograd.grad((result * weighed).sum(), (inputs, *layer.parameters())))
+        )
     for mine, truth in zip(*found, strict=True):
         torch.testing.assert_close(mine, truth, rtol=0.02, atol=0.02)

@@ -29,13 +29,19 @@ def test_the_distribution_is_the_papers_mixture(model, make, batch):
             share = 1 / (1 + math.exp(-(gate_weight @ readout[row, place].numpy() + gate_bias)))
             expected = share * np.exp(written[row, place]) / np.exp(written[row, place]).sum()
             for position in range(int(lengths[row])):
-                expected[source[row, position]] += (1 - share) * weights[row, place, position].item()
-            np.testing.assert_allclose(np.exp(logits[row, place].numpy()), expected, rtol=1e-9, atol=1e-12)
+                expected[source[row, position]] += (1 - share) * weights[
+                    row, place, position
+                ].item()
+            np.testing.assert_allclose(
+                np.exp(logits[row, place].numpy()), expected, rtol=1e-9, atol=1e-12
+            )
 
 
 @pytest.mark.parametrize("chunk", [20, 50, 1 << 20])
 @pytest.mark.parametrize("model", MODELS)
-def test_the_loss_and_its_gradients_are_those_of_the_distribution(monkeypatch, model, chunk, make, batch):
+def test_the_loss_and_its_gradients_are_those_of_the_distribution(
+    monkeypatch, model, chunk, make, batch
+):
     monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", chunk)
     network = make(model=model, copy=True)
     source, lengths, target = batch
@@ -46,7 +52,9 @@ def test_the_loss_and_its_gradients_are_those_of_the_distribution(monkeypatch, m
     logits, _ = network.unroll(target, *network.start(source, lengths))
     truth = -logits.gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
     torch.testing.assert_close(mine, truth)
-    for one, other in zip(torch.autograd.grad(mine, parameters), torch.autograd.grad(truth, parameters), strict=True):
+    for one, other in zip(
+        torch.autograd.grad(mine, parameters), torch.autograd.grad(truth, parameters), strict=True
+    ):
         torch.testing.assert_close(one, other)
 
 
@@ -59,13 +67,22 @@ def test_a_token_that_cannot_be_copied_keeps_a_finite_loss(make, batch):
     source[source == 11] = 5
     loss = network.nats(target, torch.ones(3, 2, dtype=torch.bool), *network.start(source, lengths))
     loss.backward()
-    assert loss.isfinite() and all(parameter.grad.isfinite().all() for parameter in network.parameters())
+    assert loss.isfinite() and all(
+        parameter.grad.isfinite().all() for parameter in network.parameters()
+    )
 
 
 def sentences(chance, names, count):
     """Sources of fillers with a name behind a mark, and targets that begin and end alike around the name: ids 3 … 9, names from 10."""
-    source = [[*(chance.randint(3, 6) for _ in range(chance.randint(1, 4))), 7, chance.choice(names),
-               *(chance.randint(3, 6) for _ in range(chance.randint(1, 4)))] for _ in range(count)]
+    source = [
+        [
+            *(chance.randint(3, 6) for _ in range(chance.randint(1, 4))),
+            7,
+            chance.choice(names),
+            *(chance.randint(3, 6) for _ in range(chance.randint(1, 4))),
+        ]
+        for _ in range(count)
+    ]
     target = [[8, line[line.index(7) + 1], 9, EOS] for line in source]
     width = max(map(len, source))
     padded = torch.tensor([line + [0] * (width - len(line)) for line in source])
@@ -75,7 +92,10 @@ def sentences(chance, names, count):
 def exact(network, source, lengths, target):
     """The share of targets that greedy writing gets right."""
     memory, state = network.start(source, lengths)
-    token, right = torch.ones(len(source), dtype=torch.int64), torch.ones(len(source), dtype=torch.bool)
+    token, right = (
+        torch.ones(len(source), dtype=torch.int64),
+        torch.ones(len(source), dtype=torch.bool),
+    )
     for place in range(target.shape[1]):
         logits, state, _ = network.step(token, memory, state)
         token = logits.argmax(1)
@@ -83,16 +103,25 @@ def exact(network, source, lengths, target):
     return right.double().mean().item()
 
 
-@pytest.mark.parametrize("model, copy", [("bahdanau", True), ("bahdanau", False), ("luong", True), ("luong", False)])
+@pytest.mark.parametrize(
+    "model, copy", [("bahdanau", True), ("bahdanau", False), ("luong", True), ("luong", False)]
+)
 def test_names_that_were_never_written_before_are_copied(make, model, copy):
     torch.manual_seed(1)
     chance = random.Random(1)
     known, unknown = list(range(10, 250)), list(range(250, 300))
-    network = build_model(ModelConfig(model=model, copy=copy, embedding_size=24, decoder_size=32, dropout=0.0), 300)
+    network = build_model(
+        ModelConfig(model=model, copy=copy, embedding_size=24, decoder_size=32, dropout=0.0), 300
+    )
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     for _ in range(150):
         source, lengths, target = sentences(chance, known, 64)
-        loss = network.nats(target, torch.ones_like(target, dtype=torch.bool), *network.start(source, lengths)) / target.numel()
+        loss = (
+            network.nats(
+                target, torch.ones_like(target, dtype=torch.bool), *network.start(source, lengths)
+            )
+            / target.numel()
+        )
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

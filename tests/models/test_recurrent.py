@@ -32,10 +32,14 @@ def test_mask_is_true_at_real_tokens():
 
 def packed(encoder, embedded, lengths):
     """What torch's own bidirectional LSTM makes of it, with packing; one layer."""
-    oracle = nn.LSTM(embedded.shape[2], encoder.forwards[0].hidden_size, batch_first=True, bidirectional=True).double()
+    oracle = nn.LSTM(
+        embedded.shape[2], encoder.forwards[0].hidden_size, batch_first=True, bidirectional=True
+    ).double()
     ahead, behind = encoder.forwards[0].state_dict(), encoder.backwards[0].state_dict()
     oracle.load_state_dict(ahead | {f"{name}_reverse": tensor for name, tensor in behind.items()})
-    output, (last, _) = oracle(pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False))
+    output, (last, _) = oracle(
+        pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+    )
     return pad_packed_sequence(output, batch_first=True)[0], torch.cat([last[0], last[1]], dim=-1)
 
 
@@ -55,9 +59,21 @@ def test_an_lstms_last_cell_is_that_of_packing():
     sequence = torch.randn(3, 6, 5, dtype=torch.float64, requires_grad=True)
     leaves = [sequence, *layer.parameters()]
     found = []
-    for output, (hidden, cell) in (read_to_end(layer, sequence, lengths, whole_state=True), run_layer(layer, sequence, lengths=lengths)):
+    for output, (hidden, cell) in (
+        read_to_end(layer, sequence, lengths, whole_state=True),
+        run_layer(layer, sequence, lengths=lengths),
+    ):
         used = output * token_mask(lengths, 6).unsqueeze(-1)
-        found.append([used, hidden, cell, *torch.autograd.grad(used.sin().sum() + hidden.cos().sum() + cell.exp().sum(), leaves)])
+        found.append(
+            [
+                used,
+                hidden,
+                cell,
+                *torch.autograd.grad(
+                    used.sin().sum() + hidden.cos().sum() + cell.exp().sum(), leaves
+                ),
+            ]
+        )
     for mine, truth in zip(*found, strict=True):
         torch.testing.assert_close(mine, truth, rtol=1e-12, atol=1e-12)
 
@@ -74,8 +90,14 @@ def test_one_step_is_a_sequence_of_one(cell):
         torch.testing.assert_close(mine, truth)
 
 
-@pytest.mark.parametrize("options", [{"bidirectional": True}, {"bidirectional": True, "whole_states": True},
-                                     {"bidirectional": False, "reverse_source": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bidirectional": True},
+        {"bidirectional": True, "whole_states": True},
+        {"bidirectional": False, "reverse_source": True},
+    ],
+)
 @pytest.mark.parametrize("layers", [1, 3])
 def test_padding_never_touches_what_is_used(layers, options):
     torch.manual_seed(0)

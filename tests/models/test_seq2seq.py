@@ -7,7 +7,9 @@ from novelgen.config import ModelConfig
 from novelgen.models.build import build_model
 from novelgen.models.kernels import manual, reference
 
-CONFIG = ModelConfig(embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.0)
+CONFIG = ModelConfig(
+    embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.0
+)
 VOCABULARY = 12
 
 
@@ -101,7 +103,11 @@ def test_initialisation_is_what_its_docstring_says():
             for gate in weight.chunk(4):
                 torch.testing.assert_close(gate @ gate.t(), torch.eye(len(gate)), atol=1e-5, rtol=0)
     assert network.embedding.weight.std().item() == pytest.approx(0.1, rel=0.1)
-    for bias in (network.decoder.token.bias, network.decoder.upper[0].bias_ih_l0, network.encoder.forwards[0].bias_ih_l0):
+    for bias in (
+        network.decoder.token.bias,
+        network.decoder.upper[0].bias_ih_l0,
+        network.encoder.forwards[0].bias_ih_l0,
+    ):
         i, f, g, o = bias.chunk(4)
         assert torch.equal(f, torch.ones_like(f)) and not any(part.any() for part in (i, g, o))
     assert not network.decoder.upper[0].bias_hh_l0.any()

@@ -17,14 +17,22 @@ from novelgen.models.kernels import stepping
 from novelgen.models.stepper import Stepper, for_writing
 
 VOCABULARY, CPU = 30, torch.device("cpu")
-ARGUMENTS = np.concatenate([np.linspace(-90, 90, 4001), np.geomspace(1e-30, 1e38, 500), -np.geomspace(1e-30, 1e38, 500),
-                            [0.0, np.inf, -np.inf]]).astype(np.float32)
+ARGUMENTS = np.concatenate(
+    [
+        np.linspace(-90, 90, 4001),
+        np.geomspace(1e-30, 1e38, 500),
+        -np.geomspace(1e-30, 1e38, 500),
+        [0.0, np.inf, -np.inf],
+    ]
+).astype(np.float32)
 
 
 def make(scale=1.0, seed=0, **sizes):
     """A small model in float32 whose weights are not small."""
     torch.manual_seed(seed)
-    model = build_model(ModelConfig(**{"embedding_size": 6, "decoder_size": 10, **sizes}), VOCABULARY).eval()
+    model = build_model(
+        ModelConfig(**{"embedding_size": 6, "decoder_size": 10, **sizes}), VOCABULARY
+    ).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.5 * scale)
@@ -48,17 +56,33 @@ def follow(model, sources, tokens, turns=None):
 @settings(max_examples=40, deadline=None)
 @given(some.data())
 def test_follows_the_model_for_any_size(data):
-    sizes = {"embedding_size": some.integers(1, 9), "encoder_size": some.integers(1, 7), "decoder_size": some.integers(1, 11),
-             "attention_size": some.integers(1, 6), "decoder_layers": some.integers(1, 3)}
-    model = make(seed=data.draw(some.integers(0, 99)), **{name: data.draw(kind) for name, kind in sizes.items()})
-    sources = data.draw(some.lists(some.lists(some.integers(3, VOCABULARY - 1), min_size=1, max_size=9), min_size=1, max_size=6))
+    sizes = {
+        "embedding_size": some.integers(1, 9),
+        "encoder_size": some.integers(1, 7),
+        "decoder_size": some.integers(1, 11),
+        "attention_size": some.integers(1, 6),
+        "decoder_layers": some.integers(1, 3),
+    }
+    model = make(
+        seed=data.draw(some.integers(0, 99)),
+        **{name: data.draw(kind) for name, kind in sizes.items()},
+    )
+    sources = data.draw(
+        some.lists(
+            some.lists(some.integers(3, VOCABULARY - 1), min_size=1, max_size=9),
+            min_size=1,
+            max_size=6,
+        )
+    )
     steps, rows = data.draw(some.integers(1, 4)), data.draw(some.integers(1, 9))
     chance = np.random.default_rng(len(sources))
     turns = [chance.integers(0, rows if place else len(sources), rows) for place in range(steps)]
     tokens = chance.integers(0, VOCABULARY, (steps, rows))
     twin = for_writing(model, "float32")
     assert isinstance(twin, Stepper)
-    for mine, truth in zip(follow(twin, sources, tokens, turns), follow(model, sources, tokens, turns), strict=True):
+    for mine, truth in zip(
+        follow(twin, sources, tokens, turns), follow(model, sources, tokens, turns), strict=True
+    ):
         torch.testing.assert_close(mine[0], truth[0], rtol=2e-5, atol=2e-5)
         torch.testing.assert_close(mine[1], truth[1], rtol=2e-5, atol=2e-6)
 
@@ -67,13 +91,18 @@ def test_a_vocabulary_too_large_for_a_table_changes_nothing(monkeypatch):
     model, tokens = make(decoder_layers=2), [[1, 1], [5, 6], [7, 29]]
     with_table = follow(for_writing(model, "float32"), [[3, 4], [5]], tokens)
     monkeypatch.setattr(stepper, "_LARGEST_TABLE", 0)
-    for mine, truth in zip(follow(for_writing(model, "float32"), [[3, 4], [5]], tokens), with_table, strict=True):
+    for mine, truth in zip(
+        follow(for_writing(model, "float32"), [[3, 4], [5]], tokens), with_table, strict=True
+    ):
         torch.testing.assert_close(mine, truth, rtol=1e-5, atol=1e-5)
 
 
 def test_bfloat16_weights_come_near_and_are_the_default():
     model, tokens = make(scale=0.4), [[1], [5], [7]]
-    exact, rough, default = (follow(each, [[3, 4, 5]], tokens) for each in (model, for_writing(model, "bfloat16"), for_writing(model)))
+    exact, rough, default = (
+        follow(each, [[3, 4, 5]], tokens)
+        for each in (model, for_writing(model, "bfloat16"), for_writing(model))
+    )
     for mine, truth, usual in zip(rough, exact, default, strict=True):
         torch.testing.assert_close(mine[0], truth[0], rtol=0.05, atol=0.02)
         assert not torch.equal(mine[0], truth[0])
@@ -83,13 +112,23 @@ def test_bfloat16_weights_come_near_and_are_the_default():
 @pytest.mark.parametrize("scale", [1e2, 1e4, 1e9])
 def test_huge_weights_give_no_nan(scale):
     model = make(scale=scale, decoder_layers=2)
-    for logits, weights in follow(for_writing(model, "float32"), [[3, 4, 5, 6]], [[1]] + [[7]] * 60):
+    for logits, weights in follow(
+        for_writing(model, "float32"), [[3, 4, 5, 6]], [[1]] + [[7]] * 60
+    ):
         assert not logits.isnan().any()
         torch.testing.assert_close(weights.sum(-1), torch.ones(1))
 
 
-@pytest.mark.parametrize("name", ["decoder.query.weight", "decoder.token.bias", "output_bias", "decoder.upper.0.weight_hh_l0",
-                                  "decoder.score"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "decoder.query.weight",
+        "decoder.token.bias",
+        "output_bias",
+        "decoder.upper.0.weight_hh_l0",
+        "decoder.score",
+    ],
+)
 def test_damaged_weights_show(name):
     model = make(decoder_layers=2)
     with torch.no_grad():
@@ -122,7 +161,9 @@ def test_threads_share_one_twin():
     assert all(torch.equal(mine, truth) for mine, truth in zip(found, alone, strict=True))
 
 
-@pytest.mark.parametrize("options", [{"model": "luong"}, {"model": "transformer"}, {"cell": "gru"}, {"copy": True}])
+@pytest.mark.parametrize(
+    "options", [{"model": "luong"}, {"model": "transformer"}, {"cell": "gru"}, {"copy": True}]
+)
 def test_other_models_write_as_they_are(options):
     model = make(**options)
     assert for_writing(model) is model
@@ -134,7 +175,9 @@ def test_without_numba_the_model_writes_itself_and_says_so_once(monkeypatch, cap
     model, tokens = make(), [[1], [5]]
     twin = for_writing(model)
     for _ in range(2):
-        for mine, truth in zip(follow(twin, [[3, 4]], tokens), follow(model, [[3, 4]], tokens), strict=True):
+        for mine, truth in zip(
+            follow(twin, [[3, 4]], tokens), follow(model, [[3, 4]], tokens), strict=True
+        ):
             assert torch.equal(mine[0], truth[0])
     assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -156,6 +199,10 @@ def test_exp_within_its_range_and_at_its_ends():
 def test_sigmoid_and_tanh_over_all_of_float32():
     wide = ARGUMENTS.astype(np.float64)
     with np.errstate(over="ignore"):
-        np.testing.assert_allclose(applied(stepping.sigmoid), 1 / (1 + np.exp(-wide)), rtol=5e-7, atol=2e-38)
+        np.testing.assert_allclose(
+            applied(stepping.sigmoid), 1 / (1 + np.exp(-wide)), rtol=5e-7, atol=2e-38
+        )
     np.testing.assert_allclose(applied(stepping.tanh), np.tanh(wide), rtol=3e-7)
-    assert np.isnan(stepping.tanh(np.float32(np.nan))) and np.isnan(stepping.sigmoid(np.float32(np.nan)))
+    assert np.isnan(stepping.tanh(np.float32(np.nan))) and np.isnan(
+        stepping.sigmoid(np.float32(np.nan))
+    )

@@ -14,12 +14,20 @@ def test_equals_pytorchs_own_forward(make, batch):
     before = torch.cat([torch.ones(3, 1, dtype=torch.int64), target[:, :-1]], dim=1)
     with torch.no_grad():
         logits, _ = network.unroll(target, *network.start(source, lengths))
-        read, written = (network.embedding(tokens) * math.sqrt(128) + positions(0, tokens.shape[1], 128, network.output_bias)
-                         for tokens in (source, before))
+        read, written = (
+            network.embedding(tokens) * math.sqrt(128)
+            + positions(0, tokens.shape[1], 128, network.output_bias)
+            for tokens in (source, before)
+        )
         known = network.encoder(read, src_key_padding_mask=padding)
         mask = nn.Transformer.generate_square_subsequent_mask(6, dtype=torch.float64)
         for layer in network.layers:
-            written = layer(written, known, tgt_mask=mask, memory_key_padding_mask=padding.double().masked_fill(padding, -torch.inf))
+            written = layer(
+                written,
+                known,
+                tgt_mask=mask,
+                memory_key_padding_mask=padding.double().masked_fill(padding, -torch.inf),
+            )
     torch.testing.assert_close(logits, network.project(network.norm(written)))
 
 
@@ -29,13 +37,18 @@ def test_positions_are_the_papers_sinusoids(size):
     for row, place in enumerate(range(3, 7)):
         for feature in range(size):
             angle = place / 10_000 ** (feature // 2 * 2 / size)
-            assert found[row, feature].item() == pytest.approx(math.cos(angle) if feature % 2 else math.sin(angle))
+            assert found[row, feature].item() == pytest.approx(
+                math.cos(angle) if feature % 2 else math.sin(angle)
+            )
 
 
 def test_attention_is_softmax_of_scaled_products_head_by_head():
     torch.manual_seed(0)
     module = nn.MultiheadAttention(6, 2, batch_first=True).double()
-    sequence, known = torch.randn(1, 3, 6, dtype=torch.float64), torch.randn(1, 4, 6, dtype=torch.float64)
+    sequence, known = (
+        torch.randn(1, 3, 6, dtype=torch.float64),
+        torch.randn(1, 4, 6, dtype=torch.float64),
+    )
     allowed = torch.tensor([[[True, True, False, True]]])
     with torch.no_grad():
         found, weights = attend(module, sequence, *project_keys(module, known), allowed)
@@ -45,8 +58,17 @@ def test_attention_is_softmax_of_scaled_products_head_by_head():
         for place in range(3):
             heads = []
             for head in (slice(0, 3), slice(3, 6)):
-                shares = [math.exp(queries[place, head] @ keys[other, head] / math.sqrt(3)) for other in (0, 1, 3)]
-                heads.append(sum(share * values[other, head] for share, other in zip(shares, (0, 1, 3), strict=True)) / sum(shares))
+                shares = [
+                    math.exp(queries[place, head] @ keys[other, head] / math.sqrt(3))
+                    for other in (0, 1, 3)
+                ]
+                heads.append(
+                    sum(
+                        share * values[other, head]
+                        for share, other in zip(shares, (0, 1, 3), strict=True)
+                    )
+                    / sum(shares)
+                )
             expected = module.out_proj(torch.cat(heads))
             torch.testing.assert_close(found[0, place], expected)
     assert weights.shape == (1, 3, 4) and not weights[..., 2].any()
@@ -60,7 +82,9 @@ def test_a_state_holds_keys_and_values_of_what_was_written(make, batch):
         _, state, _ = network.step(torch.tensor([4, 5, 6]), memory, state)
 
 
-@pytest.mark.parametrize("size, heads", [(6, 1), (64, 1), (128, 2), (200, 2), (256, 4), (300, 4), (1024, 16)])
+@pytest.mark.parametrize(
+    "size, heads", [(6, 1), (64, 1), (128, 2), (200, 2), (256, 4), (300, 4), (1024, 16)]
+)
 def test_heads_divide_the_width(size, heads):
     assert heads_of(size) == heads
 
@@ -68,4 +92,6 @@ def test_heads_divide_the_width(size, heads):
 def test_layer_norms_start_as_the_identity(make):
     for module in make(model="transformer").modules():
         if isinstance(module, nn.LayerNorm):
-            assert torch.equal(module.weight, torch.ones_like(module.weight)) and not module.bias.any()
+            assert (
+                torch.equal(module.weight, torch.ones_like(module.weight)) and not module.bias.any()
+            )

@@ -16,14 +16,26 @@ def run(make_run, tmp_path):
 
 def write(run, **facts):
     path = run.path / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **facts}), encoding="utf-8")
+    path.write_text(
+        json.dumps({**json.loads(path.read_text(encoding="utf-8")), **facts}), encoding="utf-8"
+    )
 
 
 def test_a_card_tells_what_the_run_is(run, toy):
-    write(run, corpus=["../../novels/红楼梦.txt"], parameters=1234567, best={"step": 2100, "validation_bpc": 5.78912})
+    write(
+        run,
+        corpus=["../../novels/红楼梦.txt"],
+        parameters=1234567,
+        best={"step": 2100, "validation_bpc": 5.78912},
+    )
     os.utime(run.path / "model.safetensors", (1_700_000_000, 1_700_000_000))
     found = card(run)
-    assert (found.corpus, found.parameters, found.steps, found.validation_bpc) == ("红楼梦.txt", "1,234,567", "2,100", "5.789")
+    assert (found.corpus, found.parameters, found.steps, found.validation_bpc) == (
+        "红楼梦.txt",
+        "1,234,567",
+        "2,100",
+        "5.789",
+    )
     assert found.vocabulary == f"{toy.tokenizer.size:,}" and "characters" in found.tokenizer
     assert "bahdanau" in found.architecture and found.date.startswith("2023-11-1")
 
@@ -33,9 +45,15 @@ def test_of_many_files_some_are_named_and_all_counted(run):
     assert card(run).corpus == "0.txt、1.txt、2.txt …（2,000）"
 
 
-@pytest.mark.parametrize("facts", [{}, {"corpus": "novel.txt", "parameters": "many", "best": [1]},
-                                   {"corpus": [], "parameters": True, "best": {"step": None, "validation_bpc": float("nan")}},
-                                   {"corpus": 5, "parameters": 10**400, "best": {"step": -10**400, "validation_bpc": 1e300}}])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"corpus": "novel.txt", "parameters": "many", "best": [1]},
+        {"corpus": [], "parameters": True, "best": {"step": None, "validation_bpc": float("nan")}},
+        {"corpus": 5, "parameters": 10**400, "best": {"step": -(10**400), "validation_bpc": 1e300}},
+    ],
+)
 def test_what_a_strangers_run_does_not_tell_is_a_dash(run, facts):
     write(run, **facts)
     found = card(run)
@@ -48,7 +66,9 @@ def test_a_damaged_run_has_no_card(run):
         card(run)
 
 
-@pytest.mark.parametrize("facts", [{"decoder_layers": "two"}, {"encoder_layers": [2]}, {"model": {}}])
+@pytest.mark.parametrize(
+    "facts", [{"decoder_layers": "two"}, {"encoder_layers": [2]}, {"model": {}}]
+)
 def test_a_model_that_cannot_be_has_no_card(run, facts):
     info = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
     write(run, config={**info["config"], "model": {**info["config"]["model"], **facts}})
@@ -56,7 +76,17 @@ def test_a_model_that_cannot_be_has_no_card(run, facts):
         card(run)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": ' + "1" * 5000 + "}", '{"format": "x"}', "[1]", "\x00", '{"config": 5}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"format": ' + "1" * 5000 + "}",
+        '{"format": "x"}',
+        "[1]",
+        "\x00",
+        '{"config": 5}',
+    ],
+)
 def test_what_is_no_configuration_has_no_card(run, text):
     (run.path / "config.json").write_text(text, encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"config\.json"):
@@ -69,17 +99,35 @@ def test_a_name_without_end_is_cut(run):
 
 
 def test_layers_are_told_where_there_are_several():
-    text = architecture(ModelConfig(encoder_size=32, encoder_layers=3, decoder_size=64, attention_size=16, embedding_size=8))
-    assert all(part in text for part in ("2×32，3 层", "decoder 64；", "attention 16", "embeddings 8"))
+    text = architecture(
+        ModelConfig(
+            encoder_size=32, encoder_layers=3, decoder_size=64, attention_size=16, embedding_size=8
+        )
+    )
+    assert all(
+        part in text for part in ("2×32，3 层", "decoder 64；", "attention 16", "embeddings 8")
+    )
 
 
-@pytest.mark.parametrize(("model", "told", "not_told"), [
-    ("bahdanau", ("双向", "additive 注意力", "LSTM"), ("copy", "every step")), ("luong", ("general 注意力",), ("双向",)),
-    ("cho", ("GRU", "at every step"), ("注意力",)), ("sutskever", ("倒读", "4 层"), ("注意力",)),
-    ("seq2seq", ("编码器",), ("注意力", "倒读")), ("lm", ("解码器",), ("编码器",)), ("transformer", ("Transformer 编码器",), ("LSTM",))])
+@pytest.mark.parametrize(
+    ("model", "told", "not_told"),
+    [
+        ("bahdanau", ("双向", "additive 注意力", "LSTM"), ("copy", "every step")),
+        ("luong", ("general 注意力",), ("双向",)),
+        ("cho", ("GRU", "at every step"), ("注意力",)),
+        ("sutskever", ("倒读", "4 层"), ("注意力",)),
+        ("seq2seq", ("编码器",), ("注意力", "倒读")),
+        ("lm", ("解码器",), ("编码器",)),
+        ("transformer", ("Transformer 编码器",), ("LSTM",)),
+    ],
+)
 def test_every_variant_tells_its_own_parts(model, told, not_told):
     text = architecture(ModelConfig(model=model))
-    assert text.startswith(f"{model}：") and all(part in text for part in told) and not any(part in text for part in not_told)
+    assert (
+        text.startswith(f"{model}：")
+        and all(part in text for part in told)
+        and not any(part in text for part in not_told)
+    )
 
 
 def test_what_is_added_to_the_attention_is_told():

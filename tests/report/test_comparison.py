@@ -14,19 +14,44 @@ BLUE, ORANGE = (0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)  # of the first two models
 
 
 def result(name, model, bpc, tokenizer="char"):
-    return Result(name, model, tokenizer, 1, parameters=1234, steps=20, minutes=0.5, characters_per_second=99.6, best_step=20,
-                  validation_bpc=bpc, test_bpc=bpc + 0.125, held_out="x", writing={"distinct_1": 0.25, "bleu": 3.5},
-                  continuations=[f"{name}写的", "=二", "三"],
-                  by_length=[LengthClass(1, 10, 7, 70, bpc), LengthClass(401, None, 2, 20, bpc + 1)],
-                  curve=[Look(step / 10, 1000 * step, 12 - step * (12 - bpc) / 5) for step in range(1, 6)])
+    return Result(
+        name,
+        model,
+        tokenizer,
+        1,
+        parameters=1234,
+        steps=20,
+        minutes=0.5,
+        characters_per_second=99.6,
+        best_step=20,
+        validation_bpc=bpc,
+        test_bpc=bpc + 0.125,
+        held_out="x",
+        writing={"distinct_1": 0.25, "bleu": 3.5},
+        continuations=[f"{name}写的", "=二", "三"],
+        by_length=[LengthClass(1, 10, 7, 70, bpc), LengthClass(401, None, 2, 20, bpc + 1)],
+        curve=[Look(step / 10, 1000 * step, 12 - step * (12 - bpc) / 5) for step in range(1, 6)],
+    )
 
 
 @pytest.fixture
 def comparison():
-    results = [result("lm-char-1", "lm", 6.0), result("cho-char-1", "cho", 7.0),
-               Result("luong-char-1", "luong", "char", 1, error="坏 | bad")]
-    return Comparison({"models": ["lm", "cho", "luong"], "minutes": None, "corpus": ["novel.txt"], "content": {"char": "5e8f"}},
-                      [{"cpu": "Z80"}], ["上文一", "上|文二", "上文三"], results)
+    results = [
+        result("lm-char-1", "lm", 6.0),
+        result("cho-char-1", "cho", 7.0),
+        Result("luong-char-1", "luong", "char", 1, error="坏 | bad"),
+    ]
+    return Comparison(
+        {
+            "models": ["lm", "cho", "luong"],
+            "minutes": None,
+            "corpus": ["novel.txt"],
+            "content": {"char": "5e8f"},
+        },
+        [{"cpu": "Z80"}],
+        ["上文一", "上|文二", "上文三"],
+        results,
+    )
 
 
 def coloured(path, colour):
@@ -37,17 +62,33 @@ def coloured(path, colour):
 def test_the_tables_hold_what_was_found(comparison, tmp_path):
     comparison.save(tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert "| lm-char-1 | lm | char | 1 | 1234 | 100 | 20 | 0.500 | 6.000 | 6.125 | 0.250 | — | — | 3.500 | — | — |" in text
+    assert (
+        "| lm-char-1 | lm | char | 1 | 1234 | 100 | 20 | 0.500 | 6.000 | 6.125 | 0.250 | — | — | 3.500 | — | — |"
+        in text
+    )
     assert "| lm-char-1 | 6.000 (7) | 7.000 (2) |" in text and "≥ 401" in text
     assert "| cho-char-1 | cho-char-1写的 | =二 | 三 |" in text and r"上\|文二" in text
-    assert "luong-char-1：坏 | bad" in text and "novel.txt" in text and "Z80" in text and "9 对 pairs，90 字" in text
+    assert (
+        "luong-char-1：坏 | bad" in text
+        and "novel.txt" in text
+        and "Z80" in text
+        and "9 对 pairs，90 字" in text
+    )
     assert "minutes None" not in text and "5e8f" not in text
-    rows = list(csv.reader(io.StringIO((tmp_path / "table.csv").read_text(encoding="utf-8-sig"), newline="")))
+    rows = list(
+        csv.reader(
+            io.StringIO((tmp_path / "table.csv").read_text(encoding="utf-8-sig"), newline="")
+        )
+    )
     assert [row[0] for row in rows[1:]] == ["lm-char-1", "cho-char-1", "luong-char-1"]
     assert rows[0][-3:] == ["续写 after: 上文一", "续写 after: 上|文二", "续写 after: 上文三"]
     assert rows[1][-2:] == ["'=二", "三"] and len(rows[1]) == len(rows[0])
     data = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
-    assert data["machines"] == [{"cpu": "Z80"}] and data["runs"][1]["test_bpc"] == 7.125 and data["same_test_texts"]
+    assert (
+        data["machines"] == [{"cpu": "Z80"}]
+        and data["runs"][1]["test_bpc"] == 7.125
+        and data["same_test_texts"]
+    )
 
 
 def test_a_comparison_comes_back_whole(comparison, tmp_path):

@@ -7,24 +7,39 @@ from matplotlib.image import imread
 from novelgen.report.curves import draw_curves, smooth
 
 
-@given(st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 50)), min_size=1, max_size=30), st.integers(1, 9))
+@given(
+    st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 50)), min_size=1, max_size=30),
+    st.integers(1, 9),
+)
 def test_smoothing_is_the_weighted_mean_of_the_last_values(points, window):
     values, weights = (np.array(each, dtype=float) for each in zip(*points, strict=True))
     found = smooth(values, weights, window)
     for place in range(len(values)):
         last = slice(max(0, place + 1 - window), place + 1)
-        assert found[place] == pytest.approx(np.average(values[last], weights=weights[last]), abs=1e-6)
+        assert found[place] == pytest.approx(
+            np.average(values[last], weights=weights[last]), abs=1e-6
+        )
 
 
 def records(steps):
-    trained = [{"step": step, "loss": 1.0, "bpc": 9 * 0.99**step, "characters": 100 * step} for step in range(1, steps + 1)]
-    return trained + [{"step": step, "validation_bpc": 9 * 0.99**step + 0.5} for step in range(50, steps + 1, 50)]
+    trained = [
+        {"step": step, "loss": 1.0, "bpc": 9 * 0.99**step, "characters": 100 * step}
+        for step in range(1, steps + 1)
+    ]
+    return trained + [
+        {"step": step, "validation_bpc": 9 * 0.99**step + 0.5} for step in range(50, steps + 1, 50)
+    ]
 
 
 def colours(path):
     pixels = (imread(path)[..., :3] * 255).astype(int).reshape(-1, 3)
-    return {name: int((abs(pixels - wanted).sum(1) < 12).sum())
-            for name, wanted in {"training": (0x2F, 0x6D, 0xB3), "validation": (0xC8, 0x50, 0x2D)}.items()}
+    return {
+        name: int((abs(pixels - wanted).sum(1) < 12).sum())
+        for name, wanted in {
+            "training": (0x2F, 0x6D, 0xB3),
+            "validation": (0xC8, 0x50, 0x2D),
+        }.items()
+    }
 
 
 def test_both_curves_are_drawn(tmp_path):
@@ -39,7 +54,10 @@ def test_a_run_without_one_of_them_is_drawn_too(tmp_path, given_records):
 
 
 def test_a_validation_that_is_no_number_is_left_out(tmp_path):
-    bad = [{"step": 60, "validation_bpc": float("nan")}, {"step": 70, "validation_bpc": float("inf")}]
+    bad = [
+        {"step": 60, "validation_bpc": float("nan")},
+        {"step": 70, "validation_bpc": float("inf")},
+    ]
     draw_curves(records(100), tmp_path / "good.png")
     draw_curves([*records(100), *bad], tmp_path / "loss.png")
     assert (imread(tmp_path / "loss.png") == imread(tmp_path / "good.png")).all()

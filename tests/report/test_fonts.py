@@ -49,8 +49,16 @@ def test_a_font_is_what_its_glyphs_are():
 
 
 def test_text_weights_of_the_best_family_come_first(monkeypatch, tmp_path):
-    names = ["zzz.ttf", "simhei.ttf", "NotoSansCJK-Black.ttc", "NotoSansCJK-Regular.ttc", "wqy-zenhei.ttc",
-             "NotoSerifCJK-Regular.ttc", "NotoSansCJK-Bold.ttc", "Noto Sans SC Regular.otf"]
+    names = [
+        "zzz.ttf",
+        "simhei.ttf",
+        "NotoSansCJK-Black.ttc",
+        "NotoSansCJK-Regular.ttc",
+        "wqy-zenhei.ttc",
+        "NotoSerifCJK-Regular.ttc",
+        "NotoSansCJK-Bold.ttc",
+        "Noto Sans SC Regular.otf",
+    ]
     tried = []
 
     def no_glyphs(path):
@@ -59,8 +67,16 @@ def test_text_weights_of_the_best_family_come_first(monkeypatch, tmp_path):
 
     monkeypatch.setattr(fonts, "FT2Font", no_glyphs)
     assert find_font([tmp_path / name for name in names]) is None
-    assert tried == ["NotoSansCJK-Regular.ttc", "NotoSansCJK-Black.ttc", "NotoSansCJK-Bold.ttc",
-                     "Noto Sans SC Regular.otf", "wqy-zenhei.ttc", "simhei.ttf", "NotoSerifCJK-Regular.ttc", "zzz.ttf"]
+    assert tried == [
+        "NotoSansCJK-Regular.ttc",
+        "NotoSansCJK-Black.ttc",
+        "NotoSansCJK-Bold.ttc",
+        "Noto Sans SC Regular.otf",
+        "wqy-zenhei.ttc",
+        "simhei.ttf",
+        "NotoSerifCJK-Regular.ttc",
+        "zzz.ttf",
+    ]
 
 
 @NEEDS_FONT

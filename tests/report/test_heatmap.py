@@ -16,8 +16,20 @@ FEW = ["宝玉", "笑", "Chapter", "<E9>", "“", " ", "𠮷", "<EOS>"]
 
 
 def paragraph(source, tokens):
-    weights = np.random.default_rng(0).dirichlet(np.ones(len(source)), len(tokens)).astype(np.float32)
-    return Paragraph("", source, tokens, [-1.0] * len(tokens), weights, -1.0, True, [0] * len(source), [0] * len(tokens))
+    weights = (
+        np.random.default_rng(0).dirichlet(np.ones(len(source)), len(tokens)).astype(np.float32)
+    )
+    return Paragraph(
+        "",
+        source,
+        tokens,
+        [-1.0] * len(tokens),
+        weights,
+        -1.0,
+        True,
+        [0] * len(source),
+        [0] * len(tokens),
+    )
 
 
 def size(path):
@@ -38,14 +50,18 @@ def test_without_a_font_nothing_is_drawn(monkeypatch, tmp_path):
 
 
 def test_a_model_without_attention_has_no_heatmap(tmp_path):
-    nothing = dataclasses.replace(paragraph(["宝"], ["玉"]), attention=np.zeros((1, 0), dtype=np.float32))
+    nothing = dataclasses.replace(
+        paragraph(["宝"], ["玉"]), attention=np.zeros((1, 0), dtype=np.float32)
+    )
     with pytest.raises(ConfigError, match="no attention"):
         attention_heatmap(nothing, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
 
 
 @NEEDS_FONT
-@pytest.mark.parametrize(("source", "tokens"), [(["好"], ["<EOS>"]), (FEW, FEW), (FEW * 16, ["玉"]), (["宝"], FEW * 9)])
+@pytest.mark.parametrize(
+    ("source", "tokens"), [(["好"], ["<EOS>"]), (FEW, FEW), (FEW * 16, ["玉"]), (["宝"], FEW * 9)]
+)
 def test_every_token_has_its_cell(tmp_path, source, tokens):
     """Glyphs that the font lacks would be a warning, and warnings are errors in these tests."""
     path = tmp_path / "a.png"
@@ -81,8 +97,12 @@ def test_labels_are_what_a_reader_can_see():
     assert heatmap._label(" ", font) in ("␣", "U+2423")
 
 
-@pytest.mark.parametrize(("count", "most", "sizes"), [(60, 60, [60]), (61, 60, [30, 31]), (5, 2, [1, 2, 2])])
+@pytest.mark.parametrize(
+    ("count", "most", "sizes"), [(60, 60, [60]), (61, 60, [30, 31]), (5, 2, [1, 2, 2])]
+)
 def test_blocks_are_few_and_even(count, most, sizes):
     blocks = heatmap._blocks(count, most)
     assert sorted(block.stop - block.start for block in blocks) == sorted(sizes)
-    assert [place for block in blocks for place in range(block.start, block.stop)] == list(range(count))
+    assert [place for block in blocks for place in range(block.start, block.stop)] == list(
+        range(count)
+    )

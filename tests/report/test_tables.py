@@ -16,8 +16,10 @@ def read(text):
 
 
 def test_rows_of_a_grid_come_under_their_headings():
-    rows = [Row("红楼梦", "sample", 0.8, 7, "他来了。", True, -1.5, 1.0, 0.25, None),
-            Row("红楼梦", "beam", None, None, "他", False)]
+    rows = [
+        Row("红楼梦", "sample", 0.8, 7, "他来了。", True, -1.5, 1.0, 0.25, None),
+        Row("红楼梦", "beam", None, None, "他", False),
+    ]
     assert comparison(rows) == [["红楼梦", "sample", "0.8", "他来了。", -1.5, 1.0, 0.25, None, 7]]
     assert len(comparison(rows)[0]) == len(COMPARISON)
 
@@ -36,13 +38,19 @@ def test_a_text_is_no_formula(text):
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), max_size=4))
 def test_csv_gives_every_text_back(rows):
     for written, found in zip(rows, read(to_csv(["a", "b"], rows))[1:], strict=True):
-        assert [cell.removeprefix("'") for cell in found] == [cell.removeprefix("'") for cell in written]
+        assert [cell.removeprefix("'") for cell in found] == [
+            cell.removeprefix("'") for cell in written
+        ]
 
 
 def test_markdown_is_a_table_in_which_texts_stay_texts():
     text = to_markdown(["文本 text", "数"], [["a|b\n*c* <img src=x> [d](e) `f`", 0.5], ["—", None]])
-    assert text.splitlines() == ["| 文本 text | 数 |", "| --- | --- |",
-                                 r"| a\|b<br>\*c\* \<img src=x\> \[d\](e) \`f\` | 0.500 |", "| — | — |"]
+    assert text.splitlines() == [
+        "| 文本 text | 数 |",
+        "| --- | --- |",
+        r"| a\|b<br>\*c\* \<img src=x\> \[d\](e) \`f\` | 0.500 |",
+        "| — | — |",
+    ]
 
 
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), min_size=1, max_size=3))
@@ -54,4 +62,10 @@ def test_a_markdown_table_keeps_its_shape(rows):
 
 
 def test_numbers_are_read_with_three_decimals():
-    assert [shown(value) for value in (None, 0.12345, -2.0, 7, "文")] == ["—", "0.123", "-2.000", "7", "文"]
+    assert [shown(value) for value in (None, 0.12345, -2.0, 7, "文")] == [
+        "—",
+        "0.123",
+        "-2.000",
+        "7",
+        "文",
+    ]

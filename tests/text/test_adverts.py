@@ -72,13 +72,16 @@ def test_what_a_novel_could_say_stays(line):
     assert adverts(line) == line
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("他走了（www.xxx.com）进去。", "他走了进去。"),
-    ("他走了【最新章节请到 www.xxx.com 】进去。", "他走了进去。"),
-    ("他死了。(求月票)", "他死了。"),
-    ("他死了。（未完待续）", "他死了。"),
-    ("他（求她不要走）死了。", "他（求她不要走）死了。"),
-])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("他走了（www.xxx.com）进去。", "他走了进去。"),
+        ("他走了【最新章节请到 www.xxx.com 】进去。", "他走了进去。"),
+        ("他死了。(求月票)", "他死了。"),
+        ("他死了。（未完待续）", "他死了。"),
+        ("他（求她不要走）死了。", "他（求她不要走）死了。"),
+    ],
+)
 def test_inserts_in_a_sentence_go_and_the_sentence_stays(before, after):
     assert adverts(before) == after
     # Also in a paragraph that is far too long to be an advert itself.

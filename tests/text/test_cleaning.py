@@ -14,26 +14,32 @@ def clean(text):
     return text
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("你&nbsp;好&mdash;&#20320;&amp;lt;", "你 好—你<"),
-    ("A&B &Tom; R&D", "A&B &Tom; R&D"),
-    ("一<br>二<br/>三<p class=\"x\">四</p>", "一\n二\n三\n四\n"),
-    ("他<b>笑</b>了<a href='http://x'>。</a>", "他笑了。"),
-    ("a < b，c > d，<三国>", "a < b，c > d，<三国>"),
-    ("一\r\n二\r三\x85四\u2028五\x0c六", "一\n二\n三\n四\n五\n六"),
-    ("他\u200b来\ufeff了\x00\x1b\ue000\ud800。", "他来了。"),
-    ("坏\ufffd字", "坏字"),
-    ("　　他来了。　", "他来了。"),
-    ("\t他\xa0来", "他 来"),
-    ("他来了。　　她走了。", "他来了。\n她走了。"),
-    ("第一回　　甄士隐梦幻识通灵　　贾雨村风尘怀闺秀", "第一回　甄士隐梦幻识通灵　贾雨村风尘怀闺秀"),
-    ("他来了．她走了｡", "他来了。她走了。"),
-    ("约翰．史密斯有3．14元", "约翰．史密斯有3．14元"),
-    ("他来了,她走了.", "他来了，她走了。"),
-    ("等等...他说", "等等...他说"),
-    ("真的？！……——！！！", "真的？！……——！！！"),
-    ("Mr. Smith, 30.5 and 1,000", "Mr. Smith, 30.5 and 1,000"),
-])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("你&nbsp;好&mdash;&#20320;&amp;lt;", "你 好—你<"),
+        ("A&B &Tom; R&D", "A&B &Tom; R&D"),
+        ('一<br>二<br/>三<p class="x">四</p>', "一\n二\n三\n四\n"),
+        ("他<b>笑</b>了<a href='http://x'>。</a>", "他笑了。"),
+        ("a < b，c > d，<三国>", "a < b，c > d，<三国>"),
+        ("一\r\n二\r三\x85四\u2028五\x0c六", "一\n二\n三\n四\n五\n六"),
+        ("他\u200b来\ufeff了\x00\x1b\ue000\ud800。", "他来了。"),
+        ("坏\ufffd字", "坏字"),
+        ("　　他来了。　", "他来了。"),
+        ("\t他\xa0来", "他 来"),
+        ("他来了。　　她走了。", "他来了。\n她走了。"),
+        (
+            "第一回　　甄士隐梦幻识通灵　　贾雨村风尘怀闺秀",
+            "第一回　甄士隐梦幻识通灵　贾雨村风尘怀闺秀",
+        ),
+        ("他来了．她走了｡", "他来了。她走了。"),
+        ("约翰．史密斯有3．14元", "约翰．史密斯有3．14元"),
+        ("他来了,她走了.", "他来了，她走了。"),
+        ("等等...他说", "等等...他说"),
+        ("真的？！……——！！！", "真的？！……——！！！"),
+        ("Mr. Smith, 30.5 and 1,000", "Mr. Smith, 30.5 and 1,000"),
+    ],
+)
 def test_text_rules(before, after):
     assert clean(before) == after
 
@@ -41,11 +47,16 @@ def test_text_rules(before, after):
 @given(st.text(alphabet="一二。！“”《》 　\t<>&;a1.,br/\n\r\u200b\ufffd", max_size=60))
 def test_cleaning_twice_changes_nothing_more_for_spaces_and_characters(text):
     once = cleaning.inner_spaces(cleaning.outer_spaces(cleaning.invisible(cleaning.newlines(text))))
-    assert cleaning.inner_spaces(cleaning.outer_spaces(cleaning.invisible(cleaning.newlines(once)))) == once
+    assert (
+        cleaning.inner_spaces(cleaning.outer_spaces(cleaning.invisible(cleaning.newlines(once))))
+        == once
+    )
 
 
-@given(st.lists(st.text(alphabet="一二他。！：“”《》 　<>&;a1.,=-br/www", max_size=30), max_size=6),
-       st.sampled_from(RULES))
+@given(
+    st.lists(st.text(alphabet="一二他。！：“”《》 　<>&;a1.,=-br/www", max_size=30), max_size=6),
+    st.sampled_from(RULES),
+)
 def test_every_rule_treats_each_line_alone(lines, rule):
     assert rule("\n".join(lines)) == "\n".join(map(rule, lines))
 
@@ -75,8 +86,10 @@ def test_simplify_converts_characters_and_is_not_applied_by_default():
 
 def test_a_prompt_becomes_segments_like_a_corpus():
     config = TextConfig(segment_length=10)
-    assert clean_prompt("　　他来了。她走了。\r\n\r\n天黑了，灯亮了，人都散了。", config) == ["他来了。她走了。",
-                                                                                              "天黑了，灯亮了，",
-                                                                                              "人都散了。"]
+    assert clean_prompt("　　他来了。她走了。\r\n\r\n天黑了，灯亮了，人都散了。", config) == [
+        "他来了。她走了。",
+        "天黑了，灯亮了，",
+        "人都散了。",
+    ]
     assert clean_prompt(" 　\n\t\u200b", config) == []
     assert clean_prompt("第一章 风起", config) == ["第一章 风起"]

@@ -20,7 +20,11 @@ def test_seen_hashes_agree_with_a_set(blocks):
 def test_hashes_of_all_64_bits_are_told_apart():
     seen = SeenHashes()
     seen.add(np.array([2**64 - 1, 2**63], dtype=np.uint64))
-    assert seen.add(np.array([2**64 - 2, 2**63, 2**64 - 1], dtype=np.uint64)).tolist() == [False, True, True]
+    assert seen.add(np.array([2**64 - 2, 2**63, 2**64 - 1], dtype=np.uint64)).tolist() == [
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_short_repeat_alone_stays():

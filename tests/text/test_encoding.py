@@ -5,8 +5,14 @@ import pytest
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.text.encoding import check_encoding, detect_encoding
 
-SIMPLIFIED = "他走到门前，看见一个人站在那里。“你是谁？”他问道。那人没有回答，只是笑了一笑，便转身去了。\n" * 8
-TRADITIONAL = "他走到門前，看見一個人站在那裡。「你是誰？」他問道。那人沒有回答，只是笑了一笑，便轉身去了。\n" * 8
+SIMPLIFIED = (
+    "他走到门前，看见一个人站在那里。“你是谁？”他问道。那人没有回答，只是笑了一笑，便转身去了。\n"
+    * 8
+)
+TRADITIONAL = (
+    "他走到門前，看見一個人站在那裡。「你是誰？」他問道。那人沒有回答，只是笑了一笑，便轉身去了。\n"
+    * 8
+)
 
 
 def write(tmp_path, data):
@@ -15,13 +21,23 @@ def write(tmp_path, data):
     return path
 
 
-@pytest.mark.parametrize(("text", "encoding", "detected"), [
-    (SIMPLIFIED, "utf-8", "utf-8"), (TRADITIONAL, "utf-8", "utf-8"),
-    (SIMPLIFIED, "utf-8-sig", "utf-8-sig"), (SIMPLIFIED, "utf-16", "utf-16"), (SIMPLIFIED, "utf-32", "utf-32"),
-    (SIMPLIFIED, "utf-16-le", "utf-16-le"), (SIMPLIFIED, "utf-16-be", "utf-16-be"),
-    (SIMPLIFIED, "gb2312", "gb18030"), (SIMPLIFIED + "囧镕喆", "gb18030", "gb18030"), (TRADITIONAL, "gbk", "gb18030"),
-    (TRADITIONAL, "big5", "big5"), (TRADITIONAL + "恒碁裏銹粧\n", "cp950", "cp950"),
-])
+@pytest.mark.parametrize(
+    ("text", "encoding", "detected"),
+    [
+        (SIMPLIFIED, "utf-8", "utf-8"),
+        (TRADITIONAL, "utf-8", "utf-8"),
+        (SIMPLIFIED, "utf-8-sig", "utf-8-sig"),
+        (SIMPLIFIED, "utf-16", "utf-16"),
+        (SIMPLIFIED, "utf-32", "utf-32"),
+        (SIMPLIFIED, "utf-16-le", "utf-16-le"),
+        (SIMPLIFIED, "utf-16-be", "utf-16-be"),
+        (SIMPLIFIED, "gb2312", "gb18030"),
+        (SIMPLIFIED + "囧镕喆", "gb18030", "gb18030"),
+        (TRADITIONAL, "gbk", "gb18030"),
+        (TRADITIONAL, "big5", "big5"),
+        (TRADITIONAL + "恒碁裏銹粧\n", "cp950", "cp950"),
+    ],
+)
 def test_detects_the_encoding(tmp_path, text, encoding, detected):
     assert detect_encoding(write(tmp_path, text.encode(encoding))) == detected
 
@@ -44,7 +60,11 @@ def test_one_short_line_is_enough(tmp_path, line, encoding):
 
 
 def test_chinese_after_a_long_ascii_preface_is_found(tmp_path):
-    data = b"Preface in English.\n" * 60_000 + SIMPLIFIED.encode("gb18030") + b"Afterword in English.\n" * 60_000
+    data = (
+        b"Preface in English.\n" * 60_000
+        + SIMPLIFIED.encode("gb18030")
+        + b"Afterword in English.\n" * 60_000
+    )
     assert detect_encoding(write(tmp_path, data)) == "gb18030"
 
 
@@ -57,7 +77,9 @@ def test_plain_ascii_reads_as_utf8(tmp_path):
     assert detect_encoding(write(tmp_path, b"It was a dark and stormy night.\n" * 5)) == "utf-8"
 
 
-@pytest.mark.parametrize("data", [bytes(range(256)) * 40, b"\x89PNG\r\n\x1a\n" + b"\0" * 200, b"\0" * 500])
+@pytest.mark.parametrize(
+    "data", [bytes(range(256)) * 40, b"\x89PNG\r\n\x1a\n" + b"\0" * 200, b"\0" * 500]
+)
 def test_binary_files_are_refused_in_one_line(tmp_path, data):
     with pytest.raises(CorpusError, match=r"novel\.txt") as caught:
         detect_encoding(write(tmp_path, data))

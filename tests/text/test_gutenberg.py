@@ -2,27 +2,41 @@ import pytest
 
 from novelgen.text.gutenberg import strip_gutenberg
 
-HEADER = ("The Project Gutenberg eBook of 吶喊\n\nThis ebook is for anyone.\n\n"
-          "*** START OF THE PROJECT GUTENBERG EBOOK 吶喊 ***\n")
-FOOTER = "*** END OF THE PROJECT GUTENBERG EBOOK 吶喊 ***\n\nUpdated editions follow.\n" + "License text. \n" * 30
+HEADER = (
+    "The Project Gutenberg eBook of 吶喊\n\nThis ebook is for anyone.\n\n"
+    "*** START OF THE PROJECT GUTENBERG EBOOK 吶喊 ***\n"
+)
+FOOTER = (
+    "*** END OF THE PROJECT GUTENBERG EBOOK 吶喊 ***\n\nUpdated editions follow.\n"
+    + "License text. \n" * 30
+)
 BOOK = "狂人日記\n某君昆仲，今隱其名。\n" * 10
 
 
 def stripped(text, lines=1):
     removed = []
     rows = text.splitlines(keepends=True)
-    chunks = ["".join(rows[start:start + lines]) for start in range(0, len(rows), lines)]
-    return "".join(strip_gutenberg(chunks, lambda rule, piece: removed.append(piece))), "".join(removed)
+    chunks = ["".join(rows[start : start + lines]) for start in range(0, len(rows), lines)]
+    return "".join(strip_gutenberg(chunks, lambda rule, piece: removed.append(piece))), "".join(
+        removed
+    )
 
 
 @pytest.mark.parametrize("lines", [1, 7, 1000])
-@pytest.mark.parametrize(("header", "footer"), [
-    (HEADER, FOOTER),
-    (HEADER.replace("THE PROJECT", "THIS PROJECT") + "\nProduced by Some Body\nand others\n\n", FOOTER),
-    (HEADER, "End of the Project Gutenberg EBook of 吶喊, by Lu Xun\n" + FOOTER),
-    (HEADER, ""),
-    ("", FOOTER),
-])
+@pytest.mark.parametrize(
+    ("header", "footer"),
+    [
+        (HEADER, FOOTER),
+        (
+            HEADER.replace("THE PROJECT", "THIS PROJECT")
+            + "\nProduced by Some Body\nand others\n\n",
+            FOOTER,
+        ),
+        (HEADER, "End of the Project Gutenberg EBook of 吶喊, by Lu Xun\n" + FOOTER),
+        (HEADER, ""),
+        ("", FOOTER),
+    ],
+)
 def test_header_and_footer_go_and_are_told(monkeypatch, header, footer, lines):
     monkeypatch.setattr("novelgen.text.gutenberg._HEAD", 400)
     assert stripped(header + BOOK + footer, lines) == (BOOK, header + footer)

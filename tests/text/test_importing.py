@@ -21,9 +21,15 @@ BOOK = """第一章 风起
 
 　　天黑了，灯也亮了。
 """
-CHAPTERS = [(1, "他走到门前，看见一个人站在那里。"), (1, "“你是谁？”他问道。"),
-            (2, "那人没有回答，只是笑了一笑，便转身去了。"), (2, "天黑了，灯也亮了。")]
-TRADITIONAL = BOOK.translate(str.maketrans("风门见个那里问没头转儿灯谁里", "風門見個那裡問沒頭轉兒燈誰裡"))
+CHAPTERS = [
+    (1, "他走到门前，看见一个人站在那里。"),
+    (1, "“你是谁？”他问道。"),
+    (2, "那人没有回答，只是笑了一笑，便转身去了。"),
+    (2, "天黑了，灯也亮了。"),
+]
+TRADITIONAL = BOOK.translate(
+    str.maketrans("风门见个那里问没头转儿灯谁里", "風門見個那裡問沒頭轉兒燈誰裡")
+)
 
 
 def read(corpus):
@@ -41,7 +47,9 @@ def write(path, text, encoding="utf-8"):
     return path
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030", "gbk", "gb2312"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030", "gbk", "gb2312"]
+)
 def test_a_novel_in_every_encoding(tmp_path, encoding):
     paragraphs, report = load(write(tmp_path / "a.txt", BOOK.replace("\n", "\r\n"), encoding))
     assert paragraphs == CHAPTERS
@@ -77,20 +85,24 @@ def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path, monkeypa
     data = before.encode("big5") + b"\xff" + after.encode("big5")
     path = tmp_path / "a.txt"
     path.write_bytes(data)
-    line, offset = data[:data.index(b"\xff")].count(b"\n") + 1, data.index(b"\xff")
+    line, offset = data[: data.index(b"\xff")].count(b"\n") + 1, data.index(b"\xff")
     with pytest.raises(CorpusError) as caught:
         load(path, encoding="big5")
     message = str(caught.value)
     assert f"第 {line} 行" in message and f"byte offset {offset}" in message
     assert "--encoding big5 --errors replace" in message
     paragraphs, report = load(path, encoding="big5", errors="replace")
-    assert (report.chapters, paragraphs[-2][1]) == (3, "他來了。") and report.removed["replacement_marks"] == 1
+    assert (report.chapters, paragraphs[-2][1]) == (3, "他來了。") and report.removed[
+        "replacement_marks"
+    ] == 1
 
 
 def test_control_characters_and_lone_surrogates_are_removed_and_counted(tmp_path):
     path = tmp_path / "a.txt"
     long = "她走了，没有再回来过。" * 9
-    path.write_bytes(f"他来\u200b了\x01。\n{long}\n".encode() + b"\xed\xa0\x80" + "天黑了。\n".encode())
+    path.write_bytes(
+        f"他来\u200b了\x01。\n{long}\n".encode() + b"\xed\xa0\x80" + "天黑了。\n".encode()
+    )
     paragraphs, report = load(path, errors="replace")
     assert [text for _, text in paragraphs] == ["他来了。", long, "天黑了。"]
     assert report.removed["invisible"] == 1 and report.removed_characters["invisible"] == 2
@@ -99,18 +111,26 @@ def test_control_characters_and_lone_surrogates_are_removed_and_counted(tmp_path
     assert [text for _, text in load(utf16, errors="replace")[0]][-1] == "天黑了。"
 
 
-@pytest.mark.parametrize(("name", "data", "says"), [
-    ("empty.txt", b"", "空"), ("binary.txt", bytes(range(256)) * 20, "二进制"),
-    ("one.txt", "他来了。\n".encode(), "两段"), ("blank.txt", b" \n\n \n", "两段"),
-    ("heads.txt", "第一章\n第二章\n".encode(), "两段"), ("line.txt", ("一" * 1_100_000).encode(), "一百万"),
-    ("no.epub", b"not a zip", "EPUB"),
-])
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("empty.txt", b"", "空"),
+        ("binary.txt", bytes(range(256)) * 20, "二进制"),
+        ("one.txt", "他来了。\n".encode(), "两段"),
+        ("blank.txt", b" \n\n \n", "两段"),
+        ("heads.txt", "第一章\n第二章\n".encode(), "两段"),
+        ("line.txt", ("一" * 1_100_000).encode(), "一百万"),
+        ("no.epub", b"not a zip", "EPUB"),
+    ],
+)
 def test_bad_input_is_one_line_that_names_the_file(tmp_path, name, data, says):
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(CorpusError, match=name) as caught:
         load(path)
-    assert says in str(caught.value) and "\n" not in str(caught.value) and " | " in str(caught.value)
+    assert (
+        says in str(caught.value) and "\n" not in str(caught.value) and " | " in str(caught.value)
+    )
 
 
 def test_missing_files_and_folders_without_text(tmp_path):
@@ -129,8 +149,11 @@ def test_a_folder_is_read_in_the_order_people_number(tmp_path):
     paragraphs, report = load(tmp_path)
     assert [text[:5] for _, text in paragraphs] == ["这是第1个", "这是第2个", "这是第10"]
     assert len({chapter for chapter, _ in paragraphs}) == 3
-    assert [file["path"].rpartition("第")[2] for file in report.to_dict()["files"]] == ["1章.txt", "2章.txt",
-                                                                                        "10章.txt"]
+    assert [file["path"].rpartition("第")[2] for file in report.to_dict()["files"]] == [
+        "1章.txt",
+        "2章.txt",
+        "10章.txt",
+    ]
 
 
 def test_a_file_named_twice_is_read_once(tmp_path):
@@ -141,17 +164,31 @@ def test_a_file_named_twice_is_read_once(tmp_path):
 def test_a_short_repeat_stays_in_its_own_file(tmp_path):
     first = write(tmp_path / "1.txt", "“是。”\n他来了。\n“是。”\n")
     assert load(first, write(tmp_path / "2.txt", "她走了。\n"))[0] == [
-        (0, "“是。”"), (0, "他来了。"), (0, "“是。”"), (1, "她走了。")]
+        (0, "“是。”"),
+        (0, "他来了。"),
+        (0, "“是。”"),
+        (1, "她走了。"),
+    ]
 
 
 def test_repeated_blocks_go_and_short_dialogue_stays(tmp_path):
-    text = BOOK + "第三章 月出\n“是。”\n他走了，走得很远很远，再也没有回来过，谁也不知道。\n“是。”\n她哭了。\n" + BOOK
+    text = (
+        BOOK
+        + "第三章 月出\n“是。”\n他走了，走得很远很远，再也没有回来过，谁也不知道。\n“是。”\n她哭了。\n"
+        + BOOK
+    )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
-    assert paragraphs == [*CHAPTERS, (3, "“是。”"), (3, "他走了，走得很远很远，再也没有回来过，谁也不知道。"),
-                          (3, "“是。”"), (3, "她哭了。")]
+    assert paragraphs == [
+        *CHAPTERS,
+        (3, "“是。”"),
+        (3, "他走了，走得很远很远，再也没有回来过，谁也不知道。"),
+        (3, "“是。”"),
+        (3, "她哭了。"),
+    ]
     assert report.removed["duplicates"] == 4 and report.chapters == 3
-    assert [removal.before for removal in report.removals if removal.rule == "duplicates"] == [text for _,
-                                                                                               text in CHAPTERS]
+    assert [removal.before for removal in report.removals if removal.rule == "duplicates"] == [
+        text for _, text in CHAPTERS
+    ]
 
 
 def test_what_is_removed_is_counted_and_listed(tmp_path):
@@ -159,24 +196,37 @@ def test_what_is_removed_is_counted_and_listed(tmp_path):
     paragraphs, report = load(path)
     assert paragraphs == CHAPTERS
     assert report.removed["adverts"] == 2 and report.removed["rulers"] == 1
-    assert [removal.before for removal in report.removals if removal.rule == "adverts"] == ["请收藏本站",
-                                                                                            "更多小说请访问www.abc.com"]
+    assert [removal.before for removal in report.removals if removal.rule == "adverts"] == [
+        "请收藏本站",
+        "更多小说请访问www.abc.com",
+    ]
     assert "adverts：2" in report.to_text()
 
 
 def test_a_gutenberg_frame_is_no_chapter_zero(tmp_path):
-    text = (f"The Project Gutenberg eBook\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n{BOOK}"
-            "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nLicence.\n")
+    text = (
+        f"The Project Gutenberg eBook\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n{BOOK}"
+        "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nLicence.\n"
+    )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
     assert paragraphs == CHAPTERS and report.removed["gutenberg"] == 2
 
 
 def test_a_wrapped_book_says_so(tmp_path):
-    body = "".join(f"{number}他走到门前看见一个人站在那里便问他是谁那人没有回答只是笑了一笑便转身去了，"
-                   for number in range(100, 112)) + "完了。"
-    lines = [("　　" + body)[start:start + 30] for start in range(0, len(body) + 2, 30)]
-    paragraphs, report = load(write(tmp_path / "a.txt", "\n".join(["第一章", *lines, "　　他走了。", "第二章",
-                                                                   *lines[:-1], "　　她走了。"])))
+    body = (
+        "".join(
+            f"{number}他走到门前看见一个人站在那里便问他是谁那人没有回答只是笑了一笑便转身去了，"
+            for number in range(100, 112)
+        )
+        + "完了。"
+    )
+    lines = [("　　" + body)[start : start + 30] for start in range(0, len(body) + 2, 30)]
+    paragraphs, report = load(
+        write(
+            tmp_path / "a.txt",
+            "\n".join(["第一章", *lines, "　　他走了。", "第二章", *lines[:-1], "　　她走了。"]),
+        )
+    )
     assert paragraphs[:2] == [(1, body), (1, "他走了。")] and paragraphs[-1] == (2, "她走了。")
     assert any("60 columns" in note for note in report.files[0].notes)
 
@@ -190,23 +240,40 @@ def test_a_book_on_one_line_says_so(tmp_path):
 
 def test_headings_in_a_book_on_one_line_start_chapters(tmp_path):
     body = "".join(f"这是第{number}天，他又来了，不知为了什么。" for number in range(63))
-    text = "".join(f"第{number}章 风起{number} {body.replace('他', name)}" for number, name in enumerate("张王李赵", 1))
+    text = "".join(
+        f"第{number}章 风起{number} {body.replace('他', name)}"
+        for number, name in enumerate("张王李赵", 1)
+    )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
     assert report.chapters == 4
-    assert ["".join(piece for chapter, piece in paragraphs if chapter == number) for number in (1, 2, 3, 4)] == [
-        body.replace("他", name) for name in "张王李赵"]
+    assert [
+        "".join(piece for chapter, piece in paragraphs if chapter == number)
+        for number in (1, 2, 3, 4)
+    ] == [body.replace("他", name) for name in "张王李赵"]
 
 
 def test_bare_titles_become_chapters(tmp_path):
-    body = "\n".join(f"他走到第{number}扇门前，看见一个人站在那里，便问他是谁。" for number in range(30))
-    text = "\n\n".join(f"{title}\n{body.replace('他', title[0])}" for title in ("风波", "故乡", "社戏"))
+    body = "\n".join(
+        f"他走到第{number}扇门前，看见一个人站在那里，便问他是谁。" for number in range(30)
+    )
+    text = "\n\n".join(
+        f"{title}\n{body.replace('他', title[0])}" for title in ("风波", "故乡", "社戏")
+    )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
-    assert report.chapters == 3 and paragraphs[0][0] == 1 and paragraphs[-1][0] == 3 and len(paragraphs) == 90
+    assert (
+        report.chapters == 3
+        and paragraphs[0][0] == 1
+        and paragraphs[-1][0] == 3
+        and len(paragraphs) == 90
+    )
 
 
 def test_markdown_headings(tmp_path):
     text = "# 风波\n\n他来了，她走了。\n\n# 故乡\n\n天黑了，灯也亮了。\n"
-    assert load(write(tmp_path / "a.md", text))[0] == [(1, "他来了，她走了。"), (2, "天黑了，灯也亮了。")]
+    assert load(write(tmp_path / "a.md", text))[0] == [
+        (1, "他来了，她走了。"),
+        (2, "天黑了，灯也亮了。"),
+    ]
 
 
 def test_long_paragraphs_become_segments(tmp_path):
@@ -216,9 +283,14 @@ def test_long_paragraphs_become_segments(tmp_path):
     assert (corpus.report.paragraphs, corpus.report.segments) == (2, 4)
 
 
-NOVEL = "".join(f"第{chapter}章 风起\n" + "".join(f"　　他在第{chapter}年的第{day}天来了，又走了。"
-                                                  f"{'她没有说话，' * (day % 9)}天黑了。\n" for day in range(20))
-                for chapter in range(1, 13))
+NOVEL = "".join(
+    f"第{chapter}章 风起\n"
+    + "".join(
+        f"　　他在第{chapter}年的第{day}天来了，又走了。{'她没有说话，' * (day % 9)}天黑了。\n"
+        for day in range(20)
+    )
+    for chapter in range(1, 13)
+)
 
 
 @settings(max_examples=6, deadline=None)
@@ -234,7 +306,9 @@ def test_the_result_does_not_depend_on_the_size_of_a_block(tmp_path_factory, siz
 def test_the_result_does_not_depend_on_the_number_of_workers(tmp_path, monkeypatch):
     monkeypatch.setattr("novelgen.text.importing.PARALLEL_BYTES", 0)
     path = write(tmp_path / "a.txt", NOVEL)
-    one, two = (CorpusImport([path], TextConfig(), workers, block_characters=5_000) for workers in (1, 2))
+    one, two = (
+        CorpusImport([path], TextConfig(), workers, block_characters=5_000) for workers in (1, 2)
+    )
     assert read(one) == read(two)
     assert one.report == two.report
 
@@ -247,18 +321,29 @@ def test_a_bad_byte_in_the_middle_stops_the_workers_too(tmp_path, monkeypatch):
         read(CorpusImport([path], TextConfig(encoding="utf-8"), 2))
 
 
-@given(st.lists(st.text(alphabet="一\n", max_size=12).map(lambda text: text + "\n"), max_size=12), st.integers(1, 30))
+@given(
+    st.lists(st.text(alphabet="一\n", max_size=12).map(lambda text: text + "\n"), max_size=12),
+    st.integers(1, 30),
+)
 def test_blocks_are_whole_lines_and_lose_none(chunks, size):
     blocks = list(cut_blocks(chunks, size))
     assert "".join(f"{block}\n" for block in blocks) == "".join(chunks)
-    assert all(len(block) <= size or ("\n" not in block[size:] and "\n" not in block) for block in blocks)
+    assert all(
+        len(block) <= size or ("\n" not in block[size:] and "\n" not in block) for block in blocks
+    )
 
 
 def test_importing_is_light():
-    code = ("import sys, novelgen.text.prompt; "
-            "print([name for name in ('torch', 'numpy', 'multiprocessing', 'jieba') if name in sys.modules])")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          check=True).stdout.strip() == "[]"
+    code = (
+        "import sys, novelgen.text.prompt; "
+        "print([name for name in ('torch', 'numpy', 'multiprocessing', 'jieba') if name in sys.modules])"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_a_readme_in_a_folder_is_no_novel(tmp_path):

@@ -14,7 +14,7 @@ def whole_lines(chunks):
 
 
 def pieces(text, size):
-    return [text[start:start + size] for start in range(0, len(text), size)]
+    return [text[start : start + size] for start in range(0, len(text), size)]
 
 
 @settings(max_examples=40)
@@ -25,8 +25,10 @@ def test_ordinary_text_stays(text, size):
     assert broken == 0
 
 
-BOOK = "".join(f"“你来了？”他在第{number}天问道，“天黑了没有？”她说没有。于是{'又' * (number % 90)}等了一夜。"
-               for number in range(400))
+BOOK = "".join(
+    f"“你来了？”他在第{number}天问道，“天黑了没有？”她说没有。于是{'又' * (number % 90)}等了一夜。"
+    for number in range(400)
+)
 
 
 @settings(max_examples=25, deadline=None)

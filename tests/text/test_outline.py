@@ -21,32 +21,67 @@ def outlined(*lines):
 
 
 def test_chapters_are_numbered_from_one_and_what_stands_before_is_zero():
-    chapters, report = outlined(None, "序言之前的话。", "第一章", "他来了。", "她走了。", "第二章", "天黑了。")
+    chapters, report = outlined(
+        None, "序言之前的话。", "第一章", "他来了。", "她走了。", "第二章", "天黑了。"
+    )
     assert chapters == [0, 1, 1, 2]
     assert report.chapters == 2
 
 
 def test_a_volume_heading_and_its_first_chapter_are_one():
-    chapters, _ = outlined(None, "第一卷 少年", "第一章 下山", "他来了。", "第二章 进城", "她走了。", "第二卷 归来",
-                           "第一章 回家", "天黑了。")
+    chapters, _ = outlined(
+        None,
+        "第一卷 少年",
+        "第一章 下山",
+        "他来了。",
+        "第二章 进城",
+        "她走了。",
+        "第二卷 归来",
+        "第一章 回家",
+        "天黑了。",
+    )
     assert chapters == [1, 2, 3]
 
 
 def test_a_contents_list_before_the_text_is_no_chapters():
-    chapters, report = outlined(None, "目录", "第一章 甲", "第二章 乙", "第三章 丙", "第一章 甲", "他来了。",
-                                "第二章 乙", "她走了。", "第三章 丙", "天黑了。")
+    chapters, report = outlined(
+        None,
+        "目录",
+        "第一章 甲",
+        "第二章 乙",
+        "第三章 丙",
+        "第一章 甲",
+        "他来了。",
+        "第二章 乙",
+        "她走了。",
+        "第三章 丙",
+        "天黑了。",
+    )
     assert chapters == [1, 2, 3]
     assert report.removed["contents"] == 4
 
 
 def test_a_contents_list_before_a_preface_without_a_title():
-    chapters, _ = outlined(None, "第一章 甲", "第二章 乙", "第三章 丙", "作者的话。", "第一章 甲", "他来了。",
-                           "第二章 乙", "她走了。", "第三章 丙", "天黑了。")
+    chapters, _ = outlined(
+        None,
+        "第一章 甲",
+        "第二章 乙",
+        "第三章 丙",
+        "作者的话。",
+        "第一章 甲",
+        "他来了。",
+        "第二章 乙",
+        "她走了。",
+        "第三章 丙",
+        "天黑了。",
+    )
     assert chapters == [0, 1, 2, 3]
 
 
 def test_a_page_heading_repeated_in_its_chapter_starts_nothing():
-    chapters, report = outlined(None, "第一章 甲", "他来了。", "第一章 甲", "她走了。", "第二章 乙", "天黑了。")
+    chapters, report = outlined(
+        None, "第一章 甲", "他来了。", "第一章 甲", "她走了。", "第二章 乙", "天黑了。"
+    )
     assert chapters == [1, 1, 2]
     assert report.removed["repeated_headings"] == 1
 
@@ -56,6 +91,8 @@ def test_a_new_file_starts_a_new_chapter():
 
 
 def test_a_heading_without_text_is_no_chapter():
-    chapters, report = outlined(None, "第一章", "他来了。", "第二章", "第三章", "她走了。", "第四章")
+    chapters, report = outlined(
+        None, "第一章", "他来了。", "第二章", "第三章", "她走了。", "第四章"
+    )
     assert chapters == [1, 2]
     assert report.chapters == 2

@@ -4,7 +4,9 @@ from hypothesis import strategies as st
 
 from novelgen.text.segments import cut_segments, split_sentences
 
-PROSE = st.text(alphabet="一二三四五六七八，。！？；：、…—“”‘’「」『』（）《》\"' ab.", max_size=300)
+PROSE = st.text(
+    alphabet="一二三四五六七八，。！？；：、…—“”‘’「」『』（）《》\"' ab.", max_size=300
+)
 
 
 @given(PROSE, st.integers(10, 120))
@@ -19,10 +21,23 @@ def test_sentences_joined_are_the_paragraph(paragraph):
     assert "".join(split_sentences(paragraph)) == paragraph
 
 
-SENTENCES = st.lists(st.sampled_from(
-    ["“你来了？”他说。", "她走了。", "“好！”", "他想：‘不行！’", "「走罢！」他道：「快！」", "（他笑了。）", "天黑了……",
-     "真的吗？！", "《风》好。"]),
-    min_size=1, max_size=30).map("".join)
+SENTENCES = st.lists(
+    st.sampled_from(
+        [
+            "“你来了？”他说。",
+            "她走了。",
+            "“好！”",
+            "他想：‘不行！’",
+            "「走罢！」他道：「快！」",
+            "（他笑了。）",
+            "天黑了……",
+            "真的吗？！",
+            "《风》好。",
+        ]
+    ),
+    min_size=1,
+    max_size=30,
+).map("".join)
 
 
 @given(SENTENCES, st.integers(12, 60))
@@ -31,29 +46,38 @@ def test_no_segment_starts_with_what_belongs_to_the_sentence_before(paragraph, l
     assert not any(segment[0] in "”’」』）》】。！？…，；：、" for segment in segments)
 
 
-@pytest.mark.parametrize(("text", "sentences"), [
-    ("他来了。她走了。", ["他来了。", "她走了。"]),
-    ("“你来了？”他说。“来了！”", ["“你来了？”", "他说。", "“来了！”"]),
-    ("“走罢。”“好。”", ["“走罢。”", "“好。”"]),
-    ("真的？！……是的。", ["真的？！……", "是的。"]),
-    ('"走罢。"他说。"好。"', ['"走罢。"', "他说。", '"好。"']),
-    ("「好！」他道。", ["「好！」", "他道。"]),
-    ("他说：“是。”，又走了。", ["他说：“是。”，又走了。"]),
-    ("好……罢。", ["好……", "罢。"]),
-    ("He came. She left.", ["He came. ", "She left."]),
-    ("没有句号", ["没有句号"]),
-])
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("他来了。她走了。", ["他来了。", "她走了。"]),
+        ("“你来了？”他说。“来了！”", ["“你来了？”", "他说。", "“来了！”"]),
+        ("“走罢。”“好。”", ["“走罢。”", "“好。”"]),
+        ("真的？！……是的。", ["真的？！……", "是的。"]),
+        ('"走罢。"他说。"好。"', ['"走罢。"', "他说。", '"好。"']),
+        ("「好！」他道。", ["「好！」", "他道。"]),
+        ("他说：“是。”，又走了。", ["他说：“是。”，又走了。"]),
+        ("好……罢。", ["好……", "罢。"]),
+        ("He came. She left.", ["He came. ", "She left."]),
+        ("没有句号", ["没有句号"]),
+    ],
+)
 def test_sentences(text, sentences):
     assert split_sentences(text) == sentences
 
 
 def test_sentences_are_packed_up_to_the_limit():
-    assert cut_segments("一二三四。" * 5, 10) == ["一二三四。一二三四。", "一二三四。一二三四。", "一二三四。"]
+    assert cut_segments("一二三四。" * 5, 10) == [
+        "一二三四。一二三四。",
+        "一二三四。一二三四。",
+        "一二三四。",
+    ]
 
 
 def test_a_long_sentence_is_cut_at_its_clauses_first():
-    assert cut_segments("一二三四五六七，八九十一二，三四五六七八。", 13) == ["一二三四五六七，",
-                                                                              "八九十一二，三四五六七八。"]
+    assert cut_segments("一二三四五六七，八九十一二，三四五六七八。", 13) == [
+        "一二三四五六七，",
+        "八九十一二，三四五六七八。",
+    ]
 
 
 def test_text_without_punctuation_is_cut_at_the_limit():

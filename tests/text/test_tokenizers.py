@@ -22,9 +22,11 @@ from novelgen.text.words import (
     word_cutter,
 )
 
-TEXT = ("宝玉听了，笑道：“这话说得是。林妹妹今日身上可大好了？”黛玉冷笑道：“多谢你想着，我这病原是一日不好的。”\n"
-        "一时丫头们摆上饭来，大家吃过了，各自散去。那日正是三月中浣，宝玉携了一套《会真记》，走到沁芳闸桥边桃花底下坐着。\n"
-        "宝玉道：“好好，来把这个花扫起来，撂在那水里。”黛玉道：“撂在水里不好，你看这里的水干净。”\n") * 3
+TEXT = (
+    "宝玉听了，笑道：“这话说得是。林妹妹今日身上可大好了？”黛玉冷笑道：“多谢你想着，我这病原是一日不好的。”\n"
+    "一时丫头们摆上饭来，大家吃过了，各自散去。那日正是三月中浣，宝玉携了一套《会真记》，走到沁芳闸桥边桃花底下坐着。\n"
+    "宝玉道：“好好，来把这个花扫起来，撂在那水里。”黛玉道：“撂在水里不好，你看这里的水干净。”\n"
+) * 3
 
 # Any text at all, and text that mixes the known characters with the rest.
 characters = st.characters(exclude_categories=["Cs"])
@@ -39,7 +41,9 @@ def build(kind: str, text: str = TEXT, **options) -> Tokenizer:
 
 ENGLISH = "I don't know why Tom's dog barks.\nTom said: \"I know the dog.\"\n宝玉说 OK 了。\n" * 2
 CHAR, WORD = build("char"), build("word")
-SPACED = SymbolCounts.of(TEXT + ENGLISH, spaced_word_cutter()).tokenizer(DataConfig(tokenizer="word"))
+SPACED = SymbolCounts.of(TEXT + ENGLISH, spaced_word_cutter()).tokenizer(
+    DataConfig(tokenizer="word")
+)
 both = pytest.mark.parametrize("tokenizer", [CHAR, WORD, SPACED], ids=["char", "word", "spaced"])
 
 
@@ -147,7 +151,10 @@ def test_counting_many_words_keeps_the_common_ones():
 
 
 def test_empty_text_is_counted():
-    assert SymbolCounts.of("", word_cutter()).tokenizer(DataConfig(tokenizer="word")).size == FIRST_CHARACTER
+    assert (
+        SymbolCounts.of("", word_cutter()).tokenizer(DataConfig(tokenizer="word")).size
+        == FIRST_CHARACTER
+    )
 
 
 @both
@@ -160,8 +167,13 @@ def test_saved_and_loaded_it_is_the_same(tokenizer, tmp_path):
 
 
 def test_fingerprints_tell_vocabularies_apart():
-    tokenizers = [CHAR, WORD, Tokenizer(CHAR.characters[::-1]), Tokenizer(CHAR.characters, []),
-                  Tokenizer(WORD.characters, WORD.words, [UserWord("宝玉道")])]
+    tokenizers = [
+        CHAR,
+        WORD,
+        Tokenizer(CHAR.characters[::-1]),
+        Tokenizer(CHAR.characters, []),
+        Tokenizer(WORD.characters, WORD.words, [UserWord("宝玉道")]),
+    ]
     assert len({tokenizer.fingerprint for tokenizer in tokenizers}) == len(tokenizers)
 
 
@@ -243,9 +255,15 @@ def test_without_rjieba_jieba_cuts_and_without_both_it_is_said(monkeypatch):
 
 def test_user_dict_is_read(tmp_path):
     path = tmp_path / "names.txt"
-    path.write_text("\ufeff空空道人 5 nr\n\n石头记\nGreat Garden 3\n葬花吟 n\n石头记 7\n", encoding="utf-8")
-    assert read_user_dict(path) == [UserWord("空空道人", 5), UserWord("石头记", 7), UserWord("Great Garden", 3),
-                                    UserWord("葬花吟")]
+    path.write_text(
+        "\ufeff空空道人 5 nr\n\n石头记\nGreat Garden 3\n葬花吟 n\n石头记 7\n", encoding="utf-8"
+    )
+    assert read_user_dict(path) == [
+        UserWord("空空道人", 5),
+        UserWord("石头记", 7),
+        UserWord("Great Garden", 3),
+        UserWord("葬花吟"),
+    ]
 
 
 def test_a_bad_user_dict_is_named(tmp_path):
@@ -262,7 +280,8 @@ def test_a_bad_user_dict_is_named(tmp_path):
 
 def test_user_words_are_kept_whole_after_loading():
     tokenizer = SymbolCounts.of("甲空空道人乙" * 3, word_cutter((UserWord("空空道人"),))).tokenizer(
-        DataConfig(tokenizer="word"), [UserWord("空空道人")])
+        DataConfig(tokenizer="word"), [UserWord("空空道人")]
+    )
     loaded = Tokenizer.from_dict(json.loads(json.dumps(tokenizer.to_dict())))
     assert loaded.labels(loaded.encode("空空道人")) == ["空空道人"]
 
@@ -274,7 +293,9 @@ def test_text_with_spaces_is_cut_at_spaces_and_punctuation():
     assert labels("I don't know Tom's dog.") == ["I", " don't", " know", " Tom's", " dog", "."]
     assert labels("The dog") == [*"The", " dog"]
     assert labels("Tom said: 宝玉")[-1] == "宝玉"
-    assert SPACED.spaced and Tokenizer.from_dict(SPACED.to_dict()).encode(ENGLISH) == SPACED.encode(ENGLISH)
+    assert SPACED.spaced and Tokenizer.from_dict(SPACED.to_dict()).encode(ENGLISH) == SPACED.encode(
+        ENGLISH
+    )
 
 
 def test_a_line_is_cut_alike_alone_and_among_lines_of_another_script():
@@ -283,9 +304,19 @@ def test_a_line_is_cut_alike_alone_and_among_lines_of_another_script():
     assert cut(TEXT) == word_cutter()(TEXT)
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("Tom.\n", True), ("Привет", True), ("宝玉\nTom", True), ("宝玉 Tom", False), ("……3.14\n", False), ("はい", False), ("", False),
-    ("a" * 50_000 + "玉", False)])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Tom.\n", True),
+        ("Привет", True),
+        ("宝玉\nTom", True),
+        ("宝玉 Tom", False),
+        ("……3.14\n", False),
+        ("はい", False),
+        ("", False),
+        ("a" * 50_000 + "玉", False),
+    ],
+)
 def test_what_is_written_with_spaces(text, expected):
     assert is_spaced(text) is expected
 

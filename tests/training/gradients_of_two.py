@@ -27,7 +27,10 @@ def prepared(directory: Path, ranks: Ranks) -> Trainer:
     directory = directory / f"rank{ranks.rank}"
     directory.mkdir(exist_ok=True)
     trainer = sums(directory).trainer(dropout=0.0)
-    trainer._ranks, trainer._gradient_sum = ranks, GradientSum(trainer.model.parameters(), ranks, bucket_bytes=2000)
+    trainer._ranks, trainer._gradient_sum = (
+        ranks,
+        GradientSum(trainer.model.parameters(), ranks, bucket_bytes=2000),
+    )
     assert len(trainer._gradient_sum._buckets) > 5
     return trainer
 
@@ -41,8 +44,13 @@ def main(directory: Path) -> None:
                 fails_once_after(trainer._gradient_sum, 3)
             total = trainer._gradients(indices[:1] if case == "one_row" else indices)
             assert trainer._slices == (2 if case == "out_of_memory" and ranks.rank == 1 else 1)
-            gradients = {name: parameter.grad for name, parameter in trainer.model.named_parameters()}
-            torch.save({"total": list(vars(total).values()), "gradients": gradients}, directory / f"{case}-{ranks.rank}.pt")
+            gradients = {
+                name: parameter.grad for name, parameter in trainer.model.named_parameters()
+            }
+            torch.save(
+                {"total": list(vars(total).values()), "gradients": gradients},
+                directory / f"{case}-{ranks.rank}.pt",
+            )
 
 
 if __name__ == "__main__":

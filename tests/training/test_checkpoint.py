@@ -32,6 +32,7 @@ def damage(name):
     def cut_in_half(run):
         path = run.path / name
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
     return cut_in_half
 
 
@@ -66,12 +67,22 @@ def empty_weights(run):
     (run.path / "model.safetensors").write_bytes(b"")
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (damage("config.json"), "config.json.*damaged"), (damage("tokenizer.json"), "tokenizer.json.*damaged"),
-    (damage("model.safetensors"), "model.safetensors.*damaged"), (remove("config.json"), "no trained model"),
-    (remove("tokenizer.json"), "tokenizer.json.*missing"), (remove("model.safetensors"), "nothing was saved yet"),
-    (newer, "newer.*upgrade"), (other_sizes, "damaged, or of another run"), (other_tokenizer, "belongs to another model"),
-    (unknown_option, "decoder_size"), (empty_weights, "damaged")])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (damage("config.json"), "config.json.*damaged"),
+        (damage("tokenizer.json"), "tokenizer.json.*damaged"),
+        (damage("model.safetensors"), "model.safetensors.*damaged"),
+        (remove("config.json"), "no trained model"),
+        (remove("tokenizer.json"), "tokenizer.json.*missing"),
+        (remove("model.safetensors"), "nothing was saved yet"),
+        (newer, "newer.*upgrade"),
+        (other_sizes, "damaged, or of another run"),
+        (other_tokenizer, "belongs to another model"),
+        (unknown_option, "decoder_size"),
+        (empty_weights, "damaged"),
+    ],
+)
 def test_what_is_wrong_with_a_run_directory_is_said_in_one_line(run, spoil, words):
     spoil(run)
     with pytest.raises(CheckpointError, match=words) as caught:
@@ -116,7 +127,9 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
         RunDirectory(tmp_path).create(overwrite=False)
 
 
-@pytest.mark.parametrize("number, words", [(errno.ENOSPC, "disk is full"), (errno.EIO, "cannot be written")])
+@pytest.mark.parametrize(
+    "number, words", [(errno.ENOSPC, "disk is full"), (errno.EIO, "cannot be written")]
+)
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, number, words, failing):
     path = tmp_path / "file"

@@ -22,9 +22,30 @@ from novelgen.training.journal import read_metrics
 
 ROOT = Path(novelgen.__file__).parents[1]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-OPTIONS = ["--preset", "tiny", "--device", "cpu", "--precision", "float32", "--dropout", "0", "--embedding-size", "16",
-           "--decoder-size", "16", "--batch-tokens", "600", "--validate-every", "3", "--save-every", "2", "--warmup-steps", "2",
-           "--final-learning-rate", "1"]  # the rate does not depend on the budget, which differs before --resume
+OPTIONS = [
+    "--preset",
+    "tiny",
+    "--device",
+    "cpu",
+    "--precision",
+    "float32",
+    "--dropout",
+    "0",
+    "--embedding-size",
+    "16",
+    "--decoder-size",
+    "16",
+    "--batch-tokens",
+    "600",
+    "--validate-every",
+    "3",
+    "--save-every",
+    "2",
+    "--warmup-steps",
+    "2",
+    "--final-learning-rate",
+    "1",
+]  # the rate does not depend on the budget, which differs before --resume
 PROBE = Path(__file__).with_name("gradients_of_two.py")
 
 
@@ -34,7 +55,9 @@ def room(tmp_path_factory):
     directory = tmp_path_factory.mktemp("ranks")
 
     def arguments(name, steps, *more):
-        given = [] if "--resume" in more else ["--corpus", str(ROOT / "corpus" / "novel.txt"), *OPTIONS]
+        given = (
+            [] if "--resume" in more else ["--corpus", str(ROOT / "corpus" / "novel.txt"), *OPTIONS]
+        )
         return [*given, "--output", str(directory / name), "--max-steps", str(steps), *more]
 
     def alone(name, steps, *more):
@@ -44,18 +67,34 @@ def room(tmp_path_factory):
         return RunDirectory(directory / name)
 
     def two(name, steps, *more):
-        done = subprocess.run(command(name, steps, *more), env=environment(), capture_output=True, text=True, timeout=400,
-                              check=False)
+        done = subprocess.run(
+            command(name, steps, *more),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
         return done, RunDirectory(directory / name)
 
     def command(name, steps, *more):
-        return [*TORCHRUN, "--nproc-per-node=2", str(ROOT / "train.py"), *arguments(name, steps, *more)]
+        return [
+            *TORCHRUN,
+            "--nproc-per-node=2",
+            str(ROOT / "train.py"),
+            *arguments(name, steps, *more),
+        ]
 
     return SimpleNamespace(directory=directory, alone=alone, two=two, command=command)
 
 
 def environment():
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +105,14 @@ def whole(room):
 
 def assert_same_run(run, whole, steps):
     """The same numbers in metrics.jsonl, each once; float32 sums are rounded in another order."""
-    ours, theirs = ([{name: value for name, value in record.items() if name not in ("seconds", "waited")} for record in
-                     read_metrics(one.metrics) if record["step"] <= steps] for one in (run, whole))
+    ours, theirs = (
+        [
+            {name: value for name, value in record.items() if name not in ("seconds", "waited")}
+            for record in read_metrics(one.metrics)
+            if record["step"] <= steps
+        ]
+        for one in (run, whole)
+    )
     assert len(ours) == len(theirs) >= steps
     for one, other in zip(ours, theirs, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
@@ -76,7 +121,9 @@ def assert_same_run(run, whole, steps):
 def assert_same_weights(run, whole):
     ours, theirs = (one.load_trainer()["model"] for one in (run, whole))
     for name, tensor in theirs.items():
-        torch.testing.assert_close(ours[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            ours[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(1, 9))
@@ -93,8 +140,9 @@ def test_two_processes_take_the_steps_of_one_and_one_goes_on(room, whole):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("2 个进程 processes") == 1  # one rank alone prints
     assert_same_run(run, whole, 3)
-    assert sorted(path.name for path in run.path.iterdir() if "tfevents" not in path.name) == sorted(
-        path.name for path in whole.path.iterdir() if "tfevents" not in path.name)
+    assert sorted(
+        path.name for path in run.path.iterdir() if "tfevents" not in path.name
+    ) == sorted(path.name for path in whole.path.iterdir() if "tfevents" not in path.name)
     assert len(list(run.path.glob("events.*"))) == 1
     room.alone("two", 6, "--resume")
     assert_same_run(run, whole, 6)
@@ -108,16 +156,27 @@ def test_two_processes_go_on_where_one_stopped(room, whole):
     assert "step 3" in done.stdout
     assert_same_run(run, whole, 6)
     assert_same_weights(run, whole)
-    assert load_run(run.path, "cpu").info["best"] == pytest.approx(load_run(whole.path, "cpu").info["best"], rel=1e-4)
+    assert load_run(run.path, "cpu").info["best"] == pytest.approx(
+        load_run(whole.path, "cpu").info["best"], rel=1e-4
+    )
 
 
 def test_a_killed_worker_ends_the_job_and_resume_goes_on(room):
-    job = subprocess.Popen(room.command("killed", 100_000, "--validate-every", "1000"), env=environment(), text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    job = subprocess.Popen(
+        room.command("killed", 100_000, "--validate-every", "1000"),
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     run = RunDirectory(room.directory / "killed")
     try:
         deadline = time.monotonic() + 300  # of a busy machine; a few seconds else
-        while job.poll() is None and len(read_metrics(run.metrics)) < 5 and time.monotonic() < deadline:
+        while (
+            job.poll() is None
+            and len(read_metrics(run.metrics)) < 5
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         os.kill(workers(job.pid)[1], signal.SIGKILL)
         out, errors = job.communicate(timeout=300)
@@ -125,7 +184,9 @@ def test_a_killed_worker_ends_the_job_and_resume_goes_on(room):
         job.kill()
     assert job.returncode != 0
     assert errors.count("错误 error") == 1 and "意外结束" in errors and "--resume" in errors
-    assert "train.py\", line" not in errors and "正在存盘" not in out  # no traceback of ours, and no promise
+    assert (
+        'train.py", line' not in errors and "正在存盘" not in out
+    )  # no traceback of ours, and no promise
     saved = run.load_trainer()["position"]["step"]
     assert saved >= 4 and not list(run.path.glob(".*.partial"))
     room.alone("killed", saved + 2, "--resume")
@@ -139,8 +200,11 @@ def workers(launcher):
     children = Path(f"/proc/{launcher}/task/{launcher}/children")
     if not children.exists():
         pytest.skip("no /proc")
-    return sorted(int(child) for child in children.read_text(encoding="utf-8").split()
-                  if b"train.py" in Path(f"/proc/{child}/cmdline").read_bytes())
+    return sorted(
+        int(child)
+        for child in children.read_text(encoding="utf-8").split()
+        if b"train.py" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )
 
 
 def test_a_mistake_is_told_once(room):
@@ -153,8 +217,14 @@ def test_a_mistake_is_told_once(room):
 def probed(tmp_path_factory):
     """What two processes found the gradients of some batches to be."""
     directory = tmp_path_factory.mktemp("probe")
-    done = subprocess.run([*TORCHRUN, "--nproc-per-node=2", str(PROBE), str(directory)], env=environment(), capture_output=True,
-                          text=True, timeout=400, check=False)
+    done = subprocess.run(
+        [*TORCHRUN, "--nproc-per-node=2", str(PROBE), str(directory)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return {path.stem: torch.load(path) for path in directory.glob("*.pt")}
 
@@ -163,17 +233,22 @@ def probed(tmp_path_factory):
 def test_the_gradients_are_those_of_one_process(workshop, probed, case):
     """`out_of_memory` on the second rank alone, when half of its gradients have set off; `one_row` leaves nothing to a rank."""
     trainer = workshop.trainer(dropout=0.0)
-    indices = trainer._plan(0)[0][:1 if case == "one_row" else None]
+    indices = trainer._plan(0)[0][: 1 if case == "one_row" else None]
     total = trainer._gradients(indices)
     for rank in (0, 1):
         found = probed[f"{case}-{rank}"]
         assert found["total"] == pytest.approx(list(vars(total).values()), rel=1e-5)
         for name, parameter in trainer.model.named_parameters():
-            torch.testing.assert_close(found["gradients"][name], parameter.grad, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(
+                found["gradients"][name], parameter.grad, rtol=1e-4, atol=1e-6
+            )
 
 
 def test_accumulation_takes_the_step_of_one_large_batch(workshop):
-    whole, parts = workshop.trainer("whole", dropout=0.0), workshop.trainer("parts", dropout=0.0, accumulation_steps=3)
+    whole, parts = (
+        workshop.trainer("whole", dropout=0.0),
+        workshop.trainer("parts", dropout=0.0, accumulation_steps=3),
+    )
     rows, start = [], parts.model.start
     parts.model.start = lambda source, lengths: rows.append(len(source)) or start(source, lengths)
     indices = whole._plan(0)[0]

@@ -31,7 +31,10 @@ def feeders():
 
 def test_gives_the_batches_asked_for(workshop, parts):
     with Feed(CPU) as feed:
-        for first, batches in ((0, feed.batches(workshop.train, parts[:4], parts[4:])), (4, feed.batches(workshop.train, parts[4:]))):
+        for first, batches in (
+            (0, feed.batches(workshop.train, parts[:4], parts[4:])),
+            (4, feed.batches(workshop.train, parts[4:])),
+        ):
             for place, batch in enumerate(batches, first):
                 assert_same(batch, workshop.train.batch(parts[place]))
     assert place == 6
@@ -54,13 +57,25 @@ def test_the_next_batch_is_made_by_another_thread_meanwhile(workshop, parts, mon
 
     monkeypatch.setattr(type(workshop.train), "batch", watched)
     with Feed(CPU) as feed:
-        list(feed.batches(workshop.train, parts[:3], parts[3:4])), list(feed.batches(workshop.train, parts[3:4]))
-    assert [makers[part.tobytes()] is threading.main_thread() for part in parts[:4]] == [True, False, False, False]
+        (
+            list(feed.batches(workshop.train, parts[:3], parts[3:4])),
+            list(feed.batches(workshop.train, parts[3:4])),
+        )
+    assert [makers[part.tobytes()] is threading.main_thread() for part in parts[:4]] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_waiting_is_counted_until_it_is_asked_for(workshop, parts, monkeypatch):
     batch = type(workshop.train).batch
-    monkeypatch.setattr(type(workshop.train), "batch", lambda pairs, indices: (time.sleep(0.05), batch(pairs, indices))[1])
+    monkeypatch.setattr(
+        type(workshop.train),
+        "batch",
+        lambda pairs, indices: (time.sleep(0.05), batch(pairs, indices))[1],
+    )
     with Feed(CPU) as feed:
         for number, _ in enumerate(feed.batches(workshop.train, parts[:3])):
             time.sleep(0.2)  # a step, in which the next batch is made
@@ -75,12 +90,18 @@ def test_an_error_of_the_thread_is_heard_and_the_thread_ends(workshop, parts):
 
 
 def interrupt(trainer, monkeypatch):
-    monkeypatch.setattr(trainer, "_stop_reason", lambda interrupt: "interrupted" if trainer.position.step == 3 else "")
+    monkeypatch.setattr(
+        trainer,
+        "_stop_reason",
+        lambda interrupt: "interrupted" if trainer.position.step == 3 else "",
+    )
     assert trainer.fit().reason == "interrupted"
 
 
 def fail(trainer, monkeypatch):
-    monkeypatch.setattr(trainer_module, "tally", lambda batch, nats: trainer_module.Tally(float("nan"), 1, 1, 1))
+    monkeypatch.setattr(
+        trainer_module, "tally", lambda batch, nats: trainer_module.Tally(float("nan"), 1, 1, 1)
+    )
     with pytest.raises(TrainingError):
         trainer.fit()
 

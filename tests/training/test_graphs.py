@@ -26,7 +26,11 @@ def task(workshop):
 def test_a_rounded_size_is_little_more_and_stays():
     for size in range(1, 3000):
         found = graphs.rounded(size)
-        assert size <= found <= max(size + 7, size * 9 / 8) and graphs.rounded(found) == found and found % 8 == 0
+        assert (
+            size <= found <= max(size + 7, size * 9 / 8)
+            and graphs.rounded(found) == found
+            and found % 8 == 0
+        )
 
 
 def test_few_shapes_cover_all_sizes():
@@ -50,10 +54,14 @@ def test_padding_changes_neither_loss_nor_gradients(task):
 def test_a_step_is_recorded_once_and_replayed_for_other_batches_of_its_shape(task):
     model, pairs, _ = task
     recorded = []
-    steps = graphs.RecordedSteps(model, CPU, torch.float32, record=lambda run: recorded.append(run) or run)
+    steps = graphs.RecordedSteps(
+        model, CPU, torch.float32, record=lambda run: recorded.append(run) or run
+    )
     found = [steps.gradients(pairs.batch([index]), 3) for index in range(6)]
     assert len(recorded) == 1 and found[:2] == [None, None]
-    assert found[2:] == pytest.approx([batch_loss(model, pairs.batch([index]), CPU).item() for index in range(2, 6)], rel=1e-5)
+    assert found[2:] == pytest.approx(
+        [batch_loss(model, pairs.batch([index]), CPU).item() for index in range(2, 6)], rel=1e-5
+    )
 
 
 def test_no_more_than_so_many_steps_are_recorded(task, monkeypatch):
@@ -67,12 +75,17 @@ def test_no_more_than_so_many_steps_are_recorded(task, monkeypatch):
 
 def test_rows_that_do_not_count_have_no_share_in_the_loss():
     generator = torch.Generator().manual_seed(3)
-    leaves = [torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True) for shape in ((9, 4), (7, 4), (7,))]
+    leaves = [
+        torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
+        for shape in ((9, 4), (7, 4), (7,))
+    ]
     target, counted = torch.arange(9) % 7, torch.arange(9) % 3 > 0
     mine = linear_cross_entropy(*leaves, target, counted)
     truth = linear_cross_entropy(leaves[0][counted], *leaves[1:], target[counted])
     torch.testing.assert_close(mine, truth)
-    for found, expected in zip(torch.autograd.grad(mine, leaves), torch.autograd.grad(truth, leaves), strict=True):
+    for found, expected in zip(
+        torch.autograd.grad(mine, leaves), torch.autograd.grad(truth, leaves), strict=True
+    ):
         torch.testing.assert_close(found, expected)
 
 
@@ -81,7 +94,9 @@ def test_the_trainer_learns_by_recorded_steps_as_without(workshop, monkeypatch):
     plain = workshop.trainer("plain", dropout=0.0)
     other = workshop.trainer("other", dropout=0.0)
     used = []
-    other._graphs = graphs.RecordedSteps(other.model, CPU, torch.float32, record=lambda run: used.append(run) or run)
+    other._graphs = graphs.RecordedSteps(
+        other.model, CPU, torch.float32, record=lambda run: used.append(run) or run
+    )
     assert other.fit().best == pytest.approx(plain.fit().best, rel=1e-3) and used
 
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from novelgen.errors import ConfigError
-from novelgen.training.hardware import choose_device, choose_precision, forget_old_kernels, keep_freed_memory
+from novelgen.training.hardware import (
+    choose_device,
+    choose_precision,
+    forget_old_kernels,
+    keep_freed_memory,
+)
 
 
 def test_cuda_in_vain_is_said(monkeypatch):
@@ -20,8 +25,10 @@ def test_auto_takes_what_there_is(monkeypatch):
     assert choose_device("cpu").type == "cpu"
 
 
-@pytest.mark.parametrize("amx, avx, expected", [(True, False, torch.bfloat16), (False, True, torch.bfloat16),
-                                                (False, False, torch.float32)])
+@pytest.mark.parametrize(
+    "amx, avx, expected",
+    [(True, False, torch.bfloat16), (False, True, torch.bfloat16), (False, False, torch.float32)],
+)
 def test_auto_precision_follows_the_processor(monkeypatch, amx, avx, expected):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)

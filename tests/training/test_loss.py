@@ -16,8 +16,10 @@ from novelgen.training.loss import Tally, batch_loss, measure
 
 def layer(rows=9, width=4, vocabulary=7):
     generator = torch.Generator().manual_seed(3)
-    readout, weight, bias = (torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
-                             for shape in ((rows, width), (vocabulary, width), (vocabulary,)))
+    readout, weight, bias = (
+        torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
+        for shape in ((rows, width), (vocabulary, width), (vocabulary,))
+    )
     return readout, weight, bias, torch.randint(vocabulary, (rows,), generator=generator)
 
 
@@ -29,31 +31,48 @@ def test_equals_torchs_cross_entropy_and_its_gradients(monkeypatch, chunk):
     truth = torch.nn.functional.cross_entropy(readout @ weight.t() + bias, target, reduction="sum")
     torch.testing.assert_close(mine, truth)
     leaves = (readout, weight, bias)
-    for found, expected in zip(torch.autograd.grad(2.5 * mine, leaves), torch.autograd.grad(2.5 * truth, leaves), strict=True):
+    for found, expected in zip(
+        torch.autograd.grad(2.5 * mine, leaves),
+        torch.autograd.grad(2.5 * truth, leaves),
+        strict=True,
+    ):
         torch.testing.assert_close(found, expected)
 
 
 def test_a_target_far_below_the_others_keeps_its_loss():
     readout, weight = torch.ones(1, 1), torch.tensor([[0.0], [500.0]])
-    assert linear_cross_entropy(readout, weight, torch.zeros(2), torch.tensor([0])).item() == pytest.approx(500.0)
+    assert linear_cross_entropy(
+        readout, weight, torch.zeros(2), torch.tensor([0])
+    ).item() == pytest.approx(500.0)
 
 
 def test_bfloat16_products_come_near():
-    readout, weight, bias, target = (tensor.detach() if tensor.is_floating_point() else tensor for tensor in layer())
+    readout, weight, bias, target = (
+        tensor.detach() if tensor.is_floating_point() else tensor for tensor in layer()
+    )
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = linear_cross_entropy(readout.float(), weight.float(), bias.float(), target)
-    assert rough.item() == pytest.approx(linear_cross_entropy(readout, weight, bias, target).item(), rel=0.05)
+    assert rough.item() == pytest.approx(
+        linear_cross_entropy(readout, weight, bias, target).item(), rel=0.05
+    )
 
 
-counts = st.builds(Tally, st.floats(0, 1e3), st.integers(0, 100), st.integers(0, 100), st.integers(0, 9))
+counts = st.builds(
+    Tally, st.floats(0, 1e3), st.integers(0, 100), st.integers(0, 100), st.integers(0, 9)
+)
 
 
 @given(counts, counts)
 def test_tallies_add_up_before_they_are_divided(one, other):
     both = one + other
-    assert both.characters == one.characters + other.characters and both.pairs == one.pairs + other.pairs
+    assert (
+        both.characters == one.characters + other.characters
+        and both.pairs == one.pairs + other.pairs
+    )
     if both.characters:
-        assert both.bits_per_character == pytest.approx((one.nats + other.nats) / both.characters / math.log(2))
+        assert both.bits_per_character == pytest.approx(
+            (one.nats + other.nats) / both.characters / math.log(2)
+        )
     if both.tokens:
         mean = (one.nats + other.nats) / both.tokens
         assert both.perplexity == pytest.approx(math.exp(mean) if mean < 700 else math.inf)
@@ -62,10 +81,21 @@ def test_tallies_add_up_before_they_are_divided(one, other):
 @pytest.fixture
 def task():
     """A model, its tokenizer and pairs of different lengths, with a rare character that is spelled in bytes."""
-    texts = [("天下大势。", "分久必合。"), ("合久必分。", "周末七国分争，并入于秦。"), ("天。", "龘势。")]
-    tokenizer = Tokenizer(sorted({character for pair in texts for text in pair for character in text} - {"龘"}))
+    texts = [
+        ("天下大势。", "分久必合。"),
+        ("合久必分。", "周末七国分争，并入于秦。"),
+        ("天。", "龘势。"),
+    ]
+    tokenizer = Tokenizer(
+        sorted({character for pair in texts for text in pair for character in text} - {"龘"})
+    )
     torch.manual_seed(0)
-    model = build_model(ModelConfig(embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.4), tokenizer.size)
+    model = build_model(
+        ModelConfig(
+            embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.4
+        ),
+        tokenizer.size,
+    )
     return model, tokenizer, Pairs.from_texts(texts, tokenizer)
 
 
@@ -73,17 +103,27 @@ def test_batch_loss_is_the_cross_entropy_of_the_real_tokens(task):
     model, _, pairs = task
     batch = pairs.batch([0, 1, 2])
     model.eval()
-    logits, _ = model.unroll(torch.from_numpy(batch.target), *model.start(torch.from_numpy(batch.source),
-                                                                           torch.from_numpy(batch.source_lengths)))
-    truth = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.target).flatten(),
-                                              ignore_index=0, reduction="sum")
-    assert batch_loss(model, batch, torch.device("cpu")).item() == pytest.approx(truth.item(), rel=1e-5)
+    logits, _ = model.unroll(
+        torch.from_numpy(batch.target),
+        *model.start(torch.from_numpy(batch.source), torch.from_numpy(batch.source_lengths)),
+    )
+    truth = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1),
+        torch.from_numpy(batch.target).flatten(),
+        ignore_index=0,
+        reduction="sum",
+    )
+    assert batch_loss(model, batch, torch.device("cpu")).item() == pytest.approx(
+        truth.item(), rel=1e-5
+    )
 
 
 def test_measure_counts_characters_not_tokens_and_does_not_depend_on_the_batches(task):
     model, _, pairs = task
     model.train()
-    whole, single = (measure(model, pairs, batch_tokens=size, device=torch.device("cpu")) for size in (1000, 1))
+    whole, single = (
+        measure(model, pairs, batch_tokens=size, device=torch.device("cpu")) for size in (1000, 1)
+    )
     assert whole.nats == pytest.approx(single.nats, rel=1e-5)
     assert (whole.characters, whole.pairs) == (5 + 12 + 3, 3)
     assert whole.tokens == 6 + 13 + 6  # 龘 takes three bytes; EOS counts

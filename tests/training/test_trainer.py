@@ -15,7 +15,11 @@ from novelgen.training.journal import read_metrics
 
 def losses(trainer):
     """The exact loss of every step, by its number."""
-    return {record["step"]: record["loss"] for record in read_metrics(trainer.run.metrics) if "loss" in record}
+    return {
+        record["step"]: record["loss"]
+        for record in read_metrics(trainer.run.metrics)
+        if "loss" in record
+    }
 
 
 def weights(trainer):
@@ -54,11 +58,16 @@ def test_a_run_that_died_continues_bit_for_bit(workshop, died_at, changes):
     broken = workshop.trainer("broken", **changes)
     kill_at(broken, died_at)
     resumed = workshop.trainer("broken", resume=True, **changes)
-    assert resumed.position.step == max(died_at // 4 * 4, died_at // 5 * 5)  # the last save, or validation
+    assert resumed.position.step == max(
+        died_at // 4 * 4, died_at // 5 * 5
+    )  # the last save, or validation
     assert resumed.fit() == expected
     assert losses(resumed) == losses(whole)
     assert_same(weights(resumed), weights(whole))
-    kept = [(workshop.directory / name / "model.safetensors").read_bytes() for name in ("whole", "broken")]
+    kept = [
+        (workshop.directory / name / "model.safetensors").read_bytes()
+        for name in ("whole", "broken")
+    ]
     assert kept[0] == kept[1]
 
 
@@ -84,7 +93,9 @@ def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
 
     def measure(model, pairs, **_):
         seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
-        return trainer_module.Tally(nats=next(values) * math.log(2), tokens=1, characters=1, pairs=1)
+        return trainer_module.Tally(
+            nats=next(values) * math.log(2), tokens=1, characters=1, pairs=1
+        )
 
     monkeypatch.setattr(trainer_module, "measure", measure)
     trainer = workshop.trainer(max_steps=15)
@@ -97,20 +108,26 @@ def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
 
 def test_stops_when_patience_runs_out(workshop, monkeypatch):
     values = itertools.chain([3.0], itertools.repeat(4.0))
-    monkeypatch.setattr(trainer_module, "measure", lambda *_, **__: trainer_module.Tally(next(values), 1, 1, 1))
+    monkeypatch.setattr(
+        trainer_module, "measure", lambda *_, **__: trainer_module.Tally(next(values), 1, 1, 1)
+    )
     trainer = workshop.trainer(max_steps=1000, patience=3, validate_every=2)
     assert trainer.fit().reason == "patience"
     assert trainer.position.step == 8
 
 
-@pytest.mark.parametrize("changes, steps", [({"max_steps": 7}, 7), ({"max_steps": None, "epochs": 2}, None)])
+@pytest.mark.parametrize(
+    "changes, steps", [({"max_steps": 7}, 7), ({"max_steps": None, "epochs": 2}, None)]
+)
 def test_spends_exactly_its_budget(workshop, changes, steps):
     trainer = workshop.trainer(**changes)
     trainer.fit()
     assert trainer.position.step == (steps or 2 * len(trainer._plan(0)))
     if steps is None:
         assert trainer.position.epoch == 2 and trainer.position.batch == 0
-    assert read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step  # validated at the very end
+    assert (
+        read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step
+    )  # validated at the very end
 
 
 def test_needs_a_budget(workshop):
@@ -147,7 +164,7 @@ def test_a_token_counts_alike_in_batches_of_any_size(workshop):
     indices = trainer._plan(0)[0][:3]
     summed = [torch.zeros_like(parameter) for parameter in trainer.model.parameters()]
     for number in range(3):
-        trainer._gradients(indices[number:number + 1])
+        trainer._gradients(indices[number : number + 1])
         for total, parameter in zip(summed, trainer.model.parameters(), strict=True):
             total += parameter.grad
     trainer._gradients(indices)
@@ -171,7 +188,9 @@ def test_out_of_memory_halves_the_micro_batch_and_takes_the_same_step(workshop):
     whole, sliced = workshop.trainer("whole", dropout=0.0), workshop.trainer("sliced", dropout=0.0)
     indices = whole._plan(0)[0]
     out_of_memory_above(sliced, len(indices) // 3)
-    assert sliced._gradients(indices).nats == pytest.approx(whole._gradients(indices).nats, rel=1e-5)
+    assert sliced._gradients(indices).nats == pytest.approx(
+        whole._gradients(indices).nats, rel=1e-5
+    )
     for one, other in zip(whole.model.parameters(), sliced.model.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
     assert sliced._slices == 4
@@ -200,7 +219,9 @@ def test_interrupt_saves_and_the_run_goes_on_as_if_nothing_had_been(workshop):
     stopped._step = interrupted
     assert stopped.fit().reason == "interrupted"
     assert stopped.position.step == 3
-    load_run(stopped.run.path, "cpu")  # something to write with is there although no validation has been
+    load_run(
+        stopped.run.path, "cpu"
+    )  # something to write with is there although no validation has been
     resumed = workshop.trainer("stopped", resume=True)
     resumed.fit()
     assert losses(resumed) == losses(whole)
@@ -217,7 +238,11 @@ def test_a_full_disk_leaves_the_checkpoint_whole(workshop, monkeypatch):
         fsync(descriptor)
 
     kill_at(trainer, 5)
-    before = {path.name: path.read_bytes() for path in trainer.run.path.iterdir() if path.suffix in (".pt", ".safetensors")}
+    before = {
+        path.name: path.read_bytes()
+        for path in trainer.run.path.iterdir()
+        if path.suffix in (".pt", ".safetensors")
+    }
     monkeypatch.setattr(checkpoint.os, "fsync", full)
     resumed = workshop.trainer(resume=True)
     with pytest.raises(CheckpointError, match="disk is full"):

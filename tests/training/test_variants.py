@@ -14,17 +14,27 @@ from novelgen.training.checkpoint import load_run
 from novelgen.training.loss import measure
 
 PROMPT = "三加四得几"
-RUNS = [*({"model": name} for name in VARIANTS), {"model": "bahdanau", "cell": "gru"},
-        {"model": "luong", "score": "concat", "cell": "rnn"}, {"model": "bahdanau", "copy": True},
-        {"model": "luong", "score": "additive", "coverage": True}]
+RUNS = [
+    *({"model": name} for name in VARIANTS),
+    {"model": "bahdanau", "cell": "gru"},
+    {"model": "luong", "score": "concat", "cell": "rnn"},
+    {"model": "bahdanau", "copy": True},
+    {"model": "luong", "score": "additive", "coverage": True},
+]
 
 
 @pytest.fixture(params=RUNS, ids=["-".join(map(str, options.values())) for options in RUNS])
 def trained(request, workshop):
     """A trainer of a variant that ran some steps in bfloat16."""
     # The workshop's sizes fit the default model; the others find their own.
-    trainer = workshop.trainer(encoder_size=None, attention_size=None, precision="bfloat16", max_steps=30, learning_rate=1e-2,
-                               **request.param)
+    trainer = workshop.trainer(
+        encoder_size=None,
+        attention_size=None,
+        precision="bfloat16",
+        max_steps=30,
+        learning_rate=1e-2,
+        **request.param,
+    )
     trainer.fit()
     return trainer
 
@@ -36,20 +46,29 @@ def call(command, *arguments):
 
 
 def test_a_run_learns_comes_back_and_writes(workshop, trained):
-    records = [json.loads(line) for line in trained.run.metrics.read_text(encoding="utf-8").splitlines()]
+    records = [
+        json.loads(line) for line in trained.run.metrics.read_text(encoding="utf-8").splitlines()
+    ]
     losses = [record["loss"] for record in records if "loss" in record]
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     loaded = load_run(trained.run.path, "cpu")
     trained.run.load_weights(trained.model)
     trained.model.eval()
     batch = workshop.valid.batch(range(4))
-    source, lengths, target = (torch.from_numpy(part) for part in (batch.source, batch.source_lengths, batch.target))
+    source, lengths, target = (
+        torch.from_numpy(part) for part in (batch.source, batch.source_lengths, batch.target)
+    )
     with torch.no_grad():
-        mine, other = (model.unroll(target, *model.start(source, lengths))[0] for model in (trained.model, loaded.model))
+        mine, other = (
+            model.unroll(target, *model.start(source, lengths))[0]
+            for model in (trained.model, loaded.model)
+        )
     assert torch.equal(mine, other)
     per_token = torch.nn.functional.cross_entropy(mine.transpose(1, 2), target, reduction="none")
     real = torch.arange(target.shape[1]) < torch.from_numpy(batch.target_lengths)[:, None]
-    found = measure(loaded.model, workshop.valid.subset(range(4)), batch_tokens=1000, device=torch.device("cpu"))
+    found = measure(
+        loaded.model, workshop.valid.subset(range(4)), batch_tokens=1000, device=torch.device("cpu")
+    )
     assert found.nats == pytest.approx(per_token[real].sum().item(), rel=1e-4)
     writes(loaded)
 
@@ -60,7 +79,9 @@ def writes(run):
     plain = {"repetition_penalty": 1.0, "no_repeat_ngram": 0, "min_length": 0, "max_length": 12}
     greedy = generator.generate(PROMPT, decoder="greedy", **plain).paragraphs[0]
     beam = generator.generate(PROMPT, decoder="beam", beam_size=1, **plain).paragraphs[0]
-    assert beam.ids == greedy.ids and beam.log_probabilities == pytest.approx(greedy.log_probabilities)
+    assert beam.ids == greedy.ids and beam.log_probabilities == pytest.approx(
+        greedy.log_probabilities
+    )
     sources = len(greedy.source_tokens) if attends(run.config.model) else 0
     wide = generator.candidates(PROMPT, decoder="beam", beam_size=3, num_samples=2, **plain)
     for generation in (*wide, *generator.candidates(PROMPT, num_samples=2, seed=1, max_length=12)):
@@ -73,11 +94,41 @@ def writes(run):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, tmp_path, capsys):
     output = tmp_path / "run"
-    call(train, "--corpus", novel, "--output", output, "--preset", "tiny", "--model", name, "--embedding-size", 8, "--decoder-size",
-         16, "--max-steps", 2, "--batch-tokens", 200, "--device", "cpu")
+    call(
+        train,
+        "--corpus",
+        novel,
+        "--output",
+        output,
+        "--preset",
+        "tiny",
+        "--model",
+        name,
+        "--embedding-size",
+        8,
+        "--decoder-size",
+        16,
+        "--max-steps",
+        2,
+        "--batch-tokens",
+        200,
+        "--device",
+        "cpu",
+    )
     kept = json.loads((output / "config.json").read_text(encoding="utf-8"))["config"]["model"]
     assert kept["model"] == name and {part: kept[part] for part in VARIANTS[name]} == VARIANTS[name]
-    call(evaluate, "--checkpoint", output, "--json", "--device", "cpu", "--generate", 1, "--max-length", 5)
+    call(
+        evaluate,
+        "--checkpoint",
+        output,
+        "--json",
+        "--device",
+        "cpu",
+        "--generate",
+        1,
+        "--max-length",
+        5,
+    )
     assert '"bits_per_character"' in capsys.readouterr().out
     asked = ("--checkpoint", output, "--prompt", "天地人。", "--device", "cpu", "--max-length", 5)
     if attends(load_run(output, "cpu").config.model):
@@ -91,15 +142,51 @@ def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, 
 
 
 def test_a_preset_gives_way_to_a_variant_and_both_to_what_is_asked(novel, tmp_path):
-    sizes = ("--embedding-size", 8, "--decoder-size", 16, "--max-steps", 1, "--batch-tokens", 200, "--device", "cpu")
-    call(train, "--corpus", novel, "--output", tmp_path / "run", "--preset", "large", "--model", "lm", "--decoder-layers", 3, *sizes)
-    kept = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))["config"]["model"]
+    sizes = (
+        "--embedding-size",
+        8,
+        "--decoder-size",
+        16,
+        "--max-steps",
+        1,
+        "--batch-tokens",
+        200,
+        "--device",
+        "cpu",
+    )
+    call(
+        train,
+        "--corpus",
+        novel,
+        "--output",
+        tmp_path / "run",
+        "--preset",
+        "large",
+        "--model",
+        "lm",
+        "--decoder-layers",
+        3,
+        *sizes,
+    )
+    kept = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))["config"][
+        "model"
+    ]
     assert (kept["encoder_layers"], kept["decoder_layers"]) == (None, 3)
 
 
 def test_a_senseless_request_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ConfigError, match="--score"):
-        call(train, "--corpus", tmp_path / "none.txt", "--output", tmp_path / "run", "--model", "cho", "--score", "dot")
+        call(
+            train,
+            "--corpus",
+            tmp_path / "none.txt",
+            "--output",
+            tmp_path / "run",
+            "--model",
+            "cho",
+            "--score",
+            "dot",
+        )
     assert not any(tmp_path.iterdir())
 
 
@@ -109,6 +196,16 @@ def test_parts_that_do_not_fit_are_damage_in_a_run_directory(workshop):
     path = trainer.run.path / "config.json"
     info = json.loads(path.read_text(encoding="utf-8"))
     info["config"]["model"]["bridge"] = "last"
-    path.write_text(json.dumps({**info, "config": {**info["config"], "model": {**info["config"]["model"], "encoder_size": 3}}}))
+    path.write_text(
+        json.dumps(
+            {
+                **info,
+                "config": {
+                    **info["config"],
+                    "model": {**info["config"]["model"], "encoder_size": 3},
+                },
+            }
+        )
+    )
     with pytest.raises(CheckpointError, match="damaged"):
         load_run(trainer.run.path, "cpu")

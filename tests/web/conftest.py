@@ -24,12 +24,35 @@ STARTS_WITHIN = 120  # seconds, on a busy machine
 @pytest.fixture(scope="session")
 def train_novel(tmp_path_factory):
     """Trains with these options in a new folder, which it returns: a few steps on the shipped novel, into checkpoints/novel."""
+
     def train(*options):
         folder = tmp_path_factory.mktemp("workplace")
-        subprocess.run([sys.executable, PROJECT / "train.py", "--corpus", PROJECT / "corpus" / "novel.txt", "--output",
-                        folder / "checkpoints" / "novel", "--preset", "tiny", "--device", "cpu", "--batch-tokens", "600",
-                        "--max-steps", "12", "--validate-every", "6", *options],
-                       check=True, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, timeout=300)
+        subprocess.run(
+            [
+                sys.executable,
+                PROJECT / "train.py",
+                "--corpus",
+                PROJECT / "corpus" / "novel.txt",
+                "--output",
+                folder / "checkpoints" / "novel",
+                "--preset",
+                "tiny",
+                "--device",
+                "cpu",
+                "--batch-tokens",
+                "600",
+                "--max-steps",
+                "12",
+                "--validate-every",
+                "6",
+                *options,
+            ],
+            check=True,
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            timeout=300,
+        )
         return folder
 
     return train
@@ -51,7 +74,12 @@ class Call:
         self._port = port
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with closing(connection):
-            connection.request("POST", "/gradio_api/call/v2/generate", json.dumps(values), {"Content-Type": "application/json"})
+            connection.request(
+                "POST",
+                "/gradio_api/call/v2/generate",
+                json.dumps(values),
+                {"Content-Type": "application/json"},
+            )
             reply = connection.getresponse()
             body = reply.read().decode()
         assert reply.status == 200, f"HTTP {reply.status}: {body}"
@@ -94,9 +122,22 @@ class App:
             self.port = probe.getsockname()[1]
         self.log = log
         with log.open("wb") as file:
-            self.process = subprocess.Popen([sys.executable, PROJECT / "app.py", "--port", str(self.port), "--device", "cpu", *arguments],
-                                            cwd=folder, env={**ENVIRONMENT, **environment}, stdout=file, stderr=subprocess.STDOUT,
-                                            preexec_fn=_hear_ctrl_c)
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    PROJECT / "app.py",
+                    "--port",
+                    str(self.port),
+                    "--device",
+                    "cpu",
+                    *arguments,
+                ],
+                cwd=folder,
+                env={**ENVIRONMENT, **environment},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_hear_ctrl_c,
+            )
         deadline = time.monotonic() + STARTS_WITHIN
         while not (found := re.search(r"http://\S+?/", self.printed())):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -105,7 +146,12 @@ class App:
             time.sleep(0.1)
         self.url = found[0]
         # What /generate is asked for to keep it busy for a good while.
-        self.long = {"prompt": "船来了。", "min_length": limits.LENGTH, "max_length": limits.LENGTH, "paragraphs": limits.PARAGRAPHS}
+        self.long = {
+            "prompt": "船来了。",
+            "min_length": limits.LENGTH,
+            "max_length": limits.LENGTH,
+            "paragraphs": limits.PARAGRAPHS,
+        }
 
     def printed(self):
         return self.log.read_text(encoding="utf-8")
@@ -134,7 +180,9 @@ def start_app(tmp_path_factory):
     started = []
 
     def start(folder, *arguments, environment=()):
-        started.append(App(folder, tmp_path_factory.mktemp("log") / "app.log", arguments, dict(environment)))
+        started.append(
+            App(folder, tmp_path_factory.mktemp("log") / "app.log", arguments, dict(environment))
+        )
         return started[-1]
 
     yield start
@@ -160,4 +208,6 @@ def busy(app):
     yield calls
     for call in calls:
         call.close()
-    assert "event: complete" in app.call({"prompt": "船来了。", "max_length": 4}).rest()  # all places are free again
+    assert (
+        "event: complete" in app.call({"prompt": "船来了。", "max_length": 4}).rest()
+    )  # all places are free again

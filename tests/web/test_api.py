@@ -53,7 +53,11 @@ def call(toy):
     parameters = inspect.signature(function).parameters
 
     def answers(**values):
-        values = {name: each.default for name, each in parameters.items()} | values | {"caller": SimpleNamespace(session_hash="me")}
+        values = (
+            {name: each.default for name, each in parameters.items()}
+            | values
+            | {"caller": SimpleNamespace(session_hash="me")}
+        )
         try:
             return list(function(*values.values()))
         finally:
@@ -65,41 +69,83 @@ def call(toy):
 def test_every_decoding_option_is_a_typed_and_described_parameter():
     function = api.endpoint(OneRun(None), print)
     parameters = inspect.signature(function).parameters
-    assert list(parameters) == ["prompt", "model", *(spec.name for spec in dataclasses.fields(DecodingConfig)), "caller"]
+    assert list(parameters) == [
+        "prompt",
+        "model",
+        *(spec.name for spec in dataclasses.fields(DecodingConfig)),
+        "caller",
+    ]
     for spec in dataclasses.fields(DecodingConfig):
-        assert parameters[spec.name].default == (None if spec.name in decoding_defaults(True) else spec.default)
+        assert parameters[spec.name].default == (
+            None if spec.name in decoding_defaults(True) else spec.default
+        )
     description, explained, returns = gr.utils.get_function_description(function)
     assert "novel" in description and "finished" in " ".join(returns)
     del explained["caller"]  # comes from Gradio, not from the program
     assert all("|" in text for text in explained.values()), explained
-    assert f"≤ {limits.LENGTH}" in explained["max_length"] and f"≤ {limits.SEED}" in explained["seed"]
+    assert (
+        f"≤ {limits.LENGTH}" in explained["max_length"] and f"≤ {limits.SEED}" in explained["seed"]
+    )
     assert "≤ 100" in explained["temperature"] and "> 0" in explained["temperature"]
 
 
 def test_the_answers_grow_and_the_last_is_whole(call, toy):
-    answers = call(prompt="宝玉笑道。", seed=4, max_length=200, min_length=150, num_samples=2, paragraphs=2)
+    answers = call(
+        prompt="宝玉笑道。", seed=4, max_length=200, min_length=150, num_samples=2, paragraphs=2
+    )
     texts = [answer["text"] for answer in answers]
-    assert len(texts) > 1 and all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
+    assert len(texts) > 1 and all(
+        later.startswith(earlier) for earlier, later in itertools.pairwise(texts)
+    )
     assert [answer["finished"] for answer in answers] == [False] * (len(answers) - 1) + [True]
-    whole = toy.generator().candidates("宝玉笑道。", seed=4, max_length=200, min_length=150, num_samples=2, paragraphs=2)
-    assert [candidate["text"] for candidate in answers[-1]["candidates"]] == [generation.text for generation in whole]
+    whole = toy.generator().candidates(
+        "宝玉笑道。", seed=4, max_length=200, min_length=150, num_samples=2, paragraphs=2
+    )
+    assert [candidate["text"] for candidate in answers[-1]["candidates"]] == [
+        generation.text for generation in whole
+    ]
     assert [candidate["seed"] for candidate in answers[-1]["candidates"]] == [4, 5]
-    assert answers[-1]["seed"] == 4 and answers[-1]["model"] == "toy" and answers[-1]["device"] == "cpu"
+    assert (
+        answers[-1]["seed"] == 4
+        and answers[-1]["model"] == "toy"
+        and answers[-1]["device"] == "cpu"
+    )
     json.dumps(answers, allow_nan=False)
 
 
 def test_null_is_the_default_and_whole_numbers_may_have_a_point(call):
     plain = call(prompt="宝玉笑道。", seed=4, max_length=30)[-1]["text"]
-    assert call(prompt="宝玉笑道。", seed=4.0, max_length=30.0, temperature=None, top_k=None, model="")[-1]["text"] == plain
+    assert (
+        call(
+            prompt="宝玉笑道。", seed=4.0, max_length=30.0, temperature=None, top_k=None, model=""
+        )[-1]["text"]
+        == plain
+    )
 
 
-@pytest.mark.parametrize(("values", "told"), [
-    ({"max_length": limits.LENGTH + 1}, str(limits.LENGTH)), ({"paragraphs": limits.PARAGRAPHS + 1}, str(limits.PARAGRAPHS)),
-    ({"num_samples": limits.CANDIDATES + 1}, str(limits.CANDIDATES)), ({"seed": limits.SEED + 1}, str(limits.SEED)),
-    ({"decoder": "beam", "beam_size": limits.BEAM + 1}, str(limits.BEAM)), ({"temperature": "warm"}, "temperature"),
-    ({"temperature": 0}, "temperature"), ({"seed": 1.5}, "seed"), ({"seed": True}, "seed"), ({"top_k": float("nan")}, "top_k"),
-    ({"decoder": "smaple"}, "sample"), ({"decoder": 3}, "decoder"), ({"prompt": 5}, "prompt"), ({"prompt": None}, "prompt"),
-    ({"prompt": " \n"}, "prompt"), ({"prefix": ["a"]}, "prefix"), ({"model": 7}, "model"), ({"min_length": 50, "max_length": 40}, "min")])
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"max_length": limits.LENGTH + 1}, str(limits.LENGTH)),
+        ({"paragraphs": limits.PARAGRAPHS + 1}, str(limits.PARAGRAPHS)),
+        ({"num_samples": limits.CANDIDATES + 1}, str(limits.CANDIDATES)),
+        ({"seed": limits.SEED + 1}, str(limits.SEED)),
+        ({"decoder": "beam", "beam_size": limits.BEAM + 1}, str(limits.BEAM)),
+        ({"temperature": "warm"}, "temperature"),
+        ({"temperature": 0}, "temperature"),
+        ({"seed": 1.5}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"top_k": float("nan")}, "top_k"),
+        ({"decoder": "smaple"}, "sample"),
+        ({"decoder": 3}, "decoder"),
+        ({"prompt": 5}, "prompt"),
+        ({"prompt": None}, "prompt"),
+        ({"prompt": " \n"}, "prompt"),
+        ({"prefix": ["a"]}, "prefix"),
+        ({"model": 7}, "model"),
+        ({"min_length": 50, "max_length": 40}, "min"),
+    ],
+)
 def test_what_cannot_be_done_is_said(call, values, told):
     with pytest.raises(gr.Error, match=told) as raised:
         call(**{"prompt": "宝玉笑道。", **values})
@@ -109,7 +155,9 @@ def test_what_cannot_be_done_is_said(call, values, told):
 def test_limits_count_for_the_checks_too():
     with pytest.raises(ConfigError):
         api.checked({"num_samples": limits.CANDIDATES + 1})
-    assert api.checked({"num_samples": limits.CANDIDATES, "seed": None}) == {"num_samples": limits.CANDIDATES}
+    assert api.checked({"num_samples": limits.CANDIDATES, "seed": None}) == {
+        "num_samples": limits.CANDIDATES
+    }
 
 
 SESSIONS = """
@@ -137,8 +185,15 @@ print(len(blocks.state_holder.session_data))
 
 
 def test_a_call_leaves_no_session_behind(workplace):
-    done = subprocess.run([sys.executable, "-c", SESSIONS], cwd=workplace, env=os.environ | {"PYTHONPATH": str(PROJECT)},
-                          capture_output=True, encoding="utf-8", timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SESSIONS],
+        cwd=workplace,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
     assert done.stdout.split() == ["0", "0", "1", "0"], done.stderr
 
 
@@ -150,11 +205,17 @@ def client(app):
 
 
 def test_a_python_program_gets_the_whole_or_the_stream(client):
-    whole = client.predict(prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate")
+    whole = client.predict(
+        prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate"
+    )
     assert whole["finished"] and whole["model"] == "novel" and len(whole["text"]) > 5
-    stream = list(client.submit(prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate"))
+    stream = list(
+        client.submit(prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate")
+    )
     assert len(stream) > 1 and stream[-1]["text"] == whole["text"]
-    assert len(stream[0]["text"]) < len(whole["text"]) and whole["text"].startswith(stream[0]["text"])
+    assert len(stream[0]["text"]) < len(whole["text"]) and whole["text"].startswith(
+        stream[0]["text"]
+    )
 
 
 def test_only_generate_is_public(client):
@@ -176,7 +237,9 @@ def test_a_long_prompt_is_cut_and_this_is_said(client):
 def test_the_same_seed_writes_the_same_text_whatever_else_runs(app):
     def text(seed):
         with closing(Client(app.url, verbose=False)) as client:
-            return client.predict(prompt=PROMPT, seed=seed, max_length=60, min_length=40, api_name="/generate")["text"]
+            return client.predict(
+                prompt=PROMPT, seed=seed, max_length=60, min_length=40, api_name="/generate"
+            )["text"]
 
     with ThreadPoolExecutor(6) as pool:
         texts = list(pool.map(text, [1, 2, 1, 3, 1, 2]))
@@ -187,7 +250,9 @@ def test_the_same_seed_writes_the_same_text_whatever_else_runs(app):
 def test_http_is_enough(app):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     body = json.dumps({"prompt": PROMPT, "seed": 3, "max_length": 20}).encode()
-    request = urllib.request.Request(f"{app.url}gradio_api/call/v2/generate", body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{app.url}gradio_api/call/v2/generate", body, {"Content-Type": "application/json"}
+    )
     with opener.open(request, timeout=60) as reply:
         event = json.load(reply)["event_id"]
     with opener.open(f"{app.url}gradio_api/call/generate/{event}", timeout=60) as reply:
@@ -201,7 +266,9 @@ def test_the_queue_cannot_be_jumped(app):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     body = json.dumps({"data": [PROMPT]}).encode()
     for path in ("run/generate", "api/generate"):
-        request = urllib.request.Request(f"{app.url}gradio_api/{path}", body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"{app.url}gradio_api/{path}", body, {"Content-Type": "application/json"}
+        )
         with pytest.raises(urllib.error.HTTPError) as refused:
             opener.open(request, timeout=60)
         assert refused.value.code in (404, 405)
@@ -213,19 +280,34 @@ def test_mcp_offers_the_same(app, client):
     from mcp.client.streamable_http import streamablehttp_client
 
     async def talk():
-        async with streamablehttp_client(f"{app.url}gradio_api/mcp/") as (read, write, _), ClientSession(read, write) as session:
+        async with (
+            streamablehttp_client(f"{app.url}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
             await session.initialize()
             tools = (await session.list_tools()).tools
-            good = await session.call_tool(tools[0].name, {"prompt": PROMPT, "seed": 3, "max_length": 40, "min_length": 30})
+            good = await session.call_tool(
+                tools[0].name, {"prompt": PROMPT, "seed": 3, "max_length": 40, "min_length": 30}
+            )
             bad = await session.call_tool(tools[0].name, {"prompt": PROMPT, "max_length": 5000})
             return tools, good, bad
 
     tools, good, bad = anyio.run(talk)
-    assert len(tools) == 1 and tools[0].name.endswith("generate") and "Chinese novel" in tools[0].description
+    assert (
+        len(tools) == 1
+        and tools[0].name.endswith("generate")
+        and "Chinese novel" in tools[0].description
+    )
     properties = tools[0].inputSchema["properties"]
-    of_decoder, of_temperature = (properties[name]["oneOf"][-1] for name in ("decoder", "temperature"))
+    of_decoder, of_temperature = (
+        properties[name]["oneOf"][-1] for name in ("decoder", "temperature")
+    )
     assert of_decoder["enum"] == ["sample", "beam", "greedy"] and of_temperature["type"] == "number"
-    assert all(each["description"] for each in properties.values()) and tools[0].inputSchema["required"] == ["prompt"]
-    whole = client.predict(prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate")
+    assert all(each["description"] for each in properties.values()) and tools[0].inputSchema[
+        "required"
+    ] == ["prompt"]
+    whole = client.predict(
+        prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate"
+    )
     assert not good.isError and ast.literal_eval(good.content[0].text)["text"] == whole["text"]
     assert bad.isError and "本页至多" in bad.content[0].text

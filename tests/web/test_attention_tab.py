@@ -24,7 +24,9 @@ PROMPT = "宝玉笑道：“我来了。”"
 @pytest.fixture
 def shelf(toy):
     """A shelf with one model, which writes characters rather than bytes."""
-    generator = toy.generator(favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 8.0)})
+    generator = toy.generator(
+        favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 8.0)}
+    )
     return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
 
 
@@ -41,8 +43,13 @@ def understood(shelf, shown):
 
 def a_continuable(shown):
     """The place and the number of an alternative behind the beginning of the paragraph from which the model can go on."""
-    return next((place, number) for place, each in enumerate(shown.places) if place >= 3
-                for number, alternative in enumerate(each.alternatives) if alternative.opening and not is_end(alternative))
+    return next(
+        (place, number)
+        for place, each in enumerate(shown.places)
+        if place >= 3
+        for number, alternative in enumerate(each.alternatives)
+        if alternative.opening and not is_end(alternative)
+    )
 
 
 def test_a_click_goes_on_from_the_alternative(shelf, shown):
@@ -51,7 +58,9 @@ def test_a_click_goes_on_from_the_alternative(shelf, shown):
     snapshots = list(rewritten(shelf, shown, place, alternative))
     for written in snapshots:
         assert written.generations[0].paragraphs[0] is shown.written.generations[0].paragraphs[0]
-    assert snapshots[-1].finished and snapshots[-1].generations[0].paragraphs[1].text.startswith(alternative.opening)
+    assert snapshots[-1].finished and snapshots[-1].generations[0].paragraphs[1].text.startswith(
+        alternative.opening
+    )
 
 
 def test_the_end_needs_no_model(shown):
@@ -69,8 +78,14 @@ def going_on(shelf, shown, pen):
 def test_the_view_grows_and_shows_the_whole_at_last(shelf, shown):
     place, stream = going_on(shelf, shown, Pen())
     *before, (value, after, written) = stream
-    assert before and all("growing" in each[0] and each[1] is None and each[2] is not None for each in before)
-    assert value["selected"] == place and value["turn"] == after.turn > before[-1][0]["turn"] and written is None
+    assert before and all(
+        "growing" in each[0] and each[1] is None and each[2] is not None for each in before
+    )
+    assert (
+        value["selected"] == place
+        and value["turn"] == after.turn > before[-1][0]["turn"]
+        and written is None
+    )
     assert after.written is before[-1][2] and after.places is None
 
 
@@ -90,7 +105,9 @@ def test_a_continuation_takes_the_pen(shelf, shown):
 
 
 @pytest.mark.parametrize("failing_at", [0, 9])
-def test_when_the_model_fails_the_view_gets_back_what_was_there(monkeypatch, shelf, shown, failing_at):
+def test_when_the_model_fails_the_view_gets_back_what_was_there(
+    monkeypatch, shelf, shown, failing_at
+):
     monkeypatch.setattr("novelgen.web.limits.UPDATES_A_SECOND", 1e9)
     model = shelf.generator("run").model
     step, count = model.step, iter(range(1000))
@@ -107,8 +124,15 @@ def test_when_the_model_fails_the_view_gets_back_what_was_there(monkeypatch, she
         seen.extend(iter(lambda: next(stream), None))
     *before, (value, after, written) = seen
     assert bool(before) == bool(failing_at)
-    assert value["output"] == shown.paragraph.tokens and value["places"] and value["selected"] == place and written is None
-    assert after._replace(turn=0) == shown._replace(turn=0) and all(after.turn > each[0]["turn"] for each in before)
+    assert (
+        value["output"] == shown.paragraph.tokens
+        and value["places"]
+        and value["selected"] == place
+        and written is None
+    )
+    assert after._replace(turn=0) == shown._replace(turn=0) and all(
+        after.turn > each[0]["turn"] for each in before
+    )
 
 
 def test_turns_go_on_rising_after_a_restart():
@@ -116,8 +140,18 @@ def test_turns_go_on_rising_after_a_restart():
     assert before < next(runpy.run_path(attention_tab.__file__)["_turns"]) < 2**53
 
 
-@pytest.mark.parametrize("asked", [{}, {"place": 0}, {"place": -1, "alternative": 0}, {"place": 10**6, "alternative": 0},
-                                   {"place": 0, "alternative": 5}, {"place": "0", "alternative": 0}, {"place": 0, "alternative": None}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"place": 0},
+        {"place": -1, "alternative": 0},
+        {"place": 10**6, "alternative": 0},
+        {"place": 0, "alternative": 5},
+        {"place": "0", "alternative": 0},
+        {"place": 0, "alternative": None},
+    ],
+)
 def test_a_click_that_nobody_could_make_does_nothing(shown, asked):
     assert chosen(shown, asked)[1] is None
 
@@ -159,13 +193,24 @@ def folder_shelf(make_run, tmp_path):
 
 def some_alternative(shown):
     """A place and an alternative there from which the model can go on."""
-    return next((place, each) for place, at in enumerate(shown.places) for each in at.alternatives if each.opening and not is_end(each))
+    return next(
+        (place, each)
+        for place, at in enumerate(shown.places)
+        for each in at.alternatives
+        if each.opening and not is_end(each)
+    )
 
 
 def test_what_is_shown_already_is_not_sent_anew_unless_its_answer_has_failed(shown):
     assert attention_tab.shown_for({}, shown.written, shown) == (gr.skip(), gr.skip())
-    assert attention_tab.shown_for({"candidate": 0, "paragraph": 1}, shown.written, shown) == (gr.skip(), gr.skip())
-    assert attention_tab.shown_for({"candidate": 0, "paragraph": 0}, shown.written, shown)[1].number == 0
+    assert attention_tab.shown_for({"candidate": 0, "paragraph": 1}, shown.written, shown) == (
+        gr.skip(),
+        gr.skip(),
+    )
+    assert (
+        attention_tab.shown_for({"candidate": 0, "paragraph": 0}, shown.written, shown)[1].number
+        == 0
+    )
     first = choose(shown.written, {"candidate": 0, "paragraph": 0})
     value, again = attention_tab.shown_for({"again": True}, shown.written, first)
     assert again.number == 0 and value["turn"] == again.turn > first.turn

@@ -15,14 +15,24 @@ PROMPT = "宝玉笑道：“我来了。”"
 
 @pytest.fixture
 def generator(toy):
-    return toy.generator(favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 3.0)})
+    return toy.generator(
+        favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 3.0)}
+    )
 
 
 @pytest.fixture
 def written(generator):
     """Two candidates of three paragraphs."""
-    options = {"num_samples": 2, "paragraphs": 3, "seed": 4, "max_length": 30, "length_penalty": 0.5}
-    return Written("run", 1, PROMPT, options, tuple(generator.candidates(PROMPT, **options)), 1.0, "cpu", True)
+    options = {
+        "num_samples": 2,
+        "paragraphs": 3,
+        "seed": 4,
+        "max_length": 30,
+        "length_penalty": 0.5,
+    }
+    return Written(
+        "run", 1, PROMPT, options, tuple(generator.candidates(PROMPT, **options)), 1.0, "cpu", True
+    )
 
 
 @pytest.fixture
@@ -35,12 +45,15 @@ def spelled(text):
     return [FIRST_BYTE + value for value in text.encode()]
 
 
-@pytest.mark.parametrize(("ids", "expected"), [
-    ([], []),
-    ([*spelled("鑫"), *spelled("a")], [["鑫", 3], ["a", 1]]),
-    (spelled("鑫")[:2], [["�", 2]]),
-    ([EOS], [["¶", 1]]),
-])
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([], []),
+        ([*spelled("鑫"), *spelled("a")], [["鑫", 3], ["a", 1]]),
+        (spelled("鑫")[:2], [["�", 2]]),
+        ([EOS], [["¶", 1]]),
+    ],
+)
 def test_bytes_become_the_character_that_they_spell(toy, ids, expected):
     assert pieces(ids, toy.tokenizer.labels(ids)) == expected
 
@@ -48,18 +61,28 @@ def test_bytes_become_the_character_that_they_spell(toy, ids, expected):
 def test_pieces_have_all_tokens_whatever_the_bytes(toy):
     rng = np.random.default_rng(3)
     for _ in range(200):
-        ids = rng.choice([*range(FIRST_BYTE + 0x70, FIRST_BYTE + 256), toy.first, EOS], size=12).tolist()
+        ids = rng.choice(
+            [*range(FIRST_BYTE + 0x70, FIRST_BYTE + 256), toy.first, EOS], size=12
+        ).tolist()
         assert sum(count for _, count in pieces(ids, toy.tokenizer.labels(ids))) == len(ids)
 
 
 def test_bytes_cut_short_do_not_swallow_what_follows(toy):
     ids = [*spelled("鑫")[:2], toy.first, *spelled("鑫")]
-    assert pieces(ids, toy.tokenizer.labels(ids)) == [["�", 2], [toy.tokenizer.labels([toy.first])[0], 1], ["鑫", 3]]
+    assert pieces(ids, toy.tokenizer.labels(ids)) == [
+        ["�", 2],
+        [toy.tokenizer.labels([toy.first])[0], 1],
+        ["鑫", 3],
+    ]
 
 
 def test_the_payload_holds_the_matrix_exactly(shown):
     data = json.loads(json.dumps(payload(shown), allow_nan=False))
-    assert data["shape"] == [len(data["output"]), len(data["source"])] == [len(shown.paragraph.ids), len(shown.paragraph.source_ids)]
+    assert (
+        data["shape"]
+        == [len(data["output"]), len(data["source"])]
+        == [len(shown.paragraph.ids), len(shown.paragraph.source_ids)]
+    )
     weights = np.frombuffer(base64.b64decode(data["weights"]), "<f4").reshape(data["shape"])
     assert np.array_equal(weights, shown.paragraph.attention)
     assert (data["candidate"], data["paragraph"], data["run"], data["seed"]) == (1, 1, "run", 5)
@@ -76,10 +99,14 @@ def test_the_payload_says_what_the_model_expected(shown):
 
 def test_alternatives_say_what_a_click_does(shown):
     first, *later = payload(shown)["places"]
-    kinds = {each["kind"] for place in later for each in place["alternatives"] if each["token"] == "¶"}
+    kinds = {
+        each["kind"] for place in later for each in place["alternatives"] if each["token"] == "¶"
+    }
     assert kinds == {"end"}
     assert {each["kind"] for each in first["alternatives"] if each["token"] == "¶"} <= {"empty"}
-    assert {each["kind"] for place in later for each in place["alternatives"] if each["token"] != "¶"} <= {"write", "byte"}
+    assert {
+        each["kind"] for place in later for each in place["alternatives"] if each["token"] != "¶"
+    } <= {"write", "byte"}
 
 
 def test_all_paragraphs_are_offered_by_how_they_begin(written):
@@ -93,47 +120,87 @@ def test_all_paragraphs_are_offered_by_how_they_begin(written):
 def test_the_last_paragraph_of_the_first_candidate_is_shown_unless_another_is_asked_for(written):
     assert choose(written, {})[1:3] == (0, 2)
     assert choose(written, {"candidate": 1, "paragraph": 0})[1:3] == (1, 0)
-    for nonsense in ({"candidate": 2, "paragraph": 0}, {"candidate": -1, "paragraph": -1}, {"candidate": "x", "paragraph": [1]}):
+    for nonsense in (
+        {"candidate": 2, "paragraph": 0},
+        {"candidate": -1, "paragraph": -1},
+        {"candidate": "x", "paragraph": [1]},
+    ):
         assert choose(written, nonsense)[1:3] == (0, 2)
 
 
 def test_a_paragraph_that_has_not_begun_is_not_shown(generator, written):
     empty = dataclasses.replace(written.generations[0].paragraphs[0], ids=[], tokens=[], text="")
-    begun = dataclasses.replace(written.generations[0], paragraphs=[written.generations[0].paragraphs[0], empty])
+    begun = dataclasses.replace(
+        written.generations[0], paragraphs=[written.generations[0].paragraphs[0], empty]
+    )
     assert choose(dataclasses.replace(written, generations=(begun,)), {})[1:3] == (0, 0)
-    nothing = dataclasses.replace(written, generations=(dataclasses.replace(begun, paragraphs=[empty]),))
+    nothing = dataclasses.replace(
+        written, generations=(dataclasses.replace(begun, paragraphs=[empty]),)
+    )
     assert choose(nothing, {}) is None and choose(None, {}) is None and payload(None) == {}
 
 
 def test_a_model_without_attention_is_shown_as_such(shown):
-    blind = dataclasses.replace(shown.paragraph, attention=np.zeros((len(shown.paragraph.ids), 0), np.float32))
+    blind = dataclasses.replace(
+        shown.paragraph, attention=np.zeros((len(shown.paragraph.ids), 0), np.float32)
+    )
     generation = dataclasses.replace(shown.written.generations[0], paragraphs=[blind])
     data = payload(choose(dataclasses.replace(shown.written, generations=(generation,)), {}))
-    assert data["shape"] == [len(data["output"]), 0] and data["weights"] == "" and data["output_pieces"]
+    assert (
+        data["shape"] == [len(data["output"]), 0]
+        and data["weights"] == ""
+        and data["output_pieces"]
+    )
 
 
 def test_growing_text_never_falls_behind_its_opening(written):
     text = written.generations[0].paragraphs[-1].text
     assert growing(written, text[:2], 7) == {"turn": 7, "growing": text, "kept": 2}
-    assert growing(written, text + "宝玉", 8) == {"turn": 8, "growing": text + "宝玉", "kept": len(text) + 2}
+    assert growing(written, text + "宝玉", 8) == {
+        "turn": 8,
+        "growing": text + "宝玉",
+        "kept": len(text) + 2,
+    }
 
 
 def test_a_paragraph_can_be_ended_at_any_later_place(shown):
-    number, end = next((number, each) for number, place in enumerate(shown.places) if number
-                       for each in place.alternatives if is_end(each))
+    number, end = next(
+        (number, each)
+        for number, place in enumerate(shown.places)
+        if number
+        for each in place.alternatives
+        if is_end(each)
+    )
     after = ended(shown, number, end)
     (generation,) = after.generations
     kept, short = generation.paragraphs
     assert after.speed == 0 < shown.written.speed
     assert after.finished and kept is shown.written.generations[1].paragraphs[0]
     assert short.text == end.opening == "".join(shown.paragraph.tokens[:number]) and short.finished
-    assert len(short.ids) == len(short.tokens) == len(short.log_probabilities) == len(short.attention) == number + 1
-    assert short.ids[-1] == EOS and short.log_probabilities[-1] == pytest.approx(math.log(end.probability))
+    assert (
+        len(short.ids)
+        == len(short.tokens)
+        == len(short.log_probabilities)
+        == len(short.attention)
+        == number + 1
+    )
+    assert short.ids[-1] == EOS and short.log_probabilities[-1] == pytest.approx(
+        math.log(end.probability)
+    )
     assert short.score == pytest.approx(sum(short.log_probabilities) / (number + 1) ** 0.5)
 
 
 def test_an_ended_paragraph_is_what_the_model_would_have_said_of_it(generator, shown):
-    number, end = next((number, each) for number, place in enumerate(shown.places) if number
-                       for each in place.alternatives if is_end(each))
+    number, end = next(
+        (number, each)
+        for number, place in enumerate(shown.places)
+        if number
+        for each in place.alternatives
+        if is_end(each)
+    )
     short = ended(shown, number, end).generations[0].paragraphs[-1]
-    assert np.allclose([math.log(place.probability) for place in generator.inspect(short)], short.log_probabilities, atol=1e-5)
+    assert np.allclose(
+        [math.log(place.probability) for place in generator.inspect(short)],
+        short.log_probabilities,
+        atol=1e-5,
+    )

@@ -31,8 +31,10 @@ def options(controls, **changes):
 def told(toy, asked):
     """All that a reader can see of the answer of a model that likes a few characters, and so repeats itself."""
     generator = toy.generator(favour={toy.first + place: 6.0 for place in range(12)})
-    return [(each.text, each.seed, [paragraph.score for paragraph in each.paragraphs])
-            for each in generator.candidates(PROMPT, **asked)]
+    return [
+        (each.text, each.seed, [paragraph.score for paragraph in each.paragraphs])
+        for each in generator.candidates(PROMPT, **asked)
+    ]
 
 
 def test_untouched_controls_ask_for_the_defaults(controls):
@@ -40,46 +42,87 @@ def test_untouched_controls_ask_for_the_defaults(controls):
     assert checked(controls.options(*values)) == DecodingConfig()
 
 
-@pytest.mark.parametrize("decoder, changes", [
-    ("sample", {"temperature": 2.0}), ("sample", {"top_k": 1}), ("sample", {"top_p": 0.05}), ("sample", {"min_p": 0.5}),
-    ("sample", {"num_samples": 3}), ("sample", {"seed": "4"}), ("sample", {"repetition_penalty": 2.0}),
-    ("sample", {"no_repeat_ngram": 1}), ("sample", {"max_length": 10}),
-    ("beam", {"beam_size": 1}), ("beam", {"length_penalty": 0.0}), ("beam", {"num_samples": 3}), ("beam", {"repetition_penalty": 2.0}),
-    ("beam", {"no_repeat_ngram": 1}), ("beam", {"max_length": 10}),
-    ("greedy", {"repetition_penalty": 2.0}), ("greedy", {"no_repeat_ngram": 1}), ("greedy", {"max_length": 10}),
-], ids=str)
+@pytest.mark.parametrize(
+    "decoder, changes",
+    [
+        ("sample", {"temperature": 2.0}),
+        ("sample", {"top_k": 1}),
+        ("sample", {"top_p": 0.05}),
+        ("sample", {"min_p": 0.5}),
+        ("sample", {"num_samples": 3}),
+        ("sample", {"seed": "4"}),
+        ("sample", {"repetition_penalty": 2.0}),
+        ("sample", {"no_repeat_ngram": 1}),
+        ("sample", {"max_length": 10}),
+        ("beam", {"beam_size": 1}),
+        ("beam", {"length_penalty": 0.0}),
+        ("beam", {"num_samples": 3}),
+        ("beam", {"repetition_penalty": 2.0}),
+        ("beam", {"no_repeat_ngram": 1}),
+        ("beam", {"max_length": 10}),
+        ("greedy", {"repetition_penalty": 2.0}),
+        ("greedy", {"no_repeat_ngram": 1}),
+        ("greedy", {"max_length": 10}),
+    ],
+    ids=str,
+)
 def test_every_control_that_is_shown_does_something(toy, controls, decoder, changes):
     assert all(applies(name, decoder) for name in changes)
-    assert told(toy, options(controls, decoder=decoder)) != told(toy, options(controls, decoder=decoder, **changes))
+    assert told(toy, options(controls, decoder=decoder)) != told(
+        toy, options(controls, decoder=decoder, **changes)
+    )
 
 
 def test_every_control_is_tried_above(controls):
-    tried = {name for mark in test_every_control_that_is_shown_does_something.pytestmark for _, changes in mark.args[1] for name in changes}
+    tried = {
+        name
+        for mark in test_every_control_that_is_shown_does_something.pytestmark
+        for _, changes in mark.args[1]
+        for name in changes
+    }
     assert tried == set(controls.fields) - {"decoder", "task"}
 
 
 def test_the_task_is_a_choice_where_a_run_has_several(controls):
     assert controls.fields["task"].visible is False and "task" not in options(controls)
     several = module.tasks_of(DataConfig(tasks="same,next=2"))
-    assert several["visible"] and several["value"] == "same" and [value for _, value in several["choices"]] == ["same", "next"]
+    assert (
+        several["visible"]
+        and several["value"] == "same"
+        and [value for _, value in several["choices"]] == ["same", "next"]
+    )
     for data in (DataConfig(), DataConfig(tasks="previous"), None):
         assert not module.tasks_of(data)["visible"] and module.tasks_of(data)["value"] is None
     assert options(controls, task="previous")["task"] == "previous"
 
 
 def test_the_decoders_differ(toy, controls):
-    texts = {str(told(toy, options(controls, decoder=decoder))) for decoder in ("sample", "beam", "greedy")}
+    texts = {
+        str(told(toy, options(controls, decoder=decoder)))
+        for decoder in ("sample", "beam", "greedy")
+    }
     assert len(texts) == 3
 
 
 @pytest.mark.parametrize("decoder", ["beam", "greedy"])
 def test_hidden_controls_do_nothing(toy, controls, decoder):
-    extreme = {"seed": "4", "temperature": 2.0, "top_k": 1, "top_p": 0.05, "min_p": 0.5, "beam_size": 2, "length_penalty": 0.0,
-               "num_samples": 2}
+    extreme = {
+        "seed": "4",
+        "temperature": 2.0,
+        "top_k": 1,
+        "top_p": 0.05,
+        "min_p": 0.5,
+        "beam_size": 2,
+        "length_penalty": 0.0,
+        "num_samples": 2,
+    }
     moved = {name: value for name, value in extreme.items() if not applies(name, decoder)}
     assert {"temperature", "top_k", "top_p", "min_p", "seed"} <= set(moved)
     # The seed that is drawn for nothing is not compared.
-    before, after = (told(toy, {**options(controls, decoder=decoder, **changes), "seed": 1}) for changes in ({}, moved))
+    before, after = (
+        told(toy, {**options(controls, decoder=decoder, **changes), "seed": 1})
+        for changes in ({}, moved)
+    )
     assert before == after
 
 
@@ -87,7 +130,10 @@ def test_a_cleared_number_is_the_default(controls):
     assert "temperature" not in options(controls, temperature=None)
 
 
-@pytest.mark.parametrize("typed, seed", [("", None), (None, None), (" 12 ", 12), ("０", 0), (str(limits.SEED), limits.SEED)])
+@pytest.mark.parametrize(
+    "typed, seed",
+    [("", None), (None, None), (" 12 ", 12), ("０", 0), (str(limits.SEED), limits.SEED)],
+)
 def test_the_seed_as_typed(controls, typed, seed):
     assert options(controls, seed=typed).get("seed") == seed
 
@@ -99,8 +145,14 @@ def test_a_seed_that_is_none_is_refused(controls, typed):
 
 
 def test_no_control_exceeds_what_a_visitor_may_ask_for(controls):
-    bounds = {name: controls.fields[name].maximum for name in ("max_length", "num_samples", "beam_size")}
-    assert bounds == {"max_length": limits.LENGTH, "num_samples": limits.CANDIDATES, "beam_size": limits.BEAM}
+    bounds = {
+        name: controls.fields[name].maximum for name in ("max_length", "num_samples", "beam_size")
+    }
+    assert bounds == {
+        "max_length": limits.LENGTH,
+        "num_samples": limits.CANDIDATES,
+        "beam_size": limits.BEAM,
+    }
 
 
 def test_presets_stay_within_the_controls_and_differ(toy, controls):
@@ -109,8 +161,15 @@ def test_presets_stay_within_the_controls_and_differ(toy, controls):
             assert controls.fields[name].minimum <= value <= controls.fields[name].maximum
         checked(options(controls, **values))
     assert len({str(told(toy, options(controls, **values))) for values in PRESETS.values()}) == 3
-    assert PRESETS["steady"]["temperature"] < PRESETS["balanced"]["temperature"] < PRESETS["bold"]["temperature"]
+    assert (
+        PRESETS["steady"]["temperature"]
+        < PRESETS["balanced"]["temperature"]
+        < PRESETS["bold"]["temperature"]
+    )
 
 
 def test_everything_has_a_label_and_an_id(controls):
-    assert all(component.label and component.elem_id.startswith("write-") for component in controls.components)
+    assert all(
+        component.label and component.elem_id.startswith("write-")
+        for component in controls.components
+    )

@@ -15,8 +15,12 @@ def shelf(novel, make_run, tmp_path):
     store = open_or_build([novel], TextConfig(), DataConfig(min_count=1), tmp_path / "stores")
     run = make_run(tmp_path / "runs" / "of-novel")
     info = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    info |= {"store": f"../../stores/{store.directory.name}", "corpus": ["../../novel.txt"], "content": store.meta["content"],
-             "tokenizer": store.tokenizer.fingerprint}
+    info |= {
+        "store": f"../../stores/{store.directory.name}",
+        "corpus": ["../../novel.txt"],
+        "content": store.meta["content"],
+        "tokenizer": store.tokenizer.fingerprint,
+    }
     (run / "config.json").write_text(json.dumps(info), encoding="utf-8")
     return Shelf(tmp_path / "runs"), store
 
@@ -24,11 +28,18 @@ def shelf(novel, make_run, tmp_path):
 def test_they_are_held_out_paragraphs_of_the_runs_corpus(shelf):
     shelf, store = shelf
     found = examples(shelf, "of-novel")
-    segments = [store.tokenizer.decode(ids[:-1]) for ids in
-                (store.ids[begin:end] for begin, end in zip(store.offsets, store.offsets[1:], strict=False))]
+    segments = [
+        store.tokenizer.decode(ids[:-1])
+        for ids in (
+            store.ids[begin:end]
+            for begin, end in zip(store.offsets, store.offsets[1:], strict=False)
+        )
+    ]
     held_out = {text for text, is_in in zip(segments, store.is_in("test"), strict=True) if is_in}
     assert 1 < len(found) == len(set(found)) and set(found) <= held_out
-    assert held_out.isdisjoint(text for text, is_in in zip(segments, store.is_in("train"), strict=True) if is_in)
+    assert held_out.isdisjoint(
+        text for text, is_in in zip(segments, store.is_in("train"), strict=True) if is_in
+    )
     assert found == examples(shelf, "of-novel")
 
 
@@ -40,15 +51,31 @@ def test_without_the_data_there_are_none_and_nothing_is_built(shelf, tmp_path):
 
 def test_of_a_run_that_says_nothing_of_its_data_there_are_none(make_run, tmp_path):
     make_run(tmp_path / "runs" / "bare")
-    assert examples(Shelf(tmp_path / "runs"), "bare") == examples(Shelf(tmp_path / "runs"), "none") == []
+    assert (
+        examples(Shelf(tmp_path / "runs"), "bare")
+        == examples(Shelf(tmp_path / "runs"), "none")
+        == []
+    )
 
 
-@pytest.mark.parametrize("facts", [{"store": 5}, {"store": None}, {"store": ["x"]}, {"store": "\0"}, {"store": "x" * 5000},
-                                   {"content": None}, {"tokenizer": 7}])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"store": 5},
+        {"store": None},
+        {"store": ["x"]},
+        {"store": "\0"},
+        {"store": "x" * 5000},
+        {"content": None},
+        {"tokenizer": 7},
+    ],
+)
 def test_of_a_run_that_tells_nonsense_of_its_data_there_are_none(shelf, facts):
     shelf, _ = shelf
     path = shelf.folder / "of-novel" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | facts), encoding="utf-8")
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | facts), encoding="utf-8"
+    )
     assert examples(shelf, "of-novel") == []
 
 

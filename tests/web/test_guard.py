@@ -14,7 +14,9 @@ PROMPT = "小满坐在船头，数着河边的石阶。"
 def post(app, path, body, headers):
     connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)
     with closing(connection):
-        connection.request("POST", f"/gradio_api/{path}", body, headers, encode_chunked=not isinstance(body, str))
+        connection.request(
+            "POST", f"/gradio_api/{path}", body, headers, encode_chunked=not isinstance(body, str)
+        )
         reply = connection.getresponse()
         return reply.status, reply.read().decode()
 
@@ -31,7 +33,9 @@ def pieces(size):
     yield b'"}'
 
 
-@pytest.mark.parametrize(("values", "named"), [({"prompt": PROMPT, "stop": 1}, "stop"), ({"max_length": 8}, "prompt")])
+@pytest.mark.parametrize(
+    ("values", "named"), [({"prompt": PROMPT, "stop": 1}, "stop"), ({"max_length": 8}, "prompt")]
+)
 def test_wrong_parameters_are_named(app, values, named):
     status, body = ask(app, **values)
     assert status == 422 and named in body and "参数不对" in json.loads(body)["detail"]
@@ -58,7 +62,9 @@ def test_nobody_uploads_files(app):
     assert status == 413, body
 
 
-@pytest.mark.parametrize("values", [{"temperature": 10**400}, {"prefix": "船" * (limits.OPENING + 1)}, {"seed": 10**400}])
+@pytest.mark.parametrize(
+    "values", [{"temperature": 10**400}, {"prefix": "船" * (limits.OPENING + 1)}, {"seed": 10**400}]
+)
 def test_what_is_absurd_is_answered_in_words(app, values):
     call = app.call({"prompt": PROMPT, **values})
     body = call.rest()

@@ -13,14 +13,21 @@ from novelgen.web import controls, kind
 def find(name):
     if name not in ("novel", "pairs"):
         raise CheckpointError("gone")
-    return SimpleNamespace(load_info=lambda: {"config": Config().replace(pairs="a.tsv" if name == "pairs" else None)})
+    return SimpleNamespace(
+        load_info=lambda: {"config": Config().replace(pairs="a.tsv" if name == "pairs" else None)}
+    )
 
 
 SHELF = SimpleNamespace(run=find)
 
 
 def test_what_kind_a_run_is():
-    assert [kind.learned_pairs(SHELF, name) for name in ("pairs", "novel", "gone", None)] == [True, False, False, False]
+    assert [kind.learned_pairs(SHELF, name) for name in ("pairs", "novel", "gone", None)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_settings_begin_anew_only_when_the_kind_changes():
@@ -35,10 +42,24 @@ def test_settings_begin_anew_only_when_the_kind_changes():
     fields = {component: name for name, component in built.fields.items()}
 
     def values(*inputs):
-        return dict(zip((fields.get(each) for each in event.outputs[3:]), event.fn(*inputs)[3:], strict=True))
+        return dict(
+            zip(
+                (fields.get(each) for each in event.outputs[3:]), event.fn(*inputs)[3:], strict=True
+            )
+        )
 
-    assert values("pairs", False) == {"decoder": "beam", "repetition_penalty": 1.0, "no_repeat_ngram": 0}
-    assert values("novel", True) == {name: getattr(DecodingConfig(), name) for name in values("pairs", False)}
+    assert values("pairs", False) == {
+        "decoder": "beam",
+        "repetition_penalty": 1.0,
+        "no_repeat_ngram": 0,
+    }
+    assert values("novel", True) == {
+        name: getattr(DecodingConfig(), name) for name in values("pairs", False)
+    }
     first, label, slider, *_ = event.fn("pairs", False)
     assert first is True and "Source" in label["label"] and slider["visible"] is False
-    assert all(value == gr.skip() for inputs in (("pairs", True), ("novel", False)) for value in event.fn(*inputs))
+    assert all(
+        value == gr.skip()
+        for inputs in (("pairs", True), ("novel", False))
+        for value in event.fn(*inputs)
+    )

@@ -26,8 +26,12 @@ DRAFTS = st.tuples(*[TEXTS] * limits.CANDIDATES)
 
 
 def written(source="", *texts, seed=1, finished=True, task="next", **options):
-    generations = tuple(SimpleNamespace(text=text, seed=seed + place, task=task) for place, text in enumerate(texts))
-    return SimpleNamespace(manuscript=source, generations=generations, options=options, finished=finished)
+    generations = tuple(
+        SimpleNamespace(text=text, seed=seed + place, task=task) for place, text in enumerate(texts)
+    )
+    return SimpleNamespace(
+        manuscript=source, generations=generations, options=options, finished=finished
+    )
 
 
 def drafts(*texts):
@@ -40,7 +44,9 @@ def test_paragraphs_stand_one_a_line():
 
 
 def test_what_was_written_backwards_comes_before_the_manuscript():
-    page = Page("三。\n四。", drafts("二。\n一。"), written("三。\n四。", "二。\n一。", task="previous"))
+    page = Page(
+        "三。\n四。", drafts("二。\n一。"), written("三。\n四。", "二。\n一。", task="previous")
+    )
     assert accept(page, Desk(), 0).manuscript == "一。\n二。\n三。\n四。"
 
 
@@ -52,7 +58,9 @@ def test_the_picked_draft_is_accepted_and_the_others_are_put_away(text, texts, c
         assert after is page
     else:
         assert after == Page(append(text, texts[chosen]), NO_DRAFTS)
-        assert after.manuscript.endswith(texts[chosen].strip()) and after.manuscript.startswith(text.rstrip().lstrip("\n"))
+        assert after.manuscript.endswith(texts[chosen].strip()) and after.manuscript.startswith(
+            text.rstrip().lstrip("\n")
+        )
 
 
 def test_without_a_pick_the_first_draft_that_has_text_counts():
@@ -128,7 +136,9 @@ def test_a_text_in_the_making_is_undone_at_once():
     assert page == before
     assert redo(page, desk)[0].drafts == drafts("宝玉笑道。")
     edited = seen._replace(drafts=drafts("宝玉哭"))
-    assert undo(edited, turn(Desk(), before, Page("一。", drafts("宝玉笑道。"), begun)))[0].drafts == drafts("宝玉笑道。")
+    assert undo(edited, turn(Desk(), before, Page("一。", drafts("宝玉笑道。"), begun)))[
+        0
+    ].drafts == drafts("宝玉笑道。")
 
 
 def test_a_session_keeps_so_many_characters_and_one_page_in_any_case(monkeypatch):
@@ -182,12 +192,18 @@ def test_another_version_of_the_last_paragraph_takes_its_place(rewritten):
 
 def test_an_edited_manuscript_loses_nothing_to_another_version(rewritten):
     page, desk = rewritten
-    assert accept(page._replace(manuscript="一。\n旧。改过。"), desk, 0).manuscript == "一。\n旧。改过。\n新。"
+    assert (
+        accept(page._replace(manuscript="一。\n旧。改过。"), desk, 0).manuscript
+        == "一。\n旧。改过。\n新。"
+    )
 
 
 def test_ones_own_words_after_an_acceptance_are_appended(rewritten):
     _, desk = rewritten
-    assert accept(desk.left._replace(drafts=drafts("我写的。")), desk, 0).manuscript == "一。\n旧。\n我写的。"
+    assert (
+        accept(desk.left._replace(drafts=drafts("我写的。")), desk, 0).manuscript
+        == "一。\n旧。\n我写的。"
+    )
 
 
 def test_what_another_tab_has_written_is_undone_first():
@@ -201,11 +217,16 @@ def test_what_another_tab_has_written_is_undone_first():
 
 
 def test_the_candidates_texts_fill_the_drafts():
-    assert drafts_of(written("", "一", "二")) == drafts("一", "二") and len(drafts_of(written(""))) == limits.CANDIDATES
+    assert (
+        drafts_of(written("", "一", "二")) == drafts("一", "二")
+        and len(drafts_of(written(""))) == limits.CANDIDATES
+    )
 
 
 def test_an_opening_is_used_up_when_its_draft_is_accepted():
-    page = Page("一。", drafts("他笑道：“好。”"), written("一。", "他笑道：“好。”", prefix="他笑道：“"))
+    page = Page(
+        "一。", drafts("他笑道：“好。”"), written("一。", "他笑道：“好。”", prefix="他笑道：“")
+    )
     after = accept(page, Desk(), 0)
     assert next_opening(page, after, "他笑道：“") == ""
     assert next_opening(page, after, "忽然") == "忽然"  # typed since: it is for the next paragraph
@@ -217,7 +238,9 @@ def test_a_pinned_seed_moves_on_when_it_has_been_written():
     assert next_seed(options, written("", "一", "二", "三", seed=7)) == {"seed": 10}
     assert next_seed(options, written("", "一", seed=4)) == {} and next_seed(options, None) == {}
     assert next_seed({"num_samples": 1}, written("", "一", seed=7)) == {}
-    assert next_seed({"seed": limits.SEED, "num_samples": 1}, written("", "一", seed=limits.SEED)) == {"seed": 0}
+    assert next_seed(
+        {"seed": limits.SEED, "num_samples": 1}, written("", "一", seed=limits.SEED)
+    ) == {"seed": 0}
 
 
 def test_the_pen_is_lost_to_whoever_takes_it_next():

@@ -7,7 +7,13 @@ from novelgen.web.metrics import History, Look, Metrics, Step, curves
 
 
 def step(number, bpc=5.0):
-    return {"step": number, "loss": 3.0, "bpc": bpc, "characters": 100 * number, "seconds": number / 2}
+    return {
+        "step": number,
+        "loss": 3.0,
+        "bpc": bpc,
+        "characters": 100 * number,
+        "seconds": number / 2,
+    }
 
 
 def look(number, bpc=6.0):
@@ -37,7 +43,9 @@ def test_a_journal_is_read_on_as_it_grows(path):
 
 def test_only_what_is_new_is_read(path, monkeypatch):
     metrics, parsed = Metrics(), []
-    monkeypatch.setattr(json, "loads", lambda line, loads=json.loads: parsed.append(line) or loads(line))
+    monkeypatch.setattr(
+        json, "loads", lambda line, loads=json.loads: parsed.append(line) or loads(line)
+    )
     path.write_text(lines(*map(step, range(1, 11))), encoding="utf-8")
     metrics.history(path)
     with path.open("a", encoding="utf-8") as file:
@@ -63,33 +71,67 @@ def test_a_new_journal_with_the_old_ones_inode_is_read_anew(path):
     metrics.history(path)
     before = metrics.stamp(path)
     for count in (3, 7):  # as long as the old one, and longer
-        path.write_text(lines(*(step(number, count) for number in range(1, count + 1))), encoding="utf-8")
+        path.write_text(
+            lines(*(step(number, count) for number in range(1, count + 1))), encoding="utf-8"
+        )
         os.utime(path, ns=(count, count))
         assert [each.bpc for each in metrics.history(path).steps] == [count] * count
         assert metrics.stamp(path) != before
 
 
 def test_what_is_no_record_of_ours_is_left_out(path):
-    strange = ["[]", "7", '"text"', "{", '{"step": "x", "bpc": 1}', '{"step": 1e999, "bpc": 1, "characters": 1, "seconds": 1}',
-               '{"step": 1, "validation_bpc": NaN}', "\x00", "[" * 100_000, '{"a":' * 100_000,
-               *(f'{{"step": {step}, "bpc": {bpc}, "characters": {characters}, "seconds": {seconds}}}' for step, bpc, characters, seconds
-                 in (("1" + "0" * 400, 1, 1, 1), ("1" + "0" * 30, 1, 1, 1), (1, "1e300", 1, 1), (1, 1, "1" + "0" * 20, 1),
-                     (1, 1, 1, "1" + "0" * 5000), (1, 1, 1, "-1e30"))), f'{{"step": 1, "validation_bpc": 1{"0" * 400}}}']
+    strange = [
+        "[]",
+        "7",
+        '"text"',
+        "{",
+        '{"step": "x", "bpc": 1}',
+        '{"step": 1e999, "bpc": 1, "characters": 1, "seconds": 1}',
+        '{"step": 1, "validation_bpc": NaN}',
+        "\x00",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        *(
+            f'{{"step": {step}, "bpc": {bpc}, "characters": {characters}, "seconds": {seconds}}}'
+            for step, bpc, characters, seconds in (
+                ("1" + "0" * 400, 1, 1, 1),
+                ("1" + "0" * 30, 1, 1, 1),
+                (1, "1e300", 1, 1),
+                (1, 1, "1" + "0" * 20, 1),
+                (1, 1, 1, "1" + "0" * 5000),
+                (1, 1, 1, "-1e30"),
+            )
+        ),
+        f'{{"step": 1, "validation_bpc": 1{"0" * 400}}}',
+    ]
     path.write_text("\n".join([*strange, ""]) + lines(step(1)), encoding="utf-8")
     assert Metrics().history(path) == History([Step(1, 5.0, 100, 0.5)])
 
 
 def test_curves_are_thinned_and_keep_their_ends():
-    history = History([Step(number, 9 * 0.999**number, 100 * number, number) for number in range(1, 5001)],
-                      [Look(number, 6.0) for number in range(50, 5001, 50)])
+    history = History(
+        [Step(number, 9 * 0.999**number, 100 * number, number) for number in range(1, 5001)],
+        [Look(number, 6.0) for number in range(50, 5001, 50)],
+    )
     found = curves(history, points=40)
     assert len(found.training) == len(found.validation) == 40
-    assert [line[place][0] for line in (found.training, found.validation) for place in (0, -1)] == [1, 5000, 50, 5000]
+    assert [line[place][0] for line in (found.training, found.validation) for place in (0, -1)] == [
+        1,
+        5000,
+        50,
+        5000,
+    ]
     assert found.training[-1][1] == pytest.approx(9 * 0.999**4950, rel=0.02)
 
 
 def test_the_first_steps_do_not_press_the_rest_flat():
-    history = History([Step(number, 12.0 if number < 5 else 5.0, 100 * number, number) for number in range(1, 201)], [Look(100, 5.5)])
+    history = History(
+        [
+            Step(number, 12.0 if number < 5 else 5.0, 100 * number, number)
+            for number in range(1, 201)
+        ],
+        [Look(100, 5.5)],
+    )
     found = curves(history)
     assert found.low < 5.0 < 5.5 < found.high < 8
 

@@ -28,17 +28,29 @@ def test_a_mistake_becomes_one_toast_of_text():
 def test_a_failure_is_told_once_and_its_cause_goes_to_the_log():
     with pytest.raises(gr.Error, match="the program failed") as caught, mistakes_shown():
         raise RuntimeError("/home/secret: out of memory")
-    assert caught.value.print_exception and "memory" in str(caught.value.__cause__) and "memory" not in caught.value.message
+    assert (
+        caught.value.print_exception
+        and "memory" in str(caught.value.__cause__)
+        and "memory" not in caught.value.message
+    )
     with pytest.raises(gr.Error) as again, mistakes_shown():
         raise caught.value
     assert again.value is caught.value
 
 
-@pytest.mark.parametrize("options, chinese, english", [
-    ({"decoder": "beam", "num_samples": 4, "beam_size": 2}, "“候选” 4 大于 “束宽” 2", "raise “Beam size”"),
-    ({"temperature": 0}, "“温度” 0：超出范围", "out of range"),
-    ({"no_repeat_ngram": -1}, "“不重复的词组” -1", "out of range"),
-], ids=str)
+@pytest.mark.parametrize(
+    "options, chinese, english",
+    [
+        (
+            {"decoder": "beam", "num_samples": 4, "beam_size": 2},
+            "“候选” 4 大于 “束宽” 2",
+            "raise “Beam size”",
+        ),
+        ({"temperature": 0}, "“温度” 0：超出范围", "out of range"),
+        ({"no_repeat_ngram": -1}, "“不重复的词组” -1", "out of range"),
+    ],
+    ids=str,
+)
 def test_options_go_by_the_names_of_the_page(options, chinese, english):
     message = told(lambda: checked(options))
     assert "--" not in message
@@ -46,13 +58,21 @@ def test_options_go_by_the_names_of_the_page(options, chinese, english):
 
 
 def test_a_mistake_of_the_prompt_names_no_option(toy):
-    for prompt, options in (("  ", {}), ("宝玉来了。", {"prefix": "宝玉笑道" * 9, "max_length": 20})):
-        message = told(lambda prompt=prompt, options=options: next(toy.generator().stream(prompt, **options)))
+    for prompt, options in (
+        ("  ", {}),
+        ("宝玉来了。", {"prefix": "宝玉笑道" * 9, "max_length": 20}),
+    ):
+        message = told(
+            lambda prompt=prompt, options=options: next(toy.generator().stream(prompt, **options))
+        )
         assert "--" not in message and "“" in message
 
 
 def test_what_the_page_has_no_name_for_stays():
-    assert as_on_the_page("用 --resume 接着训练 | go on with --resume") == "用 --resume 接着训练 | go on with --resume"
+    assert (
+        as_on_the_page("用 --resume 接着训练 | go on with --resume")
+        == "用 --resume 接着训练 | go on with --resume"
+    )
 
 
 def test_the_names_are_those_of_the_page(tmp_path):

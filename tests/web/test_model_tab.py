@@ -7,7 +7,17 @@ from novelgen.web import model_tab
 from novelgen.web.metrics import Metrics
 from novelgen.web.runs import Shelf
 
-FIELDS = ("corpus", "tokenizer", "vocabulary", "architecture", "parameters", "steps", "bpc", "date", "progress")
+FIELDS = (
+    "corpus",
+    "tokenizer",
+    "vocabulary",
+    "architecture",
+    "parameters",
+    "steps",
+    "bpc",
+    "date",
+    "progress",
+)
 
 
 @pytest.fixture
@@ -18,46 +28,96 @@ def folder(make_run, tmp_path):
 
 
 def journal(folder, name, steps):
-    records = [{"step": step, "bpc": 9 - step / 100, "characters": 10 * step, "seconds": step / 2} for step in range(1, steps + 1)]
+    records = [
+        {"step": step, "bpc": 9 - step / 100, "characters": 10 * step, "seconds": step / 2}
+        for step in range(1, steps + 1)
+    ]
     records.append({"step": steps, "validation_bpc": 6.5})
-    (folder / name / "metrics.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    (folder / name / "metrics.jsonl").write_text(
+        "".join(json.dumps(each) + "\n" for each in records), encoding="utf-8"
+    )
 
 
 def shown(folder, name, metrics=None):
     """The card by field, the plot, the words in its place, and what is remembered; "problem" is what is wrong, if it is seen."""
     problem, *card, plot, words, state = model_tab._shown(Shelf(folder), metrics or Metrics(), name)
-    return {"problem": problem.value if problem.visible else None} | dict(zip(FIELDS, card, strict=True)), plot, words, state
+    return (
+        {"problem": problem.value if problem.visible else None}
+        | dict(zip(FIELDS, card, strict=True)),
+        plot,
+        words,
+        state,
+    )
 
 
 def test_a_run_is_shown_with_its_curves(folder):
     journal(folder, "one", 130)
     card, plot, words, _ = shown(folder, "one")
-    assert "characters" in card["tokenizer"] and "130" in card["progress"] and "1:05" in card["progress"]
+    assert (
+        "characters" in card["tokenizer"]
+        and "130" in card["progress"]
+        and "1:05" in card["progress"]
+    )
     assert plot.visible and not words.visible and plot.y_lim[0] < 6.5 < plot.y_lim[1]
     rows = plot.value["data"]
-    assert {row[2] for row in rows} == {"训练 training", "验证 validation"} and [130, 6.5, "验证 validation"] in rows
+    assert {row[2] for row in rows} == {"训练 training", "验证 validation"} and [
+        130,
+        6.5,
+        "验证 validation",
+    ] in rows
 
 
 def test_without_a_journal_words_stand_in_for_the_curves(folder):
     card, plot, words, _ = shown(folder, "one")
-    assert card["progress"] == UNKNOWN and card["problem"] is None and not plot.visible and words.visible
+    assert (
+        card["progress"] == UNKNOWN
+        and card["problem"] is None
+        and not plot.visible
+        and words.visible
+    )
 
 
 def test_without_a_run_the_card_is_empty_and_nothing_is_wrong(tmp_path):
     card, plot, words, _ = shown(tmp_path, None)
-    assert card.pop("problem") is None and set(card.values()) == {UNKNOWN} and not plot.visible and not words.visible
+    assert (
+        card.pop("problem") is None
+        and set(card.values()) == {UNKNOWN}
+        and not plot.visible
+        and not words.visible
+    )
 
 
 def test_of_a_run_that_has_gone_the_page_says_so(folder):
     card, plot, words, _ = shown(folder, "gone")
-    assert "“gone”" in card.pop("problem") and set(card.values()) == {UNKNOWN} and not plot.visible and not words.visible
+    assert (
+        "“gone”" in card.pop("problem")
+        and set(card.values()) == {UNKNOWN}
+        and not plot.visible
+        and not words.visible
+    )
 
 
-@pytest.mark.parametrize("facts", [{"parameters": 10**400}, {"config": {"model": {"encoder_layers": "x"}}}, {"corpus": {}}, {"best": 7}])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"parameters": 10**400},
+        {"config": {"model": {"encoder_layers": "x"}}},
+        {"corpus": {}},
+        {"best": 7},
+    ],
+)
 def test_a_strangers_run_never_leaves_anothers_card_standing(folder, facts):
     path = folder / "one" / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | facts), encoding="utf-8")
-    strange = '{"step": 1' + "0" * 400 + ', "bpc": 1, "characters": 1, "seconds": 1}\n' + "[" * 100_000 + "\n"
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | facts), encoding="utf-8"
+    )
+    strange = (
+        '{"step": 1'
+        + "0" * 400
+        + ', "bpc": 1, "characters": 1, "seconds": 1}\n'
+        + "[" * 100_000
+        + "\n"
+    )
     (folder / "one" / "metrics.jsonl").write_text(strange, encoding="utf-8")
     card, plot, *_ = shown(folder, "one")
     assert card["progress"] == card["parameters"] == card["steps"] == UNKNOWN and not plot.visible
@@ -66,7 +126,13 @@ def test_a_strangers_run_never_leaves_anothers_card_standing(folder, facts):
 def watched(folder, chosen=None, before=None, metrics=None):
     """The part for the runs in training by name: None where nothing has changed."""
     found = model_tab._watched(Shelf(folder), metrics or Metrics(), chosen, before)
-    return found and dict(zip(("part", "choice", "corpus", "architecture", "progress", "plot", "words", "state"), found, strict=True))
+    return found and dict(
+        zip(
+            ("part", "choice", "corpus", "architecture", "progress", "plot", "words", "state"),
+            found,
+            strict=True,
+        )
+    )
 
 
 def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
@@ -74,8 +140,14 @@ def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
     (folder / "one" / "model.safetensors").unlink()
     journal(folder, "one", 130)
     found = watched(folder)
-    assert found["part"]["visible"] and found["choice"]["choices"] == [("one · 训练中 training", "one")]
-    assert found["choice"]["value"] == "one" and "bahdanau" in found["architecture"] and "130" in found["progress"]
+    assert found["part"]["visible"] and found["choice"]["choices"] == [
+        ("one · 训练中 training", "one")
+    ]
+    assert (
+        found["choice"]["value"] == "one"
+        and "bahdanau" in found["architecture"]
+        and "130" in found["progress"]
+    )
     assert found["plot"].visible and "one" not in Shelf(folder).runs()
 
 
@@ -93,7 +165,11 @@ def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder
     assert watched(folder, "two", None, metrics)["state"][1] == "two"
     (folder / "one" / "config.json").write_text("[1]")
     broken = watched(folder, "one", None, metrics)
-    assert "config.json" in broken["progress"] and broken["corpus"] == UNKNOWN and not broken["plot"].visible
+    assert (
+        "config.json" in broken["progress"]
+        and broken["corpus"] == UNKNOWN
+        and not broken["plot"].visible
+    )
 
 
 def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
@@ -103,7 +179,11 @@ def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
     journal(folder, "one", 10)
     states.append(model_tab._state(shelf, metrics, "one"))
     journal(folder, "one", 20)
-    states += [model_tab._state(shelf, metrics, "one"), model_tab._state(shelf, metrics, "two"), model_tab._state(shelf, metrics, "gone")]
+    states += [
+        model_tab._state(shelf, metrics, "one"),
+        model_tab._state(shelf, metrics, "two"),
+        model_tab._state(shelf, metrics, "gone"),
+    ]
     assert len(set(states)) == len(states)
 
 
@@ -112,4 +192,8 @@ def test_new_runs_are_found_and_one_that_went_is_replaced(folder, make_run):
     make_run(folder / "three")
     found = model_tab._choices(shelf, "two")
     assert set(found["choices"]) == {"one", "two", "three"} and "value" not in found
-    assert model_tab._choices(shelf, "gone")["value"] == model_tab._choices(shelf, None)["value"] == shelf.newest()
+    assert (
+        model_tab._choices(shelf, "gone")["value"]
+        == model_tab._choices(shelf, None)["value"]
+        == shelf.newest()
+    )

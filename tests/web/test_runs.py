@@ -49,13 +49,21 @@ def test_the_chosen_run_comes_first_wherever_it_lies(folder, make_run, tmp_path_
     assert list(Shelf(folder, folder / "old").runs()) == ["old", "new", "middle"]
 
 
-def test_a_chosen_run_keeps_its_name_and_another_of_that_name_is_numbered(folder, make_run, tmp_path_factory):
+def test_a_chosen_run_keeps_its_name_and_another_of_that_name_is_numbered(
+    folder, make_run, tmp_path_factory
+):
     elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "middle")
     shelf = Shelf(folder, elsewhere)
     assert list(shelf.runs()) == ["middle", "new", "middle (2)", "old"]
-    assert (shelf.run("middle").path, shelf.run("middle (2)").path) == (elsewhere, folder / "middle")
+    assert (shelf.run("middle").path, shelf.run("middle (2)").path) == (
+        elsewhere,
+        folder / "middle",
+    )
     make_run(folder / "middle (2)")
-    assert shelf.run("middle (3)").path == folder / "middle" and shelf.run("middle (2)").path == folder / "middle (2)"
+    assert (
+        shelf.run("middle (3)").path == folder / "middle"
+        and shelf.run("middle (2)").path == folder / "middle (2)"
+    )
 
 
 def test_a_link_goes_by_its_own_name(folder, make_run, tmp_path_factory, monkeypatch):
@@ -98,13 +106,17 @@ def test_only_what_is_on_the_shelf_can_be_named(folder, name):
 
 @pytest.mark.parametrize("name", [None, ""])
 def test_without_a_name_the_message_has_no_gap(folder, name):
-    with pytest.raises(CheckpointError, match=r"^还没有训练好的模型；请先训练一个 \| no trained model yet"):
+    with pytest.raises(
+        CheckpointError, match=r"^还没有训练好的模型；请先训练一个 \| no trained model yet"
+    ):
         Shelf(folder).generator(name)
 
 
 def test_a_model_is_loaded_once_for_everybody(folder):
     shelf, found = Shelf(folder), []
-    threads = [threading.Thread(target=lambda: found.append(shelf.generator("new"))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(shelf.generator("new"))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -23,16 +23,31 @@ SOON = 1.0  # seconds within which a place must be free again
 
 
 def run_app(*arguments, folder=PROJECT):
-    return subprocess.run([sys.executable, PROJECT / "app.py", *arguments], cwd=folder, capture_output=True, encoding="utf-8",
-                          env=os.environ | {"PYTHONIOENCODING": "utf-8"}, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, PROJECT / "app.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        timeout=120,
+        check=False,
+    )
 
 
 def test_help_answers_without_the_heavy_libraries():
-    program = ("import runpy, sys; sys.argv = ['app.py', '--help']\n"
-               f"try: runpy.run_path({str(PROJECT / 'app.py')!r}, run_name='__main__')\n"
-               "finally: print('HEAVY' if {'torch', 'gradio'} & set(sys.modules) else 'LIGHT')")
-    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, encoding="utf-8", check=False,
-                          env=os.environ | {"PYTHONIOENCODING": "utf-8"})
+    program = (
+        "import runpy, sys; sys.argv = ['app.py', '--help']\n"
+        f"try: runpy.run_path({str(PROJECT / 'app.py')!r}, run_name='__main__')\n"
+        "finally: print('HEAVY' if {'torch', 'gradio'} & set(sys.modules) else 'LIGHT')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+    )
     assert done.returncode == 0 and "LIGHT" in done.stdout, done.stderr
     for option in ("--checkpoint", "--host", "--port", "--share", "--mcp", "--device"):
         assert option in done.stdout
@@ -46,11 +61,23 @@ def test_a_busy_port_is_one_line():
     assert done.stderr.count("\n") == 1 and port in done.stderr and "in use" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("--checkpoint", "nowhere"), ("--device", "abacus"), ("--host", "192.0.2.1"),
-                                       ("--host", "no such host"), ("--host", "::1"), ("--port", "70000"), ("--port", "0")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--checkpoint", "nowhere"),
+        ("--device", "abacus"),
+        ("--host", "192.0.2.1"),
+        ("--host", "no such host"),
+        ("--host", "::1"),
+        ("--port", "70000"),
+        ("--port", "0"),
+    ],
+)
 def test_an_option_that_cannot_be_used_is_one_line(arguments, tmp_path):
     done = run_app(*arguments, folder=tmp_path)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and arguments[1] in done.stderr, done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and arguments[1] in done.stderr, (
+        done.stderr
+    )
 
 
 def test_without_a_port_the_next_free_one_is_taken(monkeypatch):
@@ -64,7 +91,11 @@ def test_without_a_port_the_next_free_one_is_taken(monkeypatch):
 
 
 def test_a_dead_proxy_changes_nothing_and_the_end_is_clean(workplace, start_app):
-    dead = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
+    dead = {
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "ALL_PROXY": "socks5://127.0.0.1:9",
+    }
     proxies = dead | {name.lower(): address for name, address in dead.items()}
     app = start_app(workplace, environment={"NO_PROXY": "", "no_proxy": "", **proxies})
     assert "event: complete" in app.call(SHORT).rest()
@@ -74,7 +105,9 @@ def test_a_dead_proxy_changes_nothing_and_the_end_is_clean(workplace, start_app)
 
 
 def test_it_serves_its_own_machine_only(app):
-    own = {address[4][0] for address in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} - {"127.0.0.1", "127.0.1.1"}
+    own = {
+        address[4][0] for address in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+    } - {"127.0.0.1", "127.0.1.1"}
     for address in own:
         with pytest.raises(OSError):
             socket.create_connection((address, app.port), timeout=5).close()

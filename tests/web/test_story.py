@@ -33,27 +33,43 @@ def slow(toy, seconds, **options):
 def test_what_is_written_is_what_the_generator_writes(toy):
     options = {"num_samples": 3, "seed": 5, "paragraphs": 2, "max_length": 20}
     *_, last = write(shelf_of(toy.generator()), "run", PROMPT, options)
-    assert last.finished and last.device == "cpu" and last.run == "run" and last.manuscript == PROMPT
+    assert (
+        last.finished and last.device == "cpu" and last.run == "run" and last.manuscript == PROMPT
+    )
     expected = toy.generator().candidates(PROMPT, **options)
     assert [each.text for each in last.generations] == [each.text for each in expected]
-    assert last.characters == sum(len(paragraph.text) for each in expected for paragraph in each.paragraphs)
+    assert last.characters == sum(
+        len(paragraph.text) for each in expected for paragraph in each.paragraphs
+    )
 
 
 def test_backwards_it_is_written_from_the_beginning_and_so_is_what_goes_on(toy):
     shelf = shelf_of(toy.generator(Config().replace(tasks="next,previous")))
-    text, options = f"{PROMPT}\n" + "黛玉道：“我不来。”\n" * 3_000, {"task": "previous", "seed": 2, "max_length": 12, "paragraphs": 2}
+    text, options = (
+        f"{PROMPT}\n" + "黛玉道：“我不来。”\n" * 3_000,
+        {"task": "previous", "seed": 2, "max_length": 12, "paragraphs": 2},
+    )
     *_, last = write(shelf, "run", text, options)
     assert last.generations[0].task == "previous" and "最前" in last.generations[0].notes[0]
     assert last.generations[0].text == shelf.generator("").generate(PROMPT, **options).text
     *_, again = write_from(shelf, last, 0, 1, "宝")
     first, second = again.generations[0].paragraphs
     assert first.text == last.generations[0].paragraphs[0].text and second.text.startswith("宝")
-    assert second.source_ids[-1] == EOS and toy.tokenizer.decode(second.source_ids[:-1]) == first.text
+    assert (
+        second.source_ids[-1] == EOS and toy.tokenizer.decode(second.source_ids[:-1]) == first.text
+    )
 
 
 def test_text_only_grows(toy):
-    texts = [written.generations[0].text for written in write(shelf_of(slow(toy, 0.004)), "run", PROMPT,
-                                                              {"seed": 1, "min_length": 60, "max_length": 80})]
+    texts = [
+        written.generations[0].text
+        for written in write(
+            shelf_of(slow(toy, 0.004)),
+            "run",
+            PROMPT,
+            {"seed": 1, "min_length": 60, "max_length": 80},
+        )
+    ]
     assert len(texts) > 3
     assert all(after.startswith(before) for before, after in pairwise(texts))
 
@@ -61,7 +77,9 @@ def test_text_only_grows(toy):
 def test_the_first_character_comes_at_once_and_the_others_at_the_pace_of_the_eye(toy):
     began, times = time.monotonic(), []
     generator = slow(toy, 0.004)
-    for written in write(shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 150, "max_length": 150}):
+    for written in write(
+        shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 150, "max_length": 150}
+    ):
         times.append(time.monotonic() - began)
         if len(times) == 1:
             assert 1 <= written.characters <= 2
@@ -73,11 +91,18 @@ def test_the_first_character_comes_at_once_and_the_others_at_the_pace_of_the_eye
 def test_without_text_there_is_a_sign_of_life(monkeypatch):
     """A beam whose hypotheses do not agree yet; a visitor who leaves must be noticed meanwhile."""
     clock = iter(range(0, 10_000, 100))
-    monkeypatch.setattr("novelgen.web.story.time", SimpleNamespace(monotonic=lambda: next(clock) / 1000))
+    monkeypatch.setattr(
+        "novelgen.web.story.time", SimpleNamespace(monotonic=lambda: next(clock) / 1000)
+    )
     silent = [SimpleNamespace(text="", finished=False)]
-    generator = SimpleNamespace(stream_candidates=lambda prompt, **options: (silent for _ in range(40)),
-                                device=SimpleNamespace(type="cpu"), config=Config())
-    monkeypatch.setattr("novelgen.web.story.dataclasses", SimpleNamespace(replace=lambda each, **changes: each))
+    generator = SimpleNamespace(
+        stream_candidates=lambda prompt, **options: (silent for _ in range(40)),
+        device=SimpleNamespace(type="cpu"),
+        config=Config(),
+    )
+    monkeypatch.setattr(
+        "novelgen.web.story.dataclasses", SimpleNamespace(replace=lambda each, **changes: each)
+    )
     for each in silent:
         each.paragraphs, each.notes = [], []
     seconds = [written.seconds for written in write(shelf_of(generator), "run", PROMPT, {})]
@@ -90,7 +115,9 @@ def test_closing_stops_the_writing(toy):
     generator = slow(toy, 0.0)
     step = generator.model.step
     generator.model.step = lambda *values: (steps.append(1), step(*values))[1]
-    stream = write(shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 500, "max_length": 500})
+    stream = write(
+        shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 500, "max_length": 500}
+    )
     next(stream)
     stream.close()
     written = len(steps)
@@ -103,16 +130,24 @@ def test_a_long_manuscript_is_cut_to_its_end_and_the_page_says_so(toy):
     *_, last = write(shelf_of(toy.generator()), "run", long, {"seed": 1, "max_length": 8})
     assert last.manuscript == long and len(last.generations[0].prompt) == limits.PROMPT
     assert any("20,000" in note for note in last.generations[0].notes)
-    *_, last = write(shelf_of(toy.generator()), "run", long[-limits.PROMPT:], {"seed": 1, "max_length": 8})
+    *_, last = write(
+        shelf_of(toy.generator()), "run", long[-limits.PROMPT :], {"seed": 1, "max_length": 8}
+    )
     assert not any("20,000" in note for note in last.generations[0].notes)
 
 
 def test_a_paragraph_is_written_anew_from_an_opening(toy):
     shelf = shelf_of(toy.generator())
-    *_, first = write(shelf, "run", PROMPT, {"seed": 3, "num_samples": 2, "paragraphs": 3, "max_length": 20})
+    *_, first = write(
+        shelf, "run", PROMPT, {"seed": 3, "num_samples": 2, "paragraphs": 3, "max_length": 20}
+    )
     *_, again = write_from(shelf, first, 1, 1, "黛玉道：")
     (generation,), kept = again.generations, first.generations[1].paragraphs
-    assert again.finished and len(generation.paragraphs) == 2 and generation.seed == first.generations[1].seed
+    assert (
+        again.finished
+        and len(generation.paragraphs) == 2
+        and generation.seed == first.generations[1].seed
+    )
     assert generation.paragraphs[0].text == kept[0].text
     assert generation.paragraphs[1].text.startswith("黛玉道：")
     assert generation.paragraphs[1].source_ids == kept[1].source_ids
@@ -133,7 +168,10 @@ def test_a_full_paragraph_goes_on_nevertheless(full):
     for _ in range(3):
         opening = written.generations[0].text[:-1] + "山"
         *_, written = write_from(shelf, written, 0, 0, opening)
-        assert written.generations[0].text.startswith(opening) and written.characters >= len(opening) + 50
+        assert (
+            written.generations[0].text.startswith(opening)
+            and written.characters >= len(opening) + 50
+        )
 
 
 def test_no_paragraph_grows_beyond_the_limit(full, monkeypatch):
@@ -148,15 +186,26 @@ def test_no_paragraph_grows_beyond_the_limit(full, monkeypatch):
 
 def test_the_speed_is_that_of_what_was_written_now(toy):
     shelf = shelf_of(toy.generator())
-    *_, first = write(shelf, "run", PROMPT, {"seed": 3, "paragraphs": 3, "max_length": 20, "num_samples": 2, "prefix": "宝玉"})
+    *_, first = write(
+        shelf,
+        "run",
+        PROMPT,
+        {"seed": 3, "paragraphs": 3, "max_length": 20, "num_samples": 2, "prefix": "宝玉"},
+    )
     written = first.characters - 2 * len("宝玉")
     assert first.speed == pytest.approx(written / first.seconds)
     *_, again = write_from(shelf, first, 1, 2, "黛玉道：")
     written = len(again.generations[0].paragraphs[2].text) - len("黛玉道：")
-    assert again.speed == pytest.approx(written / again.seconds) and again.characters > written + len("黛玉道：")
+    assert again.speed == pytest.approx(
+        written / again.seconds
+    ) and again.characters > written + len("黛玉道：")
 
 
 def test_a_mistake_is_told_before_anything_is_written(toy):
-    for manuscript, options in (("  \n", {}), (PROMPT, {"temperature": 0}), (PROMPT, {"no_such_option": 1})):
+    for manuscript, options in (
+        ("  \n", {}),
+        (PROMPT, {"temperature": 0}),
+        (PROMPT, {"no_such_option": 1}),
+    ):
         with pytest.raises(ConfigError):
             next(write(shelf_of(toy.generator()), "run", manuscript, options))

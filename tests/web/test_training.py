@@ -76,8 +76,16 @@ def test_the_progress_is_the_share_of_the_budget_and_never_goes_back(make, tmp_p
     assert seen[0].phase == "preparing"
     assert all(early.share <= late.share for early, late in itertools.pairwise(running))
     assert running[0].share < 0.4
-    assert (running[-1].phase, running[-1].share, running[-1].seconds_left) == ("finishing", 1.0, 0.0)
-    assert (running[-1].step, running[-1].training_bpc, running[-1].validation_bpc) == (21, 8.0, 7.5)
+    assert (running[-1].phase, running[-1].share, running[-1].seconds_left) == (
+        "finishing",
+        1.0,
+        0.0,
+    )
+    assert (running[-1].step, running[-1].training_bpc, running[-1].validation_bpc) == (
+        21,
+        8.0,
+        7.5,
+    )
 
 
 def test_a_record_of_no_time_at_all_is_the_beginning(make, tmp_path):
@@ -85,7 +93,10 @@ def test_a_record_of_no_time_at_all_is_the_beginning(make, tmp_path):
     tiny = make(minutes=1.0, steps=1, end=30)
     tiny.start(tmp_path)
     until(lambda: tiny.status().phase != "preparing")
-    assert (tiny.status().phase, tiny.status().step) == ("training", 1) and tiny.status().share < 0.2
+    assert (tiny.status().phase, tiny.status().step) == (
+        "training",
+        1,
+    ) and tiny.status().share < 0.2
 
 
 def test_there_is_one_training_at_a_time(make, tmp_path):
@@ -112,7 +123,9 @@ def test_a_process_that_does_not_listen_is_killed(make, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_PATIENCE", 0.5)
     tiny = make(end=30)
     script = tmp_path / "project" / "train.py"
-    script.write_text("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SCRIPT, encoding="utf-8")
+    script.write_text(
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SCRIPT, encoding="utf-8"
+    )
     tiny.start(tmp_path)
     until(lambda: tiny.status().phase == "training")
     tiny.cancel()
@@ -143,10 +156,24 @@ def test_the_novel_and_the_program_must_be_there(tmp_path):
 
 def test_the_command_is_one_that_a_user_could_type(make, tmp_path, monkeypatch):
     tiny, given = make(), []
-    monkeypatch.setattr(training.subprocess, "Popen", lambda command, **_: given.extend(command) or (_ for _ in ()).throw(OSError("no")))
+    monkeypatch.setattr(
+        training.subprocess,
+        "Popen",
+        lambda command, **_: given.extend(command) or (_ for _ in ()).throw(OSError("no")),
+    )
     with pytest.raises(TrainingError, match="no"):
         tiny.start(tmp_path)
     project = tmp_path / "project"
-    assert given == [sys.executable, str(project / "train.py"), "--preset", "tiny", "--max-minutes", "1", "--corpus",
-                     str(project / "corpus" / "novel.txt"), "--output", str(tmp_path / "novel-tiny")]
+    assert given == [
+        sys.executable,
+        str(project / "train.py"),
+        "--preset",
+        "tiny",
+        "--max-minutes",
+        "1",
+        "--corpus",
+        str(project / "corpus" / "novel.txt"),
+        "--output",
+        str(tmp_path / "novel-tiny"),
+    ]
     assert tiny.status().phase == "idle"

@@ -22,7 +22,9 @@ class Training:
 
 def look(folder, status, chosen=None):
     """What the panel would show: whether it is there, its bar, which of its buttons, whether it looks again, the run."""
-    panel, bar, start, cancel, timer, run = training_panel._look(Training(status), Shelf(folder), chosen)
+    panel, bar, start, cancel, timer, run = training_panel._look(
+        Training(status), Shelf(folder), chosen
+    )
     return panel.visible, bar, (start.visible, cancel.visible), timer.active, run
 
 
@@ -51,7 +53,11 @@ def test_when_it_is_done_the_panel_goes_and_the_run_is_chosen(tmp_path, make_run
     make_run(tmp_path / "novel-tiny")
     there, _, _, again, run = look(tmp_path, Status("done", "novel-tiny", 1.0))
     assert not there and not again
-    assert isinstance(run, gr.Dropdown) and run.value == "novel-tiny" and [name for name, _ in run.choices] == ["novel-tiny"]
+    assert (
+        isinstance(run, gr.Dropdown)
+        and run.value == "novel-tiny"
+        and [name for name, _ in run.choices] == ["novel-tiny"]
+    )
 
 
 def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
@@ -60,8 +66,13 @@ def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
     assert not isinstance(look(tmp_path, Status("done", "novel-tiny", 1.0), "mine")[4], gr.Dropdown)
 
 
-@pytest.mark.parametrize(("status", "told"), [(Status("failed", error="错误 error: the disk is full"), "the disk is full"),
-                                              (Status("cancelled"), "nothing was kept")])
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (Status("failed", error="错误 error: the disk is full"), "the disk is full"),
+        (Status("cancelled"), "nothing was kept"),
+    ],
+)
 def test_what_went_wrong_is_told_and_it_can_be_tried_again(tmp_path, status, told):
     there, bar, buttons, *_ = look(tmp_path, status)
     assert there and buttons == (True, False) and told in bar["text"] and "share" not in bar
@@ -78,4 +89,6 @@ def test_where_there_is_a_run_nothing_is_trained(tmp_path, make_run):
         with pytest.raises(TrainingError, match="there is a trained model already"):
             training_panel._begin(training, Shelf(tmp_path))
         assert not hasattr(training, "started")
-    training_panel._begin(Training(RUNNING), Shelf(tmp_path))  # a second click while it runs is no mistake
+    training_panel._begin(
+        Training(RUNNING), Shelf(tmp_path)
+    )  # a second click while it runs is no mistake

@@ -12,8 +12,11 @@ PROMPT = "宝玉笑道：“我来了。”"
 def written(toy):
     def last(**options):
         shelf = SimpleNamespace(generator=lambda name: toy.generator(), weights=lambda name: 1)
-        *_, whole = write(shelf, "run", PROMPT, {"decoder": "sample", "seed": 11, "max_length": 12, **options})
+        *_, whole = write(
+            shelf, "run", PROMPT, {"decoder": "sample", "seed": 11, "max_length": 12, **options}
+        )
         return whole
+
     return last
 
 
@@ -26,7 +29,9 @@ def test_the_status_line_tells_speed_device_length_and_seed(written):
 
 
 def test_no_seed_is_told_where_no_dice_are_rolled(written):
-    assert "seed" not in status(written(decoder="beam")) and "seed" not in status(written(decoder="greedy"))
+    assert "seed" not in status(written(decoder="beam")) and "seed" not in status(
+        written(decoder="greedy")
+    )
 
 
 def test_notes_are_text(written):

@@ -12,7 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.models.kernels import manual
-from novelgen.models.kernels.reference import FeedingOutput, FeedingWeights, LoopMemory, LoopOutput, LoopWeights
+from novelgen.models.kernels.reference import (
+    FeedingOutput,
+    FeedingWeights,
+    LoopMemory,
+    LoopOutput,
+    LoopWeights,
+)
 
 
 @lru_cache(maxsize=1)
@@ -22,8 +28,12 @@ def is_compiled() -> bool:
         from novelgen.models.kernels import compiled
 
         compiled.tanh(1.0)
-    except Exception as error:  # whatever is wrong with numba or LLVM, the loops that need neither are there
-        logging.getLogger(__name__).warning("numba 用不了，改用较慢的实现 | numba cannot be used, the slower loops run: %s", error)
+    except (
+        Exception
+    ) as error:  # whatever is wrong with numba or LLVM, the loops that need neither are there
+        logging.getLogger(__name__).warning(
+            "numba 用不了，改用较慢的实现 | numba cannot be used, the slower loops run: %s", error
+        )
         return False
     return True
 
@@ -45,31 +55,62 @@ def has_triton(device: torch.device, product: torch.dtype) -> bool:
 
         # Whoever asks first may be generating: gradients must be possible all the same.
         with torch.inference_mode(False), torch.enable_grad():
-            mine, truth = (_probe(loop, device, product) for loop in (gpu.attention_loop, manual.attention_loop))
+            mine, truth = (
+                _probe(loop, device, product)
+                for loop in (gpu.attention_loop, manual.attention_loop)
+            )
         error = ((mine - truth).norm() / truth.norm()).item()
         if not error <= _PROBE_TOLERANCE[product]:
             raise ArithmeticError(f"{product}: relative error {error:g}")
-    except Exception as error:  # no Triton, no C compiler, an old GPU, …: the loop that needs none of it is there
-        logging.getLogger(__name__).warning("Triton 用不了，改用较慢的实现 | Triton cannot be used, the slower loop runs: %s", error)
+    except (
+        Exception
+    ) as error:  # no Triton, no C compiler, an old GPU, …: the loop that needs none of it is there
+        logging.getLogger(__name__).warning(
+            "Triton 用不了，改用较慢的实现 | Triton cannot be used, the slower loop runs: %s", error
+        )
         return False
     return True
 
 
 # Of the norm. The same products are rounded alike in both loops, so that half-precision ones hardly add to it.
-_PROBE_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.02}
+_PROBE_TOLERANCE = {
+    torch.float64: 1e-9,
+    torch.float32: 1e-4,
+    torch.float16: 0.02,
+    torch.bfloat16: 0.02,
+}
 
 
 def _probe(loop: Callable[..., LoopOutput], device: torch.device, product: torch.dtype) -> Tensor:
     """Outputs and gradients of a small problem, all in one vector; no random numbers are drawn, they would be missed elsewhere."""
     rows, steps, positions, size, width, hidden = 2, 2, 19, 8, 16, 8
-    shapes = [(rows, steps, 4 * hidden), (rows, positions, width), (rows, positions, size), (rows, hidden), (rows, hidden),
-              (size, hidden), (size,), (4 * hidden, hidden), (4 * hidden, width)]
+    shapes = [
+        (rows, steps, 4 * hidden),
+        (rows, positions, width),
+        (rows, positions, size),
+        (rows, hidden),
+        (rows, hidden),
+        (size, hidden),
+        (size,),
+        (4 * hidden, hidden),
+        (4 * hidden, width),
+    ]
     whole = product if product in (torch.float32, torch.float64) else torch.float32
-    leaves = [torch.arange(math.prod(shape), dtype=whole, device=device).mul_(1 + seed).sin_().view(shape).requires_grad_()
-              for seed, shape in enumerate(shapes)]
-    is_token = torch.arange(positions, device=device) < torch.tensor([[positions], [3]], device=device)
+    leaves = [
+        torch.arange(math.prod(shape), dtype=whole, device=device)
+        .mul_(1 + seed)
+        .sin_()
+        .view(shape)
+        .requires_grad_()
+        for seed, shape in enumerate(shapes)
+    ]
+    is_token = torch.arange(positions, device=device) < torch.tensor(
+        [[positions], [3]], device=device
+    )
     with torch.autocast(device.type, product, enabled=product != whole):
-        found = loop(leaves[0], LoopMemory(*leaves[1:3], is_token), *leaves[3:5], LoopWeights(*leaves[5:]))
+        found = loop(
+            leaves[0], LoopMemory(*leaves[1:3], is_token), *leaves[3:5], LoopWeights(*leaves[5:])
+        )
     gradients = torch.autograd.grad(sum(part.to(whole).square().sum() for part in found), leaves)
     return torch.cat([part.detach().to(whole).flatten() for part in (*found, *gradients)])
 
@@ -87,10 +128,14 @@ def loop_on(device: torch.device, product: torch.dtype) -> Callable[..., LoopOut
     return manual.attention_loop
 
 
-def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights) -> LoopOutput:
+def attention_loop(
+    gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
+) -> LoopOutput:
     """`reference.attention_loop` by the fastest means there are on the tensors' device."""
     kind = gates.device.type
-    product = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weights.score.dtype
+    product = (
+        torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weights.score.dtype
+    )
     return loop_on(gates.device, product)(gates, memory, hidden, cell, weights)
 
 
@@ -99,8 +144,15 @@ def has_feeding_loop(device: torch.device) -> bool:
     return device.type == "cpu" and is_compiled()
 
 
-def feeding_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, fed: Tensor, drop: Tensor | None,
-                 weights: FeedingWeights) -> FeedingOutput:
+def feeding_loop(
+    gates: Tensor,
+    memory: LoopMemory,
+    hidden: Tensor,
+    cell: Tensor,
+    fed: Tensor,
+    drop: Tensor | None,
+    weights: FeedingWeights,
+) -> FeedingOutput:
     """`reference.feeding_loop`, fast, where `has_feeding_loop`."""
     from novelgen.models.kernels import feeding
 
@@ -120,12 +172,20 @@ def has_recurrent_layer(layer: nn.RNNBase, sequence: Tensor) -> bool:
     """
     if sequence.device.type != "cpu" or not torch.is_grad_enabled():
         return False
-    gains = isinstance(layer, nn.LSTM) and layer.hidden_size >= _LSTM_FROM and torch.is_autocast_enabled("cpu")
+    gains = (
+        isinstance(layer, nn.LSTM)
+        and layer.hidden_size >= _LSTM_FROM
+        and torch.is_autocast_enabled("cpu")
+    )
     return (gains or isinstance(layer, nn.GRU)) and is_compiled()
 
 
-def recurrent_layer(sequence: Tensor, lengths: Tensor | None, state: tuple[Tensor, ...], *weights: Tensor,
-                    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+def recurrent_layer(
+    sequence: Tensor,
+    lengths: Tensor | None,
+    state: tuple[Tensor, ...],
+    *weights: Tensor,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """`layers.recurrent_layer`, where `has_recurrent_layer`."""
     from novelgen.models.kernels import layers
 

@@ -27,13 +27,17 @@ LARGEST_EXPONENT = 40.0
 @intrinsic
 def _as_float(context, bits):
     """The float32 that has the same bits as an int32."""
-    return types.float32(types.int32), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
+    return types.float32(types.int32), lambda _, builder, __, args: builder.bitcast(
+        args[0], ir.FloatType()
+    )
 
 
 @intrinsic
 def _as_bits(context, value):
     """The bits of a float32 as an int32."""
-    return types.int32(types.float32), lambda _, builder, __, args: builder.bitcast(args[0], ir.IntType(32))
+    return types.int32(types.float32), lambda _, builder, __, args: builder.bitcast(
+        args[0], ir.IntType(32)
+    )
 
 
 def widen(value):
@@ -54,9 +58,14 @@ def narrow(value, array):
 @overload(narrow, inline="always")
 def _narrow(value, array):
     if array.dtype == types.uint16:
+
         def rounded(value, array):
             bits = np.uint32(_as_bits(np.float32(value)))
-            return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+            return np.uint16(
+                (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))
+                >> np.uint32(16)
+            )
+
         return rounded
     return lambda value, array: value
 
@@ -75,9 +84,17 @@ def _exp32(value):
     # Adding 1.5 · 2^23 rounds to an integer, which is then found in the lowest bits.
     shifted = value * np.float32(1.4426950408889634) + np.float32(12582912.0)
     power = shifted - np.float32(12582912.0)
-    rest = (value - power * np.float32(0.693145751953125)) - power * np.float32(1.428606765330187e-06)
+    rest = (value - power * np.float32(0.693145751953125)) - power * np.float32(
+        1.428606765330187e-06
+    )
     series = np.float32(1.9875691500e-4)
-    for factor in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
+    for factor in (
+        1.3981999507e-3,
+        8.3334519073e-3,
+        4.1665795894e-2,
+        1.6666665459e-1,
+        5.0000001201e-1,
+    ):
         series = series * rest + np.float32(factor)
     series = series * rest * rest + rest + np.float32(1.0)
     return series * _as_float((_as_bits(shifted) << np.int32(23)) + np.int32(0x3F800000))
@@ -140,14 +157,21 @@ def mix(alpha, real, top, annotations, mixed):
 
 
 @compiled
-def attend(t, first, last, seen, exp_keys, annotations, lengths, score, exp_queries, alphas, contexts):
+def attend(
+    t, first, last, seen, exp_keys, annotations, lengths, score, exp_queries, alphas, contexts
+):
     """Step t of e_j = vᵀ tanh(q + k_j), α = softmax(e), c = Σ α_j h_j, for annotations of which the first `lengths` are real.
 
     seen (R, A + …): q first. exp_keys (B, S, A), annotations (B, S, M), lengths (B,), score (A,): −2 v. Fills exp_queries[t] (B, A),
     alphas[t] (B, S) and contexts[t] (B, M). With r = 1 / (1 + e^2q · e^2k), tanh(q + k) = 1 − 2r, and the softmax cancels vᵀ1.
     """
     number = score.dtype.type
-    size, width, limit, one = score.shape[0], annotations.shape[2], number(LARGEST_EXPONENT), number(1)
+    size, width, limit, one = (
+        score.shape[0],
+        annotations.shape[2],
+        number(LARGEST_EXPONENT),
+        number(1),
+    )
     read = np.empty(width, score.dtype)
     for row in range(first, last):
         query, alpha, real = exp_queries[t, row], alphas[t, row], lengths[row]
@@ -167,8 +191,24 @@ def attend(t, first, last, seen, exp_keys, annotations, lengths, score, exp_quer
 
 
 @compiled
-def attend_backward(t, first, last, from_gates, d_contexts, d_alphas, exp_keys, annotations, lengths, score, exp_queries, alphas,
-                    d_read, d_states, d_keys, d_score):
+def attend_backward(
+    t,
+    first,
+    last,
+    from_gates,
+    d_contexts,
+    d_alphas,
+    exp_keys,
+    annotations,
+    lengths,
+    score,
+    exp_queries,
+    alphas,
+    d_read,
+    d_states,
+    d_keys,
+    d_score,
+):
     """The gradients of `attend`, given those of its contexts: from_gates (R, M) of this step and d_contexts (B, T, M).
 
     d_alphas is (B, T, S), or (B, 0, 0) for none. Fills d_read[t] (B, M), the gradient of c, and the first A of d_states[t], that of q;
@@ -176,11 +216,17 @@ def attend_backward(t, first, last, from_gates, d_contexts, d_alphas, exp_keys, 
     """
     number = score.dtype.type
     size, width, one, longest = score.shape[0], annotations.shape[2], number(1), alphas.shape[2]
-    read, errors, d_query = np.empty(width, score.dtype), np.empty(longest, score.dtype), np.empty(size, score.dtype)
+    read, errors, d_query = (
+        np.empty(width, score.dtype),
+        np.empty(longest, score.dtype),
+        np.empty(size, score.dtype),
+    )
     for row in range(first, last):
         query, alpha, real = exp_queries[t, row], alphas[t, row], lengths[row]
         for m in range(width):
-            read[m] = number(widen(from_gates[row - first, m])) + number(widen(d_contexts[row, t, m]))
+            read[m] = number(widen(from_gates[row - first, m])) + number(
+                widen(d_contexts[row, t, m])
+            )
             d_read[t, row, m] = narrow(read[m], d_read)
         mean = number(0)
         for j in range(real):
@@ -247,7 +293,13 @@ def lstm_backward(t, first, last, d_later, d_hiddens, d_cell, squashed, cells, d
     one = number(1)
     has_own = d_hiddens.shape[1] > 0
     for row in range(first, last):
-        squash, before, after, d_c, d_gate = squashed[t, row], cells[t, row], cells[t + 1, row], d_cell[row], d_states[t, row, skipped:]
+        squash, before, after, d_c, d_gate = (
+            squashed[t, row],
+            cells[t, row],
+            cells[t + 1, row],
+            d_cell[row],
+            d_states[t, row, skipped:],
+        )
         for k in range(size):
             d_h = number(widen(d_later[row - first, k]))
             if has_own:

@@ -46,7 +46,22 @@ def attend(t, first, last, joints, keys, annotations, lengths, drop, alphas, rea
 
 
 @compiled
-def attend_backward(t, first, last, d_later, d_reads, d_alphas, keys, annotations, lengths, drop, alphas, d_contexts, d_scores, d_hidden):
+def attend_backward(
+    t,
+    first,
+    last,
+    d_later,
+    d_reads,
+    d_alphas,
+    keys,
+    annotations,
+    lengths,
+    drop,
+    alphas,
+    d_contexts,
+    d_scores,
+    d_hidden,
+):
     """The gradients of `attend`: d_reads (R, M + H) of drop · [c; s], d_later (R, H + …) of s as the next step sees it.
 
     d_alphas is (B, T, S), or (B, 0, 0) for none. Fills d_contexts[t] (B, M), d_scores[t] (B, S) and d_hidden (R, H), all of s's.
@@ -55,7 +70,13 @@ def attend_backward(t, first, last, d_later, d_reads, d_alphas, keys, annotation
     size, width, dropped = keys.shape[2], annotations.shape[2], drop.shape[1] > 0
     context, errors = np.empty(width, alphas.dtype), np.empty(alphas.shape[2], alphas.dtype)
     for row in range(first, last):
-        d_read, d_h, alpha, d_score, real = d_reads[row - first], d_hidden[row - first], alphas[t, row], d_scores[t, row], lengths[row]
+        d_read, d_h, alpha, d_score, real = (
+            d_reads[row - first],
+            d_hidden[row - first],
+            alphas[t, row],
+            d_scores[t, row],
+            lengths[row],
+        )
         for m in range(width):
             context[m] = number(widen(d_read[m]))
         for k in range(size):
@@ -106,7 +127,10 @@ def readout_backward(t, first, last, d_later, d_readouts, joints, d_made):
     before = joints.shape[2] - size
     for row in range(first, last):
         for d in range(size):
-            error, value = widen(d_later[row - first, before + d]), widen(joints[t + 1, row, before + d])
+            error, value = (
+                widen(d_later[row - first, before + d]),
+                widen(joints[t + 1, row, before + d]),
+            )
             if d_readouts.shape[1]:
                 error += widen(d_readouts[row, t, d])
             d_made[t, row, d] = narrow(error * (type(value)(1) - value * value), d_made)

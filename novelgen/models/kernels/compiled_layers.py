@@ -28,7 +28,9 @@ def lstm(t, first, last, gates, added, lengths, squashed, cells, hiddens):
 
 
 @compiled
-def lstm_backward(t, first, last, d_later, d_hiddens, d_last, lengths, d_cell, squashed, cells, d_gates):
+def lstm_backward(
+    t, first, last, d_later, d_hiddens, d_last, lengths, d_cell, squashed, cells, d_gates
+):
     """The gradients of `lstm`: d_later (R, H) of h as the next step sees it, d_hiddens (T, B, H), or (0, B, H), as others do.
 
     d_last (B, H) is that of a row's last hidden. d_cell (B, H) is that of the cell after the step and becomes that of the cell before.
@@ -41,7 +43,13 @@ def lstm_backward(t, first, last, d_later, d_hiddens, d_last, lengths, d_cell, s
         if t >= lengths[row]:
             d_gates[t, row] = 0
             continue
-        squash, before, after, d_c, d_gate = squashed[t, row], cells[t, row], cells[t + 1, row], d_cell[row], d_gates[t, row]
+        squash, before, after, d_c, d_gate = (
+            squashed[t, row],
+            cells[t, row],
+            cells[t + 1, row],
+            d_cell[row],
+            d_gates[t, row],
+        )
         for k in range(size):
             d_h[k] = number(widen(d_later[row - first, k]))
         if has_own:
@@ -74,7 +82,13 @@ def gru(t, first, last, gates, added, bias, lengths, squashed, state, hiddens):
     number, size = squashed.dtype.type, len(bias)
     for row in range(first, last):
         if t < lengths[row]:
-            total, gate, add, h, hidden = squashed[t, row], gates[t, row], added[row - first], state[row], hiddens[t + 1, row]
+            total, gate, add, h, hidden = (
+                squashed[t, row],
+                gates[t, row],
+                added[row - first],
+                state[row],
+                hiddens[t + 1, row],
+            )
             for k in range(size):
                 r = sigmoid(number(widen(gate[k])) + number(widen(add[k])))
                 z = sigmoid(number(widen(gate[size + k])) + number(widen(add[size + k])))
@@ -86,7 +100,9 @@ def gru(t, first, last, gates, added, bias, lengths, squashed, state, hiddens):
 
 
 @compiled
-def gru_backward(t, first, last, d_later, d_hiddens, lengths, d_state, squashed, hiddens, d_gates, d_added):
+def gru_backward(
+    t, first, last, d_later, d_hiddens, lengths, d_state, squashed, hiddens, d_gates, d_added
+):
     """The gradients of `gru`: d_later (R, H) of h as the next step's product sees it, d_hiddens (T, B, H), or (0, B, H), as others do.
 
     d_state (B, H) is what else there is of the h after the step, that of a row's last for a start, and becomes what there is of the
@@ -98,7 +114,13 @@ def gru_backward(t, first, last, d_later, d_hiddens, lengths, d_state, squashed,
         if t >= lengths[row]:
             d_gates[t, row], d_added[t, row] = 0, 0
             continue
-        squash, before, d_h, d_gate, d_add = squashed[t, row], hiddens[t, row], d_state[row], d_gates[t, row], d_added[t, row]
+        squash, before, d_h, d_gate, d_add = (
+            squashed[t, row],
+            hiddens[t, row],
+            d_state[row],
+            d_gates[t, row],
+            d_added[t, row],
+        )
         for k in range(size):
             d_h[k] += number(widen(d_later[row - first, k]))
         if has_own:

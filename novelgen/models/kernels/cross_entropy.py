@@ -28,8 +28,13 @@ def _chunks(first: int, last: int, rows: int) -> Iterator[slice]:
         first += size
 
 
-def errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor, counted: Tensor | None = None,
-                    ) -> tuple[Tensor, Tensor]:
+def errors_in_place(
+    logits: Tensor,
+    bias: Tensor,
+    goal: Tensor,
+    d_bias: Tensor,
+    counted: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """Σ −ln softmax(logits + bias)[goal], a scalar, and its gradient for the logits (N, V); adds that for the bias to d_bias.
 
     With `counted` (N,) bool only the rows where it is True have a share in anything.
@@ -49,11 +54,15 @@ def errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor, 
     return total, shares.to(dtype)
 
 
-def _compiled_errors_in_place(logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor) -> tuple[Tensor, Tensor]:
+def _compiled_errors_in_place(
+    logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor
+) -> tuple[Tensor, Tensor]:
     """The same in one pass over the logits, which become the gradient."""
     from novelgen.models.kernels import compiled_loss
 
-    total = compiled_loss.cross_entropy(array(logits), array(bias), array(goal), array(logits), array(d_bias))
+    total = compiled_loss.cross_entropy(
+        array(logits), array(bias), array(goal), array(logits), array(d_bias)
+    )
     return bias.new_tensor(total), logits
 
 
@@ -61,14 +70,26 @@ class _LinearCrossEntropy(torch.autograd.Function):
     """Softmax cross-entropy of a linear layer, gradients formed along with the loss while a chunk is at hand."""
 
     @staticmethod
-    def forward(ctx: Any, readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor, product: torch.dtype,
-                differentiate: bool, counted: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any,
+        readout: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        target: Tensor,
+        product: torch.dtype,
+        differentiate: bool,
+        counted: Tensor | None,
+    ) -> Tensor:
         small, chunk, d_readout = weight.to(product), chunk_rows(weight), torch.empty_like(readout)
         on_cpu = readout.device.type == "cpu" and is_compiled()
         errors_of = _compiled_errors_in_place if on_cpu and counted is None else errors_in_place
 
         def run(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
-            total, d_weight, d_bias = bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias)
+            total, d_weight, d_bias = (
+                bias.new_zeros(()),
+                torch.zeros_like(weight),
+                torch.zeros_like(bias),
+            )
             for own in _chunks(first, last, chunk):
                 inputs = readout[own].to(product)
                 some = () if counted is None else (counted[own],)
@@ -90,14 +111,25 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return d_readout * d_total, d_weight * d_total, d_bias * d_total, None, None, None, None
 
 
-def linear_cross_entropy(readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor, counted: Tensor | None = None) -> Tensor:
+def linear_cross_entropy(
+    readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor, counted: Tensor | None = None
+) -> Tensor:
     """Σ −ln softmax(readout Wᵀ + b)[target], without ever holding all logits.
 
     readout (N, D), weight (V, D), bias (V,), target (N,) int64 → a scalar in the weight's dtype. Under autocast the products
     run in its dtype. With `counted` (N,) bool only the rows where it is True are summed, though all are computed.
     """
     device = readout.device.type
-    product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+    product = (
+        torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+    )
     with torch.autocast(device, enabled=False):
-        return _LinearCrossEntropy.apply(readout.to(weight.dtype), weight, bias, target, product, torch.is_grad_enabled(),
-                                         counted)
+        return _LinearCrossEntropy.apply(
+            readout.to(weight.dtype),
+            weight,
+            bias,
+            target,
+            product,
+            torch.is_grad_enabled(),
+            counted,
+        )

@@ -18,8 +18,19 @@ class _FeedingLoop(torch.autograd.Function):
     """Time runs first in the loop's own buffers, so that a step of some rows is one contiguous block."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, annotations: Tensor, keys: Tensor, lengths: Tensor, hidden: Tensor, cell: Tensor,
-                fed: Tensor, drop: Tensor, joint_weight: Tensor, readout_weight: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any,
+        gates: Tensor,
+        annotations: Tensor,
+        keys: Tensor,
+        lengths: Tensor,
+        hidden: Tensor,
+        cell: Tensor,
+        fed: Tensor,
+        drop: Tensor,
+        joint_weight: Tensor,
+        readout_weight: Tensor,
+    ) -> tuple[Tensor, ...]:
         """joint_weight (4H, H + D) is recurrent beside feeding: [s_{t-1}; h̃_{t-1}] is one buffer, so one product does both.
 
         hidden, cell, fed and drop (B, M + H), or (B, 0), have the dtype of the states, everything else that of products.
@@ -38,24 +49,63 @@ class _FeedingLoop(torch.autograd.Function):
 
         def run(first: int, last: int) -> None:
             own = slice(first, last)
-            for t, (before, read) in enumerate(zip(joints[:-1, own].unbind(), reads[:, own].unbind(), strict=True)):
+            for t, (before, read) in enumerate(
+                zip(joints[:-1, own].unbind(), reads[:, own].unbind(), strict=True)
+            ):
                 compiled.lstm(t, first, last, given, array(of_joint(before)), 0, nothing, *moving)
                 compiled_feeding.attend(t, first, last, *known)
                 compiled_feeding.readout(t, first, last, array(of_read(read)), moving[2])
 
         by_rows(run, rows)
-        ctx.save_for_backward(annotations, keys, lengths, drop, joint_weight, readout_weight, squashed, joints, cells, alphas, reads)
+        ctx.save_for_backward(
+            annotations,
+            keys,
+            lengths,
+            drop,
+            joint_weight,
+            readout_weight,
+            squashed,
+            joints,
+            cells,
+            alphas,
+            reads,
+        )
         ctx.set_materialize_grads(False)
-        return (joints[1:, :, hidden_size:].transpose(0, 1), joints[-1, :, :hidden_size].to(hidden.dtype), cells[-1].clone(),
-                alphas.transpose(0, 1))
+        return (
+            joints[1:, :, hidden_size:].transpose(0, 1),
+            joints[-1, :, :hidden_size].to(hidden.dtype),
+            cells[-1].clone(),
+            alphas.transpose(0, 1),
+        )
 
     @staticmethod
-    def backward(ctx: Any, d_readouts: Tensor | None, d_hidden: Tensor | None, d_cell: Tensor | None,
-                 d_alphas: Tensor | None) -> tuple[Tensor | None, ...]:
-        annotations, keys, lengths, drop, joint_weight, readout_weight, squashed, joints, cells, alphas, reads = ctx.saved_tensors
+    def backward(
+        ctx: Any,
+        d_readouts: Tensor | None,
+        d_hidden: Tensor | None,
+        d_cell: Tensor | None,
+        d_alphas: Tensor | None,
+    ) -> tuple[Tensor | None, ...]:
+        (
+            annotations,
+            keys,
+            lengths,
+            drop,
+            joint_weight,
+            readout_weight,
+            squashed,
+            joints,
+            cells,
+            alphas,
+            reads,
+        ) = ctx.saved_tensors
         (steps, rows), (size, width) = alphas.shape[:2], (cells.shape[2], annotations.shape[2])
-        of_readouts = array(joints.new_empty(rows, 0, 0) if d_readouts is None else d_readouts.contiguous())
-        of_alphas = array(cells.new_empty(rows, 0, 0) if d_alphas is None else d_alphas.contiguous())
+        of_readouts = array(
+            joints.new_empty(rows, 0, 0) if d_readouts is None else d_readouts.contiguous()
+        )
+        of_alphas = array(
+            cells.new_empty(rows, 0, 0) if d_alphas is None else d_alphas.contiguous()
+        )
         nothing = array(cells.new_empty(rows, 0, 0))
         d_gates = joints.new_empty(steps, rows, 4 * size)
         d_made = joints.new_empty(steps, rows, len(readout_weight))
@@ -72,28 +122,66 @@ class _FeedingLoop(torch.autograd.Function):
         def run(first: int, last: int) -> Tensor:
             own = slice(first, last)
             d_later, d_state = d_joint[own], cells.new_empty(last - first, size)
-            for t, d_make, d_gate in reversed(list(zip(range(steps), d_made[:, own].unbind(), d_gates[:, own].unbind(), strict=True))):
+            for t, d_make, d_gate in reversed(
+                list(
+                    zip(
+                        range(steps), d_made[:, own].unbind(), d_gates[:, own].unbind(), strict=True
+                    )
+                )
+            ):
                 later = array(d_later)
                 compiled_feeding.readout_backward(t, first, last, later, of_readouts, out, made)
-                compiled_feeding.attend_backward(t, first, last, later, array(from_made(d_make)), of_alphas, *known, array(d_state))
+                compiled_feeding.attend_backward(
+                    t,
+                    first,
+                    last,
+                    later,
+                    array(from_made(d_make)),
+                    of_alphas,
+                    *known,
+                    array(d_state),
+                )
                 compiled.lstm_backward(t, first, last, array(d_state), nothing, *moved, 0)
                 d_later = from_gates(d_gate)
             return d_later
 
-        d_hidden, d_fed = torch.cat(by_rows(run, rows)).to(cells.dtype).split([size, joints.shape[2] - size], dim=1)
+        d_hidden, d_fed = (
+            torch.cat(by_rows(run, rows))
+            .to(cells.dtype)
+            .split([size, joints.shape[2] - size], dim=1)
+        )
 
         def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
             """All steps at once: (T, B, out), (T, B, in) → (out, in)."""
             return outputs.flatten(0, 1).t() @ inputs.flatten(0, 1)
 
-        d_annotations = torch.bmm(alphas.permute(1, 2, 0).to(d_contexts.dtype), d_contexts.transpose(0, 1))
+        d_annotations = torch.bmm(
+            alphas.permute(1, 2, 0).to(d_contexts.dtype), d_contexts.transpose(0, 1)
+        )
         d_keys = torch.bmm(d_scores.permute(1, 2, 0), joints[1:, :, :size].transpose(0, 1))
-        return (d_gates.transpose(0, 1), d_annotations, d_keys, None, d_hidden, d_cell, d_fed, None,
-                weight_gradient(d_gates, joints[:-1]), weight_gradient(d_made, reads))
+        return (
+            d_gates.transpose(0, 1),
+            d_annotations,
+            d_keys,
+            None,
+            d_hidden,
+            d_cell,
+            d_fed,
+            None,
+            weight_gradient(d_gates, joints[:-1]),
+            weight_gradient(d_made, reads),
+        )
 
 
-def feeding_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, fed: Tensor, drop: Tensor | None,
-                 weights: FeedingWeights) -> FeedingOutput:
+def feeding_loop(
+    gates: Tensor,
+    memory: LoopMemory,
+    hidden: Tensor,
+    cell: Tensor,
+    fed: Tensor,
+    drop: Tensor | None,
+    weights: FeedingWeights,
+) -> FeedingOutput:
     """The fast twin of `reference.feeding_loop` on CPUs: same inputs, outputs and gradients; real tokens must come first.
 
     Under autocast the matrix products run in its dtype, which `readouts` then have, and `hidden` its precision; sums, softmax and cells
@@ -102,8 +190,19 @@ def feeding_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor
     dtype = weights.readout.dtype
     of_products = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else dtype
     with torch.autocast("cpu", enabled=False):
-        read_by_products = [x.to(of_products).contiguous() for x in (gates, memory.annotations, memory.keys)]
+        read_by_products = [
+            x.to(of_products).contiguous() for x in (gates, memory.annotations, memory.keys)
+        ]
         drop = hidden.new_empty(len(hidden), 0) if drop is None else drop
-        return FeedingOutput(*_FeedingLoop.apply(
-            *read_by_products, memory.is_token.sum(1), hidden.to(dtype), cell.to(dtype), fed.to(dtype), drop.to(dtype).contiguous(),
-            torch.cat([weights.recurrent, weights.feeding], dim=1).to(of_products), weights.readout.to(of_products)))
+        return FeedingOutput(
+            *_FeedingLoop.apply(
+                *read_by_products,
+                memory.is_token.sum(1),
+                hidden.to(dtype),
+                cell.to(dtype),
+                fed.to(dtype),
+                drop.to(dtype).contiguous(),
+                torch.cat([weights.recurrent, weights.feeding], dim=1).to(of_products),
+                weights.readout.to(of_products),
+            )
+        )

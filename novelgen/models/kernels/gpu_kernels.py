@@ -15,8 +15,17 @@ POSITIONS = 16
 FEATURES = 128
 
 # The number of source positions changes from batch to batch: no kernel of its own for every kind of number.
-_kernel = triton.jit(do_not_specialize=["positions", "steps"],
-                     do_not_specialize_on_alignment=["scores", "alphas", "d_alphas", "of_alphas", "errors", "lengths"])
+_kernel = triton.jit(
+    do_not_specialize=["positions", "steps"],
+    do_not_specialize_on_alignment=[
+        "scores",
+        "alphas",
+        "d_alphas",
+        "of_alphas",
+        "errors",
+        "lengths",
+    ],
+)
 
 
 @triton.jit
@@ -40,8 +49,19 @@ def tanh(x):
 
 
 @_kernel
-def score_positions(seen, exp_keys, lengths, score, exp_queries, scores, positions, A: tl.constexpr, WIDTH: tl.constexpr,
-                    POSITIONS: tl.constexpr, FEATURES: tl.constexpr):
+def score_positions(
+    seen,
+    exp_keys,
+    lengths,
+    score,
+    exp_queries,
+    scores,
+    positions,
+    A: tl.constexpr,
+    WIDTH: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    FEATURES: tl.constexpr,
+):
     """e_j = vᵀ tanh(q + k_j) of real positions, without the vᵀ1 that a softmax cancels: grid (B, blocks of positions).
 
     seen (B, WIDTH): q first. exp_keys (B, S, A), lengths (B,), score (A,): v. Fills exp_queries (B, A) and scores (B, S), whose
@@ -63,8 +83,17 @@ def score_positions(seen, exp_keys, lengths, score, exp_queries, scores, positio
 
 
 @_kernel
-def read_positions(scores, annotations, lengths, alphas, contexts, positions, M: tl.constexpr, POSITIONS: tl.constexpr,
-                   FEATURES: tl.constexpr):
+def read_positions(
+    scores,
+    annotations,
+    lengths,
+    alphas,
+    contexts,
+    positions,
+    M: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    FEATURES: tl.constexpr,
+):
     """α = softmax(e) over real positions and c = Σ α_j h_j: grid (B, blocks of the memory's features).
 
     scores (B, S), annotations (B, S, M), lengths (B,). Fills alphas (B, S), zero at padding, and contexts (B, M).
@@ -90,14 +119,29 @@ def read_positions(scores, annotations, lengths, alphas, contexts, positions, M:
         if tl.program_id(1) == 0:
             tl.store(alphas + row * positions + j, alpha, j < positions)
         places = (row * positions + j)[:, None] * M + m[None, :]
-        read = tl.load(annotations + places, (j < real)[:, None] & (m < M)[None, :], 0).to(alphas.dtype.element_ty)
+        read = tl.load(annotations + places, (j < real)[:, None] & (m < M)[None, :], 0).to(
+            alphas.dtype.element_ty
+        )
         context += tl.sum(alpha[:, None] * read, 0)
     tl.store(contexts + row * M + m, context, m < M)
 
 
 @_kernel
-def read_backward(from_gates, of_contexts, of_alphas, annotations, lengths, d_read, d_alphas, positions, M: tl.constexpr,
-                  HAS_CONTEXTS: tl.constexpr, HAS_ALPHAS: tl.constexpr, POSITIONS: tl.constexpr, FEATURES: tl.constexpr):
+def read_backward(
+    from_gates,
+    of_contexts,
+    of_alphas,
+    annotations,
+    lengths,
+    d_read,
+    d_alphas,
+    positions,
+    M: tl.constexpr,
+    HAS_CONTEXTS: tl.constexpr,
+    HAS_ALPHAS: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    FEATURES: tl.constexpr,
+):
     """The gradients of c and of α: grid (B, blocks of positions).
 
     Fills d_read (B, M), the gradient of c: from_gates (B, M), and of_contexts (B, M) if HAS_CONTEXTS. Fills d_alphas (B, S) at real
@@ -115,7 +159,9 @@ def read_backward(from_gates, of_contexts, of_alphas, annotations, lengths, d_re
         if tl.program_id(1) == 0:
             tl.store(d_read + row * M + m, read, m < M)
         places = (row * positions + j)[:, None] * M + m[None, :]
-        known = tl.load(annotations + places, (j < real)[:, None] & (m < M)[None, :], 0).to(d_alphas.dtype.element_ty)
+        known = tl.load(annotations + places, (j < real)[:, None] & (m < M)[None, :], 0).to(
+            d_alphas.dtype.element_ty
+        )
         total += tl.sum(read[None, :] * known, 1)
     if HAS_ALPHAS:
         total += tl.load(of_alphas + row * positions + j, j < real, 0)
@@ -123,8 +169,21 @@ def read_backward(from_gates, of_contexts, of_alphas, annotations, lengths, d_re
 
 
 @_kernel
-def score_backward(alphas, d_alphas, exp_keys, lengths, score, exp_queries, errors, d_states, positions, A: tl.constexpr,
-                   WIDTH: tl.constexpr, POSITIONS: tl.constexpr, FEATURES: tl.constexpr):
+def score_backward(
+    alphas,
+    d_alphas,
+    exp_keys,
+    lengths,
+    score,
+    exp_queries,
+    errors,
+    d_states,
+    positions,
+    A: tl.constexpr,
+    WIDTH: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    FEATURES: tl.constexpr,
+):
     """The gradients of e and of q: grid (B, blocks of the attention's features).
 
     alphas and d_alphas (B, S), exp_keys (B, S, A), score (A,): v, exp_queries (B, A). Fills errors (B, S), the gradient of e, at
@@ -144,18 +203,34 @@ def score_backward(alphas, d_alphas, exp_keys, lengths, score, exp_queries, erro
     for start in range(0, real, POSITIONS):
         j = start + tl.arange(0, POSITIONS)
         places = row * positions + j
-        error = tl.load(alphas + places, j < real, 0) * (tl.load(d_alphas + places, j < real, 0) - mean)
+        error = tl.load(alphas + places, j < real, 0) * (
+            tl.load(d_alphas + places, j < real, 0) - mean
+        )
         if tl.program_id(1) == 0:
             tl.store(errors + places, error, j < real)
-        keys = tl.load(exp_keys + places[:, None] * A + a[None, :], (j < real)[:, None] & (a < A)[None, :], 0)
+        keys = tl.load(
+            exp_keys + places[:, None] * A + a[None, :], (j < real)[:, None] & (a < A)[None, :], 0
+        )
         r = 1 / (1 + query[None, :] * keys)
         d_query += tl.sum(error[:, None] * (r - r * r), 0)
     tl.store(d_states + row * WIDTH + a, 4 * tl.load(score + a, a < A, 0) * d_query, a < A)
 
 
 @_kernel
-def keys_backward(errors, exp_keys, lengths, score, exp_queries, d_keys, d_score, steps, positions, A: tl.constexpr,
-                  POSITIONS: tl.constexpr, FEATURES: tl.constexpr):
+def keys_backward(
+    errors,
+    exp_keys,
+    lengths,
+    score,
+    exp_queries,
+    d_keys,
+    d_score,
+    steps,
+    positions,
+    A: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    FEATURES: tl.constexpr,
+):
     """The gradients of k and of v, of all steps at once: grid (B, blocks of positions, blocks of the attention's features).
 
     errors (T, B, S), exp_keys (B, S, A), score (A,): v, exp_queries (T, B, A). Fills d_keys (B, S, A) and d_score
@@ -186,12 +261,25 @@ def keys_backward(errors, exp_keys, lengths, score, exp_queries, d_keys, d_score
 @triton.jit
 def summed(gates, seen, more, is_unit, like):
     """One gate of some units before its squashing: three shares, at pointers."""
-    total = tl.load(gates, is_unit, 0).to(like.dtype.element_ty) + tl.load(seen, is_unit, 0).to(like.dtype.element_ty)
+    total = tl.load(gates, is_unit, 0).to(like.dtype.element_ty) + tl.load(seen, is_unit, 0).to(
+        like.dtype.element_ty
+    )
     return total + tl.load(more, is_unit, 0).to(like.dtype.element_ty)
 
 
 @triton.jit
-def lstm(gates, seen, more, squashed, before, after, hiddens, H: tl.constexpr, SKIPPED: tl.constexpr, FEATURES: tl.constexpr):
+def lstm(
+    gates,
+    seen,
+    more,
+    squashed,
+    before,
+    after,
+    hiddens,
+    H: tl.constexpr,
+    SKIPPED: tl.constexpr,
+    FEATURES: tl.constexpr,
+):
     """A step of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM: grid (B, blocks of units).
 
     gates (B, 4H), seen (B, SKIPPED + 4H) and more (B, 4H) are summed. Fills squashed (B, 4H), what the gates became, after (B, H),
@@ -217,8 +305,19 @@ def lstm(gates, seen, more, squashed, before, after, hiddens, H: tl.constexpr, S
 
 
 @triton.jit
-def lstm_backward(d_later, of_hiddens, d_cell, squashed, before, after, d_states, H: tl.constexpr, SKIPPED: tl.constexpr,
-                  HAS_HIDDENS: tl.constexpr, FEATURES: tl.constexpr):
+def lstm_backward(
+    d_later,
+    of_hiddens,
+    d_cell,
+    squashed,
+    before,
+    after,
+    d_states,
+    H: tl.constexpr,
+    SKIPPED: tl.constexpr,
+    HAS_HIDDENS: tl.constexpr,
+    FEATURES: tl.constexpr,
+):
     """The gradients of `lstm`: grid (B, blocks of units).
 
     d_later (B, H) is that of h as later steps see it, to which of_hiddens (B, H) is added if HAS_HIDDENS. d_cell (B, H) is that of

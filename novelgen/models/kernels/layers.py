@@ -20,7 +20,7 @@ from novelgen.models.kernels.rows import by_rows
 
 def _steps_of(buffer: Tensor, steps: int, rows: int) -> Tensor:
     """The part of a buffer (N, …) that is used, as (T, B, …)."""
-    return buffer[:steps * rows].view(steps, rows, buffer.shape[1])
+    return buffer[: steps * rows].view(steps, rows, buffer.shape[1])
 
 
 def _of_outputs(d_outputs: Tensor | None, like: Tensor) -> Any:
@@ -46,18 +46,35 @@ class _Lstm(torch.autograd.Function):
     """gates (N, 4H) and weight (4H, H) have the dtype of products, hidden and cell (B, H) that of sums."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, steps: int, lengths: Tensor, hidden: Tensor, cell: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any,
+        gates: Tensor,
+        steps: int,
+        lengths: Tensor,
+        hidden: Tensor,
+        cell: Tensor,
+        weight: Tensor,
+    ) -> tuple[Tensor, ...]:
         rows, size = hidden.shape
         buffer = gates.new_zeros(len(gates) + rows, size)
         hiddens = _steps_of(buffer, steps + 1, rows)
-        cells, squashed = cell.new_empty(steps + 1, rows, size), cell.new_empty(steps, rows, 4 * size)
+        cells, squashed = (
+            cell.new_empty(steps + 1, rows, size),
+            cell.new_empty(steps, rows, 4 * size),
+        )
         hiddens[0], cells[0] = hidden, cell
-        of_state, given, counts = product(weight, rows), array(_steps_of(gates, steps, rows)), array(lengths)
+        of_state, given, counts = (
+            product(weight, rows),
+            array(_steps_of(gates, steps, rows)),
+            array(lengths),
+        )
         moving = [array(x) for x in (squashed, cells, hiddens)]
 
         def run(first: int, last: int) -> None:
             for t, before in enumerate(hiddens[:-1, first:last].unbind()):
-                compiled_layers.lstm(t, first, last, given, array(of_state(before)), counts, *moving)
+                compiled_layers.lstm(
+                    t, first, last, given, array(of_state(before)), counts, *moving
+                )
 
         by_rows(run, rows)
         ctx.save_for_backward(lengths, weight, squashed, buffer, cells)
@@ -66,25 +83,37 @@ class _Lstm(torch.autograd.Function):
         return hiddens[1:].transpose(0, 1), hiddens[ends].to(cell.dtype), cells[ends]
 
     @staticmethod
-    def backward(ctx: Any, d_outputs: Tensor | None, d_hidden: Tensor | None, d_cell: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, d_outputs: Tensor | None, d_hidden: Tensor | None, d_cell: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         lengths, weight, squashed, buffer, cells = ctx.saved_tensors
         steps, rows, size = len(squashed), *cells.shape[1:]
         d_buffer = buffer.new_empty(len(buffer) - rows, 4 * size)
-        d_buffer[steps * rows:] = 0
+        d_buffer[steps * rows :] = 0
         d_gates = _steps_of(d_buffer, steps, rows)
         d_cell = torch.zeros_like(cells[0]) if d_cell is None else d_cell.clone()
         d_hidden = torch.zeros_like(cells[0]) if d_hidden is None else d_hidden.contiguous()
         of_others = _of_outputs(d_outputs, _steps_of(buffer, steps, rows))
         moved = [array(x) for x in (d_hidden, lengths, d_cell, squashed, cells, d_gates)]
-        d_first = _back(compiled_layers.lstm_backward, d_gates, weight, of_others, *moved).to(cells.dtype)
-        return d_buffer, None, None, d_first, d_cell, d_buffer.t() @ buffer[:len(d_buffer)]
+        d_first = _back(compiled_layers.lstm_backward, d_gates, weight, of_others, *moved).to(
+            cells.dtype
+        )
+        return d_buffer, None, None, d_first, d_cell, d_buffer.t() @ buffer[: len(d_buffer)]
 
 
 class _Gru(torch.autograd.Function):
     """gates (N, 3H) and weight (3H, H) have the dtype of products, hidden (B, H) and bias (H,), what is added to W h of n, that of sums."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, steps: int, lengths: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any,
+        gates: Tensor,
+        steps: int,
+        lengths: Tensor,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+    ) -> tuple[Tensor, ...]:
         rows, size = hidden.shape
         buffer = gates.new_zeros(len(gates) + rows, size)
         hiddens, state = _steps_of(buffer, steps + 1, rows), hidden.clone()
@@ -103,22 +132,42 @@ class _Gru(torch.autograd.Function):
         return hiddens[1:].transpose(0, 1), state
 
     @staticmethod
-    def backward(ctx: Any, d_outputs: Tensor | None, d_hidden: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, d_outputs: Tensor | None, d_hidden: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         lengths, weight, squashed, buffer = ctx.saved_tensors
         (steps, rows), size = squashed.shape[:2], weight.shape[1]
         # Of the products with x and with h: they differ in n, where r is between.
         d_x, d_h = (buffer.new_empty(len(buffer) - rows, 3 * size) for _ in range(2))
-        d_x[steps * rows:], d_h[steps * rows:] = 0, 0
+        d_x[steps * rows :], d_h[steps * rows :] = 0, 0
         d_gates, d_added, hiddens = (_steps_of(x, steps, rows) for x in (d_x, d_h, buffer))
-        d_state = squashed.new_zeros(rows, size) if d_hidden is None else d_hidden.clone(memory_format=torch.contiguous_format)
+        d_state = (
+            squashed.new_zeros(rows, size)
+            if d_hidden is None
+            else d_hidden.clone(memory_format=torch.contiguous_format)
+        )
         of_others = _of_outputs(d_outputs, hiddens)
         moved = [array(x) for x in (lengths, d_state, squashed, hiddens, d_gates, d_added)]
         d_state += _back(compiled_layers.gru_backward, d_added, weight, of_others, *moved)
-        return d_x, None, None, d_state, d_h.t() @ buffer[:len(d_h)], d_h[:, 2 * size:].sum(0, dtype=squashed.dtype)
+        return (
+            d_x,
+            None,
+            None,
+            d_state,
+            d_h.t() @ buffer[: len(d_h)],
+            d_h[:, 2 * size :].sum(0, dtype=squashed.dtype),
+        )
 
 
-def recurrent_layer(sequence: Tensor, lengths: Tensor | None, state: tuple[Tensor, ...], weight_ih: Tensor, weight_hh: Tensor,
-                    bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+def recurrent_layer(
+    sequence: Tensor,
+    lengths: Tensor | None,
+    state: tuple[Tensor, ...],
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor,
+    bias_hh: Tensor,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """An LSTM or, where the state has but one part, a GRU along sequence (B, T, D): outputs (B, T, H) and the last state.
 
     With `lengths` (B,), from 1 to T, as if packed: the last state of a row is that after its last token, outputs behind it are 0. The
@@ -134,11 +183,13 @@ def recurrent_layer(sequence: Tensor, lengths: Tensor | None, state: tuple[Tenso
         if autocast:
             inputs = pad(inputs, (0, 0, 0, padded_rows(len(inputs)) - len(inputs)))
         # Of a GRU's second bias, the part of n is inside of what r scales.
-        outside = bias_hh if len(state) == 2 else pad(bias_hh[:2 * size], (0, size))
+        outside = bias_hh if len(state) == 2 else pad(bias_hh[: 2 * size], (0, size))
         gates = linear(inputs, weight_ih.to(of_products), (bias_ih + outside).to(of_products))
         first = [part.to(dtype).contiguous() for part in state]
         if len(state) == 2:
             outputs, *last = _Lstm.apply(gates, steps, lengths, *first, weight_hh.to(of_products))
         else:
-            outputs, *last = _Gru.apply(gates, steps, lengths, *first, weight_hh.to(of_products), bias_hh[2 * size:])
+            outputs, *last = _Gru.apply(
+                gates, steps, lengths, *first, weight_hh.to(of_products), bias_hh[2 * size :]
+            )
     return outputs, tuple(last)

@@ -31,9 +31,19 @@ class _AttentionLoop(torch.autograd.Function):
     """Time runs first in every buffer, so that a step is one contiguous block."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, annotations: Tensor, keys: Tensor, is_token: Tensor, hidden: Tensor,
-                cell: Tensor, state_weight: Tensor, context_weight: Tensor, score: Tensor, product: torch.dtype,
-                ) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any,
+        gates: Tensor,
+        annotations: Tensor,
+        keys: Tensor,
+        is_token: Tensor,
+        hidden: Tensor,
+        cell: Tensor,
+        state_weight: Tensor,
+        context_weight: Tensor,
+        score: Tensor,
+        product: torch.dtype,
+    ) -> tuple[Tensor, ...]:
         """state_weight (A + 4H, H) is query over recurrent: both are applied to s_{i-1}, so one product does both."""
         (steps, rows), (hidden_size, size) = gates.shape[:2], (hidden.shape[1], score.shape[0])
         blocked = ~is_token
@@ -60,17 +70,44 @@ class _AttentionLoop(torch.autograd.Function):
             i, f = i_f.sigmoid_().chunk(2, dim=1)
             torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g.tanh_())
             torch.mul(o.sigmoid_(), torch.tanh(cells[t + 1]), out=hiddens[t + 1])
-        ctx.save_for_backward(annotations, exp_keys, state_weight, context_weight, score, squashed, hiddens, cells,
-                              exp_queries, alphas, contexts)
+        ctx.save_for_backward(
+            annotations,
+            exp_keys,
+            state_weight,
+            context_weight,
+            score,
+            squashed,
+            hiddens,
+            cells,
+            exp_queries,
+            alphas,
+            contexts,
+        )
         ctx.product = product
         ctx.set_materialize_grads(False)
         return hiddens[1:], cells[-1].clone(), contexts, alphas
 
     @staticmethod
-    def backward(ctx: Any, d_hiddens: Tensor | None, d_cell: Tensor | None, d_contexts: Tensor | None,
-                 d_alphas: Tensor | None) -> tuple[Tensor | None, ...]:
-        (annotations, exp_keys, state_weight, context_weight, score, squashed, hiddens, cells, exp_queries, alphas,
-         contexts) = ctx.saved_tensors
+    def backward(
+        ctx: Any,
+        d_hiddens: Tensor | None,
+        d_cell: Tensor | None,
+        d_contexts: Tensor | None,
+        d_alphas: Tensor | None,
+    ) -> tuple[Tensor | None, ...]:
+        (
+            annotations,
+            exp_keys,
+            state_weight,
+            context_weight,
+            score,
+            squashed,
+            hiddens,
+            cells,
+            exp_queries,
+            alphas,
+            contexts,
+        ) = ctx.saved_tensors
         product, (steps, rows, size) = ctx.product, (*alphas.shape[:2], score.shape[0])
         state_from, context_from = state_weight.to(product), context_weight.to(product)
         sources = annotations.to(product).transpose(1, 2)
@@ -87,29 +124,54 @@ class _AttentionLoop(torch.autograd.Function):
             d_gates = d_states[t, :, size:]
             d_cell = _lstm_backward(d_gates, d_hidden, d_cell, squashed[t], cells[t], cells[t + 1])
             d_read[t] += d_gates.to(product) @ context_from
-            d_alpha = torch.bmm(d_read[t].to(product).unsqueeze(1), sources).squeeze(1).to(score.dtype)
+            d_alpha = (
+                torch.bmm(d_read[t].to(product).unsqueeze(1), sources).squeeze(1).to(score.dtype)
+            )
             if d_alphas is not None:
                 d_alpha = d_alpha + d_alphas[t]
             d_scores = alphas[t] * (d_alpha - (alphas[t] * d_alpha).sum(1, keepdim=True))
             torch.addcmul(one, exp_queries[t], exp_keys, out=inverse).reciprocal_()
             d_score += d_scores.flatten() @ inverse.flatten(0, 1)
             slope = torch.addcmul(inverse, inverse, inverse, value=-1, out=inverse)
-            torch.mul(torch.bmm(d_scores.unsqueeze(1), slope).squeeze(1), 4 * score, out=d_states[t, :, :size])
+            torch.mul(
+                torch.bmm(d_scores.unsqueeze(1), slope).squeeze(1),
+                4 * score,
+                out=d_states[t, :, :size],
+            )
             d_keys.addcmul_(d_scores.unsqueeze(2), slope)
             d_hidden = (d_states[t].to(product) @ state_from).to(score.dtype)
 
         def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
             """All steps at once: (T, B, out), (T, B, in) → (out, in)."""
-            return (outputs.to(product).flatten(0, 1).t() @ inputs.to(product).flatten(0, 1)).to(score.dtype)
+            return (outputs.to(product).flatten(0, 1).t() @ inputs.to(product).flatten(0, 1)).to(
+                score.dtype
+            )
 
-        d_annotations = torch.bmm(alphas.permute(1, 2, 0).to(product), d_read.transpose(0, 1).to(product))
-        return (d_states[:, :, size:], d_annotations.to(annotations.dtype), d_keys.mul_(4 * score), None, d_hidden, d_cell,
-                weight_gradient(d_states, hiddens[:-1]), weight_gradient(d_states[:, :, size:], contexts), -2 * d_score,
-                None)
+        d_annotations = torch.bmm(
+            alphas.permute(1, 2, 0).to(product), d_read.transpose(0, 1).to(product)
+        )
+        return (
+            d_states[:, :, size:],
+            d_annotations.to(annotations.dtype),
+            d_keys.mul_(4 * score),
+            None,
+            d_hidden,
+            d_cell,
+            weight_gradient(d_states, hiddens[:-1]),
+            weight_gradient(d_states[:, :, size:], contexts),
+            -2 * d_score,
+            None,
+        )
 
 
-def _lstm_backward(d_gates: Tensor, d_hidden: Tensor, d_cell: Tensor, squashed: Tensor, before: Tensor, after: Tensor,
-                   ) -> Tensor:
+def _lstm_backward(
+    d_gates: Tensor,
+    d_hidden: Tensor,
+    d_cell: Tensor,
+    squashed: Tensor,
+    before: Tensor,
+    after: Tensor,
+) -> Tensor:
     """One LSTM step backwards. Fills d_gates (B, 4H) and returns the gradient of the cell before (B, H)."""
     i, f, g, o = squashed.chunk(4, dim=1)
     d_i, d_f, d_g, d_o = d_gates.chunk(4, dim=1)
@@ -122,7 +184,9 @@ def _lstm_backward(d_gates: Tensor, d_hidden: Tensor, d_cell: Tensor, squashed: 
     return d_cell * f
 
 
-def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights) -> LoopOutput:
+def attention_loop(
+    gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
+) -> LoopOutput:
     """The fast twin of `reference.attention_loop`: same inputs, outputs and gradients.
 
     Under autocast the matrix products run in its dtype; everything else keeps the dtype of the weights.
@@ -131,7 +195,17 @@ def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tens
     product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype
     with torch.autocast(device, enabled=False):
         hiddens, cell, contexts, alphas = _AttentionLoop.apply(
-            gates.to(dtype).transpose(0, 1).contiguous(), memory.annotations.to(dtype), memory.keys.to(dtype),
-            memory.is_token, hidden.to(dtype), cell.to(dtype), torch.cat([weights.query, weights.recurrent]),
-            weights.context, weights.score, product)
-    return LoopOutput(hiddens.transpose(0, 1), cell, contexts.transpose(0, 1), alphas.transpose(0, 1))
+            gates.to(dtype).transpose(0, 1).contiguous(),
+            memory.annotations.to(dtype),
+            memory.keys.to(dtype),
+            memory.is_token,
+            hidden.to(dtype),
+            cell.to(dtype),
+            torch.cat([weights.query, weights.recurrent]),
+            weights.context,
+            weights.score,
+            product,
+        )
+    return LoopOutput(
+        hiddens.transpose(0, 1), cell, contexts.transpose(0, 1), alphas.transpose(0, 1)
+    )

@@ -21,7 +21,9 @@ def product(weight: Tensor, rows: int) -> Product:
     """
     if weight.dtype == torch.bfloat16 and _can_pack():
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
-        return lambda inputs: torch.ops.mkldnn._linear_pointwise(inputs, packed, None, "none", [], None)
+        return lambda inputs: torch.ops.mkldnn._linear_pointwise(
+            inputs, packed, None, "none", [], None
+        )
     return lambda inputs: linear(inputs, weight)
 
 
@@ -34,7 +36,9 @@ def in_few_shapes(layer: Product, inputs: Tensor) -> Tensor:
     if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return layer(inputs)
     rows = inputs.flatten(0, -2)
-    return layer(pad(rows, (0, 0, 0, padded_rows(len(rows)) - len(rows))))[:len(rows)].view(*inputs.shape[:-1], -1)
+    return layer(pad(rows, (0, 0, 0, padded_rows(len(rows)) - len(rows))))[: len(rows)].view(
+        *inputs.shape[:-1], -1
+    )
 
 
 def padded_rows(rows: int) -> int:
@@ -44,4 +48,6 @@ def padded_rows(rows: int) -> int:
 
 def _can_pack() -> bool:
     """Whether this PyTorch has oneDNN and its packed products, which are not part of the documented interface."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    return torch.backends.mkldnn.is_available() and hasattr(
+        torch.ops.mkldnn, "_reorder_linear_weight"
+    )

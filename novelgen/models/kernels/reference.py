@@ -58,7 +58,9 @@ def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     return torch.sigmoid(o) * torch.tanh(cell), cell
 
 
-def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights) -> LoopOutput:
+def attention_loop(
+    gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
+) -> LoopOutput:
     """Runs s_i = f(s_{i-1}, y_{i-1}, c_i) along a target.
 
     e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i) over real positions;  c_i = Σ_j α_ij h_j.
@@ -71,15 +73,26 @@ def attention_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tens
         scores = torch.tanh(query.unsqueeze(1) + memory.keys) @ weights.score
         alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)
         context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)
-        hidden, cell = lstm_step(step + linear(context, weights.context) + linear(hidden, weights.recurrent), cell)
+        hidden, cell = lstm_step(
+            step + linear(context, weights.context) + linear(hidden, weights.recurrent), cell
+        )
         hiddens.append(hidden)
         contexts.append(context)
         alphas.append(alpha)
-    return LoopOutput(torch.stack(hiddens, 1), cell, torch.stack(contexts, 1), torch.stack(alphas, 1))
+    return LoopOutput(
+        torch.stack(hiddens, 1), cell, torch.stack(contexts, 1), torch.stack(alphas, 1)
+    )
 
 
-def feeding_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, fed: Tensor, drop: Tensor | None,
-                 weights: FeedingWeights) -> FeedingOutput:
+def feeding_loop(
+    gates: Tensor,
+    memory: LoopMemory,
+    hidden: Tensor,
+    cell: Tensor,
+    fed: Tensor,
+    drop: Tensor | None,
+    weights: FeedingWeights,
+) -> FeedingOutput:
     """Runs s_t = f(s_{t-1}, [y_{t-1}; h̃_{t-1}]) along a target.
 
     e_tj = s_t · k_j;  α_t = softmax(e_t) over real positions;  c_t = Σ_j α_tj h_j;  h̃_t = tanh(W [c_t; s_t]).
@@ -89,7 +102,9 @@ def feeding_loop(gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor
     linear = nn.functional.linear
     readouts, alphas = [], []
     for step in gates.unbind(1):
-        hidden, cell = lstm_step(step + linear(hidden, weights.recurrent) + linear(fed, weights.feeding), cell)
+        hidden, cell = lstm_step(
+            step + linear(hidden, weights.recurrent) + linear(fed, weights.feeding), cell
+        )
         scores = torch.bmm(memory.keys, hidden.unsqueeze(2)).squeeze(2)
         alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)
         context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)

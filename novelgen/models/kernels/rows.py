@@ -15,13 +15,17 @@ import torch
 
 Result = TypeVar("Result")
 
-_FEWEST_ROWS = 8  # of a thread; with fewer, reading the weights again costs more than the thread saves
+_FEWEST_ROWS = (
+    8  # of a thread; with fewer, reading the weights again costs more than the thread saves
+)
 
 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
     # PyTorch counts threads per thread: products in these stay in their own.
-    return ThreadPoolExecutor(threads, thread_name_prefix="rows", initializer=torch.set_num_threads, initargs=(1,))
+    return ThreadPoolExecutor(
+        threads, thread_name_prefix="rows", initializer=torch.set_num_threads, initargs=(1,)
+    )
 
 
 def by_rows(work: Callable[[int, int], Result], rows: int) -> list[Result]:

@@ -37,11 +37,14 @@ def _cached(function: Any) -> Any:
 @intrinsic
 def _widened(typing: Any, value: Any) -> Any:
     """A weight as float32: itself, or the bfloat16 whose bits a uint16 holds."""
+
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if value == types.float32:
             return arguments[0]
         word = ir.IntType(32)
-        return builder.bitcast(builder.shl(builder.zext(arguments[0], word), word(16)), ir.FloatType())
+        return builder.bitcast(
+            builder.shl(builder.zext(arguments[0], word), word(16)), ir.FloatType()
+        )
 
     return types.float32(value), emit
 
@@ -49,6 +52,7 @@ def _widened(typing: Any, value: Any) -> Any:
 @intrinsic
 def _power_of_two(typing: Any, shifted: Any) -> Any:
     """2**n of n + 1.5 · 2**23 (float32), whose lowest bits hold the integer n; -126 ≤ n ≤ 127."""
+
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(32)
         biased = builder.add(builder.bitcast(arguments[0], word), word(127))
@@ -108,7 +112,11 @@ def exponentials(values: np.ndarray) -> np.ndarray:
 @_compiled("contract")
 def _exponential(x: float) -> float:
     x = x + x
-    return exp(_LARGEST_SCORED if x > _LARGEST_SCORED else (-_LARGEST_SCORED if x < -_LARGEST_SCORED else x))
+    return exp(
+        _LARGEST_SCORED
+        if x > _LARGEST_SCORED
+        else (-_LARGEST_SCORED if x < -_LARGEST_SCORED else x)
+    )
 
 
 @_compiled(*_REORDER)
@@ -126,7 +134,12 @@ def _four_by_one(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np
     m, o, p = n + len(weight) // 4, n + len(weight) // 4 * 2, n + len(weight) // 4 * 3
     p0 = p1 = p2 = p3 = np.float32(0)
     for k in range(inputs.shape[1]):
-        s, t, u, v = _widened(weight[n, k]), _widened(weight[m, k]), _widened(weight[o, k]), _widened(weight[p, k])
+        s, t, u, v = (
+            _widened(weight[n, k]),
+            _widened(weight[m, k]),
+            _widened(weight[o, k]),
+            _widened(weight[p, k]),
+        )
         x = inputs[b, k]
         p0, p1, p2, p3 = p0 + s * x, p1 + t * x, p2 + u * x, p3 + v * x
     out[b, n], out[b, m], out[b, o], out[b, p] = p0, p1, p2, p3
@@ -137,7 +150,12 @@ def _four_by_two(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np
     m, o, p = n + len(weight) // 4, n + len(weight) // 4 * 2, n + len(weight) // 4 * 3
     p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = np.float32(0)
     for k in range(inputs.shape[1]):
-        s, t, u, v = _widened(weight[n, k]), _widened(weight[m, k]), _widened(weight[o, k]), _widened(weight[p, k])
+        s, t, u, v = (
+            _widened(weight[n, k]),
+            _widened(weight[m, k]),
+            _widened(weight[o, k]),
+            _widened(weight[p, k]),
+        )
         x, y = inputs[b, k], inputs[b + 1, k]
         p0, p1, p2, p3 = p0 + s * x, p1 + t * x, p2 + u * x, p3 + v * x
         q0, q1, q2, q3 = q0 + s * y, q1 + t * y, q2 + u * y, q3 + v * y
@@ -150,7 +168,12 @@ def _four_by_three(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: 
     m, o, p = n + len(weight) // 4, n + len(weight) // 4 * 2, n + len(weight) // 4 * 3
     p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = r0 = r1 = r2 = r3 = np.float32(0)
     for k in range(inputs.shape[1]):
-        s, t, u, v = _widened(weight[n, k]), _widened(weight[m, k]), _widened(weight[o, k]), _widened(weight[p, k])
+        s, t, u, v = (
+            _widened(weight[n, k]),
+            _widened(weight[m, k]),
+            _widened(weight[o, k]),
+            _widened(weight[p, k]),
+        )
         x, y, z = inputs[b, k], inputs[b + 1, k], inputs[b + 2, k]
         p0, p1, p2, p3 = p0 + s * x, p1 + t * x, p2 + u * x, p3 + v * x
         q0, q1, q2, q3 = q0 + s * y, q1 + t * y, q2 + u * y, q3 + v * y
@@ -177,8 +200,14 @@ def product(weight: np.ndarray, inputs: np.ndarray, out: np.ndarray) -> None:
 
 
 @_compiled(*_REORDER)
-def _attend(query: np.ndarray, exp_keys: np.ndarray, score: np.ndarray, values: np.ndarray, alpha: np.ndarray,
-            mixed: np.ndarray) -> None:
+def _attend(
+    query: np.ndarray,
+    exp_keys: np.ndarray,
+    score: np.ndarray,
+    values: np.ndarray,
+    alpha: np.ndarray,
+    mixed: np.ndarray,
+) -> None:
     """Of one row: query (≥ A,), exp_keys (n, A), score (A,): −2v, values (n, W) → alpha (n,), mixed (W,): Σ_j α_j values_j."""
     size = len(score)
     exp_query = np.empty(size, np.float32)
@@ -204,12 +233,14 @@ def _attend(query: np.ndarray, exp_keys: np.ndarray, score: np.ndarray, values: 
 
 
 @_compiled("contract")
-def _lstm(gates: np.ndarray, before: np.ndarray, after: np.ndarray, place: int, hidden: np.ndarray) -> None:
+def _lstm(
+    gates: np.ndarray, before: np.ndarray, after: np.ndarray, place: int, hidden: np.ndarray
+) -> None:
     """Of one row: gates (4H,) in torch's order i, f, g, o; a layer's hidden and cell are at place and place + 1 of its state (2L, H).
     The hidden after is also put into hidden (H,).
     """
     size = len(hidden)
-    i, f, g, o = gates[:size], gates[size:2 * size], gates[2 * size:3 * size], gates[3 * size:]
+    i, f, g, o = gates[:size], gates[size : 2 * size], gates[2 * size : 3 * size], gates[3 * size :]
     cell, cell_after, hidden_after = before[place + 1], after[place + 1], after[place]
     for k in range(size):
         cell_after[k] = sigmoid(f[k]) * cell[k] + sigmoid(i[k]) * tanh(g[k])
@@ -220,14 +251,29 @@ def _lstm(gates: np.ndarray, before: np.ndarray, after: np.ndarray, place: int, 
 
 # Below, loops and not array expressions: those would take most of the time to compile.
 @_compiled("contract")
-def _read(seen: np.ndarray, rows: np.ndarray, lengths: np.ndarray, exp_keys: np.ndarray, values: np.ndarray, score: np.ndarray,
-          from_context: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+def _read(
+    seen: np.ndarray,
+    rows: np.ndarray,
+    lengths: np.ndarray,
+    exp_keys: np.ndarray,
+    values: np.ndarray,
+    score: np.ndarray,
+    from_context: np.ndarray,
+    alphas: np.ndarray,
+) -> np.ndarray:
     """Attention with the queries seen[:, :A]: fills alphas (B, S); what it adds to gates and readout, (B, 4H + E)."""
     batch = len(seen)
     mixed = np.empty((batch, values.shape[2]), np.float32)
     for b in range(batch):
         source, length = rows[b], lengths[rows[b]]
-        _attend(seen[b], exp_keys[source, :length], score, values[source, :length], alphas[b, :length], mixed[b])
+        _attend(
+            seen[b],
+            exp_keys[source, :length],
+            score,
+            values[source, :length],
+            alphas[b, :length],
+            mixed[b],
+        )
     if not len(from_context):
         return mixed
     shares = np.empty((batch, len(from_context)), np.float32)
@@ -236,8 +282,14 @@ def _read(seen: np.ndarray, rows: np.ndarray, lengths: np.ndarray, exp_keys: np.
 
 
 @_compiled("contract")
-def _run_layers(gates: np.ndarray, state: np.ndarray, from_below: np.ndarray, upper_bias: np.ndarray, after: np.ndarray,
-                hidden: np.ndarray) -> None:
+def _run_layers(
+    gates: np.ndarray,
+    state: np.ndarray,
+    from_below: np.ndarray,
+    upper_bias: np.ndarray,
+    after: np.ndarray,
+    hidden: np.ndarray,
+) -> None:
     """The cells from the first layer's gates (B, 4H) on: fills after (B, 2L, H) and hidden (B, H), that of the last layer."""
     batch, size = hidden.shape
     below = np.empty((batch, 2 * size), np.float32)
@@ -255,10 +307,19 @@ def _run_layers(gates: np.ndarray, state: np.ndarray, from_below: np.ndarray, up
 
 
 @_compiled("contract")
-def _project(hidden: np.ndarray, added: np.ndarray, from_top: np.ndarray, output: np.ndarray, output_bias: np.ndarray) -> np.ndarray:
+def _project(
+    hidden: np.ndarray,
+    added: np.ndarray,
+    from_top: np.ndarray,
+    output: np.ndarray,
+    output_bias: np.ndarray,
+) -> np.ndarray:
     """Logits (B, V) of readouts (B, E) to which the last E of `added` (B, 4H + E) come."""
     batch, before = len(hidden), added.shape[1] - len(from_top)
-    readout, logits = np.empty((batch, len(from_top)), np.float32), np.empty((batch, len(output)), np.float32)
+    readout, logits = (
+        np.empty((batch, len(from_top)), np.float32),
+        np.empty((batch, len(output)), np.float32),
+    )
     product(from_top, hidden, readout)
     for b in range(batch):
         for k in range(len(from_top)):
@@ -271,10 +332,23 @@ def _project(hidden: np.ndarray, added: np.ndarray, from_top: np.ndarray, output
 
 
 @_cached
-def step(places: np.ndarray, fixed: np.ndarray, state: np.ndarray, rows: np.ndarray, lengths: np.ndarray,
-         exp_keys: np.ndarray, values: np.ndarray, score: np.ndarray, from_state: np.ndarray, from_context: np.ndarray,
-         from_below: np.ndarray, upper_bias: np.ndarray, from_top: np.ndarray, output: np.ndarray, output_bias: np.ndarray,
-         ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def step(
+    places: np.ndarray,
+    fixed: np.ndarray,
+    state: np.ndarray,
+    rows: np.ndarray,
+    lengths: np.ndarray,
+    exp_keys: np.ndarray,
+    values: np.ndarray,
+    score: np.ndarray,
+    from_state: np.ndarray,
+    from_context: np.ndarray,
+    from_below: np.ndarray,
+    upper_bias: np.ndarray,
+    from_top: np.ndarray,
+    output: np.ndarray,
+    output_bias: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One token on, for B rows: logits (B, V), the next state (B, 2L, H), attention weights (B, S), all float32.
 
     fixed (N, 4H + E): the token's share in gates and readout, biases included, for row b at places[b]. state: hidden and cell of
@@ -286,7 +360,10 @@ def step(places: np.ndarray, fixed: np.ndarray, state: np.ndarray, rows: np.ndar
     """
     batch, size, attention = len(places), state.shape[2], len(score)
     hidden, after = state[:, 0].copy(), np.empty_like(state)
-    seen, gates = np.empty((batch, attention + 4 * size), np.float32), np.empty((batch, 4 * size), np.float32)
+    seen, gates = (
+        np.empty((batch, attention + 4 * size), np.float32),
+        np.empty((batch, 4 * size), np.float32),
+    )
     product(from_state, hidden, seen)
     alphas = np.zeros((batch, values.shape[1]), np.float32)
     shares = _read(seen, rows, lengths, exp_keys, values, score, from_context, alphas)

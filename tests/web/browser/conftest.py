@@ -6,7 +6,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
+CHROMIUM = next(
+    filter(
+        None,
+        map(
+            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+        ),
+    ),
+    None,
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +25,9 @@ def browser():
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
         # Chromium's sandbox refuses to run as root, as in a container.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
         yield browser
         browser.close()
 
@@ -32,14 +42,26 @@ def open_page(browser, app):
     contexts, complaints, expected = [], [], []
 
     def open_one(url=None, locale="zh-CN", width=1280, height=900, dark=False):
-        context = browser.new_context(locale=locale, viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
-                                      accept_downloads=True)
+        context = browser.new_context(
+            locale=locale,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            accept_downloads=True,
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: complaints.append(f"thrown: {error}"))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if _is_ours(request.url) else complaints.append(f"request to {request.url}"))
+        page.on(
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
+        )
+        page.on(
+            "request",
+            lambda request: (
+                None if _is_ours(request.url) else complaints.append(f"request to {request.url}")
+            ),
+        )
         page.goto(url or app.url)
         page.wait_for_selector("#page-title")
         return page
@@ -48,7 +70,9 @@ def open_page(browser, app):
     yield open_one
     for context in contexts:
         context.close()
-    complaints = [complaint for complaint in complaints if not any(text in complaint for text in expected)]
+    complaints = [
+        complaint for complaint in complaints if not any(text in complaint for text in expected)
+    ]
     assert not complaints, complaints
 
 

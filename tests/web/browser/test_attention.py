@@ -17,12 +17,17 @@ def write(page, manuscript=SOURCE):
     page.get_by_role("tab", name="写作", exact=True).click()
     page.locator("#write-manuscript textarea").fill(manuscript)
     # What a draft before left there is not to be taken for this one.
-    page.evaluate("() => { window.before = undefined; window.old = document.querySelector('#write-draft-1 textarea')?.value; }")
+    page.evaluate(
+        "() => { window.before = undefined; window.old = document.querySelector('#write-draft-1 textarea')?.value; }"
+    )
     page.locator("#write-continue").click()
     page.wait_for_function("""() => { const text = document.querySelector('#write-draft-1 textarea').value;
         return text.length > 3 && text !== window.old; }""")
-    page.wait_for_function("""() => { const text = document.querySelector('#write-draft-1 textarea').value, before = window.before;
-        window.before = text; return text === before; }""", polling=700)
+    page.wait_for_function(
+        """() => { const text = document.querySelector('#write-draft-1 textarea').value, before = window.before;
+        window.before = text; return text === before; }""",
+        polling=700,
+    )
 
 
 def open_tab(page):
@@ -38,7 +43,8 @@ def written(page):
 def weights(page):
     """How strongly each character of the source is lit."""
     return page.locator("#attention-source .attention-piece").evaluate_all(
-        "spans => spans.map(span => Number(span.style.getPropertyValue('--weight') || 0))")
+        "spans => spans.map(span => Number(span.style.getPropertyValue('--weight') || 0))"
+    )
 
 
 def downloaded(page, button):
@@ -89,8 +95,17 @@ def test_a_click_on_a_character_lights_the_source_up(attention):
 def test_arrow_keys_go_from_character_to_character(attention):
     attention.locator("#attention-output .attention-piece").nth(0).click()
     attention.locator("#attention-output").press("ArrowRight")
-    assert attention.locator("#attention-output .attention-selected").evaluate("span => span.id") == "attention-output-1"
-    assert attention.locator("#attention-place .attention-token").inner_text().split("第")[1].strip().startswith("2 个")
+    assert (
+        attention.locator("#attention-output .attention-selected").evaluate("span => span.id")
+        == "attention-output-1"
+    )
+    assert (
+        attention.locator("#attention-place .attention-token")
+        .inner_text()
+        .split("第")[1]
+        .strip()
+        .startswith("2 个")
+    )
 
 
 def test_an_alternative_is_gone_on_from_and_the_draft_follows(attention):
@@ -101,17 +116,26 @@ def test_an_alternative_is_gone_on_from_and_the_draft_follows(attention):
     choice = attention.locator("#attention-place button:enabled").filter(has_not_text="¶").first
     token = choice.locator("b").inner_text()
     choice.click()
-    attention.wait_for_function("before => !document.querySelector('#attention-output').innerText.startsWith(before)", arg=before[:3])
+    attention.wait_for_function(
+        "before => !document.querySelector('#attention-output').innerText.startsWith(before)",
+        arg=before[:3],
+    )
     attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
     assert written(attention).startswith(before[:place] + token)
     assert attention.locator("#attention-output .attention-selected").inner_text() == token
     attention.get_by_role("tab", name="写作", exact=True).click()
-    assert attention.locator("#write-draft-1 textarea").input_value().startswith(before[:place] + token)
+    assert (
+        attention.locator("#write-draft-1 textarea")
+        .input_value()
+        .startswith(before[:place] + token)
+    )
 
 
 def test_stopping_keeps_what_is_written(attention):
     go_on(attention)
-    attention.locator("#attention-stop").evaluate("button => button.click()")  # the text may be finished before a mouse is there
+    attention.locator("#attention-stop").evaluate(
+        "button => button.click()"
+    )  # the text may be finished before a mouse is there
     attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
     kept = written(attention)
     attention.wait_for_timeout(700)
@@ -128,7 +152,10 @@ def test_who_waits_to_go_on_sees_the_place_in_the_line(attention, app, request):
     place.wait_for()
     attention.mouse.wheel(0, 400)
     box, window = place.bounding_box(), attention.viewport_size
-    assert 0 <= box["x"] < box["x"] + box["width"] <= window["width"] and 0 <= box["y"] < box["y"] + box["height"] <= window["height"]
+    assert (
+        0 <= box["x"] < box["x"] + box["width"] <= window["width"]
+        and 0 <= box["y"] < box["y"] + box["height"] <= window["height"]
+    )
     assert place.evaluate("text => parseFloat(getComputedStyle(text).animationDelay)") >= 0.5
     attention.locator("#write-stop").evaluate("button => button.click()")
     place.wait_for(state="hidden")
@@ -156,7 +183,12 @@ def test_writing_anew_ends_a_continuation(page):
     opening = go_on(page)
     page.get_by_role("tab", name="写作", exact=True).click()
     begins = page.evaluate(BEGINS, opening)
-    assert not before.startswith(opening) and begins[0] and begins == sorted(begins, reverse=True) and not begins[-1]
+    assert (
+        not before.startswith(opening)
+        and begins[0]
+        and begins == sorted(begins, reverse=True)
+        and not begins[-1]
+    )
     open_tab(page)
     page.wait_for_selector("[data-state=shown]")
     # A page shows a form feed, which a model that knows nothing may write, as a space.
@@ -170,13 +202,17 @@ def test_the_heatmap_says_both_characters_and_the_weight(attention):
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
         heatmap.press(key)
     said = attention.locator("#attention-cell").inner_text()
-    row, i, column, j, weight = re.fullmatch(r"写“(.+)”（第 (\d+)）时看“(.+)”（第 (\d+)）：权重 ([\d.]+)%", said).groups()
+    row, i, column, j, weight = re.fullmatch(
+        r"写“(.+)”（第 (\d+)）时看“(.+)”（第 (\d+)）：权重 ([\d.]+)%", said
+    ).groups()
     token = data["tokens"][int(i) - 1]
     # A byte is told as the character that it is part of.
     byte = re.fullmatch("<([0-9A-F]{2})>", token)
     assert int(byte[1], 16) in row.encode() if byte else token == row
     assert data["source_tokens"][int(j) - 1] == column
-    assert 100 * data["attention"][int(i) - 1][int(j) - 1] == pytest.approx(float(weight), rel=0.05, abs=0.05)
+    assert 100 * data["attention"][int(i) - 1][int(j) - 1] == pytest.approx(
+        float(weight), rel=0.05, abs=0.05
+    )
     tip = attention.locator(".attention-tip").inner_text()
     assert row in tip and column in tip and f"{weight}%" in tip
     heatmap.press("Enter")
@@ -187,7 +223,11 @@ def test_the_mouse_finds_the_cell_that_it_is_over(attention):
     heatmap = attention.locator("#attention-heatmap")
     box = heatmap.bounding_box()
     said = []
-    for share in (0.3, 0.5, 0.7):  # 88 pixels from the left there are cells, however long the text and wide its labels
+    for share in (
+        0.3,
+        0.5,
+        0.7,
+    ):  # 88 pixels from the left there are cells, however long the text and wide its labels
         heatmap.hover(position={"x": 88, "y": box["height"] * share})
         said.append(attention.locator("#attention-cell").inner_text())
     assert len(set(said)) == 3 and all("权重" in text for text in said)
@@ -213,7 +253,10 @@ def test_one_can_zoom_and_go_back_to_the_whole(attention):
 
 def test_the_picture_is_a_png_and_the_data_a_matrix(attention):
     picture = downloaded(attention, "#attention-png")
-    assert picture.suggested_filename.endswith(".png") and picture.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (
+        picture.suggested_filename.endswith(".png")
+        and picture.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    )
     data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
     assert len(data["attention"]) == len(data["tokens"]) == len(data["places"])
     for row in data["attention"]:
@@ -226,7 +269,10 @@ def test_a_text_that_looks_like_html_stays_text(page):
     open_tab(page)
     # What the model reads has been cleaned; nothing of it may have become an element.
     assert "小满坐在船头" in page.locator("#attention-source").inner_text()
-    assert page.locator("#attention-view img, #attention-view script, #attention-view iframe").count() == 0
+    assert (
+        page.locator("#attention-view img, #attention-view script, #attention-view iframe").count()
+        == 0
+    )
 
 
 def test_what_is_written_while_the_tab_is_open_is_shown(page):
@@ -244,7 +290,10 @@ def test_another_visitor_sees_nothing_of_it(attention, open_page):
     other = open_page()
     other.get_by_role("tab", name="注意力", exact=True).click()
     other.wait_for_timeout(500)
-    assert other.locator(".attention-empty").is_visible() and other.locator("#attention-output .attention-piece").count() == 0
+    assert (
+        other.locator(".attention-empty").is_visible()
+        and other.locator("#attention-output .attention-piece").count() == 0
+    )
 
 
 def test_on_a_phone_the_tab_fits(open_page):
@@ -252,7 +301,12 @@ def test_on_a_phone_the_tab_fits(open_page):
     write(page)
     open_tab(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    for part in ("#attention-source", "#attention-output", "#attention-heatmap", "#attention-alternative-1"):
+    for part in (
+        "#attention-source",
+        "#attention-output",
+        "#attention-heatmap",
+        "#attention-alternative-1",
+    ):
         box = page.locator(part).bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 375
 
@@ -264,8 +318,11 @@ def test_in_the_dark_the_heatmap_is_dark(open_page):
         write(page)
         open_tab(page)
         page.wait_for_timeout(200)
-        shades.append(page.locator("#attention-heatmap").evaluate(
-            "canvas => canvas.getContext('2d').getImageData(canvas.width - 3, canvas.height - 3, 1, 1).data[0]"))
+        shades.append(
+            page.locator("#attention-heatmap").evaluate(
+                "canvas => canvas.getContext('2d').getImageData(canvas.width - 3, canvas.height - 3, 1, 1).data[0]"
+            )
+        )
     assert shades[0] > 200 and shades[1] < 60
 
 
@@ -274,7 +331,10 @@ def test_after_a_failed_answer_it_is_asked_for_once(open_page, anew):
     open_page.expected.append("Failed to load")
     page = open_page()
     write(page)
-    page.route("**/queue/join*", lambda route: route.fulfill(status=429, json={"detail": "the line is full"}))
+    page.route(
+        "**/queue/join*",
+        lambda route: route.fulfill(status=429, json={"detail": "the line is full"}),
+    )
     page.get_by_role("tab", name="注意力", exact=True).click()
     page.wait_for_selector("#attention-output .attention-piece")
     page.wait_for_timeout(500)
@@ -284,7 +344,10 @@ def test_after_a_failed_answer_it_is_asked_for_once(open_page, anew):
     if anew:
         write(page, f"{SOURCE}他来了。")
     asked = []
-    page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
+    page.on(
+        "request",
+        lambda request: asked.append(request.url) if "queue/join" in request.url else None,
+    )
     open_tab(page)
     page.wait_for_timeout(700)
     assert len(asked) == 1

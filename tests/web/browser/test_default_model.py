@@ -16,8 +16,11 @@ def test_a_paragraph_is_written_looked_at_and_accepted(open_page, default_app, d
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.locator("#write-decoder label").filter(has_text=decoder).first.click()
     page.locator("#write-continue").click()
-    page.wait_for_function("""() => { const text = document.querySelector('#write-draft-1 textarea').value, before = window.before;
-        window.before = text; return text && text === before; }""", polling=1000)  # until nothing is added any more
+    page.wait_for_function(
+        """() => { const text = document.querySelector('#write-draft-1 textarea').value, before = window.before;
+        window.before = text; return text && text === before; }""",
+        polling=1000,
+    )  # until nothing is added any more
     page.get_by_role("tab", name="注意力", exact=True).click()
     page.wait_for_selector("[data-state=shown] #attention-alternative-1")
     shown = page.locator("#attention-output").inner_text().replace("¶", "").split()

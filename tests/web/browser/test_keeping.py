@@ -32,8 +32,10 @@ def text(page, name):
 
 
 def wait_for(page, name, value):
-    page.wait_for_function("([name, value]) => document.querySelector(`#write-${name} :is(textarea, input)`)?.value === value",
-                           arg=[name, value])
+    page.wait_for_function(
+        "([name, value]) => document.querySelector(`#write-${name} :is(textarea, input)`)?.value === value",
+        arg=[name, value],
+    )
 
 
 def reload(page):
@@ -60,7 +62,9 @@ def written(page, count=1):
     number(page, "num-samples", count)
     page.locator("#write-continue").click()
     page.wait_for_function("document.querySelector('#write-status')?.innerText.includes('chars')")
-    page.wait_for_function("document.querySelector('#write-draft-1 .wrap').classList.contains('hide')")
+    page.wait_for_function(
+        "document.querySelector('#write-draft-1 .wrap').classList.contains('hide')"
+    )
     return [text(page, f"draft-{place}") for place in range(1, count + 1)]
 
 
@@ -71,7 +75,12 @@ def test_every_text_survives_a_reload_even_at_once(page):
     field(page, "opening").fill("他")
     reload(page)
     wait_for(page, "draft-2", f"{MARKUP}改过")
-    assert [text(page, name) for name in ("title", "manuscript", "opening", "draft-1")] == [MARKUP, PROMPT, "他", drafts[0]]
+    assert [text(page, name) for name in ("title", "manuscript", "opening", "draft-1")] == [
+        MARKUP,
+        PROMPT,
+        "他",
+        drafts[0],
+    ]
     assert not page.locator("#write-draft-3").is_visible() and page.evaluate("window.harm") is None
     page.locator("#write-pick-2").click()  # and all is as it was
     wait_for(page, "manuscript", f"{PROMPT}\n{MARKUP}改过")
@@ -120,7 +129,9 @@ def test_a_damaged_entry_is_passed_over(page):
 
 
 def test_typing_in_a_long_manuscript_is_fluid(page):
-    field(page, "manuscript").fill(("小满坐在船头，数着河边的石阶。" * 20 + "\n") * 660)  # some 200,000 characters
+    field(page, "manuscript").fill(
+        ("小满坐在船头，数着河边的石阶。" * 20 + "\n") * 660
+    )  # some 200,000 characters
     page.wait_for_timeout(2000)
     times = sorted(page.evaluate(TYPING, 40))
     assert times[20] < 100, times  # some 20 ms on a machine that does nothing else
@@ -139,9 +150,14 @@ def test_fields_are_called_what_their_labels_say(page):
     written(page, count=2)
     for name in ("稿纸", "第 1 稿", "第 2 稿"):
         assert page.get_by_role("textbox", name=name, exact=True).count() == 1
-    assert page.evaluate("[...document.querySelectorAll('#write label')].every(label => label.control?.tagName !== 'BUTTON')")
+    assert page.evaluate(
+        "[...document.querySelectorAll('#write label')].every(label => label.control?.tagName !== 'BUTTON')"
+    )
     page.locator("#write-manuscript [data-testid=block-info]").click()
-    assert page.evaluate("document.activeElement.closest('#write-manuscript')?.id") == "write-manuscript"
+    assert (
+        page.evaluate("document.activeElement.closest('#write-manuscript')?.id")
+        == "write-manuscript"
+    )
 
 
 def test_the_status_is_told_to_those_who_listen_when_all_is_written(page):
@@ -157,7 +173,9 @@ def test_the_status_is_told_to_those_who_listen_when_all_is_written(page):
 
 
 def test_after_a_mistake_the_page_is_at_rest_and_the_draft_can_be_read(page):
-    resting = page.locator("#write-stop").evaluate("button => getComputedStyle(button).backgroundColor")
+    resting = page.locator("#write-stop").evaluate(
+        "button => getComputedStyle(button).backgroundColor"
+    )
     drafts = written(page)
     field(page, "manuscript").fill("")
     page.locator("#write-draft-1 textarea").fill("")
@@ -166,7 +184,10 @@ def test_after_a_mistake_the_page_is_at_rest_and_the_draft_can_be_read(page):
     page.locator("#write-draft-1 textarea").fill(drafts[0])
     page.wait_for_timeout(300)
     style = "name => (({backgroundColor, opacity}) => [backgroundColor, opacity])(getComputedStyle(document.querySelector(name)))"
-    assert page.evaluate(style, "#write-stop")[0] == resting and page.evaluate(style, "#write-continue")[1] == "1"
+    assert (
+        page.evaluate(style, "#write-stop")[0] == resting
+        and page.evaluate(style, "#write-continue")[1] == "1"
+    )
     assert not page.locator("#write-draft-1 .error").is_visible()
     on_top = """() => { const field = document.querySelector('#write-draft-1 textarea'), box = field.getBoundingClientRect();
         return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === field; }"""
@@ -175,12 +196,16 @@ def test_after_a_mistake_the_page_is_at_rest_and_the_draft_can_be_read(page):
 
 
 def test_what_was_typed_is_undone_first_and_can_be_had_again(page):
-    draft, = written(page)
+    (draft,) = written(page)
     page.locator("#write-accept").click()
     wait_for(page, "manuscript", f"{PROMPT}\n{draft}")
     field(page, "manuscript").fill(f"{PROMPT}\n{draft}\n我亲手写的。")
-    for button, expected in (("undo", f"{PROMPT}\n{draft}"), ("undo", PROMPT), ("redo", f"{PROMPT}\n{draft}"),
-                             ("redo", f"{PROMPT}\n{draft}\n我亲手写的。")):
+    for button, expected in (
+        ("undo", f"{PROMPT}\n{draft}"),
+        ("undo", PROMPT),
+        ("redo", f"{PROMPT}\n{draft}"),
+        ("redo", f"{PROMPT}\n{draft}\n我亲手写的。"),
+    ):
         page.locator(f"#write-{button}").click()
         wait_for(page, "manuscript", expected)
 
@@ -193,7 +218,9 @@ def test_without_dice_the_same_is_not_written_again(page, place):
     number(page, "max-length", 20)
     page.locator("#write-continue").click()
     page.wait_for_function("document.querySelector('#write-status')?.innerText.includes('chars')")
-    page.wait_for_function("document.querySelector('#write-draft-1 .wrap').classList.contains('hide')")
+    page.wait_for_function(
+        "document.querySelector('#write-draft-1 .wrap').classList.contains('hide')"
+    )
     begun = time.monotonic()
     page.locator("#write-rewrite").click()
     page.get_by_text("roll no dice").wait_for()
@@ -201,7 +228,12 @@ def test_without_dice_the_same_is_not_written_again(page, place):
     before = text(page, "draft-1")
     number(page, "max-length", 10)  # another setting: it is written
     page.locator("#write-rewrite").click()
-    page.wait_for_function("before => ![before, ''].includes(document.querySelector('#write-draft-1 textarea').value)", arg=before)
-    field(page, "draft-1").fill("我改过的")  # and what was edited is no longer what the settings write
+    page.wait_for_function(
+        "before => ![before, ''].includes(document.querySelector('#write-draft-1 textarea').value)",
+        arg=before,
+    )
+    field(page, "draft-1").fill(
+        "我改过的"
+    )  # and what was edited is no longer what the settings write
     page.locator("#write-rewrite").click()
     page.wait_for_function("document.querySelector('#write-draft-1 textarea').value !== '我改过的'")

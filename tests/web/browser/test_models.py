@@ -16,8 +16,11 @@ def value(page, name):
 
 
 def wait_for(page, name, beginning):
-    page.wait_for_function("([name, beginning]) => document.querySelector(`#${name} textarea`)?.value.startsWith(beginning)",
-                           arg=[name, beginning], timeout=60_000)
+    page.wait_for_function(
+        "([name, beginning]) => document.querySelector(`#${name} textarea`)?.value.startsWith(beginning)",
+        arg=[name, beginning],
+        timeout=60_000,
+    )
 
 
 @pytest.fixture
@@ -34,7 +37,9 @@ def open_tab(page, name):
 def test_a_run_shows_its_card_and_its_curves(page):
     open_tab(page, "模型")
     page.wait_for_selector("#model-curves canvas, #model-curves svg")
-    assert value(page, "model-corpus") == "novel.txt" and "characters" in value(page, "model-tokenizer")
+    assert value(page, "model-corpus") == "novel.txt" and "characters" in value(
+        page, "model-tokenizer"
+    )
     assert float(value(page, "model-bpc")) > 1 and value(page, "model-steps") in ("6", "12")
     assert "第 12 步" in value(page, "model-progress")
 
@@ -44,10 +49,17 @@ def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, sta
     app = start_app(own_folder)
     page = open_page(app.url)
     open_tab(page, "模型")
-    page.wait_for_function("document.querySelector('#model-progress textarea').value.includes('12 步')")
-    with (own_folder / "checkpoints" / "novel" / "metrics.jsonl").open("a", encoding="utf-8") as file:
+    page.wait_for_function(
+        "document.querySelector('#model-progress textarea').value.includes('12 步')"
+    )
+    with (own_folder / "checkpoints" / "novel" / "metrics.jsonl").open(
+        "a", encoding="utf-8"
+    ) as file:
         file.write(json.dumps({"step": 1234, "bpc": 6.0, "characters": 99, "seconds": 60.0}) + "\n")
-    page.wait_for_function("document.querySelector('#model-progress textarea').value.includes('1,234 步')", timeout=10_000)
+    page.wait_for_function(
+        "document.querySelector('#model-progress textarea').value.includes('1,234 步')",
+        timeout=10_000,
+    )
     shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "another")
     (own_folder / "checkpoints" / "another" / "metrics.jsonl").unlink()
     page.locator("#model-run input").click()
@@ -57,18 +69,29 @@ def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, sta
 
 
 def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app, open_page):
-    young = shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "young")
+    young = shutil.copytree(
+        own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "young"
+    )
     (young / "model.safetensors").rename(own_folder / "weights")
     app = start_app(own_folder)
     page = open_page(app.url)
     open_tab(page, "模型")
     page.locator("#model-training-curves").locator("canvas, svg").first.wait_for()
-    assert "young · 训练中" in value(page, "model-watched") and value(page, "model-training-corpus") == "novel.txt"
+    assert (
+        "young · 训练中" in value(page, "model-watched")
+        and value(page, "model-training-corpus") == "novel.txt"
+    )
     with (young / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"step": 1234, "bpc": 6.0, "characters": 99, "seconds": 60.0}) + "\n")
-    page.wait_for_function("document.querySelector('#model-training-progress textarea').value.includes('1,234 步')", timeout=10_000)
+    page.wait_for_function(
+        "document.querySelector('#model-training-progress textarea').value.includes('1,234 步')",
+        timeout=10_000,
+    )
     page.locator("#model-run input").click()
-    assert page.get_by_role("option", name="novel").is_visible() and page.get_by_role("option").count() == 1
+    assert (
+        page.get_by_role("option", name="novel").is_visible()
+        and page.get_by_role("option").count() == 1
+    )
     page.keyboard.press("Escape")
     (own_folder / "weights").rename(young / "model.safetensors")
     page.locator("#model-training").wait_for(state="hidden", timeout=10_000)
@@ -77,8 +100,12 @@ def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app,
     page.get_by_role("option", name="young").wait_for()
 
 
-def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(own_folder, start_app, open_page):
-    (own_folder / "checkpoints" / "novel" / "metrics.jsonl").write_text(f'{{"step": 1{"0" * 400}}}\n{"[" * 100_000}\n', encoding="utf-8")
+def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(
+    own_folder, start_app, open_page
+):
+    (own_folder / "checkpoints" / "novel" / "metrics.jsonl").write_text(
+        f'{{"step": 1{"0" * 400}}}\n{"[" * 100_000}\n', encoding="utf-8"
+    )
     app = start_app(own_folder)
     page = open_page(app.url)
     open_tab(page, "模型")
@@ -93,10 +120,17 @@ def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(own_folder, 
     assert value(page, "model-corpus") == "novel.txt" and "Traceback" not in app.printed()
 
 
-def test_the_page_begins_with_the_run_that_is_newest_when_it_is_opened(own_folder, start_app, open_page):
+def test_the_page_begins_with_the_run_that_is_newest_when_it_is_opened(
+    own_folder, start_app, open_page
+):
     app = start_app(own_folder)
-    open_page(app.url).wait_for_function("document.querySelector('#page-run').textContent.trim() === 'novel'")
-    later = shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "later") / "model.safetensors"
+    open_page(app.url).wait_for_function(
+        "document.querySelector('#page-run').textContent.trim() === 'novel'"
+    )
+    later = (
+        shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "later")
+        / "model.safetensors"
+    )
     os.utime(later, (later.stat().st_mtime + 60,) * 2)
     page = open_page(app.url)
     page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'later'")
@@ -122,7 +156,13 @@ def test_a_grid_grows_row_by_row_and_is_kept_as_files(page):
         assert download.value.suggested_filename.startswith("novelgen-")
     heading, *rows = csv.reader(files["csv"].removeprefix("\ufeff").splitlines())
     assert files["csv"].startswith("\ufeff") and len(heading) == 9
-    assert [row[1:3] for row in rows] == [["sample", "0.5"], ["sample", "0.8"], ["sample", "1"], ["beam", ""], ["greedy", ""]]
+    assert [row[1:3] for row in rows] == [
+        ["sample", "0.5"],
+        ["sample", "0.8"],
+        ["sample", "1"],
+        ["beam", ""],
+        ["greedy", ""],
+    ]
     assert all(float(row[4]) < 0 and 0 <= float(row[7]) <= 1 for row in rows)
     assert files["markdown"].count("\n") == 7
     table = page.locator("#compare-table").inner_text()
@@ -139,7 +179,9 @@ def test_a_grid_is_stopped_and_the_finished_rows_stay(page):
         box.press("Enter")
     box.press("Escape")
     page.locator("#compare-start").click()
-    page.wait_for_function("/^[1-9]/.test(document.querySelector('#compare-status textarea').value)")
+    page.wait_for_function(
+        "/^[1-9]/.test(document.querySelector('#compare-status textarea').value)"
+    )
     page.locator("#compare-stop").click()
     wait_for(page, "compare-status", "已停止")
     line = value(page, "compare-status")
@@ -166,7 +208,9 @@ def test_without_a_run_a_training_is_offered_shown_and_cancelled(tmp_path, start
     bar.get_by_text("novel-tiny").wait_for()
     visitor = open_page(app.url, locale="en-US")
     visitor.locator("#training-progress").get_by_text("%").wait_for(timeout=90_000)
-    assert visitor.locator("#training-progress progress").evaluate("bar => bar.value > 0 && bar.value < 1")
+    assert visitor.locator("#training-progress progress").evaluate(
+        "bar => bar.value > 0 && bar.value < 1"
+    )
     page.locator("#training-cancel").click()
     bar.get_by_text("nothing was kept").wait_for()
     visitor.locator("#training-start").wait_for()

@@ -2,8 +2,12 @@
 
 import pytest
 
-TABS = {"zh-CN": ["写作", "注意力", "对比", "模型"], "zh-TW": ["写作", "注意力", "对比", "模型"],
-        "en-US": ["Write", "Attention", "Compare", "Model"], "fr-FR": ["Write", "Attention", "Compare", "Model"]}
+TABS = {
+    "zh-CN": ["写作", "注意力", "对比", "模型"],
+    "zh-TW": ["写作", "注意力", "对比", "模型"],
+    "en-US": ["Write", "Attention", "Compare", "Model"],
+    "fr-FR": ["Write", "Attention", "Compare", "Model"],
+}
 
 
 @pytest.mark.parametrize("locale", TABS)
@@ -15,7 +19,9 @@ def test_the_browsers_language_chooses_the_words(open_page, locale):
 def test_every_tab_opens(page):
     for name in TABS["zh-CN"]:
         page.get_by_role("tab", name=name, exact=True).click()
-        assert page.get_by_role("tab", name=name, exact=True).get_attribute("aria-selected") == "true"
+        assert (
+            page.get_by_role("tab", name=name, exact=True).get_attribute("aria-selected") == "true"
+        )
 
 
 @pytest.mark.parametrize("name", TABS["zh-CN"])
@@ -27,8 +33,13 @@ def test_a_phone_needs_no_sideways_scrolling(open_page, name):
 
 
 def test_the_dark_is_dark(open_page):
-    colours = [open_page(dark=dark).evaluate("getComputedStyle(document.body).backgroundColor") for dark in (False, True)]
-    light, dark = (sum(map(int, colour[colour.index("(") + 1:-1].split(",")[:3])) for colour in colours)
+    colours = [
+        open_page(dark=dark).evaluate("getComputedStyle(document.body).backgroundColor")
+        for dark in (False, True)
+    ]
+    light, dark = (
+        sum(map(int, colour[colour.index("(") + 1 : -1].split(",")[:3])) for colour in colours
+    )
     assert dark < 150 < 600 < light
 
 
@@ -53,4 +64,6 @@ def test_without_a_run_the_page_opens_and_offers_to_train_one(open_page, start_a
     page.locator("#write-manuscript textarea").fill("小满上了船。")
     page.locator("#write-continue").click()
     page.get_by_text("train one first").wait_for()
-    assert page.locator("#write-manuscript textarea").input_value() == "小满上了船。"  # nothing that was typed is lost
+    assert (
+        page.locator("#write-manuscript textarea").input_value() == "小满上了船。"
+    )  # nothing that was typed is lost

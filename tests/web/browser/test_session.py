@@ -25,7 +25,9 @@ def write(page, prompt=PROMPT, paragraphs=1):
 def test_text_grows_is_stopped_half_way_and_accepted(page):
     write(page, paragraphs=limits.PARAGRAPHS)
     some = text_of(page, "write-draft-1")
-    page.wait_for_function(f"document.querySelector('#write-draft-1 textarea').value.length > {len(some) + 20}")
+    page.wait_for_function(
+        f"document.querySelector('#write-draft-1 textarea').value.length > {len(some) + 20}"
+    )
     assert text_of(page, "write-draft-1").startswith(some)
     page.locator("#write-stop").click()
     page.wait_for_timeout(600)
@@ -93,13 +95,20 @@ def test_a_mistake_is_a_toast(page):
 def test_who_waits_sees_the_place_in_the_line(page, app, busy):
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.locator("#write-continue").click()
-    waiting = page.locator("#write-draft-1").get_by_text("queue").or_(page.locator("#write-draft-1").get_by_text("排队")).first
+    waiting = (
+        page.locator("#write-draft-1")
+        .get_by_text("queue")
+        .or_(page.locator("#write-draft-1").get_by_text("排队"))
+        .first
+    )
     waiting.wait_for()
     page.locator("#write-stop").click()
     waiting.wait_for(state="hidden")
     for call in busy:
         call.close()
-    assert "event: complete" in app.call({"prompt": PROMPT, "max_length": 4}).rest()  # whoever stood in line before has had a turn
+    assert (
+        "event: complete" in app.call({"prompt": PROMPT, "max_length": 4}).rest()
+    )  # whoever stood in line before has had a turn
     page.wait_for_timeout(1000)
     assert text_of(page, "write-draft-1") == ""
 
@@ -107,7 +116,9 @@ def test_who_waits_sees_the_place_in_the_line(page, app, busy):
 def test_a_full_line_is_said_in_the_page(open_page, app, busy):
     open_page.expected.append("429")
     page = open_page()
-    waiting = [app.call({"prompt": PROMPT, "max_length": 4}, listen=False) for _ in range(limits.WAITING)]
+    waiting = [
+        app.call({"prompt": PROMPT, "max_length": 4}, listen=False) for _ in range(limits.WAITING)
+    ]
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.locator("#write-continue").click()
     page.get_by_text("请过一会儿再试").first.wait_for()

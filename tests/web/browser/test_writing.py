@@ -44,8 +44,12 @@ def run(page, button="continue"):
     """Clicks a button that writes and waits until all is written."""
     before = page.locator("#write-status").inner_text()
     page.locator(f"#write-{button}").click()
-    page.wait_for_function(f"document.querySelector('#write-draft-1 textarea').value !== '' && {WAIT_IDLE}")
-    page.wait_for_function("before => document.querySelector('#write-status').innerText !== before", arg=before)
+    page.wait_for_function(
+        f"document.querySelector('#write-draft-1 textarea').value !== '' && {WAIT_IDLE}"
+    )
+    page.wait_for_function(
+        "before => document.querySelector('#write-status').innerText !== before", arg=before
+    )
     page.wait_for_function(WAIT_IDLE)
 
 
@@ -63,7 +67,9 @@ def test_continuing_accepts_the_draft_and_writes_the_next(page):
     run(page)
     assert manuscript(page) == f"{PROMPT}\n{first}" and draft(page) != first
     page.locator("#write-undo").click()
-    page.wait_for_function("first => document.querySelector('#write-draft-1 textarea').value === first", arg=first)
+    page.wait_for_function(
+        "first => document.querySelector('#write-draft-1 textarea').value === first", arg=first
+    )
     assert manuscript(page) == PROMPT
 
 
@@ -73,14 +79,18 @@ def test_writing_anew_changes_the_draft_alone_and_can_be_undone(page):
     run(page, "rewrite")
     assert draft(page) != first and manuscript(page) == PROMPT
     page.locator("#write-undo").click()
-    page.wait_for_function("first => document.querySelector('#write-draft-1 textarea').value === first", arg=first)
+    page.wait_for_function(
+        "first => document.querySelector('#write-draft-1 textarea').value === first", arg=first
+    )
 
 
 def test_a_pinned_seed_writes_the_same_and_writing_anew_takes_the_next(page):
     run(page)
     first = draft(page)
     page.locator("#write-pin").click()
-    page.wait_for_function("document.querySelector('#write-seed textarea, #write-seed input').value !== ''")
+    page.wait_for_function(
+        "document.querySelector('#write-seed textarea, #write-seed input').value !== ''"
+    )
     pinned = int(seed(page).input_value())
     assert f"seed {pinned}" in page.locator("#write-status").inner_text()
     run(page, "rewrite")
@@ -94,7 +104,10 @@ def test_candidates_stand_side_by_side_and_one_is_picked(page):
     number(page, "write-num-samples", 3)
     run(page)
     boxes = [page.locator(f"#write-draft-{place}").bounding_box() for place in (1, 2, 3)]
-    assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"] and boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
+    assert (
+        boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
+        and boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
+    )
     assert not page.locator("#write-draft-4").is_visible()
     second = draft(page, 2)
     assert len({draft(page, place) for place in (1, 2, 3)}) == 3
@@ -155,13 +168,21 @@ def test_what_is_accepted_while_it_is_written_ends_there(page):
     for _ in range(3):
         page.locator("#write-rewrite").click()
         page.wait_for_function("document.querySelector('#write-draft-1 .generating')")
-        page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 20")
+        page.wait_for_function(
+            "document.querySelector('#write-draft-1 textarea').value.length > 20"
+        )
         page.locator("#write-accept").click()
-        page.wait_for_function("text => document.querySelector('#write-manuscript textarea').value !== text", arg=PROMPT)
+        page.wait_for_function(
+            "text => document.querySelector('#write-manuscript textarea').value !== text",
+            arg=PROMPT,
+        )
         page.wait_for_timeout(500)
         assert draft(page) == "" and manuscript(page).startswith(f"{PROMPT}\n")
         page.locator("#write-undo").click()
-        page.wait_for_function("text => document.querySelector('#write-manuscript textarea').value === text", arg=PROMPT)
+        page.wait_for_function(
+            "text => document.querySelector('#write-manuscript textarea').value === text",
+            arg=PROMPT,
+        )
 
 
 # Accepts the draft while text is still coming in, for a second, and tells how long it took.
@@ -189,12 +210,16 @@ def test_the_page_is_updated_at_the_pace_of_the_eye(page):
     number(page, "write-paragraphs", 5)
     changes = page.evaluate(CHANGES, "#write-continue")
     # Frames that were held up may bring two updates close together; the pace over the whole is what counts.
-    assert 3 <= len(changes) <= 2 + (changes[-1] - changes[0]) / 1000 * limits.UPDATES_A_SECOND * 1.1
+    assert (
+        3 <= len(changes) <= 2 + (changes[-1] - changes[0]) / 1000 * limits.UPDATES_A_SECOND * 1.1
+    )
 
 
 def test_an_example_begins_a_manuscript_and_new_ends_it(page):
     page.locator("#write-examples button").first.click()
-    page.wait_for_function("text => document.querySelector('#write-manuscript textarea').value !== text", arg=PROMPT)
+    page.wait_for_function(
+        "text => document.querySelector('#write-manuscript textarea').value !== text", arg=PROMPT
+    )
     assert len(manuscript(page)) >= 25
     page.locator("#write-clear").click()
     page.wait_for_function("document.querySelector('#write-manuscript textarea').value === ''")
@@ -204,8 +229,15 @@ def test_an_example_begins_a_manuscript_and_new_ends_it(page):
     assert manuscript(page) == PROMPT
 
 
-@pytest.mark.parametrize("title, name", [("石阶", "石阶.txt"), ('../a:"b"|<c>', "_a__b___c_.txt"), ("", "novel.txt"),
-                                         (" .. ", "novel.txt")])
+@pytest.mark.parametrize(
+    "title, name",
+    [
+        ("石阶", "石阶.txt"),
+        ('../a:"b"|<c>', "_a__b___c_.txt"),
+        ("", "novel.txt"),
+        (" .. ", "novel.txt"),
+    ],
+)
 def test_the_manuscript_is_downloaded_under_a_safe_name(page, title, name):
     page.locator("#write-title textarea, #write-title input").first.fill(title)
     with page.expect_download() as download:
@@ -236,9 +268,13 @@ def test_presets_move_the_controls(page):
 
 def test_every_control_has_a_label_and_nothing_shares_an_id(page):
     ids = page.evaluate("[...document.querySelectorAll('[id^=write-]')].map(element => element.id)")
-    assert len(ids) == len(set(ids)) > 25 and all(re.fullmatch(r"write-[a-z0-9-]+", name) for name in ids)
+    assert len(ids) == len(set(ids)) > 25 and all(
+        re.fullmatch(r"write-[a-z0-9-]+", name) for name in ids
+    )
     for field in page.locator("#write textarea:visible, #write input[type=number]:visible").all():
-        assert field.evaluate("field => !!(field.labels?.length || field.getAttribute('aria-label') || field.closest('label'))")
+        assert field.evaluate(
+            "field => !!(field.labels?.length || field.getAttribute('aria-label') || field.closest('label'))"
+        )
 
 
 def test_no_button_makes_the_app_complain(page, app):
