@@ -30,7 +30,7 @@ from novelgen.decoding.beam import search
 from novelgen.decoding.history import History, Vocabulary
 from novelgen.decoding.sampling import Task, greedy, write
 from novelgen.models.build import build_model
-from novelgen.models.stepper import for_writing
+from novelgen.models.compiled_decoder import optimize_for_inference
 from novelgen.models.variants import resolve
 from novelgen.presets import PRESETS, preset
 from novelgen.text.tokenizers import EOS
@@ -102,8 +102,8 @@ def contestants(config: ModelConfig, vocabulary_size: int) -> dict[str, Contesta
     with torch.no_grad():
         model.output_bias[EOS] = -1e4
     return {
-        "novelgen bfloat16": ours(for_writing(model, "bfloat16"), vocabulary_size),
-        "novelgen float32": ours(for_writing(model, "float32"), vocabulary_size),
+        "novelgen bfloat16": ours(optimize_for_inference(model, "bfloat16"), vocabulary_size),
+        "novelgen float32": ours(optimize_for_inference(model, "float32"), vocabulary_size),
         EAGER: ours(model, vocabulary_size),
     }
 

@@ -29,7 +29,7 @@ from novelgen.training.hardware import (
     choose_device,
     choose_precision,
     describe_machine,
-    keep_freed_memory,
+    tune_malloc,
 )
 from novelgen.training.journal import read_metrics
 from novelgen.training.trainer import Trainer
@@ -72,7 +72,7 @@ def main() -> None:
         "--output", type=Path, default=ROOT / "benchmarks" / "results" / "same_quality.json"
     )
     args = parser.parse_args()
-    keep_freed_memory()
+    tune_malloc()
     config = preset(args.preset).replace(
         max_minutes=None,
         max_steps=args.steps,

@@ -124,10 +124,10 @@ def step_point(axis: str, value: int) -> dict[str, Any]:
 
     from novelgen.models.build import build_model
     from novelgen.presets import preset
-    from novelgen.training.hardware import choose_precision, keep_freed_memory
+    from novelgen.training.hardware import choose_precision, tune_malloc
     from novelgen.training.loss import batch_loss
 
-    keep_freed_memory()
+    tune_malloc()
     device = torch.device("cpu")
     config = preset("small").replace(**({"decoder_size": value} if axis == "hidden" else {}))
     length = value if axis == "length" else LENGTH
@@ -159,7 +159,7 @@ def step_point(axis: str, value: int) -> dict[str, Any]:
     }
 
 
-def measure(axis: str, value: int) -> dict[str, Any]:
+def evaluate_loss(axis: str, value: int) -> dict[str, Any]:
     """One point, by a process of its own."""
     command = [sys.executable, __file__, "--point", axis, str(value)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -270,7 +270,7 @@ def main() -> None:
     for axis in args.axes:
         results[axis] = []
         for value in (FULL if args.full else POINTS)[axis]:
-            results[axis].append(measure(axis, value))
+            results[axis].append(evaluate_loss(axis, value))
             print(
                 axis,
                 json.dumps({key: round(number, 3) for key, number in results[axis][-1].items()}),

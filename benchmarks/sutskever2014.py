@@ -24,7 +24,7 @@ from novelgen.training.hardware import (
     choose_device,
     choose_precision,
     describe_machine,
-    keep_freed_memory,
+    tune_malloc,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +46,7 @@ class Sgd(torch.optim.SGD):
 
 def measure(args: argparse.Namespace) -> dict:
     """Median seconds of a step, after one that warms up."""
-    keep_freed_memory()
+    tune_malloc()
     torch.manual_seed(1)
     device = choose_device(args.device)
     precision = choose_precision("auto", device)

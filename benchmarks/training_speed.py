@@ -30,7 +30,7 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.models import kernels
 from novelgen.models.variants import resolve
-from novelgen.training.hardware import choose_device, describe_machine, keep_freed_memory
+from novelgen.training.hardware import choose_device, describe_machine, tune_malloc
 
 ROOT = Path(__file__).resolve().parents[1]
 PEAKS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -208,7 +208,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    keep_freed_memory()
+    tune_malloc()
     race = prepare_race(args)
     contestants = make_contestants(race, args)
     result = summarize(race, contestants, *measure(race, contestants, args.blocks))

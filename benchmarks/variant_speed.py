@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from novelgen.models.build import build_model
 from novelgen.models.kernels import backends
 from novelgen.presets import preset
-from novelgen.training.hardware import keep_freed_memory
+from novelgen.training.hardware import tune_malloc
 
-_CHOSEN = (backends.has_recurrent_layer, backends.has_feeding_loop)
+_CHOSEN = (backends.has_recurrent_layer, backends.has_input_feeding_loop)
 
 
 def _never(*_: object) -> bool:
@@ -37,7 +37,7 @@ def _always(layer: nn.RNNBase, sequence: Tensor) -> bool:
     return isinstance(layer, (nn.LSTM, nn.GRU)) and sequence.device.type == "cpu"
 
 
-# What stands for `has_recurrent_layer` and `has_feeding_loop`.
+# What stands for `has_recurrent_layer` and `has_input_feeding_loop`.
 WAYS = {
     "PyTorch's": (_never, _never),
     "PyTorch's layers": (_never, _CHOSEN[1]),
@@ -53,7 +53,7 @@ def ways_of(model: str) -> list[str]:
 
 def choose(way: str) -> None:
     """From here on the loops are those of that way."""
-    backends.has_recurrent_layer, backends.has_feeding_loop = WAYS[way]
+    backends.has_recurrent_layer, backends.has_input_feeding_loop = WAYS[way]
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def main() -> None:
         "--profile", action="store_true", help="which operations take the time, each way"
     )
     args = parser.parse_args()
-    keep_freed_memory()
+    tune_malloc()
     device, precision = torch.device("cpu"), getattr(torch, args.precision)
     batch = random_batch(args.rows, args.length, 4000)
     for name in args.models:

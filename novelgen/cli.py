@@ -63,7 +63,7 @@ def add_section(
             group.add_argument(*names, type=kind, metavar=metavar, **common)
 
 
-def given(namespace: argparse.Namespace, *sections: type) -> dict[str, Any]:
+def explicit_options(namespace: argparse.Namespace, *sections: type) -> dict[str, Any]:
     """The fields of `sections` that the user set on the command line."""
     names = {spec.name for section in sections for spec in dataclasses.fields(section)}
     return {name: value for name, value in vars(namespace).items() if name in names}

@@ -45,7 +45,7 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> str:
+def validate_choice(name: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> str:
     """`name` when it is one of `known`; otherwise a ConfigError that offers the nearest name and the list."""
     if name in known:
         return name
@@ -59,7 +59,7 @@ def _check_field(section: Any, spec: dataclasses.Field) -> None:
     if value is None:
         return
     if bounds["choices"]:
-        nearest(value, bounds["choices"], flag(spec.name))
+        validate_choice(value, bounds["choices"], flag(spec.name))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         parts = []
         if bounds["above"] is not None:
@@ -172,7 +172,7 @@ class DataConfig(_Checked):
         weights: dict[str, float] = {}
         for part in self.tasks.replace("，", ",").split(","):
             name, is_weighted, weight = (word.strip() for word in part.partition("="))
-            if nearest(name, TASKS, "--tasks") in weights:
+            if validate_choice(name, TASKS, "--tasks") in weights:
                 raise ConfigError(
                     f"--tasks {self.tasks}：{name} 写了两次；请各写一次 | {name} occurs twice; give each task once"
                 )
@@ -481,7 +481,7 @@ class Config:
             known = tuple(
                 spec.name for section in sections.values() for spec in dataclasses.fields(section)
             )
-            nearest(next(iter(values)), known, "配置项 configuration")
+            validate_choice(next(iter(values)), known, "配置项 configuration")
         return Config(**sections)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from novelgen.config import Config, nearest
+from novelgen.config import Config, validate_choice
 
 
 def tiny() -> Config:
@@ -48,4 +48,4 @@ PRESETS = {"tiny": tiny, "small": small, "base": base, "large": large}
 
 def preset(name: str) -> Config:
     """The full configuration called `name`; an unknown name is answered with the nearest one."""
-    return PRESETS[nearest(name, PRESETS, "--preset")]()
+    return PRESETS[validate_choice(name, PRESETS, "--preset")]()

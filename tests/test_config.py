@@ -13,7 +13,7 @@ from novelgen.config import (
     ModelConfig,
     TextConfig,
     TrainingConfig,
-    nearest,
+    validate_choice,
 )
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.presets import PRESETS, preset
@@ -40,7 +40,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         preset("smal")
     with pytest.raises(ConfigError, match=r"did you mean dropout"):
         Config().replace(drop_out=0.1)
-    assert nearest("b", ("a", "b"), "x") == "b"
+    assert validate_choice("b", ("a", "b"), "x") == "b"
 
 
 def test_replace_reaches_every_section():
@@ -99,7 +99,7 @@ def test_decoding_options_that_contradict_each_other():
 def parse(section, *words):
     parser = cli.Parser(prog="x")
     cli.add_section(parser, section, "title")
-    return cli.given(parser.parse_args(list(words)), section)
+    return cli.explicit_options(parser.parse_args(list(words)), section)
 
 
 @given(st.floats(0.01, 1), st.integers(0, 10**6))
@@ -153,7 +153,7 @@ def test_one_of_refuses_two():
 def test_values_are_checked_where_a_namespace_is_used():
     namespace = argparse.Namespace(top_p=1.5)
     with pytest.raises(ConfigError, match="--top-p"):
-        DecodingConfig(**cli.given(namespace, DecodingConfig))
+        DecodingConfig(**cli.explicit_options(namespace, DecodingConfig))
 
 
 def test_tasks_are_a_list_with_weights():

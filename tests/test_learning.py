@@ -14,7 +14,7 @@ from novelgen.decoding.history import EOS, History, Vocabulary
 from novelgen.decoding.sampling import Task, greedy, write
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.checkpoint import RunDirectory, build_model
-from novelgen.training.loss import measure
+from novelgen.training.loss import evaluate_loss
 from novelgen.training.trainer import Trainer
 
 NOVEL = Path(__file__).parents[1] / "corpus" / "novel.txt"
@@ -114,7 +114,7 @@ def test_learns_fifty_pairs_by_heart_and_uses_the_source(tmp_path):
         validate_every=450,
     )
     known = Pairs.from_texts(pairs, tokenizer)
-    found = measure(model, known, batch_tokens=2000, device=CPU)
-    assert found.nats / found.tokens < 0.05
-    shuffled = measure(model, known.shuffled_sources(seed=1), batch_tokens=2000, device=CPU)
+    found = evaluate_loss(model, known, batch_tokens=2000, device=CPU)
+    assert found.nll_sum / found.tokens < 0.05
+    shuffled = evaluate_loss(model, known.shuffled_sources(seed=1), batch_tokens=2000, device=CPU)
     assert shuffled.bits_per_character > 2 + found.bits_per_character

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from novelgen.cli import given
+from novelgen.cli import explicit_options
 from novelgen.commands.compare_request import (
     SECTIONS,
     add_arguments,
@@ -57,7 +57,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
     from novelgen.training.hardware import choose_device, describe_machine
 
     request, configs = training_request(args)
-    device = choose_device(given(args, TrainingConfig).get("device", "auto"))
+    device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request["device"] = device.type
     before = earlier(args.output, request, unfinished=".stores")
     stores = _stores(args, configs)
@@ -79,7 +79,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
         _say_how_to_go_on(args.output)
         raise
     if is_done:
-        _farewell(args.output, comparison)
+        _print_summary(args.output, comparison)
     else:
         _say_how_to_go_on(args.output)
 
@@ -94,7 +94,7 @@ def _stores(args: argparse.Namespace, configs: dict[str, Config]) -> dict[str, S
         tokenizer = config.data.tokenizer
         if tokenizer in stores:
             continue
-        chosen = {"tokenizer", *given(args, TextConfig, DataConfig)} - (
+        chosen = {"tokenizer", *explicit_options(args, TextConfig, DataConfig)} - (
             {"user_dict"} if tokenizer == "char" else set()
         )
         stores[tokenizer] = store = open_or_build(
@@ -163,20 +163,20 @@ def _train(
     args: argparse.Namespace, plan: _Plan, comparison: Comparison, device: torch.device
 ) -> Result | None:
     """Trains one run, from where it stands; None when Ctrl-C ended it."""
-    from novelgen.commands.train import begin, go_on
+    from novelgen.commands.train import resume, train
     from novelgen.evaluation.comparison import Result, result_of
     from novelgen.training.checkpoint import RunDirectory
 
     run = RunDirectory(args.output / plan.name)
     try:
         if run.can_go_on:
-            outcome, _ = go_on(run, {})
+            outcome, _ = resume(run, {})
         else:
             shutil.rmtree(
                 run.path, ignore_errors=True
             )  # of one that was killed before its first save
             run.create(overwrite=False)
-            outcome, _ = begin(plan.config, _novel(args, plan.config, plan.store), run, device)
+            outcome, _ = train(plan.config, _novel(args, plan.config, plan.store), run, device)
         if outcome.reason == "interrupted":
             return None
         if outcome.best is None:
@@ -206,13 +206,13 @@ def _compare_runs(args: argparse.Namespace) -> None:
         for name in ("corpus", "models", "tokenizers", "seeds", "minutes", "steps", "preset")
         if getattr(args, name) is not None
     ]
-    others += [flag(name) for name in given(args, *SECTIONS) if name != "device"]
+    others += [flag(name) for name in explicit_options(args, *SECTIONS) if name != "device"]
     if others:
         raise ConfigError(
             f"--runs 不训练，用不到 {'、'.join(others)}；请去掉 | --runs trains nothing; leave these out"
         )
     names = names_of(args.runs)
-    device = choose_device(given(args, TrainingConfig).get("device", "auto"))
+    device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request = {
         "runs": [os.path.relpath(path, args.output) for path in args.runs],
         "generate": args.generate,
@@ -229,7 +229,7 @@ def _compare_runs(args: argparse.Namespace) -> None:
         )
         _tell(comparison.results[-1])
     comparison.save(args.output)
-    _farewell(args.output, comparison)
+    _print_summary(args.output, comparison)
 
 
 def _tell(result: Result) -> None:
@@ -243,7 +243,7 @@ def _tell(result: Result) -> None:
     )
 
 
-def _farewell(output: Path, comparison: Comparison) -> None:
+def _print_summary(output: Path, comparison: Comparison) -> None:
     from novelgen.report.comparison import DIFFERENT_TEXTS
 
     if not comparison.same_texts:

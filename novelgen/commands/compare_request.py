@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.cli import add_section, given, one_of
+from novelgen.cli import add_section, explicit_options, one_of
 from novelgen.config import (
     Config,
     DataConfig,
@@ -15,7 +15,7 @@ from novelgen.config import (
     TextConfig,
     TrainingConfig,
     flag,
-    nearest,
+    validate_choice,
 )
 from novelgen.errors import ConfigError
 from novelgen.models.variants import VARIANTS
@@ -135,7 +135,7 @@ def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         if args.steps is None
         else {"max_steps": args.steps, "validate_every": max(1, args.steps // _LOOKS)}
     )
-    options = given(args, *SECTIONS)
+    options = explicit_options(args, *SECTIONS)
     if "user_dict" in options and "word" not in tokenizers:
         raise ConfigError(
             "--user-dict 只用于 --tokenizers word | --user-dict is for --tokenizers word only"
@@ -169,7 +169,7 @@ def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
 def _names(text: str | None, default: str, known: tuple[str, ...], what: str) -> list[str]:
     """The names of a list with commas, each one of `known` and none twice."""
     names = [
-        nearest(name.strip(), known, what)
+        validate_choice(name.strip(), known, what)
         for name in (default if text is None else text).replace("，", ",").split(",")
     ]
     if len(set(names)) < len(names):

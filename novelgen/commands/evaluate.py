@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.cli import add_section, given, one_of
-from novelgen.config import DecodingConfig, TextConfig, nearest
+from novelgen.cli import add_section, explicit_options, one_of
+from novelgen.config import DecodingConfig, TextConfig, validate_choice
 from novelgen.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from novelgen.data.pairs import Pairs
     from novelgen.training.checkpoint import Run
-    from novelgen.training.loss import Tally
+    from novelgen.training.loss import LossStats
 
 _PARTS = ("train", "valid", "test")
 _AS_IT_IS = ("auto", "strict")  # --encoding and --errors when not given
@@ -104,11 +104,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Runs `evaluate`; the request is checked before anything is computed."""
-    asked = given(args, DecodingConfig)
+    asked = explicit_options(args, DecodingConfig)
     options = {"seed": 1, **asked}
     DecodingConfig(**options)
     one_of("--part、--corpus、--pairs", args.part, args.corpus, args.pairs)
-    part = nearest(args.part or "test", _PARTS, "--part")
+    part = validate_choice(args.part or "test", _PARTS, "--part")
     if asked.keys() - {"task"} and not args.generate:
         raise ConfigError(
             "解码选项只在 --generate N 时有用；请加上 | decoding options need --generate N; add it"
@@ -121,21 +121,21 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError(f"--generate {args.generate}：应 ≥ 0 | must be ≥ 0")
 
     from novelgen.training.checkpoint import load_run
-    from novelgen.training.loss import measure
+    from novelgen.training.loss import evaluate_loss
 
     run = load_run(args.checkpoint, args.device)
     by_task = _pairs(run, args, part, options.get("task"))
     pairs = next(iter(by_task.values()))
     batch_tokens = 2 * run.config.training.batch_tokens
     figures = {
-        task: _figures(measure(run.model, each, batch_tokens=batch_tokens, device=run.device))
+        task: _figures(evaluate_loss(run.model, each, batch_tokens=batch_tokens, device=run.device))
         for task, each in by_task.items()
     }
     result: dict[str, Any] = dict(next(iter(figures.values())))
     if len(figures) > 1:
         result["tasks"] = figures
     if args.shuffle_sources:
-        shuffled = measure(
+        shuffled = evaluate_loss(
             run.model, pairs.shuffled_sources(seed=1), batch_tokens=batch_tokens, device=run.device
         )
         result["bits_per_character_shuffled"] = shuffled.bits_per_character
@@ -147,7 +147,7 @@ def main(args: argparse.Namespace) -> None:
         _print(result)
 
 
-def _figures(found: Tally) -> dict[str, Any]:
+def _figures(found: LossStats) -> dict[str, Any]:
     return {
         "bits_per_character": found.bits_per_character,
         "perplexity": found.perplexity,

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.cli import add_section, given
-from novelgen.config import PRECISIONS, DecodingConfig, nearest
+from novelgen.cli import add_section, explicit_options
+from novelgen.config import PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.models.variants import NO_ATTENTION, attends
 
@@ -65,12 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Runs `generate`. Everything that can be wrong with the request is found before anything is written."""
-    options = given(args, DecodingConfig)
+    options = explicit_options(args, DecodingConfig)
     config = DecodingConfig(
         **{"min_length": 0, **options}
     )  # the run decides its own defaults, and may allow less
-    nearest(args.device, DEVICES, "--device")
-    nearest(args.precision, PRECISIONS, "--precision")
+    validate_choice(args.device, DEVICES, "--device")
+    validate_choice(args.precision, PRECISIONS, "--precision")
     _check_output("--attention", args.attention, ATTENTION_FORMATS)
     _check_output("--heatmap", args.heatmap, (".png",))
     prompt = _standard_input() if args.prompt == "-" else args.prompt

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from novelgen.cli import add_section, given
+from novelgen.cli import add_section, explicit_options
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.export import export_pairs
 from novelgen.data.prepare import prepare_at
@@ -58,12 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Runs `prepare`."""
-    if "context_paragraphs" in given(args, DataConfig) and not args.export_pairs:
+    if "context_paragraphs" in explicit_options(args, DataConfig) and not args.export_pairs:
         raise ConfigError(
             "--context-paragraphs 在这里只用于 --export-pairs；训练时请给 train.py | is for --export-pairs here; give it to "
             "train.py when training"
         )
-    text, data = TextConfig(**given(args, TextConfig)), DataConfig(**given(args, DataConfig))
+    text, data = (
+        TextConfig(**explicit_options(args, TextConfig)),
+        DataConfig(**explicit_options(args, DataConfig)),
+    )
     removals = _removals(args.corpus, text, print_them=not args.json) if args.show_removed else None
     store = prepare_at(args.corpus, text, data, args.output, overwrite=args.overwrite)
     exported = (

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.cli import add_section, given, one_of
+from novelgen.cli import add_section, explicit_options, one_of
 from novelgen.config import (
     Config,
     DataConfig,
@@ -77,7 +77,7 @@ def main(args: argparse.Namespace) -> None:
     """Trains as asked; raises NovelgenError for what the user can mend."""
     if args.resume and args.overwrite:
         raise ConfigError("--resume 与 --overwrite 只能用一个 | use either --resume or --overwrite")
-    pairs = given(args, PairsConfig)
+    pairs = explicit_options(args, PairsConfig)
     if not args.corpus and "pairs" not in pairs and not (args.resume and args.output):
         raise ConfigError(
             "请用 --corpus 给出小说，例如 --corpus corpus/novel.txt，或用 --pairs 给出文本对 | name the novel, for example "
@@ -85,10 +85,10 @@ def main(args: argparse.Namespace) -> None:
         )
     one_of("--corpus、--pairs", args.corpus, pairs.get("pairs"))
     from novelgen.data.prepare import corpus_name
-    from novelgen.training.distributed import join
+    from novelgen.training.distributed import init_distributed
 
     output = args.output or Path("checkpoints") / corpus_name(args.corpus or [Path(pairs["pairs"])])
-    with join() as ranks:
+    with init_distributed() as ranks:
         (_resume if args.resume else _start)(args, output, ranks)
 
 
@@ -112,7 +112,7 @@ def _start(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.stores import shared_data
 
-    config = chosen(preset(args.preset or "small"), given(args, *_SECTIONS))
+    config = chosen(preset(args.preset or "small"), explicit_options(args, *_SECTIONS))
     _check_pairs(args, config)
     device = ranks.device(config.training.device)
     run = RunDirectory(output)
@@ -128,22 +128,22 @@ def _start(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
         run.create(args.overwrite)
         return data
 
-    outcome, observer = begin(config, shared_data(ranks, prepared), run, device, ranks)
+    outcome, observer = train(config, shared_data(ranks, prepared), run, device, ranks)
     if ranks.is_first:
-        _farewell(outcome, observer, run)
+        _print_summary(outcome, observer, run)
 
 
 def _check_pairs(args: argparse.Namespace, config: Config) -> None:
     """Raises ConfigError for options that do not go with pairs, or with a novel."""
     if not config.from_pairs:
-        if unused := [flag(name) for name in given(args, PairsConfig)]:
+        if unused := [flag(name) for name in explicit_options(args, PairsConfig)]:
             raise ConfigError(
                 f"{'、'.join(unused)} 只用于 --pairs；请去掉 | only for --pairs; leave out"
             )
         return
     if unused := [
         flag(name)
-        for name in (*given(args, TextConfig), "context_paragraphs", "tasks")
+        for name in (*explicit_options(args, TextConfig), "context_paragraphs", "tasks")
         if name in args
     ]:
         raise ConfigError(
@@ -175,12 +175,12 @@ def _data(args: argparse.Namespace, config: Config, output: Path) -> Data:
         config.text,
         config.data,
         output.parent / ".stores",
-        given=given(args, TextConfig, DataConfig),
+        given=explicit_options(args, TextConfig, DataConfig),
     )
     return Novel(store, config.data, args.corpus)
 
 
-def begin(
+def train(
     config: Config,
     data: Data,
     run: RunDirectory,
@@ -191,9 +191,9 @@ def begin(
     import torch
 
     from novelgen.training.checkpoint import build_model
-    from novelgen.training.distributed import ALONE
+    from novelgen.training.distributed import SINGLE_PROCESS
 
-    ranks = ranks or ALONE
+    ranks = ranks or SINGLE_PROCESS
     config = data.configured(config, run.path)
     torch.manual_seed(config.training.seed)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
@@ -213,7 +213,7 @@ def begin(
 def _resume(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
     from novelgen.training.checkpoint import RunDirectory
 
-    options = given(args, *_SECTIONS)
+    options = explicit_options(args, *_SECTIONS)
     named = args.corpus or [Path(path) for path in [options.pop("pairs", None)] if path]
     fixed = [flag(name) for name in options if name not in _RESUMABLE] + (
         ["--preset"] if args.preset else []
@@ -225,7 +225,7 @@ def _resume(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
             f"on --resume; only {allowed} can"
         )
     run = RunDirectory(output)
-    info = ranks.from_first(run.load_info)
+    info = ranks.run_on_rank0(run.load_info)
     trained_on = [
         (output / path).resolve() for path in info.get("corpus") or [info["config"].pairs.pairs]
     ]
@@ -235,24 +235,26 @@ def _resume(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
             f"--resume 的训练用的是 {trained_on[0]}，不是 {named[0]}；请去掉 {option} | that run is on another "
             f"corpus; leave {option} out"
         )
-    outcome, observer = go_on(run, options, ranks)
+    outcome, observer = resume(run, options, ranks)
     if ranks.is_first:
-        _farewell(outcome, observer, run)
+        _print_summary(outcome, observer, run)
 
 
-def go_on(
+def resume(
     run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None
 ) -> tuple[Outcome, Observer]:
     """Trains on from the last save of `run`; `options` are those fields of its configuration that become others."""
     from novelgen.training.checkpoint import build_model
-    from novelgen.training.distributed import ALONE
+    from novelgen.training.distributed import SINGLE_PROCESS
     from novelgen.training.stores import data_of_run, shared_data
 
-    ranks = ranks or ALONE
-    info = ranks.from_first(run.load_info)
+    ranks = ranks or SINGLE_PROCESS
+    info = ranks.run_on_rank0(run.load_info)
     config = _with_budget(info["config"], options)
     device = ranks.device(config.training.device)
-    ranks.from_first(lambda: run.load_tokenizer(info) and None)  # it must be whole, and the store's
+    ranks.run_on_rank0(
+        lambda: run.load_tokenizer(info) and None
+    )  # it must be whole, and the store's
     data = shared_data(ranks, lambda: data_of_run(run.path, info))
     info = {
         **{name: value for name, value in info.items() if name != "format"},
@@ -275,11 +277,11 @@ def _fit(
     resume: bool,
 ) -> tuple[Outcome, Observer]:
     from novelgen.commands.observer import Observer
-    from novelgen.training.hardware import choose_precision, forget_old_kernels, keep_freed_memory
+    from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
     from novelgen.training.trainer import Trainer
 
-    forget_old_kernels()
-    keep_freed_memory()
+    limit_onednn_cache()
+    tune_malloc()
     by_task = data.by_task("valid")
     valid = next(iter(by_task.values()))
     observer = Observer(run, config, data, valid, device)
@@ -310,7 +312,7 @@ def _fit(
     return trainer.fit(), observer
 
 
-def _farewell(outcome: Outcome, observer: Observer, run: RunDirectory) -> None:
+def _print_summary(outcome: Outcome, observer: Observer, run: RunDirectory) -> None:
     reasons = {
         "budget": "预算用完 | the budget is spent",
         "patience": "不再进步，提前停止 | no more progress, stopped early",

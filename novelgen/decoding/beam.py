@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from novelgen.decoding.contract import Hypothesis, Prediction, normalized, predict, select, start
 from novelgen.decoding.filters import apply, largest, log_sum_exp, places_within
+from novelgen.decoding.protocol import Hypothesis, Prediction, normalized, predict, select, start
 from novelgen.decoding.sampling import Task
 from novelgen.text.tokenizers import EOS
 
@@ -117,7 +117,7 @@ class Search:
                 bars[item] = sorted((entry.score for entry in ended), reverse=True)[self._count - 1]
         return own / self._max_length**self._length_penalty <= bars[items]
 
-    def settled(self, item: int) -> Hypothesis:
+    def stable_prefix(self, item: int) -> Hypothesis:
         """The opening on which all hypotheses of a source agree: it will not change any more."""
         ends = [(entry.step, entry.place) for entry in self._ranked(item)]
         ends += [(len(self._steps) - 1, int(place)) for place in self._places[self.items == item]]

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, nearest
+from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, validate_choice
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
-from novelgen.decoding.contract import Hypothesis, Model, start
 from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
 from novelgen.decoding.history import History, Vocabulary, content_units, following
 from novelgen.decoding.inspection import Place, inspect, whole_characters
-from novelgen.decoding.sampling import Dice, Draft, Task, greedy, write
+from novelgen.decoding.protocol import Hypothesis, Model, start
+from novelgen.decoding.sampling import Draft, SeededSampler, Task, greedy, write
 from novelgen.errors import ConfigError
 from novelgen.text.cleaning import plain
 from novelgen.text.prompt import clean_prompt, plain_prompt
@@ -103,16 +103,16 @@ class Generator:
         """
         from novelgen.training.checkpoint import load_run
 
-        nearest(precision, PRECISIONS, "--precision")
+        validate_choice(precision, PRECISIONS, "--precision")
         return cls.of(load_run(Path(directory), device), precision)
 
     @classmethod
     def of(cls, run: Run, precision: str = "auto") -> Generator:
         """The generator of a run that is open; `precision` as in `load`."""
-        from novelgen.models.stepper import for_writing
+        from novelgen.models.compiled_decoder import optimize_for_inference
 
         return cls(
-            for_writing(run.model, precision),
+            optimize_for_inference(run.model, precision),
             run.tokenizer,
             run.config,
             run.device,
@@ -197,7 +197,7 @@ def checked(options: dict[str, Any]) -> DecodingConfig:
     """The options as a DecodingConfig; raises ConfigError for an unknown name and offers the nearest."""
     known = tuple(spec.name for spec in dataclasses.fields(DecodingConfig))
     for name in options:
-        nearest(name, known, "生成选项 decoding option")
+        validate_choice(name, known, "生成选项 decoding option")
     return DecodingConfig(**options)
 
 
@@ -240,7 +240,7 @@ class _Story:
         first = _Candidate(segments, told, [])
         # A beam is one row of the request that later becomes its n best; samples go their own ways from the start.
         self._candidates = [first] * (config.num_samples if config.decoder == "sample" else 1)
-        self._dice = Dice([self.seed + row for row in range(len(self._candidates))])
+        self._dice = SeededSampler([self.seed + row for row in range(len(self._candidates))])
 
     def _prompt_segments(self) -> list[str]:
         segments = (
@@ -361,7 +361,7 @@ class _Story:
         """All candidates so far, with what is certain of the paragraphs that are being written."""
         return [
             self._generation(
-                [*candidate.paragraphs, self._paragraph(candidate, draft.settled(row))],
+                [*candidate.paragraphs, self._paragraph(candidate, draft.stable_prefix(row))],
                 row,
                 finished=False,
             )

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from novelgen.decoding.contract import Model, Prediction, predict, start
 from novelgen.decoding.history import BYTES
+from novelgen.decoding.protocol import Model, Prediction, predict, start
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD, Tokenizer
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from novelgen.decoding.contract import Hypothesis, Model, predict, start
 from novelgen.decoding.filters import Rule, apply
 from novelgen.decoding.history import History
+from novelgen.decoding.protocol import Hypothesis, Model, predict, start
 from novelgen.text.tokenizers import BOS, EOS, PAD
 
 # Given filtered logits (B, V) and which rows are still being written (B,), the next token of each row (B,) int64.
@@ -45,7 +45,7 @@ class Draft:
         self._lengths += self.live
         self.live = self.live & (tokens != EOS)
 
-    def settled(self, row: int) -> Hypothesis:
+    def stable_prefix(self, row: int) -> Hypothesis:
         """What is written of a row's paragraph so far."""
         steps = self._steps[: self._lengths[row]]
         return Hypothesis(
@@ -57,7 +57,7 @@ class Draft:
 
     def hypotheses(self) -> list[list[Hypothesis]]:
         """For every source a list with its one paragraph."""
-        return [[self.settled(row)] for row in range(len(self.live))]
+        return [[self.stable_prefix(row)] for row in range(len(self.live))]
 
 
 # As a decorator: a `with` inside a generator would leave inference mode switched on for the caller between steps.
@@ -87,7 +87,7 @@ def greedy(logits: np.ndarray, live: np.ndarray) -> np.ndarray:
     return logits.argmax(axis=-1)
 
 
-class Dice:
+class SeededSampler:
     """Draws by the inverse distribution function, one uniform number a written token from each row's own generator.
 
     So a row's text depends on its seed alone, not on the rows beside it.

@@ -18,7 +18,7 @@ from novelgen.decoding.generator import Generator
 from novelgen.evaluation.writing import measure_writing, spread
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
-from novelgen.training.loss import Tally, measure
+from novelgen.training.loss import LossStats, evaluate_loss
 from novelgen.training.stores import Data, data_of_run
 
 SEED = 1  # of everything that is written for a comparison
@@ -51,7 +51,7 @@ class LengthClass(NamedTuple):
         return f"{self.shortest}–{self.longest}" if self.longest else f"≥ {self.shortest}"
 
 
-class Look(NamedTuple):
+class ValidationPoint(NamedTuple):
     """A validation, and what had been spent by then."""
 
     minutes: float
@@ -79,7 +79,7 @@ class Result:
     writing: dict[str, float] = field(default_factory=dict)  # of `measure_writing`
     continuations: list[str] = field(default_factory=list)  # of the comparison's prompts
     by_length: list[LengthClass] = field(default_factory=list)
-    curve: list[Look] = field(default_factory=list)
+    curve: list[ValidationPoint] = field(default_factory=list)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:
@@ -88,7 +88,7 @@ class Result:
             **{
                 **data,
                 "by_length": [LengthClass(*each) for each in data["by_length"]],
-                "curve": [Look(*each) for each in data["curve"]],
+                "curve": [ValidationPoint(*each) for each in data["curve"]],
             }
         )
 
@@ -114,7 +114,7 @@ def result_of(
     pairs = data.pairs("test")
     texts = pairs.texts(range(len(pairs)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
-    tally, classes = measure_by_length(
+    stats, classes = measure_by_length(
         run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device
     )
     generator = Generator.of(run, "float32")
@@ -137,7 +137,7 @@ def result_of(
         characters_per_second=speed(records),
         best_step=best.get("step"),
         validation_bpc=best.get("validation_bpc"),
-        test_bpc=tally.bits_per_character,
+        test_bpc=stats.bits_per_character,
         held_out=_hash(target for _, target in texts),
         writing=writing,
         continuations=[generator.generate(prompt, seed=SEED).text for prompt in prompts],
@@ -148,14 +148,14 @@ def result_of(
 
 def measure_by_length(
     model: nn.Module, pairs: Pairs, lengths: np.ndarray, batch_tokens: int, device: torch.device
-) -> tuple[Tally, list[LengthClass]]:
+) -> tuple[LossStats, list[LengthClass]]:
     """The loss over all pairs, and BPC by the lengths (n,) of their sources in characters, in classes that hold a pair."""
-    total, classes = Tally(), []
+    total, classes = LossStats(), []
     for before, longest in itertools.pairwise((0, *_EDGES, None)):
         chosen = (lengths > before) & (lengths <= (longest or np.inf))
         if not chosen.any():
             continue
-        found = measure(model, pairs.subset(chosen), batch_tokens=batch_tokens, device=device)
+        found = evaluate_loss(model, pairs.subset(chosen), batch_tokens=batch_tokens, device=device)
         classes.append(
             LengthClass(
                 before + 1, longest, found.pairs, found.characters, found.bits_per_character
@@ -177,11 +177,13 @@ def speed(records: Sequence[dict[str, Any]]) -> float | None:
     return characters / seconds if seconds > 0 else None
 
 
-def curve(records: Sequence[dict[str, Any]]) -> list[Look]:
+def curve(records: Sequence[dict[str, Any]]) -> list[ValidationPoint]:
     """The validations of a metrics.jsonl; those that were no number are left out."""
     characters = {record["step"]: record["characters"] for record in records if "loss" in record}
     return [
-        Look(record["seconds"] / 60, characters[record["step"]], record["validation_bpc"])
+        ValidationPoint(
+            record["seconds"] / 60, characters[record["step"]], record["validation_bpc"]
+        )
         for record in records
         if np.isfinite(record.get("validation_bpc", np.nan)) and record["step"] in characters
     ]

@@ -9,11 +9,12 @@ from novelgen.config import ModelConfig
 from novelgen.errors import ConfigError
 from novelgen.models.attention import SCORES, CoverageScore
 from novelgen.models.bridges import LastBridge, MeanBridge, ProjectedBridge
+from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.decoders import (
-    BahdanauAnyDecoder,
     BahdanauDecoder,
     Decoder,
     EveryStepDecoder,
+    GenericBahdanauDecoder,
     LuongDecoder,
     PlainDecoder,
 )
@@ -23,7 +24,6 @@ from novelgen.models.recurrent import STATE_PARTS, Encoder
 from novelgen.models.seq2seq import Seq2Seq
 from novelgen.models.transformer import Transformer
 from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, annotation_size, resolve
-from novelgen.models.writer import TokenEmbedding, Writer
 
 
 def build_model(
@@ -31,7 +31,7 @@ def build_model(
     vocabulary_size: int,
     source_vocabulary_size: int | None = None,
     first_tokens: int = 0,
-) -> Writer | PointerGenerator:
+) -> ConditionalLM | PointerGenerator:
     """The variant that `config` names, freshly initialised; torch's global generator decides the starting values.
 
     The source has embeddings of its own where `source_vocabulary_size` is given. A target may begin after BOS, or after one of
@@ -107,7 +107,7 @@ def _decoder(config: ModelConfig) -> Decoder:
     attention = score(config.decoder_size, annotation_size(config), config.attention_size)
     if config.model == "luong":
         return LuongDecoder(config.cell, attention, *sizes, config.dropout, config.input_feeding)
-    return BahdanauAnyDecoder(config.cell, attention, *sizes, config.dropout)
+    return GenericBahdanauDecoder(config.cell, attention, *sizes, config.dropout)
 
 
 def _language_model(

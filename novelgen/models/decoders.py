@@ -112,7 +112,7 @@ class AttendingDecoder(Decoder):
         )
 
 
-class BahdanauAnyDecoder(AttendingDecoder):
+class GenericBahdanauDecoder(AttendingDecoder):
     """The equations of `BahdanauDecoder` for any cell and any score, as they stand; slower, autograd follows every step."""
 
     def __init__(
@@ -227,7 +227,7 @@ class LuongDecoder(AttendingDecoder):
             and self.input_feeding
             and isinstance(self.attention, DotScore)
             and embedded.shape[1] > 1
-            and backends.has_feeding_loop(embedded.device)
+            and backends.has_input_feeding_loop(embedded.device)
         )
 
     def _run_own_loop(
@@ -239,7 +239,7 @@ class LuongDecoder(AttendingDecoder):
         )
         gates = nn.functional.linear(embedded, of_token, layer.bias_ih_l0 + layer.bias_hh_l0)
         weights = FeedingWeights(layer.weight_hh_l0, feeding, self.readout.weight)
-        found = backends.feeding_loop(
+        found = backends.input_feeding_loop(
             gates, memory, *state, drop if drop is None else drop.squeeze(1), weights
         )
         return found.readouts, (found.hidden, found.cell, found.readouts[:, -1]), found.weights

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.decoders import PlainDecoder
 from novelgen.models.recurrent import State
-from novelgen.models.writer import TokenEmbedding, Writer
 
 
-class LanguageModel(Writer):
+class LanguageModel(ConditionalLM):
     """One recurrent network reads the source, BOS and the target as one sequence (Graves, 2013).
 
     `start` leaves the state after the source, which is all that is known of it; the memory is empty. Source and target have
@@ -27,9 +27,9 @@ class LanguageModel(Writer):
         self.decoder = decoder
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[()], State]:
-        """As `Writer.start`."""
+        """As `ConditionalLM.start`."""
         return (), self.decoder.read(self.dropout(self.embed_source(source)), lengths)
 
     def run(self, tokens: Tensor, memory: tuple[()], state: State) -> tuple[Tensor, State, Tensor]:
-        """As `Writer.run`."""
+        """As `ConditionalLM.run`."""
         return self.decoder(self.dropout(self.embedding(tokens)), memory, state)

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax, logsigmoid
 from torch.utils.checkpoint import checkpoint
 
+from novelgen.models.conditional_lm import ConditionalLM
 from novelgen.models.kernels.cross_entropy import chunk_rows
 from novelgen.models.recurrent import State
-from novelgen.models.writer import Writer
 
 
 class PointerGenerator(nn.Module):
@@ -19,31 +19,31 @@ class PointerGenerator(nn.Module):
     and last token are mixed. The "logits" are log p(w). The memory is that of the model behind the source (B, S).
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: ConditionalLM) -> None:
         super().__init__()
         self.writer = writer
         self.gate = nn.Linear(writer.embedding.embedding_dim, 1)
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
-        """As `Writer.start`."""
+        """As `ConditionalLM.start`."""
         memory, state = self.writer.start(source, lengths)
         return (source, *memory), state
 
     def step(
         self, token: Tensor, memory: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, State, Tensor]:
-        """As `Writer.step`."""
+        """As `ConditionalLM.step`."""
         readout, state, weights = self.writer.run(token.unsqueeze(1), memory[1:], state)
         return self._mixture(readout, weights, memory[0]).squeeze(1), state, weights.squeeze(1)
 
     def unroll(
         self, target: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """As `Writer.unroll`."""
+        """As `ConditionalLM.unroll`."""
         readout, weights = self.writer.read(target, memory[1:], state, first)
         return self._mixture(readout, weights, memory[0]), weights
 
-    def nats(
+    def nll_sum(
         self,
         target: Tensor,
         is_token: Tensor,
@@ -51,7 +51,7 @@ class PointerGenerator(nn.Module):
         state: State,
         first: Tensor | None = None,
     ) -> Tensor:
-        """As `Writer.nats`; the logits exist a chunk at a time, and are computed again for the gradients."""
+        """As `ConditionalLM.nll_sum`; the logits exist a chunk at a time, and are computed again for the gradients."""
         readout, weights = self.writer.read(target, memory[1:], state, first)
         is_copy = memory[0].unsqueeze(1) == target.unsqueeze(2)
         copied = (weights * is_copy).sum(2)
@@ -60,14 +60,16 @@ class PointerGenerator(nn.Module):
             *(tensor[is_token].split(size) for tensor in (readout, copied, target)), strict=True
         )
         return torch.stack(
-            [checkpoint(self._chunk_nats, *part, use_reentrant=False) for part in parts]
+            [checkpoint(self._chunk_nll_sum, *part, use_reentrant=False) for part in parts]
         ).sum()
 
-    def _chunk_nats(self, readout: Tensor, copied: Tensor, target: Tensor) -> Tensor:
+    def _chunk_nll_sum(self, readout: Tensor, copied: Tensor, target: Tensor) -> Tensor:
         """Readouts (N, D), the attention on copies of their targets (N,), targets (N,) → Σ −ln p."""
         written, log_copy = self._written(readout)
-        aimed = written.gather(1, target.unsqueeze(1)).squeeze(1)
-        return -torch.logaddexp(aimed, _log(copied.to(aimed.dtype)) + log_copy.squeeze(1)).sum()
+        target_logit = written.gather(1, target.unsqueeze(1)).squeeze(1)
+        return -torch.logaddexp(
+            target_logit, _log(copied.to(target_logit.dtype)) + log_copy.squeeze(1)
+        ).sum()
 
     def _written(self, readout: Tensor) -> tuple[Tensor, Tensor]:
         """Readouts (…, D) → ln(g · softmax) (…, V) and ln(1 − g) (…, 1), in the dtype of the weights."""
@@ -85,6 +87,6 @@ class PointerGenerator(nn.Module):
         return torch.logaddexp(written, _log(copied) + log_copy)
 
 
-def _log(shares: Tensor) -> Tensor:
+def _log(probs: Tensor) -> Tensor:
     """ln, of nothing the smallest there is: −∞ would make the gradients NaN."""
-    return shares.clamp_min(torch.finfo(shares.dtype).tiny).log()
+    return probs.clamp_min(torch.finfo(probs.dtype).tiny).log()

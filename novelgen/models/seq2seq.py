@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.decoders import Decoder
 from novelgen.models.recurrent import Encoder, State
-from novelgen.models.writer import TokenEmbedding, Writer
 
 
-class Seq2Seq(Writer):
+class Seq2Seq(ConditionalLM):
     """Encoder → bridge → decoder; which ones makes the variant."""
 
     def __init__(
@@ -27,11 +27,11 @@ class Seq2Seq(Writer):
         self.encoder, self.bridge, self.decoder = encoder, bridge, decoder
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
-        """As `Writer.start`; the memory is what the decoder remembers."""
+        """As `ConditionalLM.start`; the memory is what the decoder remembers."""
         encoded = self.encoder(self.dropout(self.embed_source(source)), lengths)
         memory = self.decoder.remember(encoded)
         return memory, self.decoder.begin(self.bridge(encoded), memory)
 
     def run(self, tokens: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
-        """As `Writer.run`."""
+        """As `ConditionalLM.run`."""
         return self.decoder(self.dropout(self.embedding(tokens)), memory, state)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
+from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.recurrent import State, token_mask
-from novelgen.models.writer import TokenEmbedding, Writer
 
 _HEAD = 64  # width of a head in the paper; narrower models have one head
 
@@ -65,7 +65,7 @@ def attend(
     return attention.out_proj(read.transpose(1, 2).flatten(2)), weights.mean(1)
 
 
-class Transformer(Writer):
+class Transformer(ConditionalLM):
     """Layers are PyTorch's own, normalised before each part (Xiong et al., 2020), which trains without a long warm-up.
 
     The encoder runs as they are. The decoder runs their parts one by one, so that keys and values of what is written can be
@@ -103,7 +103,7 @@ class Transformer(Writer):
         return self.dropout(embedded + positions(start, *embedded.shape[1:], embedded))
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
-        """As `Writer.start`; nothing is written yet, so the state's tensors are (B, 0, D)."""
+        """As `ConditionalLM.start`; nothing is written yet, so the state's tensors are (B, 0, D)."""
         is_token = token_mask(lengths, source.shape[1])
         annotations = self.encoder(
             self._place(self.embed_source(source), 0), src_key_padding_mask=~is_token
@@ -118,7 +118,7 @@ class Transformer(Writer):
     def run(
         self, tokens: Tensor, memory: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, State, Tensor]:
-        """As `Writer.run`."""
+        """As `ConditionalLM.run`."""
         count, past = tokens.shape[1], state[0].shape[1]
         sequence = self._place(self.embedding(tokens), past)
         is_before = torch.ones(1, count, past + count, dtype=torch.bool, device=tokens.device).tril(

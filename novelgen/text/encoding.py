@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from novelgen.config import nearest
+from novelgen.config import validate_choice
 from novelgen.errors import ConfigError, CorpusError
 
 # The 700 commonest characters of Chinese prose old and new, simplified; then those that Traditional writes otherwise.
@@ -80,7 +80,7 @@ def check_encoding(name: str) -> str:
     try:
         info = codecs.lookup(name)
     except (LookupError, ValueError, UnicodeError):
-        return nearest(name, KNOWN, "--encoding")
+        return validate_choice(name, KNOWN, "--encoding")
     if not getattr(info, "_is_text_encoding", True) or info.name in (
         "undefined",
         "idna",

@@ -84,11 +84,11 @@ class Ranks:
         """Whether it is so on any rank."""
         return self.sum([float(value)])[0] > 0
 
-    def of_first(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The first rank's value."""
         return self.sum([value if self.is_first else 0.0])[0]
 
-    def from_first(self, work: Callable[[], Value]) -> Value:
+    def run_on_rank0(self, work: Callable[[], Value]) -> Value:
         """What `work` gives on the first rank, the only one to do it; the others wait, for days if need be.
 
         Where it fails the first rank raises and the others leave.
@@ -111,18 +111,18 @@ class Ranks:
         _collective(dist.broadcast_object_list, result, device=torch.device("cpu"))
         return result[0]
 
-    def align(self, model: nn.Module) -> None:
+    def sync_parameters(self, model: nn.Module) -> None:
         """Gives every rank the first one's weights, bit for bit: other processors may have drawn other last bits."""
         if self.size > 1:
             for tensor in model.state_dict().values():
                 _collective(dist.broadcast, tensor, src=0)
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = Ranks()
 
 
 @contextlib.contextmanager
-def join() -> Iterator[Ranks]:
+def init_distributed() -> Iterator[Ranks]:
     """The group that torchrun's environment variables describe, or this process alone; left at the end.
 
     Only the first rank prints, and of the mistakes that end a job only the first to happen is told, by whichever rank: the
@@ -130,7 +130,7 @@ def join() -> Iterator[Ranks]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or "RANK" not in os.environ:
-        yield ALONE
+        yield SINGLE_PROCESS
         return
     store, rank, size = next(dist.rendezvous("env://"))
     has_nccl = torch.cuda.is_available() and dist.is_nccl_available()

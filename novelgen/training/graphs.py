@@ -32,7 +32,7 @@ class _Step(NamedTuple):
 
     inputs: tuple[Tensor, ...]
     tokens: Tensor
-    nats: Tensor
+    nll_sum: Tensor
     replay: Replay
 
 
@@ -75,7 +75,7 @@ class RecordedSteps:
         self._steps: dict[Shape, _Step] = {}
 
     def gradients(self, batch: Batch, tokens: int) -> float | None:
-        """Sets the gradients of Σ nats / tokens and returns Σ nats; None for a shape that is not recorded, with nothing done."""
+        """Sets the gradients of Σ nll_sum / tokens and returns Σ nll_sum; None for a shape that is not recorded, with nothing done."""
         batch = padded(batch)
         shape = (*batch.source.shape, batch.target.shape[1])
         self._seen[shape] += 1
@@ -91,13 +91,13 @@ class RecordedSteps:
         # The optimiser reads them before the next replay overwrites them.
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
-        return step.nats.item()
+        return step.nll_sum.item()
 
     def _make(self, batch: Batch) -> _Step:
         if not self._gradients:
             self._gradients = [torch.zeros_like(parameter) for parameter in self._parameters]
         inputs = tuple(torch.from_numpy(values).to(self._device) for values in batch)
-        tokens, nats = (torch.ones((), device=self._device) for _ in range(2))
+        tokens, nll_sum = (torch.ones((), device=self._device) for _ in range(2))
         source, source_lengths, target, target_lengths, _, first = inputs
 
         def run() -> None:
@@ -105,15 +105,15 @@ class RecordedSteps:
                 self._device.type, dtype=self._precision, enabled=self._precision != torch.float32
             ):
                 is_token = token_mask(target_lengths, target.shape[1])
-                loss = self._model.static_nats(
+                loss = self._model.static_nll_sum(
                     target, is_token, *self._model.start(source, source_lengths), first
                 )
             torch._foreach_copy_(
                 self._gradients, torch.autograd.grad(loss / tokens, self._parameters)
             )
-            nats.copy_(loss.detach())
+            nll_sum.copy_(loss.detach())
 
-        return _Step(inputs, tokens, nats, self._record(run))
+        return _Step(inputs, tokens, nll_sum, self._record(run))
 
 
 def record_steps(
@@ -129,7 +129,7 @@ def record_steps(
         raise ConfigError(
             "--cuda-graph 只用于一个进程；请去掉它 | this is for one process only; leave it out"
         )
-    if not hasattr(model, "static_nats"):
+    if not hasattr(model, "static_nll_sum"):
         raise ConfigError(
             "--cuda-graph 不支持 --copy；请去掉其一 | --cuda-graph does not go with --copy; leave one of them out"
         )

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from novelgen import __version__
-from novelgen.config import DEVICES, nearest
+from novelgen.config import DEVICES, validate_choice
 from novelgen.errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:
     """The device called `name`; "auto" takes CUDA where there is one. Raises ConfigError when CUDA is asked for in vain."""
-    nearest(name, DEVICES, "--device")
+    validate_choice(name, DEVICES, "--device")
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             "--device cuda：这里没有可用的 CUDA 显卡；请用 --device cpu，或安装带 CUDA 的 torch | no CUDA device is "
@@ -79,7 +79,7 @@ def _cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def forget_old_kernels() -> None:
+def limit_onednn_cache() -> None:
     """Bounds oneDNN's cache of compiled products, before its first use, to what a few steps use; the environment comes first.
 
     Every batch has another shape, so the 1024 that oneDNN would keep are 300 MiB that hardly ever help.
@@ -87,7 +87,7 @@ def forget_old_kernels() -> None:
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 
-def keep_freed_memory() -> None:
+def tune_malloc() -> None:
     """Tells glibc to keep large freed blocks instead of handing every one back to the kernel.
 
     Each batch frees and takes hundreds of megabytes again. Measured: 1.6 times the speed on a 2-core Xeon, where page faults

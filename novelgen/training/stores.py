@@ -74,7 +74,7 @@ def shared_data(ranks: Ranks, make: Callable[[], Data]) -> Data:
         own = None if data.source_tokenizer is data.tokenizer else data.source_tokenizer.to_dict()
         return data.files, data.tokenizer.to_dict(), own, data.content
 
-    first, second, third, fourth = ranks.from_first(described)
+    first, second, third, fourth = ranks.run_on_rank0(described)
     if isinstance(first, Path):
         return Novel(_same_store(first, second), third, fourth)
     tokenizer = Tokenizer.from_dict(second)

@@ -17,13 +17,13 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.tasks import TaskPairs
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.training.checkpoint import RunDirectory
-from novelgen.training.distributed import ALONE, GradientSum, Ranks
-from novelgen.training.feeding import Feed
+from novelgen.training.distributed import SINGLE_PROCESS, GradientSum, Ranks
 from novelgen.training.graphs import record_steps
 from novelgen.training.hardware import choose_precision, release_freed_memory
 from novelgen.training.interrupt import Interrupt
 from novelgen.training.journal import Journal, NoJournal
-from novelgen.training.loss import Tally, batch_loss, measure, tally
+from novelgen.training.loss import LossStats, batch_loss, evaluate_loss, loss_stats
+from novelgen.training.prefetch import BatchPrefetcher
 from novelgen.training.progress import ProgressLine, clock
 from novelgen.training.schedule import Position, learning_rate, progress
 
@@ -70,7 +70,7 @@ class Trainer:
         device: torch.device,
         observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None,
         by_task: Mapping[str, Pairs] | None = None,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
     ) -> None:
         if config.epochs is None and config.max_steps is None and config.max_minutes is None:
             raise ConfigError(
@@ -86,7 +86,7 @@ class Trainer:
             ranks,
         )
         self._by_task = by_task or {}
-        ranks.align(self.model)
+        ranks.sync_parameters(self.model)
         self._precision = choose_precision(config.precision, device)
         self._optimizer = _optimizer(self.model, config)
         self._gradient_sum = GradientSum(self.model.parameters(), ranks)
@@ -105,12 +105,12 @@ class Trainer:
         self._epoch: tuple[int, Pairs, list[np.ndarray]] | None = (
             None  # its number, pairs and batches
         )
-        self._feed, self._waited = Feed(device), 0.0
+        self._feed, self._waited = BatchPrefetcher(device), 0.0
         self._line = ProgressLine()
 
     def resume(self) -> None:
         """Continues from the last save of the run."""
-        saved = self._ranks.from_first(self.run.load_trainer)
+        saved = self._ranks.run_on_rank0(self.run.load_trainer)
         self.model.load_state_dict(saved["model"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self.position = Position(**saved["position"])
@@ -162,7 +162,7 @@ class Trainer:
 
     def _tick(self) -> None:
         self.position = self.position._replace(
-            seconds=self._ranks.of_first(time.monotonic() - self._started)
+            seconds=self._ranks.broadcast(time.monotonic() - self._started)
         )
 
     def _stop_reason(self, interrupt: Interrupt) -> str:
@@ -201,7 +201,7 @@ class Trainer:
             group["lr"] = rate
         total = self._gradients(plan[position.batch])
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm).item()
-        loss = total.nats / total.tokens
+        loss = total.nll_sum / total.tokens
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise TrainingError(self._not_a_number(loss, norm, rate))
         self._optimizer.step()
@@ -234,7 +234,7 @@ class Trainer:
             "waited": round(waited, 6),
         }
 
-    def _gradients(self, indices: np.ndarray) -> Tally:
+    def _gradients(self, indices: np.ndarray) -> LossStats:
         """Fills the gradients of a batch of the epoch: its summed loss by `batch_tokens`, so that a token counts alike in every batch.
 
         In slices where asked, or the whole does not fit.
@@ -245,16 +245,16 @@ class Trainer:
         while True:
             torch.manual_seed(self._step_seed())
             self._optimizer.zero_grad()
-            total = Tally()
+            total = LossStats()
             try:
                 parts, then = self._parts(indices), self._parts(self._next_indices())
                 for number, batch in enumerate(self._feed.batches(pairs, parts, then), 1):
                     if (
                         self._graphs
                         and len(parts) == 1
-                        and (nats := self._graphs.gradients(batch, tokens)) is not None
+                        and (nll_sum := self._graphs.gradients(batch, tokens)) is not None
                     ):
-                        return tally(batch, nats)
+                        return loss_stats(batch, nll_sum)
                     with torch.autocast(
                         self.device.type,
                         dtype=self._precision,
@@ -262,7 +262,7 @@ class Trainer:
                     ):
                         loss = batch_loss(self.model, batch, self.device)
                     self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
-                    total += tally(batch, loss.item())
+                    total += loss_stats(batch, loss.item())
                 self._gradient_sum.finish()
                 return total.summed(self._ranks)
             except torch.OutOfMemoryError:
@@ -360,8 +360,8 @@ class Trainer:
         release_freed_memory()
         self._line.pause()
 
-    def _measure(self, pairs: Pairs) -> Tally:
-        return measure(
+    def _measure(self, pairs: Pairs) -> LossStats:
+        return evaluate_loss(
             self.model,
             pairs,
             batch_tokens=2 * self.config.batch_tokens,

@@ -13,8 +13,8 @@ import gradio as gr
 from novelgen.config import DecodingConfig, decoding_defaults
 from novelgen.decoding.generator import Generation
 from novelgen.errors import ConfigError, NovelgenError
-from novelgen.web import limits, story
-from novelgen.web.runs import Shelf
+from novelgen.web import generation_service, limits
+from novelgen.web.model_registry import ModelRegistry
 
 # The most that one request may ask for; DecodingConfig's own bounds hold as well.
 LARGEST = {
@@ -44,7 +44,7 @@ Returns:
 """
 
 
-def add(shelf: Shelf, blocks: gr.Blocks) -> None:
+def add(shelf: ModelRegistry, blocks: gr.Blocks) -> None:
     """Adds the endpoint to the page that is being built."""
 
     def forget(session: str) -> None:
@@ -57,7 +57,7 @@ def add(shelf: Shelf, blocks: gr.Blocks) -> None:
 
 
 def endpoint(
-    shelf: Shelf, forget: Callable[[str], None]
+    shelf: ModelRegistry, forget: Callable[[str], None]
 ) -> Callable[..., Iterator[dict[str, Any]]]:
     """The function that answers programs; its parameters and their descriptions are the fields of DecodingConfig.
 
@@ -72,7 +72,9 @@ def endpoint(
                 _text("prompt", request.pop("prompt")),
                 _text("model", request.pop("model") or ""),
             )
-            for written in story.write(shelf, model or shelf.newest(), prompt, checked(request)):
+            for written in generation_service.write(
+                shelf, model or shelf.newest(), prompt, checked(request)
+            ):
                 yield answer(written)
         except NovelgenError as error:
             raise gr.Error(str(error), print_exception=False) from None
@@ -172,7 +174,7 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def answer(written: story.Written) -> dict[str, Any]:
+def answer(written: generation_service.GenerationResult) -> dict[str, Any]:
     """What a program is told, plain data for JSON."""
     candidates = [_candidate(generation) for generation in written.generations]
     return {

@@ -12,13 +12,13 @@ from typing import Any
 import gradio as gr
 
 from novelgen.decoding.inspection import Alternative
-from novelgen.web import limits, story
+from novelgen.web import generation_service, limits
 from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload
 from novelgen.web.attention_words import words
-from novelgen.web.manuscript import Pen
-from novelgen.web.mistakes import mistakes_shown
-from novelgen.web.runs import Shelf
-from novelgen.web.story import Written
+from novelgen.web.error_toasts import errors_as_toasts
+from novelgen.web.generation_service import GenerationResult
+from novelgen.web.manuscript import CancellationToken
+from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.writing_tab import Writing
 
 _STATIC = Path(__file__).parent / "static"
@@ -31,7 +31,7 @@ _turns = itertools.count(time.time_ns() // 1000)
 _NOTICE = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
 
 
-def build(shelf: Shelf, writing: Writing) -> None:
+def build(shelf: ModelRegistry, writing: Writing) -> None:
     """Makes the tab where it is called. It shows what `writing` has written last, and writes there itself."""
     script = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     # Empty, above the view; gradio shows there the place in the line, and the style sheet only to those who wait a while.
@@ -50,35 +50,37 @@ def build(shelf: Shelf, writing: Writing) -> None:
     writing.stop.click(None, None, None, js=_NOTICE, **_LIGHT)
 
 
-def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> None:
+def _wire_view(shelf: ModelRegistry, writing: Writing, view: gr.HTML, line: gr.HTML) -> None:
     """The events of attention.js: it wants a paragraph, what the model expected there, goes on from an alternative, stops that.
 
     The model is asked after the paragraph is shown, and meanwhile another one may be: `shown` and `understood` are two.
     """
     shown, understood = gr.State(None), gr.State(None)  # Shown | None; understood has places
 
-    def show(event: gr.EventData, written: Written | None, before: Shown | None) -> tuple:
+    def show(event: gr.EventData, written: GenerationResult | None, before: Shown | None) -> tuple:
         return shown_for(event._data or {}, written, before)
 
     def look(before: Shown | None) -> Iterator[tuple]:
         if before is None:
             yield gr.skip(), gr.skip()
             return
-        with mistakes_shown(), closing(looked_into(shelf, before)) as stream:
+        with errors_as_toasts(), closing(looked_into(shelf, before)) as stream:
             for after in stream:
                 yield (payload(after), after) if after else (gr.skip(), gr.skip())
 
-    def write_on(event: gr.EventData, before: Shown | None, pen: Pen) -> Iterator[tuple]:
+    def write_on(
+        event: gr.EventData, before: Shown | None, pen: CancellationToken
+    ) -> Iterator[tuple]:
         skipped = tuple(gr.skip() for _ in writing.outputs)
         place, alternative = chosen(before, event._data or {})
         if alternative is None:
             yield gr.skip(), gr.skip(), *skipped
             return
-        with mistakes_shown(), closing(gone_on(shelf, before, pen, place, alternative)) as stream:
+        with errors_as_toasts(), closing(gone_on(shelf, before, pen, place, alternative)) as stream:
             for value, after, written in stream:
                 yield value, after, *(writing.show(written) if written else skipped)
 
-    def stopped(written: Written | None, before: Shown | None) -> tuple:
+    def stopped(written: GenerationResult | None, before: Shown | None) -> tuple:
         is_old = before is not None and before.written is written
         wanted = choose(
             written, {"paragraph": before.number, "candidate": before.candidate} if is_old else {}
@@ -103,14 +105,16 @@ def _wire_view(shelf: Shelf, writing: Writing, view: gr.HTML, line: gr.HTML) -> 
         write_on, [understood, writing.pen], [view, shown, *writing.outputs], **heavy
     )
     view.halt(None, cancels=[begun], **_LIGHT)
-    view.halt(Pen.drop, writing.pen, None, **_LIGHT)
+    view.halt(CancellationToken.drop, writing.pen, None, **_LIGHT)
     view.halt(stopped, [writing.written, shown], [view, shown, *writing.outputs], **_LIGHT)
     # The view asks when it shows a paragraph of which nothing is understood yet; otherwise nobody stands in line for it.
     view.look(look, shown, [view, understood], **every, **heavy)
     writing.stop.click(None, cancels=[begun], **_LIGHT)
 
 
-def shown_for(asked: dict[str, Any], written: Written | None, before: Shown | None) -> tuple:
+def shown_for(
+    asked: dict[str, Any], written: GenerationResult | None, before: Shown | None
+) -> tuple:
     """Values for the view and its state: what was asked for, or what has been written last; nothing new for what is shown already.
 
     Unless it is asked for `again`, because there was no answer to what the model expected there.
@@ -130,13 +134,15 @@ def _turned(shown: Shown | None, selected: int = 0) -> tuple:
     return payload(shown, selected), shown
 
 
-def looked_into(shelf: Shelf, shown: Shown) -> Iterator[Shown | None]:
+def looked_into(shelf: ModelRegistry, shown: Shown) -> Iterator[Shown | None]:
     """The paragraph with what the model expected at every token, at last; before that None now and then, as a sign of life.
 
     Raises CheckpointError when it is not the same model any more. Closing the iterator frees the model.
     """
     places, told = [], time.monotonic()
-    with closing(story.writer(shelf, shown.written).inspect(shown.paragraph)) as stream:
+    with closing(
+        generation_service.writer(shelf, shown.written).inspect(shown.paragraph)
+    ) as stream:
         for place in stream:
             places.append(place)
             if time.monotonic() - told >= _PULSE:
@@ -162,12 +168,12 @@ def chosen(shown: Shown | None, asked: dict[str, Any]) -> tuple[int, Alternative
 
 
 def gone_on(
-    shelf: Shelf,
+    shelf: ModelRegistry,
     before: Shown,
-    pen: Pen,
+    pen: CancellationToken,
     place: int,
     alternative: Alternative,
-) -> Iterator[tuple[dict[str, Any], Shown | None, Written | None]]:
+) -> Iterator[tuple[dict[str, Any], Shown | None, GenerationResult | None]]:
     """What the view and its state become while the model goes on from an alternative, and what has been written anew.
 
     Ends when another writing of the session takes the pen. When it fails the view gets back what it showed. Raises NovelgenError.
@@ -186,12 +192,12 @@ def gone_on(
 
 
 def rewritten(
-    shelf: Shelf, shown: Shown, place: int, alternative: Alternative
-) -> Iterator[Written]:
+    shelf: ModelRegistry, shown: Shown, place: int, alternative: Alternative
+) -> Iterator[GenerationResult]:
     """The paragraph anew from an alternative on, as a stream; an end needs no model. Raises NovelgenError."""
     if is_end(alternative):
         yield ended(shown, place, alternative)
     else:
-        yield from story.write_from(
+        yield from generation_service.write_from(
             shelf, shown.written, shown.candidate, shown.number, alternative.opening
         )

@@ -14,7 +14,7 @@ import numpy as np
 from novelgen.decoding.generator import Paragraph
 from novelgen.decoding.inspection import Alternative, Place
 from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, SPECIALS
-from novelgen.web.story import Written
+from novelgen.web.generation_service import GenerationResult
 
 END = "¶"  # how the end of a paragraph is written
 _DECIMALS = 6  # of a probability
@@ -23,7 +23,7 @@ _DECIMALS = 6  # of a probability
 class Shown(NamedTuple):
     """The paragraph that the tab shows."""
 
-    written: Written
+    written: GenerationResult
     candidate: int
     number: int  # of the paragraph, from 0
     turn: int = 0  # what the tab showed later has a higher one
@@ -35,7 +35,7 @@ class Shown(NamedTuple):
         return self.written.generations[self.candidate].paragraphs[self.number]
 
 
-def choose(written: Written | None, asked: Mapping[str, Any]) -> Shown | None:
+def choose(written: GenerationResult | None, asked: Mapping[str, Any]) -> Shown | None:
     """The paragraph that was asked for, or the last one of the first candidate; None where nothing is written yet."""
     known = [
         (candidate, number)
@@ -84,7 +84,7 @@ def payload(shown: Shown | None, selected: int = 0) -> dict[str, Any]:
     }
 
 
-def growing(written: Written, opening: str, turn: int) -> dict[str, Any]:
+def growing(written: GenerationResult, opening: str, turn: int) -> dict[str, Any]:
     """What attention.js shows while a paragraph is written anew; `opening` is what it began with."""
     text = written.generations[0].paragraphs[-1].text
     # The model reads the opening token by token before it goes on.
@@ -148,7 +148,7 @@ def _kind(alternative: Alternative, number: int) -> str:
     return "write"
 
 
-def ended(shown: Shown, number: int, end: Alternative) -> Written:
+def ended(shown: Shown, number: int, end: Alternative) -> GenerationResult:
     """The same text, ended before its token `number`; paragraphs that were written from it go."""
     written, paragraph = shown.written, shown.paragraph
     generation = written.generations[shown.candidate]

@@ -40,7 +40,7 @@ _WORDS = {
     "source": ("上文：越红看得越多", "Source: the redder, the more it was looked at"),
     "output": (
         "写出的：点一个字；下划线越浓越出乎模型意料",
-        "Written: click a character; the stronger the line, the more surprising it was",
+        "GenerationResult: click a character; the stronger the line, the more surprising it was",
     ),
     "token": ("第 {i} 个，共 {count} 个", "{i} of {count}"),
     "end": ("段末", "end of paragraph"),

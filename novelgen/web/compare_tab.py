@@ -19,9 +19,9 @@ from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_mar
 from novelgen.training.stores import ready_data
 from novelgen.web import limits
 from novelgen.web.controls import seed_of
+from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.language import both
-from novelgen.web.mistakes import mistakes_shown
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.writing_tab import Writing
 
 _CELLS = 60  # of one table
@@ -79,14 +79,14 @@ class _Parts(NamedTuple):
         return [self.prompt, self.runs, self.decoders, self.temperatures, self.seed]
 
 
-def build(shelf: Shelf, run: gr.Dropdown, writing: Writing) -> None:
+def build(shelf: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
     """Makes the tab where it is called. `run` is the run to begin with, `writing` has the manuscript."""
     parts = _layout(shelf, run)
     made = gr.State(_Made())
     outputs = [parts.table, parts.status, made]
 
     def compare(*values: Any) -> Iterator[tuple]:
-        with mistakes_shown():
+        with errors_as_toasts():
             yield from _written(shelf, _request(shelf, *values))
 
     begun = parts.start.click(
@@ -113,7 +113,7 @@ def build(shelf: Shelf, run: gr.Dropdown, writing: Writing) -> None:
     parts.runs.focus(lambda: gr.update(choices=list(shelf.runs())), None, parts.runs, **_LIGHT)
 
 
-def _layout(shelf: Shelf, run: gr.Dropdown) -> _Parts:
+def _layout(shelf: ModelRegistry, run: gr.Dropdown) -> _Parts:
     with gr.Row(elem_id="compare-ask"):
         with gr.Column(scale=3, min_width=300):
             prompt = gr.Textbox(
@@ -214,7 +214,7 @@ def _layout(shelf: Shelf, run: gr.Dropdown) -> _Parts:
     )
 
 
-def _choices(shelf: Shelf, chosen: str | None, picked: Sequence[str]) -> Any:
+def _choices(shelf: ModelRegistry, chosen: str | None, picked: Sequence[str]) -> Any:
     """The runs that are there; a choice of several stays, a single one follows the page's."""
     names = list(shelf.runs())
     kept = [name for name in picked or () if name in names]
@@ -224,7 +224,7 @@ def _choices(shelf: Shelf, chosen: str | None, picked: Sequence[str]) -> Any:
 
 
 def _request(
-    shelf: Shelf,
+    shelf: ModelRegistry,
     prompt: str | None,
     runs: Sequence[str] | None,
     decoders: Sequence[str] | None,
@@ -278,7 +278,7 @@ def _numbers(temperatures: Sequence[str]) -> list[float]:
     return sorted(found)
 
 
-def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
+def _training(shelf: ModelRegistry, name: str) -> Iterator[str] | None:
     """The lines that a run was trained on; None where they are gone."""
     try:
         run = shelf.run(name)
@@ -288,7 +288,7 @@ def _training(shelf: Shelf, name: str) -> Iterator[str] | None:
         return None
 
 
-def _written(shelf: Shelf, request: _Request) -> Iterator[tuple]:
+def _written(shelf: ModelRegistry, request: _Request) -> Iterator[tuple]:
     """Values for the table, the status and what is made, several times a second."""
     made = _Made(request)
     told = time.monotonic()

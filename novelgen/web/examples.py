@@ -7,14 +7,14 @@ import numpy as np
 from novelgen.data.novel import Novel
 from novelgen.errors import NovelgenError
 from novelgen.training.stores import Data, ready_data
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 _COUNT = 6
 _FEWEST, _MOST = 25, 80  # characters: enough to go on from, and not too much to read
 _LONGEST_SOURCE = 500
 
 
-def examples(shelf: Shelf, name: str | None) -> list[str]:
+def examples(shelf: ModelRegistry, name: str | None) -> list[str]:
     """Some held-out paragraphs of a run's corpus, or sources of its pairs; always the same, none where the data is gone."""
     try:
         run = shelf.run(name)

@@ -31,7 +31,7 @@ class Step(NamedTuple):
     seconds: float  # trained until then
 
 
-class Look(NamedTuple):
+class ValidationPoint(NamedTuple):
     """One validation."""
 
     step: int
@@ -43,14 +43,14 @@ class History:
     """What a metrics.jsonl tells so far."""
 
     steps: list[Step] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)
+    looks: list[ValidationPoint] = field(default_factory=list)
 
     def add(self, record: Any) -> None:
         """Takes a record in; one that is none of ours (the file may be a stranger's), or holds no number that can be, is left
         out."""
         try:
             if "validation_bpc" in record:
-                found = Look(int(record["step"]), float(record["validation_bpc"]))
+                found = ValidationPoint(int(record["step"]), float(record["validation_bpc"]))
             else:
                 found = Step(
                     int(record["step"]),
@@ -61,7 +61,7 @@ class History:
         except (TypeError, KeyError, ValueError, OverflowError):
             return
         if all(abs(value) <= _LARGEST for value in found):  # no NaN either
-            (self.looks if isinstance(found, Look) else self.steps).append(found)
+            (self.looks if isinstance(found, ValidationPoint) else self.steps).append(found)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from novelgen.report.card import UNKNOWN, Card, card
 from novelgen.training.progress import clock
 from novelgen.web.language import both
 from novelgen.web.metrics import History, Metrics, curves
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 _SECONDS = 2.0  # between looks at the file
 _TRAINING, _VALIDATION = "训练 training", "验证 validation"
@@ -26,7 +26,7 @@ Watched = tuple[tuple[str, ...], str | None, int, tuple[int, int]]
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def build(shelf: Shelf, run: gr.Dropdown) -> None:
+def build(shelf: ModelRegistry, run: gr.Dropdown) -> None:
     """Renders `run`, and below it the chosen run's card and curves, which follow a training in another process.
 
     Above it, while there are any, the runs in training that have saved nothing yet to write with.
@@ -65,7 +65,7 @@ def build(shelf: Shelf, run: gr.Dropdown) -> None:
     refresh.click(show, run, [*outputs, drawn], **_LIGHT)
 
 
-def _in_training(shelf: Shelf, metrics: Metrics, timer: gr.Timer) -> None:
+def _in_training(shelf: ModelRegistry, metrics: Metrics, timer: gr.Timer) -> None:
     """Makes the part for the runs in training, which is seen while there are any."""
     with gr.Column(visible=False, elem_id="model-training") as part:
         watched = gr.Dropdown(
@@ -153,7 +153,7 @@ def _curves(prefix: str) -> list[gr.Component]:
     return [plot, words]
 
 
-def _choices(shelf: Shelf, chosen: str | None) -> Any:
+def _choices(shelf: ModelRegistry, chosen: str | None) -> Any:
     """The runs that are there now; a choice that has gone gives way to the newest.
 
     One that is there is not sent back: the visitor may have made another meanwhile.
@@ -164,7 +164,7 @@ def _choices(shelf: Shelf, chosen: str | None) -> Any:
     return gr.update(choices=names, value=shelf.newest())
 
 
-def _state(shelf: Shelf, metrics: Metrics, chosen: str | None) -> Drawn:
+def _state(shelf: ModelRegistry, metrics: Metrics, chosen: str | None) -> Drawn:
     try:
         run = shelf.run(chosen)
         return chosen, _changed(run.path), metrics.stamp(run.metrics)
@@ -179,7 +179,7 @@ def _changed(path: Path) -> int:
         return 0
 
 
-def _shown(shelf: Shelf, metrics: Metrics, chosen: str | None) -> tuple[Any, ...]:
+def _shown(shelf: ModelRegistry, metrics: Metrics, chosen: str | None) -> tuple[Any, ...]:
     """Values for what is wrong, the card's fields, the plot, the words in its place, and what was drawn."""
     state = _state(shelf, metrics, chosen)
     try:
@@ -197,7 +197,7 @@ def _shown(shelf: Shelf, metrics: Metrics, chosen: str | None) -> tuple[Any, ...
 
 
 def _watched(
-    shelf: Shelf, metrics: Metrics, chosen: str | None, before: Watched | None
+    shelf: ModelRegistry, metrics: Metrics, chosen: str | None, before: Watched | None
 ) -> tuple[Any, ...] | None:
     """Values for the part of the runs in training: whether it is seen, the choice, the facts, the curves, what was drawn.
 

@@ -16,7 +16,7 @@ from novelgen.web import (
     writing_tab,
 )
 from novelgen.web.language import both
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import TinyTraining
 
 # The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
@@ -47,7 +47,7 @@ def theme() -> gr.Theme:
     )
 
 
-def build(shelf: Shelf, project: Path) -> gr.Blocks:
+def build(shelf: ModelRegistry, project: Path) -> gr.Blocks:
     """The page of the runs on `shelf`, not yet launched. `project` is the folder with train.py and corpus/."""
     with gr.Blocks(title="novelgen · 中文小说", analytics_enabled=False) as blocks:
         run = gr.Dropdown(
@@ -97,7 +97,7 @@ def _head(run: gr.Dropdown) -> None:
     )
 
 
-def _tabs(blocks: gr.Blocks, shelf: Shelf, project: Path, run: gr.Dropdown) -> None:
+def _tabs(blocks: gr.Blocks, shelf: ModelRegistry, project: Path, run: gr.Dropdown) -> None:
     training_panel.build(TinyTraining(project), shelf, run)
     with gr.Tab(both("写作", "Write"), id="write", elem_id="write-tab"):
         writing = writing_tab.build(shelf, run)

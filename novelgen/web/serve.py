@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.config import DEVICES, nearest
+from novelgen.config import DEVICES, validate_choice
 from novelgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Serves the page until Ctrl-C or SIGTERM. Raises NovelgenError for options that cannot be used."""
-    nearest(args.device, DEVICES, "--device")
+    validate_choice(args.device, DEVICES, "--device")
     port = free_port(args.host, args.port)
     _quiet_environment(args.share)
     from novelgen.web import page
-    from novelgen.web.runs import Shelf
+    from novelgen.web.model_registry import ModelRegistry
 
-    shelf = Shelf(RUNS, args.checkpoint, args.device)
+    shelf = ModelRegistry(RUNS, args.checkpoint, args.device)
     blocks = page.build(shelf, _PROJECT)
     start(blocks, args.host, port, share=args.share, mcp_server=args.mcp)
     print(f"写作 write: {blocks.local_url}（Ctrl-C 结束 ends it）", flush=True)

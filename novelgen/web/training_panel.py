@@ -8,9 +8,9 @@ import gradio as gr
 
 from novelgen.errors import TrainingError
 from novelgen.training.progress import clock
+from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.language import both
-from novelgen.web.mistakes import mistakes_shown
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import MINUTES, Status, TinyTraining
 
 _BAR = """
@@ -29,7 +29,7 @@ watch("value", draw);
 """
 
 
-def build(training: TinyTraining, shelf: Shelf, run: gr.Dropdown) -> gr.Column:
+def build(training: TinyTraining, shelf: ModelRegistry, run: gr.Dropdown) -> gr.Column:
     """The panel: there while there is no run, or one is being trained; afterwards the new run is chosen in `run`."""
     with gr.Column(visible=run.value is None, elem_id="training-panel") as panel:
         gr.Markdown(
@@ -67,7 +67,7 @@ def build(training: TinyTraining, shelf: Shelf, run: gr.Dropdown) -> gr.Column:
         return _look(training, shelf, chosen)
 
     def begin(chosen: str | None) -> tuple[Any, ...]:
-        with mistakes_shown():
+        with errors_as_toasts():
             _begin(training, shelf)
         return look(chosen)
 
@@ -83,7 +83,7 @@ def build(training: TinyTraining, shelf: Shelf, run: gr.Dropdown) -> gr.Column:
     return panel
 
 
-def _begin(training: TinyTraining, shelf: Shelf) -> None:
+def _begin(training: TinyTraining, shelf: ModelRegistry) -> None:
     """Starts the training. Raises TrainingError when there is a run already: the offer is for those who have none.
 
     A program could ask again and again all the same, and each time would cost the machine minutes.
@@ -95,7 +95,7 @@ def _begin(training: TinyTraining, shelf: Shelf) -> None:
     training.start(shelf.folder)
 
 
-def _look(training: TinyTraining, shelf: Shelf, chosen: str | None) -> tuple[Any, ...]:
+def _look(training: TinyTraining, shelf: ModelRegistry, chosen: str | None) -> tuple[Any, ...]:
     """New values for the panel, the bar, both buttons, the timer and the choice of the run."""
     status, names = training.status(), list(shelf.runs())
     there = status.is_running or not names

@@ -11,7 +11,7 @@ from novelgen.web import limits
 from novelgen.web.controls import Controls
 from novelgen.web.controls import build as build_controls
 from novelgen.web.language import both
-from novelgen.web.manuscript import Desk, Pen
+from novelgen.web.manuscript import CancellationToken, UndoHistory
 
 
 class Parts(NamedTuple):
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
 
 def lay_out() -> Parts:
     """Makes the components where it is called; nothing happens yet when they are used."""
-    written, desk, pen = gr.State(None), gr.State(Desk()), gr.State(Pen())
+    written, desk, pen = gr.State(None), gr.State(UndoHistory()), gr.State(CancellationToken())
     with gr.Row(elem_id="write"):
         with gr.Column(scale=5, min_width=320):
             manuscript = gr.Textbox(

@@ -13,13 +13,15 @@ from gradio.components import Component
 from gradio.context import Context
 
 from novelgen.errors import ConfigError, NovelgenError
-from novelgen.web import kind, limits, story
+from novelgen.web import generation_service, limits, run_type
 from novelgen.web.controls import Controls, applies, tasks_of
+from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.examples import examples
+from novelgen.web.generation_service import GenerationResult
 from novelgen.web.manuscript import (
-    Desk,
-    Page,
-    Pen,
+    CancellationToken,
+    EditorState,
+    UndoHistory,
     accept,
     drafts_of,
     first_draft,
@@ -29,9 +31,7 @@ from novelgen.web.manuscript import (
     turn,
     undo,
 )
-from novelgen.web.mistakes import mistakes_shown
-from novelgen.web.runs import Shelf
-from novelgen.web.story import Written
+from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.writing_layout import Parts, lay_out
 
 _STATIC = Path(__file__).parent / "static"
@@ -43,17 +43,17 @@ class Writing(NamedTuple):
     """What the other tabs need of this one."""
 
     manuscript: gr.Textbox
-    written: gr.State  # Written | None
+    written: gr.State  # GenerationResult | None
     controls: Controls
     drafts: list[gr.Textbox]
-    outputs: list[Component]  # what a stream of Written updates, by the values of `show`
-    show: Callable[[Written], tuple]
+    outputs: list[Component]  # what a stream of GenerationResult updates, by the values of `show`
+    show: Callable[[GenerationResult], tuple]
     events: list[Any]  # those that write
-    pen: gr.State  # Pen, which other tabs take as well when they write
+    pen: gr.State  # CancellationToken, which other tabs take as well when they write
     stop: gr.Button
 
 
-def status(written: Written) -> str:
+def status(written: GenerationResult) -> str:
     """The status line as HTML."""
     seeds = [generation.seed for generation in written.generations]
     seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
@@ -65,7 +65,7 @@ def status(written: Written) -> str:
     return f"<span>{html.escape(' · '.join(figures))}</span>{notes}"
 
 
-def show(written: Written) -> tuple:
+def show(written: GenerationResult) -> tuple:
     """Values for Writing.outputs."""
     return written, status(written), *_shown(drafts_of(written), len(written.generations))
 
@@ -75,13 +75,13 @@ def _shown(drafts: tuple[str, ...], count: int) -> tuple:
     return *drafts, *(gr.update(visible=place < max(count, 1)) for place in range(len(drafts)))
 
 
-def _shown_page(page: Page, desk: Desk, opening: str) -> tuple:
+def _shown_page(page: EditorState, desk: UndoHistory, opening: str) -> tuple:
     """Values for the components that the light events update."""
     count = max((place + 1 for place, draft in enumerate(page.drafts) if draft), default=1)
     return page.manuscript, page.written, desk, opening, *_shown(page.drafts, count)
 
 
-def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
+def build(shelf: ModelRegistry, run: gr.Dropdown) -> Writing:
     """Makes the tab where it is called. `run` holds the name of the model that writes."""
     parts = lay_out()
     outputs = [parts.written, parts.status, *parts.drafts, *parts.columns]
@@ -90,7 +90,7 @@ def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
     _wire_browser(parts)
     _wire_examples(shelf, run, parts)
     _wire_tasks(shelf, run, parts)
-    kind.wire(shelf, run, parts.manuscript, parts.paragraphs, parts.controls)
+    run_type.wire(shelf, run, parts.manuscript, parts.paragraphs, parts.controls)
     return Writing(
         parts.manuscript,
         parts.written,
@@ -105,29 +105,31 @@ def build(shelf: Shelf, run: gr.Dropdown) -> Writing:
 
 
 def _wire_writing(
-    shelf: Shelf, run: gr.Dropdown, parts: Parts, outputs: list[Component]
+    shelf: ModelRegistry, run: gr.Dropdown, parts: Parts, outputs: list[Component]
 ) -> list[Any]:
     """The buttons that run the model, and the one that stops it."""
     controls, buttons = parts.controls, parts.buttons
 
     def write_on(*values: Any) -> Iterator[tuple]:
-        with mistakes_shown():
+        with errors_as_toasts():
             request = _request(controls, *values)
             # A source that is read again is read alone; only a story goes on from its drafts.
-            taken = None if kind.learned_pairs(shelf, request.run) else first_draft(request.page)
+            taken = (
+                None if run_type.learned_pairs(shelf, request.run) else first_draft(request.page)
+            )
             accepted = accept(request.page, request.desk, taken)
             yield from _stream(
                 shelf, request, accepted, next_opening(request.page, accepted, request.opening), {}
             )
 
-    @mistakes_shown()
+    @errors_as_toasts()
     def asked(*values: Any) -> int:
         request = _request(controls, *values)
         _must_differ(request)
         return request.pen.take()
 
     def rewrite(taken: int, *values: Any) -> Iterator[tuple]:
-        with mistakes_shown():
+        with errors_as_toasts():
             request = _request(controls, *values)
             if request.pen.holder == taken:  # nobody has pressed stop since
                 seed = next_seed(request.options, request.page.written)
@@ -171,15 +173,17 @@ def _break_off(buttons: Sequence[Component], events: list[Any], pen: gr.State) -
     """
     for button in buttons:
         button.click(None, cancels=events, **_LIGHT)
-        button.click(Pen.drop, pen, None, **_LIGHT)
+        button.click(CancellationToken.drop, pen, None, **_LIGHT)
 
 
-def _page(manuscript: str, drafts: tuple[str | None, ...], written: Written | None) -> Page:
+def _page(
+    manuscript: str, drafts: tuple[str | None, ...], written: GenerationResult | None
+) -> EditorState:
     """The page as the browser sends it, which has no value for a draft that it does not show.
 
     Raises ConfigError when it is larger than what the app remembers of anybody.
     """
-    page = Page(manuscript, tuple(draft or "" for draft in drafts), written)
+    page = EditorState(manuscript, tuple(draft or "" for draft in drafts), written)
     if page.size > limits.MANUSCRIPT:
         raise ConfigError(
             f"稿纸连同各稿超过 {limits.MANUSCRIPT:,} 字，写不下了；请下载后分成几稿 | the manuscript and its drafts are "
@@ -192,9 +196,9 @@ class _Request(NamedTuple):
     """What a button that writes was pressed on."""
 
     run: str | None
-    pen: Pen
-    page: Page
-    desk: Desk
+    pen: CancellationToken
+    page: EditorState
+    desk: UndoHistory
     opening: str
     options: dict[str, Any]
 
@@ -202,10 +206,10 @@ class _Request(NamedTuple):
 def _request(
     controls: Controls,
     run: str | None,
-    pen: Pen,
+    pen: CancellationToken,
     manuscript: str,
-    written: Written | None,
-    desk: Desk,
+    written: GenerationResult | None,
+    desk: UndoHistory,
     opening: str,
     paragraphs: int,
     *values: Any,
@@ -216,7 +220,11 @@ def _request(
 
 
 def _stream(
-    shelf: Shelf, request: _Request, source: Page, opening: str, seed: Mapping[str, int]
+    shelf: ModelRegistry,
+    request: _Request,
+    source: EditorState,
+    opening: str,
+    seed: Mapping[str, int],
 ) -> Iterator[tuple]:
     """Writes on from the manuscript of `source`; the components that the reader may be editing are set once only.
 
@@ -233,11 +241,13 @@ def _stream(
         str(seed["seed"]) if seed else gr.skip(),
     )
     holder = request.pen.take()
-    with closing(story.write(shelf, request.run, source.manuscript, options)) as stream:
+    with closing(
+        generation_service.write(shelf, request.run, source.manuscript, options)
+    ) as stream:
         for written in stream:
             if request.pen.holder != holder:
                 return
-            after = Page(source.manuscript, drafts_of(written), written)
+            after = EditorState(source.manuscript, drafts_of(written), written)
             yield *once, turn(request.desk, request.page, after), *show(written)
             once = (gr.skip(),) * len(once)
 
@@ -267,7 +277,7 @@ def _changed(before: str, after: str) -> Any:
     return gr.skip() if before == after else after
 
 
-def _stopped(written: Written | None) -> Any:
+def _stopped(written: GenerationResult | None) -> Any:
     """The status line of a text that was broken off."""
     return (
         gr.skip()
@@ -276,7 +286,7 @@ def _stopped(written: Written | None) -> Any:
     )
 
 
-def _pin(written: Written | None) -> Any:
+def _pin(written: GenerationResult | None) -> Any:
     return gr.skip() if written is None else str(written.generations[0].seed)
 
 
@@ -293,9 +303,15 @@ def _wire_pages(parts: Parts, events: list[Any]) -> None:
         *parts.columns,
     ]
 
-    def handler(move: Callable[[Page, Desk, str], tuple[Page, Desk, str]]) -> Callable[..., tuple]:
+    def handler(
+        move: Callable[[EditorState, UndoHistory, str], tuple[EditorState, UndoHistory, str]],
+    ) -> Callable[..., tuple]:
         def moved(
-            manuscript: str, written: Written | None, desk: Desk, opening: str, *drafts: str | None
+            manuscript: str,
+            written: GenerationResult | None,
+            desk: UndoHistory,
+            opening: str,
+            *drafts: str | None,
         ) -> tuple:
             try:
                 return gr.skip(), *_shown_page(
@@ -307,24 +323,30 @@ def _wire_pages(parts: Parts, events: list[Any]) -> None:
         return moved
 
     def accepted(place: int | None) -> Callable[..., tuple]:
-        def move(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
+        def move(
+            page: EditorState, desk: UndoHistory, opening: str
+        ) -> tuple[EditorState, UndoHistory, str]:
             after = accept(page, desk, first_draft(page) if place is None else place)
             return after, turn(desk, page, after), next_opening(page, after, opening)
 
         return handler(move)
 
-    def cleared(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
-        after = Page(written=page.written)
+    def cleared(
+        page: EditorState, desk: UndoHistory, opening: str
+    ) -> tuple[EditorState, UndoHistory, str]:
+        after = EditorState(written=page.written)
         return after, turn(desk, page, after), opening
 
     def begun(sample: list[str], *values: Any) -> tuple:
-        def move(page: Page, desk: Desk, opening: str) -> tuple[Page, Desk, str]:
-            after = Page(sample[0], written=page.written)
+        def move(
+            page: EditorState, desk: UndoHistory, opening: str
+        ) -> tuple[EditorState, UndoHistory, str]:
+            after = EditorState(sample[0], written=page.written)
             return after, turn(desk, page, after), opening
 
         return handler(move)(*values)
 
-    buttons, settled = parts.buttons, _script("settled.js")
+    buttons, stable_prefix = parts.buttons, _script("stable_prefix.js")
     moves = {
         "accept": accepted(None),
         "clear": handler(cleared),
@@ -337,9 +359,9 @@ def _wire_pages(parts: Parts, events: list[Any]) -> None:
     }
     _break_off([*clicked, parts.examples], events, parts.pen)
     for button, move in clicked.items():
-        button.click(move, inputs, outputs, js=settled, **_LIGHT)
+        button.click(move, inputs, outputs, js=stable_prefix, **_LIGHT)
     parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
-    # Text that came a moment ago tells that more may be on its way; see settled.js.
+    # Text that came a moment ago tells that more may be on its way; see stable_prefix.js.
     parts.drafts[0].change(
         None, js="() => { window.novelgenDraftChanged = performance.now(); return []; }", **_LIGHT
     )
@@ -371,7 +393,7 @@ def _script(name: str) -> str:
     return (_STATIC / name).read_text(encoding="utf-8")
 
 
-def _wire_examples(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
+def _wire_examples(shelf: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
     def refreshed(name: str | None) -> Any:
         found = examples(shelf, name)
         return gr.Dataset(samples=[[text] for text in found], visible=bool(found))
@@ -379,7 +401,7 @@ def _wire_examples(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
     gr.on([run.change, Context.root_block.load], refreshed, run, parts.examples, **_LIGHT)
 
 
-def _wire_tasks(shelf: Shelf, run: gr.Dropdown, parts: Parts) -> None:
+def _wire_tasks(shelf: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
     def offered(name: str | None) -> Any:
         try:
             return tasks_of(shelf.run(name).load_info()["config"].data)

@@ -12,11 +12,11 @@ from novelgen.decoding.generator import Generator, _Story
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.report.card import card
 from novelgen.training.checkpoint import RunDirectory, load_run
-from novelgen.web import story
+from novelgen.web import generation_service
 from novelgen.web.attention_view import choose, payload
 from novelgen.web.examples import examples
-from novelgen.web.kind import learned_pairs
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.run_type import learned_pairs
 
 NUMBERS = {"one": "一", "two": "二", "three": "三", "four": "四", "five": "五", "six": "六"}
 LINES = [f"{a} and {b}\t{NUMBERS[a]}和{NUMBERS[b]}\n" for a in NUMBERS for b in NUMBERS]
@@ -226,12 +226,14 @@ def test_a_foreign_source_vocabulary_is_noticed(runs, tmp_path):
 
 
 def test_the_page_knows_a_run_of_pairs(runs):
-    shelf = Shelf(runs / "runs", device="cpu")
+    shelf = ModelRegistry(runs / "runs", device="cpu")
     assert learned_pairs(shelf, "own") and not learned_pairs(shelf, "none")
     assert examples(shelf, "own") == ["one and four", "one and five", "one and six"]
-    *_, written = story.write(shelf, "own", "one and two", {"decoder": "beam", "max_length": 6})
+    *_, written = generation_service.write(
+        shelf, "own", "one and two", {"decoder": "beam", "max_length": 6}
+    )
     assert payload(choose(written, {}))["source"] == ["one", " and", " two", "<EOS>"]
-    *_, again = story.write_from(shelf, written, 0, 0, "三")
+    *_, again = generation_service.write_from(shelf, written, 0, 0, "三")
     assert again.generations[0].text.startswith("三")
     facts = card(RunDirectory(runs / "runs" / "own"))
     assert (

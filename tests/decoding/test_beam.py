@@ -154,7 +154,7 @@ def test_what_is_settled_never_changes(toy, seed, beam_size, count):
     model = toy.Model(toy.vocabulary.size, seed=seed, favour={EOS: 3}, spread=3.0)
     before: list[int] = []
     for beams in search(task(toy, model, max_length=12), beam_size, 1.0, min(count, beam_size)):
-        now = beams.settled(0).tokens.tolist()
+        now = beams.stable_prefix(0).tokens.tolist()
         assert now[: len(before)] == before
         before = now
     final = beams.hypotheses()[0][0]

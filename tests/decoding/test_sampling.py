@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from novelgen.decoding.filters import well_formed
 from novelgen.decoding.history import History
-from novelgen.decoding.sampling import Dice, Task, greedy, write
+from novelgen.decoding.sampling import SeededSampler, Task, greedy, write
 from novelgen.errors import CheckpointError
 from novelgen.text.tokenizers import BOS, EOS, PAD
 
@@ -35,7 +35,9 @@ def written(toy, choose, **options):
 
 def test_draws_follow_the_distribution():
     logits = np.array([[0, np.log(3), -np.inf, np.log(4), -1e30]], dtype=np.float32)
-    counts = np.bincount([Dice([seed])(logits, [True])[0] for seed in range(4000)], minlength=5)
+    counts = np.bincount(
+        [SeededSampler([seed])(logits, [True])[0] for seed in range(4000)], minlength=5
+    )
     assert counts[[2, 4]].tolist() == [0, 0]
     assert counts / 4000 == pytest.approx(np.array([1, 3, 0, 4, 0]) / 8, abs=0.025)
 
@@ -44,7 +46,7 @@ def test_draws_follow_the_distribution():
 @given(st.integers(0, 2**63), st.integers(0, 3))
 def test_rows_draw_from_their_own_seeds(seed, waits):
     logits = np.random.default_rng(0).normal(0, 1, (3, 50)).astype(np.float32)
-    together, alone = Dice([seed, seed + 1, seed + 2]), Dice([seed + 1])
+    together, alone = SeededSampler([seed, seed + 1, seed + 2]), SeededSampler([seed + 1])
     for _ in range(waits):  # a row that has ended uses up no number
         assert together(logits, [True, False, True])[1] == PAD
     for _ in range(4):
@@ -55,7 +57,7 @@ def test_greedy_takes_the_first_of_the_likeliest():
     assert greedy(np.array([[0.0, 2, 2], [-np.inf, -5, -9]]), None).tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("choose", [greedy, Dice([5, 6, 7])], ids=["greedy", "dice"])
+@pytest.mark.parametrize("choose", [greedy, SeededSampler([5, 6, 7])], ids=["greedy", "dice"])
 def test_log_probabilities_and_attention_are_the_models_own(toy, choose):
     for source, found in zip(SOURCES, written(toy, choose, favour={EOS: 2}), strict=True):
         model = toy.Model(toy.vocabulary.size, favour={EOS: 2})
@@ -71,9 +73,9 @@ def test_log_probabilities_and_attention_are_the_models_own(toy, choose):
 
 
 def test_the_rows_of_a_batch_are_written_as_if_alone(toy):
-    together = written(toy, Dice([1, 2, 3]), favour={EOS: 3})
+    together = written(toy, SeededSampler([1, 2, 3]), favour={EOS: 3})
     for row, source in enumerate(SOURCES):
-        alone = written(toy, Dice([1 + row]), sources=[source], favour={EOS: 3})[0]
+        alone = written(toy, SeededSampler([1 + row]), sources=[source], favour={EOS: 3})[0]
         assert alone.tokens.tolist() == together[row].tokens.tolist()
         assert (alone.attention == together[row].attention).all()
     assert len({len(row.tokens) for row in together}) > 1
@@ -89,7 +91,7 @@ def test_the_opening_is_given_and_scored(toy):
 
 def test_a_draft_grows_token_by_token(toy):
     lengths = [
-        len(draft.settled(0).tokens) for draft in write(task(toy, allowed=[270, 271]), greedy)
+        len(draft.stable_prefix(0).tokens) for draft in write(task(toy, allowed=[270, 271]), greedy)
     ]
     assert lengths == list(range(1, 21))
 
@@ -99,7 +101,7 @@ def test_equal_sources_are_read_once(toy):
     reads = []
     start = single.model.start
     single.model.start = lambda source, lengths: reads.append(len(source)) or start(source, lengths)
-    *_, draft = write(single, Dice([1, 2, 3]))
+    *_, draft = write(single, SeededSampler([1, 2, 3]))
     assert reads == [1]
     assert len({tuple(found[0].tokens) for found in draft.hypotheses()}) == 3
 

@@ -13,8 +13,8 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.evaluation.comparison import (
     LengthClass,
-    Look,
     Result,
+    ValidationPoint,
     curve,
     measure_by_length,
     prompts_of,
@@ -90,7 +90,7 @@ def test_speed_leaves_validations_out():
 
 
 def test_a_curve_tells_what_was_spent_by_each_validation():
-    assert curve(RECORDS) == [Look(2 / 60, 300, 8.0)]
+    assert curve(RECORDS) == [ValidationPoint(2 / 60, 300, 8.0)]
 
 
 def test_a_result_comes_back_from_json():
@@ -101,7 +101,7 @@ def test_a_result_comes_back_from_json():
         1,
         test_bpc=1.5,
         by_length=[LengthClass(1, 10, 2, 3, 4.0)],
-        curve=[Look(1.0, 2, 3.0)],
+        curve=[ValidationPoint(1.0, 2, 3.0)],
     )
     assert Result.from_dict(json.loads(json.dumps(dataclasses.asdict(result)))) == result
 

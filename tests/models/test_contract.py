@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from novelgen.config import ModelConfig
-from novelgen.decoding.contract import select
+from novelgen.decoding.protocol import select
 from novelgen.models import recurrent
 from novelgen.models.variants import VARIANTS, attends, resolve
 
@@ -44,10 +44,10 @@ def test_a_target_may_begin_after_a_token_of_its_own(parts, make, batch):
         torch.testing.assert_close(step_logits, logits[:, place])
         token = target[:, place]
     is_token = torch.arange(6) < torch.tensor([[6], [3], [1]])
-    nats = network.nats(target, is_token, *network.start(source, lengths), first)
+    nll_sum = network.nll_sum(target, is_token, *network.start(source, lengths), first)
     expected = -logits.log_softmax(-1).gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
-    torch.testing.assert_close(nats, expected)
-    nats.backward()
+    torch.testing.assert_close(nll_sum, expected)
+    nll_sum.backward()
     gradient = dict(network.named_parameters())[
         "writer.embedding.weight" if parts.get("copy") else "embedding.weight"
     ].grad

@@ -219,9 +219,9 @@ def step(network, batch, precision):
     source, lengths, target = batch
     network.zero_grad()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
-        nats = network.nats(target, target > 3, *network.start(source, lengths))
-    nats.backward()
-    return nats.detach(), torch.cat(
+        nll_sum = network.nll_sum(target, target > 3, *network.start(source, lengths))
+    nll_sum.backward()
+    return nll_sum.detach(), torch.cat(
         [parameter.grad.flatten() for parameter in network.parameters()]
     )
 
@@ -247,19 +247,19 @@ def test_models_have_the_same_loss_and_gradients_with_and_without(
         "gru" in options.values() or options["model"] == "cho",
     )
     exact, precision = copy.deepcopy(network).double(), torch.bfloat16
-    nats, gradient = step(network, batch, precision)
+    nll_sum, gradient = step(network, batch, precision)
     assert everywhere
     monkeypatch.setattr(backends, "has_recurrent_layer", lambda layer, sequence: False)
     expected, slow = step(network, batch, precision)
     truth, steepest = step(exact, batch, torch.float64)
-    assert nats.item() == pytest.approx(truth.item(), rel=0.01) == expected.item()
+    assert nll_sum.item() == pytest.approx(truth.item(), rel=0.01) == expected.item()
     # No further from the truth than PyTorch's layers are.
     far, allowed = ((part - steepest).norm() for part in (gradient, slow))
     assert far < max(1.3 * allowed, 0.01 * steepest.norm())
     if gru:
         monkeypatch.undo()
-        nats, gradient = step(exact, batch, torch.float64)
-        torch.testing.assert_close(nats, truth, rtol=1e-10, atol=1e-10)
+        nll_sum, gradient = step(exact, batch, torch.float64)
+        torch.testing.assert_close(nll_sum, truth, rtol=1e-10, atol=1e-10)
         torch.testing.assert_close(gradient, steepest, rtol=1e-9, atol=1e-9)
 
 

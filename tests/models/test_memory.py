@@ -50,7 +50,7 @@ def step(loop, precision):
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"),
     ):
-        loss = model.nats(tokens, tokens >= 0, *model.start(tokens, torch.full((ROWS,), LENGTH)))
+        loss = model.nll_sum(tokens, tokens >= 0, *model.start(tokens, torch.full((ROWS,), LENGTH)))
         loss.backward()
     return watch.largest, sum(kept.values())
 
@@ -115,7 +115,7 @@ def test_sources_of_other_widths_bring_no_new_products():
         source = torch.randint(3, VOCABULARY, (ROWS, width))
         with Products() as products:
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = model.nats(
+                loss = model.nll_sum(
                     target, target >= 0, *model.start(source, torch.full((ROWS,), width))
                 )
             loss.backward()

@@ -48,7 +48,7 @@ def test_the_loss_and_its_gradients_are_those_of_the_distribution(
     target[0, 1] = source[0, 3]  # something to copy
     is_token = torch.arange(6) < torch.tensor([[6], [3], [1]])
     parameters = list(network.parameters())
-    mine = network.nats(target, is_token, *network.start(source, lengths))
+    mine = network.nll_sum(target, is_token, *network.start(source, lengths))
     logits, _ = network.unroll(target, *network.start(source, lengths))
     truth = -logits.gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
     torch.testing.assert_close(mine, truth)
@@ -65,7 +65,9 @@ def test_a_token_that_cannot_be_copied_keeps_a_finite_loss(make, batch):
         network.gate.bias.fill_(-200.0)  # nothing but copying
     target = torch.full((3, 2), 11)
     source[source == 11] = 5
-    loss = network.nats(target, torch.ones(3, 2, dtype=torch.bool), *network.start(source, lengths))
+    loss = network.nll_sum(
+        target, torch.ones(3, 2, dtype=torch.bool), *network.start(source, lengths)
+    )
     loss.backward()
     assert loss.isfinite() and all(
         parameter.grad.isfinite().all() for parameter in network.parameters()
@@ -117,7 +119,7 @@ def test_names_that_were_never_written_before_are_copied(make, model, copy):
     for _ in range(150):
         source, lengths, target = sentences(chance, known, 64)
         loss = (
-            network.nats(
+            network.nll_sum(
                 target, torch.ones_like(target, dtype=torch.bool), *network.start(source, lengths)
             )
             / target.numel()

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from novelgen.errors import CheckpointError
-from novelgen.evaluation.comparison import LengthClass, Look, Result
+from novelgen.evaluation.comparison import LengthClass, Result, ValidationPoint
 from novelgen.report.comparison import Comparison, load_comparison
 
 BLUE, ORANGE = (0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)  # of the first two models
@@ -30,7 +30,10 @@ def result(name, model, bpc, tokenizer="char"):
         writing={"distinct_1": 0.25, "bleu": 3.5},
         continuations=[f"{name}写的", "=二", "三"],
         by_length=[LengthClass(1, 10, 7, 70, bpc), LengthClass(401, None, 2, 20, bpc + 1)],
-        curve=[Look(step / 10, 1000 * step, 12 - step * (12 - bpc) / 5) for step in range(1, 6)],
+        curve=[
+            ValidationPoint(step / 10, 1000 * step, 12 - step * (12 - bpc) / 5)
+            for step in range(1, 6)
+        ],
     )
 
 

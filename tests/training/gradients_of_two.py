@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from novelgen.training.distributed import GradientSum, Ranks, join
+from novelgen.training.distributed import GradientSum, Ranks, init_distributed
 from novelgen.training.trainer import Trainer
 from tests.training.conftest import sums
 
@@ -36,7 +36,7 @@ def prepared(directory: Path, ranks: Ranks) -> Trainer:
 
 
 def main(directory: Path) -> None:
-    with join() as ranks:
+    with init_distributed() as ranks:
         for case in ("buckets", "out_of_memory", "one_row"):
             trainer = prepared(directory, ranks)
             indices = trainer._plan(0)[0]

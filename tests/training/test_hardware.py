@@ -7,8 +7,8 @@ from novelgen.errors import ConfigError
 from novelgen.training.hardware import (
     choose_device,
     choose_precision,
-    forget_old_kernels,
-    keep_freed_memory,
+    limit_onednn_cache,
+    tune_malloc,
 )
 
 
@@ -38,15 +38,15 @@ def test_auto_precision_follows_the_processor(monkeypatch, amx, avx, expected):
 
 def test_keeping_memory_changes_no_result():
     before = torch.arange(1 << 20, dtype=torch.float32).sum()
-    keep_freed_memory()
+    tune_malloc()
     assert torch.arange(1 << 20, dtype=torch.float32).sum() == before
 
 
 def test_the_environment_goes_before_the_bound_on_old_kernels(monkeypatch):
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "")
     monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
-    forget_old_kernels()
+    limit_onednn_cache()
     assert int(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) < 1024
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
-    forget_old_kernels()
+    limit_onednn_cache()
     assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"

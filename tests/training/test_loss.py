@@ -11,7 +11,7 @@ from novelgen.models.build import build_model
 from novelgen.models.kernels import cross_entropy
 from novelgen.models.kernels.cross_entropy import linear_cross_entropy
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training.loss import Tally, batch_loss, measure
+from novelgen.training.loss import LossStats, batch_loss, evaluate_loss
 
 
 def layer(rows=9, width=4, vocabulary=7):
@@ -58,7 +58,7 @@ def test_bfloat16_products_come_near():
 
 
 counts = st.builds(
-    Tally, st.floats(0, 1e3), st.integers(0, 100), st.integers(0, 100), st.integers(0, 9)
+    LossStats, st.floats(0, 1e3), st.integers(0, 100), st.integers(0, 100), st.integers(0, 9)
 )
 
 
@@ -71,10 +71,10 @@ def test_tallies_add_up_before_they_are_divided(one, other):
     )
     if both.characters:
         assert both.bits_per_character == pytest.approx(
-            (one.nats + other.nats) / both.characters / math.log(2)
+            (one.nll_sum + other.nll_sum) / both.characters / math.log(2)
         )
     if both.tokens:
-        mean = (one.nats + other.nats) / both.tokens
+        mean = (one.nll_sum + other.nll_sum) / both.tokens
         assert both.perplexity == pytest.approx(math.exp(mean) if mean < 700 else math.inf)
 
 
@@ -122,9 +122,10 @@ def test_measure_counts_characters_not_tokens_and_does_not_depend_on_the_batches
     model, _, pairs = task
     model.train()
     whole, single = (
-        measure(model, pairs, batch_tokens=size, device=torch.device("cpu")) for size in (1000, 1)
+        evaluate_loss(model, pairs, batch_tokens=size, device=torch.device("cpu"))
+        for size in (1000, 1)
     )
-    assert whole.nats == pytest.approx(single.nats, rel=1e-5)
+    assert whole.nll_sum == pytest.approx(single.nll_sum, rel=1e-5)
     assert (whole.characters, whole.pairs) == (5 + 12 + 3, 3)
     assert whole.tokens == 6 + 13 + 6  # 龘 takes three bytes; EOS counts
     assert model.training
@@ -133,6 +134,6 @@ def test_measure_counts_characters_not_tokens_and_does_not_depend_on_the_batches
 def test_a_uniform_model_costs_the_logarithm_of_the_vocabulary(task):
     model, tokenizer, pairs = task
     torch.nn.init.zeros_(model.embedding.weight)
-    found = measure(model, pairs, batch_tokens=100, device=torch.device("cpu"))
+    found = evaluate_loss(model, pairs, batch_tokens=100, device=torch.device("cpu"))
     assert found.perplexity == pytest.approx(tokenizer.size, rel=1e-4)
     assert found.bits_per_character == pytest.approx(25 * math.log2(tokenizer.size) / 20, rel=1e-4)

@@ -91,13 +91,13 @@ def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
     values = iter([5.0, 3.0, 4.0])
     seen = []
 
-    def measure(model, pairs, **_):
+    def evaluate_loss(model, pairs, **_):
         seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
-        return trainer_module.Tally(
-            nats=next(values) * math.log(2), tokens=1, characters=1, pairs=1
+        return trainer_module.LossStats(
+            nll_sum=next(values) * math.log(2), tokens=1, characters=1, pairs=1
         )
 
-    monkeypatch.setattr(trainer_module, "measure", measure)
+    monkeypatch.setattr(trainer_module, "evaluate_loss", evaluate_loss)
     trainer = workshop.trainer(max_steps=15)
     outcome = trainer.fit()
     assert outcome.reason == "budget" and outcome.best == pytest.approx(3.0)
@@ -109,7 +109,9 @@ def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
 def test_stops_when_patience_runs_out(workshop, monkeypatch):
     values = itertools.chain([3.0], itertools.repeat(4.0))
     monkeypatch.setattr(
-        trainer_module, "measure", lambda *_, **__: trainer_module.Tally(next(values), 1, 1, 1)
+        trainer_module,
+        "evaluate_loss",
+        lambda *_, **__: trainer_module.LossStats(next(values), 1, 1, 1),
     )
     trainer = workshop.trainer(max_steps=1000, patience=3, validate_every=2)
     assert trainer.fit().reason == "patience"
@@ -146,7 +148,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(workshop, 
             if broken == "gradient":
                 next(trainer.model.parameters()).grad.fill_(math.inf)
             else:
-                total = trainer_module.Tally(math.nan, 1, 1, 1)
+                total = trainer_module.LossStats(math.nan, 1, 1, 1)
         return total
 
     trainer._gradients = spoiled
@@ -188,8 +190,8 @@ def test_out_of_memory_halves_the_micro_batch_and_takes_the_same_step(workshop):
     whole, sliced = workshop.trainer("whole", dropout=0.0), workshop.trainer("sliced", dropout=0.0)
     indices = whole._plan(0)[0]
     out_of_memory_above(sliced, len(indices) // 3)
-    assert sliced._gradients(indices).nats == pytest.approx(
-        whole._gradients(indices).nats, rel=1e-5
+    assert sliced._gradients(indices).nll_sum == pytest.approx(
+        whole._gradients(indices).nll_sum, rel=1e-5
     )
     for one, other in zip(whole.model.parameters(), sliced.model.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)

@@ -11,7 +11,7 @@ from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.models.variants import VARIANTS, attends
 from novelgen.training.checkpoint import load_run
-from novelgen.training.loss import measure
+from novelgen.training.loss import evaluate_loss
 
 PROMPT = "三加四得几"
 RUNS = [
@@ -66,10 +66,10 @@ def test_a_run_learns_comes_back_and_writes(workshop, trained):
     assert torch.equal(mine, other)
     per_token = torch.nn.functional.cross_entropy(mine.transpose(1, 2), target, reduction="none")
     real = torch.arange(target.shape[1]) < torch.from_numpy(batch.target_lengths)[:, None]
-    found = measure(
+    found = evaluate_loss(
         loaded.model, workshop.valid.subset(range(4)), batch_tokens=1000, device=torch.device("cpu")
     )
-    assert found.nats == pytest.approx(per_token[real].sum().item(), rel=1e-4)
+    assert found.nll_sum == pytest.approx(per_token[real].sum().item(), rel=1e-4)
     writes(loaded)
 
 

@@ -167,10 +167,10 @@ from pathlib import Path
 import gradio as gr
 from gradio_client import Client
 from novelgen.web import api
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 with gr.Blocks() as blocks:
-    api.add(Shelf(Path("checkpoints")), blocks)
+    api.add(ModelRegistry(Path("checkpoints")), blocks)
 blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
 client = Client(blocks.local_url, verbose=False)
 client.predict(prompt="船来了。", max_length=5, api_name="/generate")

@@ -11,12 +11,12 @@ import pytest
 
 from novelgen.errors import CheckpointError
 from novelgen.text.tokenizers import EOS, SPECIALS
-from novelgen.web import attention_tab, story
+from novelgen.web import attention_tab, generation_service
 from novelgen.web.attention_tab import chosen, gone_on, looked_into, rewritten
 from novelgen.web.attention_view import choose, is_end
 from novelgen.web.attention_words import words
-from novelgen.web.manuscript import Pen
-from novelgen.web.runs import Shelf
+from novelgen.web.manuscript import CancellationToken
+from novelgen.web.model_registry import ModelRegistry
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -32,7 +32,9 @@ def shelf(toy):
 
 @pytest.fixture
 def shown(shelf):
-    *_, written = story.write(shelf, "run", PROMPT, {"seed": 3, "paragraphs": 2, "max_length": 20})
+    *_, written = generation_service.write(
+        shelf, "run", PROMPT, {"seed": 3, "paragraphs": 2, "max_length": 20}
+    )
     return understood(shelf, choose(written, {}))
 
 
@@ -76,7 +78,7 @@ def going_on(shelf, shown, pen):
 
 
 def test_the_view_grows_and_shows_the_whole_at_last(shelf, shown):
-    place, stream = going_on(shelf, shown, Pen())
+    place, stream = going_on(shelf, shown, CancellationToken())
     *before, (value, after, written) = stream
     assert before and all(
         "growing" in each[0] and each[1] is None and each[2] is not None for each in before
@@ -90,7 +92,7 @@ def test_the_view_grows_and_shows_the_whole_at_last(shelf, shown):
 
 
 def test_who_takes_the_pen_ends_a_continuation(shelf, shown):
-    pen = Pen()
+    pen = CancellationToken()
     _, stream = going_on(shelf, shown, pen)
     next(stream)
     pen.take()
@@ -98,7 +100,7 @@ def test_who_takes_the_pen_ends_a_continuation(shelf, shown):
 
 
 def test_a_continuation_takes_the_pen(shelf, shown):
-    pen = Pen()
+    pen = CancellationToken()
     writer = pen.take()
     next(going_on(shelf, shown, pen)[1])
     assert pen.holder != writer
@@ -118,7 +120,7 @@ def test_when_the_model_fails_the_view_gets_back_what_was_there(
         return step(*values)
 
     monkeypatch.setattr(model, "step", failing)
-    place, stream = going_on(shelf, shown, Pen())
+    place, stream = going_on(shelf, shown, CancellationToken())
     seen = []
     with pytest.raises(RuntimeError, match="memory"):
         seen.extend(iter(lambda: next(stream), None))
@@ -172,7 +174,7 @@ def test_bytes_and_empty_paragraphs_are_no_choice(shown):
 
 def test_another_model_of_the_same_name_is_not_asked_about_the_text(folder_shelf):
     shelf, folder, make_run = folder_shelf
-    *_, written = story.write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
+    *_, written = generation_service.write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
     shown = understood(shelf, choose(written, {}))
     make_run(folder / "run", seed=2)  # the same tokenizer, other weights
     os.utime(folder / "run" / "model.safetensors", (1, 1))
@@ -180,7 +182,7 @@ def test_another_model_of_the_same_name_is_not_asked_about_the_text(folder_shelf
         understood(shelf, shown)
     with pytest.raises(CheckpointError, match="changed"):
         next(rewritten(shelf, shown, *some_alternative(shown)))
-    *_, written = story.write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
+    *_, written = generation_service.write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
     assert understood(shelf, choose(written, {})).places
 
 
@@ -188,7 +190,7 @@ def test_another_model_of_the_same_name_is_not_asked_about_the_text(folder_shelf
 def folder_shelf(make_run, tmp_path):
     """A shelf with "run" in a folder, the folder, and what makes runs."""
     make_run(tmp_path / "run", seed=1)
-    return Shelf(tmp_path), tmp_path, make_run
+    return ModelRegistry(tmp_path), tmp_path, make_run
 
 
 def some_alternative(shown):

@@ -8,7 +8,7 @@ import pytest
 
 from novelgen.text.tokenizers import EOS, FIRST_BYTE
 from novelgen.web.attention_view import Shown, choose, ended, growing, is_end, payload, pieces
-from novelgen.web.story import Written
+from novelgen.web.generation_service import GenerationResult
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -30,7 +30,7 @@ def written(generator):
         "max_length": 30,
         "length_penalty": 0.5,
     }
-    return Written(
+    return GenerationResult(
         "run", 1, PROMPT, options, tuple(generator.candidates(PROMPT, **options)), 1.0, "cpu", True
     )
 

@@ -7,7 +7,7 @@ from novelgen.errors import CheckpointError, ConfigError
 from novelgen.report.tables import COMPARISON
 from novelgen.training import stores
 from novelgen.web import compare_tab, limits
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -16,7 +16,7 @@ PROMPT = "宝玉笑道：“我来了。”"
 def shelf(make_run, tmp_path):
     for seed, name in enumerate(("one", "two")):
         make_run(tmp_path / name, seed)
-    return Shelf(tmp_path)
+    return ModelRegistry(tmp_path)
 
 
 def request(

@@ -6,7 +6,7 @@ import pytest
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.prepare import open_or_build
 from novelgen.web.examples import examples
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def shelf(novel, make_run, tmp_path):
         "tokenizer": store.tokenizer.fingerprint,
     }
     (run / "config.json").write_text(json.dumps(info), encoding="utf-8")
-    return Shelf(tmp_path / "runs"), store
+    return ModelRegistry(tmp_path / "runs"), store
 
 
 def test_they_are_held_out_paragraphs_of_the_runs_corpus(shelf):
@@ -52,8 +52,8 @@ def test_without_the_data_there_are_none_and_nothing_is_built(shelf, tmp_path):
 def test_of_a_run_that_says_nothing_of_its_data_there_are_none(make_run, tmp_path):
     make_run(tmp_path / "runs" / "bare")
     assert (
-        examples(Shelf(tmp_path / "runs"), "bare")
-        == examples(Shelf(tmp_path / "runs"), "none")
+        examples(ModelRegistry(tmp_path / "runs"), "bare")
+        == examples(ModelRegistry(tmp_path / "runs"), "none")
         == []
     )
 

@@ -9,10 +9,10 @@ def words(monkeypatch):
 
 
 def test_each_language_has_its_own_text():
-    go_on, stop = language.both("续写", "Continue").key, language.both("停止", "Stop").key
+    resume, stop = language.both("续写", "Continue").key, language.both("停止", "Stop").key
     found = language.translations().translations_dict
-    assert found["zh-CN"] == found["zh"] == found["zh-TW"] == {go_on: "续写", stop: "停止"}
-    assert found["en"] == {go_on: "Continue", stop: "Stop"}
+    assert found["zh-CN"] == found["zh"] == found["zh-TW"] == {resume: "续写", stop: "停止"}
+    assert found["en"] == {resume: "Continue", stop: "Stop"}
 
 
 def test_one_language_may_say_the_same_where_the_other_does_not():

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from novelgen.web import limits, manuscript
 from novelgen.web.manuscript import (
     NO_DRAFTS,
-    Desk,
-    Page,
-    Pen,
+    CancellationToken,
+    EditorState,
+    UndoHistory,
     accept,
     append,
     drafts_of,
@@ -44,35 +44,37 @@ def test_paragraphs_stand_one_a_line():
 
 
 def test_what_was_written_backwards_comes_before_the_manuscript():
-    page = Page(
+    page = EditorState(
         "三。\n四。", drafts("二。\n一。"), written("三。\n四。", "二。\n一。", task="previous")
     )
-    assert accept(page, Desk(), 0).manuscript == "一。\n二。\n三。\n四。"
+    assert accept(page, UndoHistory(), 0).manuscript == "一。\n二。\n三。\n四。"
 
 
 @given(TEXTS, DRAFTS, st.integers(0, limits.CANDIDATES - 1))
 def test_the_picked_draft_is_accepted_and_the_others_are_put_away(text, texts, chosen):
-    page = Page(text, texts)
-    after = accept(page, Desk(), chosen)
+    page = EditorState(text, texts)
+    after = accept(page, UndoHistory(), chosen)
     if not texts[chosen].strip():
         assert after is page
     else:
-        assert after == Page(append(text, texts[chosen]), NO_DRAFTS)
+        assert after == EditorState(append(text, texts[chosen]), NO_DRAFTS)
         assert after.manuscript.endswith(texts[chosen].strip()) and after.manuscript.startswith(
             text.rstrip().lstrip("\n")
         )
 
 
 def test_without_a_pick_the_first_draft_that_has_text_counts():
-    assert first_draft(Page("一。", drafts(" ", "二。", "三。"))) == 1
-    assert first_draft(Page("一。")) is None and accept(Page("一。"), Desk(), None) == Page("一。")
+    assert first_draft(EditorState("一。", drafts(" ", "二。", "三。"))) == 1
+    assert first_draft(EditorState("一。")) is None and accept(
+        EditorState("一。"), UndoHistory(), None
+    ) == EditorState("一。")
 
 
 @given(st.lists(st.tuples(TEXTS, DRAFTS), max_size=12))
 def test_every_change_can_be_undone(pages):
-    page, desk, seen = Page(), Desk(), [Page()]
+    page, desk, seen = EditorState(), UndoHistory(), [EditorState()]
     for text, texts in pages:
-        after = Page(text, texts)
+        after = EditorState(text, texts)
         desk = turn(desk, page, after)
         if after != page:
             seen.append(after)
@@ -84,9 +86,9 @@ def test_every_change_can_be_undone(pages):
 
 
 def test_what_was_typed_since_is_undone_first_and_can_be_had_again():
-    before = Page("一。", drafts("二。"))
-    accepted = accept(before, Desk(), 0)
-    desk = turn(Desk(), before, accepted)
+    before = EditorState("一。", drafts("二。"))
+    accepted = accept(before, UndoHistory(), 0)
+    desk = turn(UndoHistory(), before, accepted)
     typed = accepted._replace(manuscript=f"{accepted.manuscript}我亲手写的。")
     page, desk = undo(typed, desk)
     assert page == accepted
@@ -100,20 +102,20 @@ def test_what_was_typed_since_is_undone_first_and_can_be_had_again():
 
 
 def test_a_page_that_has_only_been_typed_on_stays():
-    page = Page("我写的。")
-    assert undo(page, Desk()) == (page, Desk()) == redo(page, Desk())
+    page = EditorState("我写的。")
+    assert undo(page, UndoHistory()) == (page, UndoHistory()) == redo(page, UndoHistory())
 
 
 @given(st.lists(st.one_of(st.sampled_from(["undo", "redo", "turn"]), TEXTS), max_size=9))
 def test_whatever_was_typed_can_be_had_again(steps):
-    page, desk, typed = Page(), turn(Desk(), Page(), Page()), set()
+    page, desk, typed = EditorState(), turn(UndoHistory(), EditorState(), EditorState()), set()
     for number, step in enumerate(steps):
         if step == "undo":
             page, desk = undo(page, desk)
         elif step == "redo":
             page, desk = redo(page, desk)
         elif step == "turn":  # any other button
-            after = Page(f"{page.manuscript}#{number}")
+            after = EditorState(f"{page.manuscript}#{number}")
             page, desk = after, turn(desk, page, after)
         else:
             page = page._replace(manuscript=f"{page.manuscript}{number}{step}")
@@ -129,45 +131,47 @@ def test_whatever_was_typed_can_be_had_again(steps):
 
 
 def test_a_text_in_the_making_is_undone_at_once():
-    before, begun = Page("一。"), written("一。", "宝玉笑道。", finished=False)
-    desk = turn(Desk(), before, Page("一。", drafts("宝玉笑道。"), begun))
-    seen = Page("一。", drafts("宝玉"), begun)  # the browser is behind
+    before, begun = EditorState("一。"), written("一。", "宝玉笑道。", finished=False)
+    desk = turn(UndoHistory(), before, EditorState("一。", drafts("宝玉笑道。"), begun))
+    seen = EditorState("一。", drafts("宝玉"), begun)  # the browser is behind
     page, desk = undo(seen, desk)
     assert page == before
     assert redo(page, desk)[0].drafts == drafts("宝玉笑道。")
     edited = seen._replace(drafts=drafts("宝玉哭"))
-    assert undo(edited, turn(Desk(), before, Page("一。", drafts("宝玉笑道。"), begun)))[
-        0
-    ].drafts == drafts("宝玉笑道。")
+    assert undo(
+        edited, turn(UndoHistory(), before, EditorState("一。", drafts("宝玉笑道。"), begun))
+    )[0].drafts == drafts("宝玉笑道。")
 
 
 def test_a_session_keeps_so_many_characters_and_one_page_in_any_case(monkeypatch):
     monkeypatch.setattr(limits, "HISTORY", 25)
-    desk, page = Desk(), Page("甲" * 9)
+    desk, page = UndoHistory(), EditorState("甲" * 9)
     for letter in "乙丙丁":
-        after = Page(letter * 9, drafts("稿"))
+        after = EditorState(letter * 9, drafts("稿"))
         desk, page = turn(desk, page, after), after
     assert [old.manuscript[0] for old in desk.history] == ["乙", "丙"]
-    desk = turn(desk, Page("长" * 99), Page())
+    desk = turn(desk, EditorState("长" * 99), EditorState())
     assert [len(old.manuscript) for old in desk.history] == [99]
     for _ in range(30):
-        page, desk = undo(Page("改" * 9), desk)
+        page, desk = undo(EditorState("改" * 9), desk)
     assert sum(old.size for old in desk.undone) <= 25
 
 
 def test_a_growing_draft_is_one_change():
-    begun = Page("一。", drafts("旧。"), written("", "旧。"))
-    desk = Desk()
+    begun = EditorState("一。", drafts("旧。"), written("", "旧。"))
+    desk = UndoHistory()
     for text in ("宝", "宝玉", "宝玉笑道。"):
-        growing = turn(desk, begun, Page("一。\n旧。", drafts(text), written("一。\n旧。", text)))
+        growing = turn(
+            desk, begun, EditorState("一。\n旧。", drafts(text), written("一。\n旧。", text))
+        )
     assert len(growing.history) == 1
     assert undo(growing.left, growing)[0] is begun
 
 
 def test_the_levels_are_bounded_and_old_ones_hold_no_weights():
-    desk, page = Desk(), Page("0", written=written("0"))
+    desk, page = UndoHistory(), EditorState("0", written=written("0"))
     for number in range(1, 60):
-        after = Page(str(number), written=written(str(number)))
+        after = EditorState(str(number), written=written(str(number)))
         desk, page = turn(desk, page, after), after
     assert len(desk.history) == manuscript._LEVELS
     assert 1 <= sum(page.written is not None for page in desk.history) <= 4
@@ -178,9 +182,9 @@ def test_the_levels_are_bounded_and_old_ones_hold_no_weights():
 def rewritten():
     """A draft was accepted; then another tab wrote the same paragraph anew. The page, the desk, and the source."""
     first = written("一。", "旧。")
-    before = Page("一。", drafts("旧。"), first)
-    accepted = accept(before, Desk(left=before), 0)
-    desk = turn(Desk(left=before), before, accepted)
+    before = EditorState("一。", drafts("旧。"), first)
+    accepted = accept(before, UndoHistory(left=before), 0)
+    desk = turn(UndoHistory(left=before), before, accepted)
     return accepted._replace(drafts=drafts("新。"), written=written("一。", "新。")), desk
 
 
@@ -208,8 +212,8 @@ def test_ones_own_words_after_an_acceptance_are_appended(rewritten):
 
 def test_what_another_tab_has_written_is_undone_first():
     own = written("一。", "旧。")
-    before, left = Page("一。"), Page("一。", drafts("旧。"), own)
-    desk = turn(Desk(), before, left)
+    before, left = EditorState("一。"), EditorState("一。", drafts("旧。"), own)
+    desk = turn(UndoHistory(), before, left)
     page = left._replace(drafts=drafts("新。"), written=written("一。", "新。"))
     page, desk = undo(page, desk)
     assert page == left
@@ -224,10 +228,10 @@ def test_the_candidates_texts_fill_the_drafts():
 
 
 def test_an_opening_is_used_up_when_its_draft_is_accepted():
-    page = Page(
+    page = EditorState(
         "一。", drafts("他笑道：“好。”"), written("一。", "他笑道：“好。”", prefix="他笑道：“")
     )
-    after = accept(page, Desk(), 0)
+    after = accept(page, UndoHistory(), 0)
     assert next_opening(page, after, "他笑道：“") == ""
     assert next_opening(page, after, "忽然") == "忽然"  # typed since: it is for the next paragraph
     assert next_opening(page, page, "他笑道：“") == "他笑道：“"
@@ -244,7 +248,7 @@ def test_a_pinned_seed_moves_on_when_it_has_been_written():
 
 
 def test_the_pen_is_lost_to_whoever_takes_it_next():
-    pen = Pen()
+    pen = CancellationToken()
     first = pen.take()
     assert pen.holder == first
     second = pen.take()

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from novelgen.web.metrics import History, Look, Metrics, Step, curves
+from novelgen.web.metrics import History, Metrics, Step, ValidationPoint, curves
 
 
 def step(number, bpc=5.0):
@@ -37,7 +37,7 @@ def test_a_journal_is_read_on_as_it_grows(path):
     assert first == History([Step(1, 5.0, 100, 0.5), Step(2, 5.0, 200, 1.0)])
     path.write_text(lines(step(1), step(2), step(3), look(3)), encoding="utf-8")
     assert [each.step for each in metrics.history(path).steps] == [1, 2, 3]
-    assert metrics.history(path).looks == [Look(3, 6.0)]
+    assert metrics.history(path).looks == [ValidationPoint(3, 6.0)]
     assert len(first.steps) == 2
 
 
@@ -111,7 +111,7 @@ def test_what_is_no_record_of_ours_is_left_out(path):
 def test_curves_are_thinned_and_keep_their_ends():
     history = History(
         [Step(number, 9 * 0.999**number, 100 * number, number) for number in range(1, 5001)],
-        [Look(number, 6.0) for number in range(50, 5001, 50)],
+        [ValidationPoint(number, 6.0) for number in range(50, 5001, 50)],
     )
     found = curves(history, points=40)
     assert len(found.training) == len(found.validation) == 40
@@ -130,13 +130,15 @@ def test_the_first_steps_do_not_press_the_rest_flat():
             Step(number, 12.0 if number < 5 else 5.0, 100 * number, number)
             for number in range(1, 201)
         ],
-        [Look(100, 5.5)],
+        [ValidationPoint(100, 5.5)],
     )
     found = curves(history)
     assert found.low < 5.0 < 5.5 < found.high < 8
 
 
-@pytest.mark.parametrize("history", [History([Step(1, 5.0, 0, 0.0)]), History([], [Look(50, 6.0)])])
+@pytest.mark.parametrize(
+    "history", [History([Step(1, 5.0, 0, 0.0)]), History([], [ValidationPoint(50, 6.0)])]
+)
 def test_a_single_point_is_a_curve(history):
     found = curves(history)
     assert len(found.training) + len(found.validation) == 1 and found.low < found.high

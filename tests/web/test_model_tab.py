@@ -5,7 +5,7 @@ import pytest
 from novelgen.report.card import UNKNOWN
 from novelgen.web import model_tab
 from novelgen.web.metrics import Metrics
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 FIELDS = (
     "corpus",
@@ -40,7 +40,9 @@ def journal(folder, name, steps):
 
 def shown(folder, name, metrics=None):
     """The card by field, the plot, the words in its place, and what is remembered; "problem" is what is wrong, if it is seen."""
-    problem, *card, plot, words, state = model_tab._shown(Shelf(folder), metrics or Metrics(), name)
+    problem, *card, plot, words, state = model_tab._shown(
+        ModelRegistry(folder), metrics or Metrics(), name
+    )
     return (
         {"problem": problem.value if problem.visible else None}
         | dict(zip(FIELDS, card, strict=True)),
@@ -125,7 +127,7 @@ def test_a_strangers_run_never_leaves_anothers_card_standing(folder, facts):
 
 def watched(folder, chosen=None, before=None, metrics=None):
     """The part for the runs in training by name: None where nothing has changed."""
-    found = model_tab._watched(Shelf(folder), metrics or Metrics(), chosen, before)
+    found = model_tab._watched(ModelRegistry(folder), metrics or Metrics(), chosen, before)
     return found and dict(
         zip(
             ("part", "choice", "corpus", "architecture", "progress", "plot", "words", "state"),
@@ -148,7 +150,7 @@ def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
         and "bahdanau" in found["architecture"]
         and "130" in found["progress"]
     )
-    assert found["plot"].visible and "one" not in Shelf(folder).runs()
+    assert found["plot"].visible and "one" not in ModelRegistry(folder).runs()
 
 
 def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder):
@@ -173,7 +175,7 @@ def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder
 
 
 def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
-    shelf, metrics = Shelf(folder), Metrics()
+    shelf, metrics = ModelRegistry(folder), Metrics()
     states = [model_tab._state(shelf, metrics, "one")]
     assert model_tab._state(shelf, metrics, "one") == states[0] == shown(folder, "one", metrics)[3]
     journal(folder, "one", 10)
@@ -188,7 +190,7 @@ def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
 
 
 def test_new_runs_are_found_and_one_that_went_is_replaced(folder, make_run):
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     make_run(folder / "three")
     found = model_tab._choices(shelf, "two")
     assert set(found["choices"]) == {"one", "two", "three"} and "value" not in found

@@ -3,7 +3,7 @@ import pytest
 
 from novelgen.errors import TrainingError
 from novelgen.web import training_panel
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import Status
 
 
@@ -23,7 +23,7 @@ class Training:
 def look(folder, status, chosen=None):
     """What the panel would show: whether it is there, its bar, which of its buttons, whether it looks again, the run."""
     panel, bar, start, cancel, timer, run = training_panel._look(
-        Training(status), Shelf(folder), chosen
+        Training(status), ModelRegistry(folder), chosen
     )
     return panel.visible, bar, (start.visible, cancel.visible), timer.active, run
 
@@ -81,14 +81,14 @@ def test_what_went_wrong_is_told_and_it_can_be_tried_again(tmp_path, status, tol
 def test_where_there_is_a_run_nothing_is_trained(tmp_path, make_run):
     """Whoever calls the server without the page's buttons is refused as well."""
     training = Training(Status("idle"))
-    training_panel._begin(training, Shelf(tmp_path))
+    training_panel._begin(training, ModelRegistry(tmp_path))
     assert training.started == tmp_path
     make_run(tmp_path / "mine")
     for phase in ("idle", "done", "failed", "cancelled"):
         training = Training(Status(phase))
         with pytest.raises(TrainingError, match="there is a trained model already"):
-            training_panel._begin(training, Shelf(tmp_path))
+            training_panel._begin(training, ModelRegistry(tmp_path))
         assert not hasattr(training, "started")
     training_panel._begin(
-        Training(RUNNING), Shelf(tmp_path)
+        Training(RUNNING), ModelRegistry(tmp_path)
     )  # a second click while it runs is no mistake

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from novelgen.web.story import write
+from novelgen.web.generation_service import write
 from novelgen.web.writing_tab import show, status
 
 PROMPT = "宝玉笑道：“我来了。”"

@@ -139,12 +139,12 @@ def attention_loop(
     return loop_on(gates.device, product)(gates, memory, hidden, cell, weights)
 
 
-def has_feeding_loop(device: torch.device) -> bool:
-    """Whether `feeding_loop` runs there."""
+def has_input_feeding_loop(device: torch.device) -> bool:
+    """Whether `input_feeding_loop` runs there."""
     return device.type == "cpu" and is_compiled()
 
 
-def feeding_loop(
+def input_feeding_loop(
     gates: Tensor,
     memory: LoopMemory,
     hidden: Tensor,
@@ -153,10 +153,10 @@ def feeding_loop(
     drop: Tensor | None,
     weights: FeedingWeights,
 ) -> FeedingOutput:
-    """`reference.feeding_loop`, fast, where `has_feeding_loop`."""
-    from novelgen.models.kernels import feeding
+    """`reference.input_feeding_loop`, fast, where `has_input_feeding_loop`."""
+    from novelgen.models.kernels import input_feeding
 
-    return feeding.feeding_loop(gates, memory, hidden, cell, fed, drop, weights)
+    return input_feeding.input_feeding_loop(gates, memory, hidden, cell, fed, drop, weights)
 
 
 _LSTM_FROM = 512  # hidden units

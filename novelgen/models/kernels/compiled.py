@@ -266,14 +266,14 @@ def lstm_cell(total, before, after, hidden):
 
 
 @compiled
-def lstm(t, first, last, gates, added, skipped, more, squashed, cells, hiddens):
+def lstm(t, first, last, gates, added, skipped, more, gate_activations, cells, hiddens):
     """Step t of an LSTM: `lstm_cell` of the sum of gates (B, T, 4H), added (R, skipped + 4H) and more (R, 4H), or (R, 0) for nothing.
 
-    Fills squashed[t] (B, 4H), what the gates became, cells[t + 1] and hiddens[t + 1] (B, H).
+    Fills gate_activations[t] (B, 4H), what the gates became, cells[t + 1] and hiddens[t + 1] (B, H).
     """
-    number, size = squashed.dtype.type, cells.shape[2]
+    number, size = gate_activations.dtype.type, cells.shape[2]
     for row in range(first, last):
-        total, gate = squashed[t, row], gates[row, t]
+        total, gate = gate_activations[t, row], gates[row, t]
         for k in range(4 * size):
             total[k] = number(widen(gate[k])) + number(widen(added[row - first, skipped + k]))
         if more.shape[1]:
@@ -283,18 +283,20 @@ def lstm(t, first, last, gates, added, skipped, more, squashed, cells, hiddens):
 
 
 @compiled
-def lstm_backward(t, first, last, d_later, d_hiddens, d_cell, squashed, cells, d_states, skipped):
+def lstm_backward(
+    t, first, last, d_later, d_hiddens, d_cell, gate_activations, cells, d_states, skipped
+):
     """The gradients of `lstm`: d_later (R, H) of h as later steps see it, d_hiddens (B, T, H), or (B, 0, 0), as others do.
 
     d_cell (B, H) is that of the cell after the step and becomes that of the cell before. Fills d_states[t] (B, skipped + 4H) behind
     the first `skipped`.
     """
-    number, size = squashed.dtype.type, cells.shape[2]
+    number, size = gate_activations.dtype.type, cells.shape[2]
     one = number(1)
     has_own = d_hiddens.shape[1] > 0
     for row in range(first, last):
         squash, before, after, d_c, d_gate = (
-            squashed[t, row],
+            gate_activations[t, row],
             cells[t, row],
             cells[t + 1, row],
             d_cell[row],

@@ -13,15 +13,15 @@ from novelgen.models.kernels.compiled import compiled, lstm_cell, narrow, sigmoi
 
 
 @compiled
-def lstm(t, first, last, gates, added, lengths, squashed, cells, hiddens):
+def lstm(t, first, last, gates, added, lengths, gate_activations, cells, hiddens):
     """Step t of an LSTM: `lstm_cell` of the sums of gates (T, B, 4H) and added (R, 4H), for rows that are longer than t.
 
-    lengths (B,). Fills squashed[t] (B, 4H), what the gates became, cells[t + 1] and hiddens[t + 1] (B, H).
+    lengths (B,). Fills gate_activations[t] (B, 4H), what the gates became, cells[t + 1] and hiddens[t + 1] (B, H).
     """
-    number = squashed.dtype.type
+    number = gate_activations.dtype.type
     for row in range(first, last):
         if t < lengths[row]:
-            total, gate = squashed[t, row], gates[t, row]
+            total, gate = gate_activations[t, row], gates[t, row]
             for k in range(len(total)):
                 total[k] = number(widen(gate[k])) + number(widen(added[row - first, k]))
             lstm_cell(total, cells[t, row], cells[t + 1, row], hiddens[t + 1, row])
@@ -29,22 +29,22 @@ def lstm(t, first, last, gates, added, lengths, squashed, cells, hiddens):
 
 @compiled
 def lstm_backward(
-    t, first, last, d_later, d_hiddens, d_last, lengths, d_cell, squashed, cells, d_gates
+    t, first, last, d_later, d_hiddens, d_last, lengths, d_cell, gate_activations, cells, d_gates
 ):
     """The gradients of `lstm`: d_later (R, H) of h as the next step sees it, d_hiddens (T, B, H), or (0, B, H), as others do.
 
     d_last (B, H) is that of a row's last hidden. d_cell (B, H) is that of the cell after the step and becomes that of the cell before.
     Fills d_gates[t] (B, 4H).
     """
-    number, size = squashed.dtype.type, cells.shape[2]
-    one, d_h = number(1), np.empty(size, squashed.dtype)
+    number, size = gate_activations.dtype.type, cells.shape[2]
+    one, d_h = number(1), np.empty(size, gate_activations.dtype)
     has_own = d_hiddens.shape[0] > 0
     for row in range(first, last):
         if t >= lengths[row]:
             d_gates[t, row] = 0
             continue
         squash, before, after, d_c, d_gate = (
-            squashed[t, row],
+            gate_activations[t, row],
             cells[t, row],
             cells[t + 1, row],
             d_cell[row],
@@ -72,18 +72,18 @@ def lstm_backward(
 
 
 @compiled
-def gru(t, first, last, gates, added, bias, lengths, squashed, state, hiddens):
+def gru(t, first, last, gates, added, bias, lengths, gate_activations, state, hiddens):
     """Step t of a GRU, in the order r, z, n of torch.nn.GRU, for rows that are longer than t.
 
     r = σ(a_r + u_r);  z = σ(a_z + u_z);  q = u_n + b;  n = tanh(a_n + r q);  h' = n + z (h − n), with a the gates (T, B, 3H) and u
-    what is added (R, 3H); bias (H,), lengths (B,). state (B, H) holds h unrounded. Fills squashed[t] (B, 4H), r, z, n and q, and
+    what is added (R, 3H); bias (H,), lengths (B,). state (B, H) holds h unrounded. Fills gate_activations[t] (B, 4H), r, z, n and q, and
     hiddens[t + 1] (B, H).
     """
-    number, size = squashed.dtype.type, len(bias)
+    number, size = gate_activations.dtype.type, len(bias)
     for row in range(first, last):
         if t < lengths[row]:
             total, gate, add, h, hidden = (
-                squashed[t, row],
+                gate_activations[t, row],
                 gates[t, row],
                 added[row - first],
                 state[row],
@@ -101,21 +101,31 @@ def gru(t, first, last, gates, added, bias, lengths, squashed, state, hiddens):
 
 @compiled
 def gru_backward(
-    t, first, last, d_later, d_hiddens, lengths, d_state, squashed, hiddens, d_gates, d_added
+    t,
+    first,
+    last,
+    d_later,
+    d_hiddens,
+    lengths,
+    d_state,
+    gate_activations,
+    hiddens,
+    d_gates,
+    d_added,
 ):
     """The gradients of `gru`: d_later (R, H) of h as the next step's product sees it, d_hiddens (T, B, H), or (0, B, H), as others do.
 
     d_state (B, H) is what else there is of the h after the step, that of a row's last for a start, and becomes what there is of the
     h before but for the product. Fills d_gates[t] (B, 3H) and d_added[t] (B, 3H).
     """
-    number, size = squashed.dtype.type, hiddens.shape[2]
+    number, size = gate_activations.dtype.type, hiddens.shape[2]
     one, has_own = number(1), d_hiddens.shape[0] > 0
     for row in range(first, last):
         if t >= lengths[row]:
             d_gates[t, row], d_added[t, row] = 0, 0
             continue
         squash, before, d_h, d_gate, d_add = (
-            squashed[t, row],
+            gate_activations[t, row],
             hiddens[t, row],
             d_state[row],
             d_gates[t, row],

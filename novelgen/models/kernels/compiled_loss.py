@@ -29,28 +29,28 @@ def largest(values):
 
 
 @compiled
-def cross_entropy(logits, bias, goals, errors, d_bias):
-    """Σ −ln softmax(logits + bias)[goals]: logits (N, V), bias (V,), goals (N,) int64 → a float.
+def cross_entropy(logits, bias, targets, errors, d_bias):
+    """Σ −ln softmax(logits + bias)[targets]: logits (N, V), bias (V,), targets (N,) int64 → a float.
 
     Fills errors (N, V), which may be the logits, with the gradient of the logits, and adds that of the bias to d_bias (V,).
     """
     number, size = bias.dtype.type, len(bias)
-    shares = np.empty(size, bias.dtype)
+    probs = np.empty(size, bias.dtype)
     total = 0.0
-    for row in range(len(goals)):
+    for row in range(len(targets)):
         for k in range(size):
-            shares[k] = number(widen(logits[row, k])) + bias[k]
-        top = largest(shares)
-        aimed, mass = shares[goals[row]], number(0)
+            probs[k] = number(widen(logits[row, k])) + bias[k]
+        top = largest(probs)
+        target_logit, mass = probs[targets[row]], number(0)
         for k in range(size):
-            shares[k] = exp(shares[k] - top)
-            mass += shares[k]
-        total += math.log(mass) + (top - aimed)
+            probs[k] = exp(probs[k] - top)
+            mass += probs[k]
+        total += math.log(mass) + (top - target_logit)
         scale = number(1) / mass
         for k in range(size):
-            shares[k] *= scale
-        shares[goals[row]] -= number(1)
+            probs[k] *= scale
+        probs[targets[row]] -= number(1)
         for k in range(size):
-            d_bias[k] += shares[k]
-            errors[row, k] = narrow(shares[k], errors)
+            d_bias[k] += probs[k]
+            errors[row, k] = narrow(probs[k], errors)
     return total

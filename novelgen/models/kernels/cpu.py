@@ -42,7 +42,7 @@ class _AttentionLoop(torch.autograd.Function):
         )
         hiddens = gates.new_empty(steps + 1, rows, hidden_size)
         cells = score.new_empty(steps + 1, rows, hidden_size)
-        squashed = score.new_empty(steps, rows, 4 * hidden_size)
+        gate_activations = score.new_empty(steps, rows, 4 * hidden_size)
         exp_keys, exp_queries = torch.empty_like(keys), score.new_empty(steps, rows, size)
         alphas = score.new_empty(steps, rows, annotations.shape[1])
         contexts = gates.new_empty(steps, rows, width)
@@ -51,7 +51,7 @@ class _AttentionLoop(torch.autograd.Function):
         of_state, of_context = product(state_weight, rows), product(context_weight, rows)
         given, sources, counts, made = (array(x) for x in (gates, annotations, lengths, exp_keys))
         found = [array(x) for x in (exp_queries, alphas, contexts)]
-        moving = [array(x) for x in (squashed, cells, hiddens)]
+        moving = [array(x) for x in (gate_activations, cells, hiddens)]
 
         def run(first: int, last: int) -> None:
             own = slice(first, last)
@@ -73,7 +73,7 @@ class _AttentionLoop(torch.autograd.Function):
             state_weight,
             context_weight,
             score,
-            squashed,
+            gate_activations,
             hiddens,
             cells,
             exp_queries,
@@ -103,7 +103,7 @@ class _AttentionLoop(torch.autograd.Function):
             state_weight,
             context_weight,
             score,
-            squashed,
+            gate_activations,
             hiddens,
             cells,
             exp_queries,
@@ -130,7 +130,7 @@ class _AttentionLoop(torch.autograd.Function):
         known = [
             array(x) for x in (exp_keys, annotations, lengths, -2 * score, exp_queries, alphas)
         ]
-        moved = [array(x) for x in (d_cell, squashed, cells)]
+        moved = [array(x) for x in (d_cell, gate_activations, cells)]
         made = [array(x) for x in (d_read, d_states, d_keys)]
 
         def run(first: int, last: int) -> tuple[Tensor, Tensor]:

@@ -31,37 +31,37 @@ def _chunks(first: int, last: int, rows: int) -> Iterator[slice]:
 def errors_in_place(
     logits: Tensor,
     bias: Tensor,
-    goal: Tensor,
+    target: Tensor,
     d_bias: Tensor,
     counted: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Σ −ln softmax(logits + bias)[goal], a scalar, and its gradient for the logits (N, V); adds that for the bias to d_bias.
+    """Σ −ln softmax(logits + bias)[target], a scalar, and its gradient for the logits (N, V); adds that for the bias to d_bias.
 
     With `counted` (N,) bool only the rows where it is True have a share in anything.
     """
-    dtype, goal = logits.dtype, goal.unsqueeze(1)
+    dtype, target = logits.dtype, target.unsqueeze(1)
     logits = logits.to(bias.dtype).add_(bias)
     top, place = logits.max(dim=1, keepdim=True)
-    aimed = logits.gather(1, goal)
-    shares = torch.softmax(logits, dim=1, out=logits)
+    target_logit = logits.gather(1, target)
+    probs = torch.softmax(logits, dim=1, out=logits)
     # The largest share is at least 1/V, so its logarithm is safe; that of the target's might be −inf.
-    nats = top - shares.gather(1, place).log_() - aimed
-    shares.scatter_add_(1, goal, shares.new_full((), -1.0).expand_as(goal))
+    nll_sum = top - probs.gather(1, place).log_() - target_logit
+    probs.scatter_add_(1, target, probs.new_full((), -1.0).expand_as(target))
     if counted is not None:
-        nats, shares = nats * counted.unsqueeze(1), shares.mul_(counted.unsqueeze(1))
-    total = nats.sum()
-    d_bias += shares.sum(0)
-    return total, shares.to(dtype)
+        nll_sum, probs = nll_sum * counted.unsqueeze(1), probs.mul_(counted.unsqueeze(1))
+    total = nll_sum.sum()
+    d_bias += probs.sum(0)
+    return total, probs.to(dtype)
 
 
 def _compiled_errors_in_place(
-    logits: Tensor, bias: Tensor, goal: Tensor, d_bias: Tensor
+    logits: Tensor, bias: Tensor, target: Tensor, d_bias: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The same in one pass over the logits, which become the gradient."""
     from novelgen.models.kernels import compiled_loss
 
     total = compiled_loss.cross_entropy(
-        array(logits), array(bias), array(goal), array(logits), array(d_bias)
+        array(logits), array(bias), array(target), array(logits), array(d_bias)
     )
     return bias.new_tensor(total), logits
 

@@ -45,7 +45,10 @@ class _AttentionLoop(torch.autograd.Function):
         (steps, rows), (positions, width) = gates.shape[:2], annotations.shape[1:]
         size, hidden_size = len(score), hidden.shape[1]
         hiddens, cells = (x.new_empty(steps + 1, rows, hidden_size) for x in (gates, score))
-        squashed, exp_queries = score.new_empty(gates.shape), score.new_empty(steps, rows, size)
+        gate_activations, exp_queries = (
+            score.new_empty(gates.shape),
+            score.new_empty(steps, rows, size),
+        )
         alphas, contexts = (
             score.new_empty(steps, rows, positions),
             gates.new_empty(steps, rows, width),
@@ -59,7 +62,8 @@ class _AttentionLoop(torch.autograd.Function):
             kernels.lstm[rows, _blocks(hidden_size)],
         )
         given, query, alpha, context, squash, h, c = (
-            x.unbind() for x in (gates, exp_queries, alphas, contexts, squashed, hiddens, cells)
+            x.unbind()
+            for x in (gates, exp_queries, alphas, contexts, gate_activations, hiddens, cells)
         )
         for t in range(steps):
             torch.mm(h[t], state_weight.t(), out=seen)
@@ -98,7 +102,7 @@ class _AttentionLoop(torch.autograd.Function):
             state_weight,
             context_weight,
             score,
-            squashed,
+            gate_activations,
             hiddens,
             cells,
             exp_queries,
@@ -123,7 +127,7 @@ class _AttentionLoop(torch.autograd.Function):
             state_weight,
             context_weight,
             score,
-            squashed,
+            gate_activations,
             hiddens,
             cells,
             exp_queries,
@@ -163,7 +167,7 @@ class _AttentionLoop(torch.autograd.Function):
         score_backward = kernels.score_backward[rows, _blocks(size)]
         own_hidden, own_context, own_alpha, squash, c, query, alpha, d_state, read, error = (
             x.unbind()
-            for x in (*own, squashed, cells, exp_queries, alphas, d_states, d_read, errors)
+            for x in (*own, gate_activations, cells, exp_queries, alphas, d_states, d_read, errors)
         )
         for t in reversed(range(steps)):
             lstm_backward(

@@ -272,7 +272,7 @@ def lstm(
     gates,
     seen,
     more,
-    squashed,
+    gate_activations,
     before,
     after,
     hiddens,
@@ -282,7 +282,7 @@ def lstm(
 ):
     """A step of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM: grid (B, blocks of units).
 
-    gates (B, 4H), seen (B, SKIPPED + 4H) and more (B, 4H) are summed. Fills squashed (B, 4H), what the gates became, after (B, H),
+    gates (B, 4H), seen (B, SKIPPED + 4H) and more (B, 4H) are summed. Fills gate_activations (B, 4H), what the gates became, after (B, H),
     the cell that was `before`, and hiddens (B, H).
     """
     row = tl.program_id(0).to(tl.int64)
@@ -294,11 +294,11 @@ def lstm(
     f = sigmoid(summed(gates + H, seen + H, more + H, k < H, after))
     g = tanh(summed(gates + 2 * H, seen + 2 * H, more + 2 * H, k < H, after))
     o = sigmoid(summed(gates + 3 * H, seen + 3 * H, more + 3 * H, k < H, after))
-    squashed += row * 4 * H + k
-    tl.store(squashed, i, k < H)
-    tl.store(squashed + H, f, k < H)
-    tl.store(squashed + 2 * H, g, k < H)
-    tl.store(squashed + 3 * H, o, k < H)
+    gate_activations += row * 4 * H + k
+    tl.store(gate_activations, i, k < H)
+    tl.store(gate_activations + H, f, k < H)
+    tl.store(gate_activations + 2 * H, g, k < H)
+    tl.store(gate_activations + 3 * H, o, k < H)
     cell = f * tl.load(before + row * H + k, k < H, 0) + i * g
     tl.store(after + row * H + k, cell, k < H)
     tl.store(hiddens + row * H + k, o * tanh(cell), k < H)
@@ -309,7 +309,7 @@ def lstm_backward(
     d_later,
     of_hiddens,
     d_cell,
-    squashed,
+    gate_activations,
     before,
     after,
     d_states,
@@ -326,9 +326,9 @@ def lstm_backward(
     row = tl.program_id(0).to(tl.int64)
     k = tl.program_id(1) * FEATURES + tl.arange(0, FEATURES)
     here = row * H + k
-    squashed += row * 4 * H + k
-    i, f = tl.load(squashed, k < H, 0), tl.load(squashed + H, k < H, 0)
-    g, o = tl.load(squashed + 2 * H, k < H, 0), tl.load(squashed + 3 * H, k < H, 0)
+    gate_activations += row * 4 * H + k
+    i, f = tl.load(gate_activations, k < H, 0), tl.load(gate_activations + H, k < H, 0)
+    g, o = tl.load(gate_activations + 2 * H, k < H, 0), tl.load(gate_activations + 3 * H, k < H, 0)
     d_hidden = tl.load(d_later + here, k < H, 0).to(d_cell.dtype.element_ty)
     if HAS_HIDDENS:
         d_hidden += tl.load(of_hiddens + here, k < H, 0).to(d_cell.dtype.element_ty)

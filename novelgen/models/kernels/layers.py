@@ -58,7 +58,7 @@ class _Lstm(torch.autograd.Function):
         rows, size = hidden.shape
         buffer = gates.new_zeros(len(gates) + rows, size)
         hiddens = _steps_of(buffer, steps + 1, rows)
-        cells, squashed = (
+        cells, gate_activations = (
             cell.new_empty(steps + 1, rows, size),
             cell.new_empty(steps, rows, 4 * size),
         )
@@ -68,7 +68,7 @@ class _Lstm(torch.autograd.Function):
             array(_steps_of(gates, steps, rows)),
             array(lengths),
         )
-        moving = [array(x) for x in (squashed, cells, hiddens)]
+        moving = [array(x) for x in (gate_activations, cells, hiddens)]
 
         def run(first: int, last: int) -> None:
             for t, before in enumerate(hiddens[:-1, first:last].unbind()):
@@ -77,7 +77,7 @@ class _Lstm(torch.autograd.Function):
                 )
 
         by_rows(run, rows)
-        ctx.save_for_backward(lengths, weight, squashed, buffer, cells)
+        ctx.save_for_backward(lengths, weight, gate_activations, buffer, cells)
         ctx.set_materialize_grads(False)
         ends = (lengths, torch.arange(rows))
         return hiddens[1:].transpose(0, 1), hiddens[ends].to(cell.dtype), cells[ends]
@@ -86,15 +86,15 @@ class _Lstm(torch.autograd.Function):
     def backward(
         ctx: Any, d_outputs: Tensor | None, d_hidden: Tensor | None, d_cell: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        lengths, weight, squashed, buffer, cells = ctx.saved_tensors
-        steps, rows, size = len(squashed), *cells.shape[1:]
+        lengths, weight, gate_activations, buffer, cells = ctx.saved_tensors
+        steps, rows, size = len(gate_activations), *cells.shape[1:]
         d_buffer = buffer.new_empty(len(buffer) - rows, 4 * size)
         d_buffer[steps * rows :] = 0
         d_gates = _steps_of(d_buffer, steps, rows)
         d_cell = torch.zeros_like(cells[0]) if d_cell is None else d_cell.clone()
         d_hidden = torch.zeros_like(cells[0]) if d_hidden is None else d_hidden.contiguous()
         of_others = _of_outputs(d_outputs, _steps_of(buffer, steps, rows))
-        moved = [array(x) for x in (d_hidden, lengths, d_cell, squashed, cells, d_gates)]
+        moved = [array(x) for x in (d_hidden, lengths, d_cell, gate_activations, cells, d_gates)]
         d_first = _back(compiled_layers.lstm_backward, d_gates, weight, of_others, *moved).to(
             cells.dtype
         )
@@ -117,17 +117,17 @@ class _Gru(torch.autograd.Function):
         rows, size = hidden.shape
         buffer = gates.new_zeros(len(gates) + rows, size)
         hiddens, state = _steps_of(buffer, steps + 1, rows), hidden.clone()
-        squashed = hidden.new_empty(steps, rows, 4 * size)
+        gate_activations = hidden.new_empty(steps, rows, 4 * size)
         hiddens[0] = hidden
         of_state, given = product(weight, rows), array(_steps_of(gates, steps, rows))
-        moving = [array(x) for x in (bias, lengths, squashed, state, hiddens)]
+        moving = [array(x) for x in (bias, lengths, gate_activations, state, hiddens)]
 
         def run(first: int, last: int) -> None:
             for t, before in enumerate(hiddens[:-1, first:last].unbind()):
                 compiled_layers.gru(t, first, last, given, array(of_state(before)), *moving)
 
         by_rows(run, rows)
-        ctx.save_for_backward(lengths, weight, squashed, buffer)
+        ctx.save_for_backward(lengths, weight, gate_activations, buffer)
         ctx.set_materialize_grads(False)
         return hiddens[1:].transpose(0, 1), state
 
@@ -135,19 +135,19 @@ class _Gru(torch.autograd.Function):
     def backward(
         ctx: Any, d_outputs: Tensor | None, d_hidden: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        lengths, weight, squashed, buffer = ctx.saved_tensors
-        (steps, rows), size = squashed.shape[:2], weight.shape[1]
+        lengths, weight, gate_activations, buffer = ctx.saved_tensors
+        (steps, rows), size = gate_activations.shape[:2], weight.shape[1]
         # Of the products with x and with h: they differ in n, where r is between.
         d_x, d_h = (buffer.new_empty(len(buffer) - rows, 3 * size) for _ in range(2))
         d_x[steps * rows :], d_h[steps * rows :] = 0, 0
         d_gates, d_added, hiddens = (_steps_of(x, steps, rows) for x in (d_x, d_h, buffer))
         d_state = (
-            squashed.new_zeros(rows, size)
+            gate_activations.new_zeros(rows, size)
             if d_hidden is None
             else d_hidden.clone(memory_format=torch.contiguous_format)
         )
         of_others = _of_outputs(d_outputs, hiddens)
-        moved = [array(x) for x in (lengths, d_state, squashed, hiddens, d_gates, d_added)]
+        moved = [array(x) for x in (lengths, d_state, gate_activations, hiddens, d_gates, d_added)]
         d_state += _back(compiled_layers.gru_backward, d_added, weight, of_others, *moved)
         return (
             d_x,
@@ -155,7 +155,7 @@ class _Gru(torch.autograd.Function):
             None,
             d_state,
             d_h.t() @ buffer[: len(d_h)],
-            d_h[:, 2 * size :].sum(0, dtype=squashed.dtype),
+            d_h[:, 2 * size :].sum(0, dtype=gate_activations.dtype),
         )
 
 

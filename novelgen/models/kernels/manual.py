@@ -49,7 +49,7 @@ class _AttentionLoop(torch.autograd.Function):
         blocked = ~is_token
         state_to, context_to = state_weight.to(product).t(), context_weight.to(product).t()
         sources = annotations.to(product)
-        squashed = torch.empty_like(gates)
+        gate_activations = torch.empty_like(gates)
         hiddens, cells = (x.new_empty(steps + 1, rows, hidden_size) for x in (gates, gates))
         one, exp_keys = gates.new_ones(()), exponential(keys)
         exp_queries = gates.new_empty(steps, rows, 1, size)
@@ -64,9 +64,11 @@ class _AttentionLoop(torch.autograd.Function):
             scores = (inverse @ (-2 * score)).masked_fill_(blocked, -torch.inf)
             torch.softmax(scores, dim=-1, out=alphas[t])
             contexts[t] = torch.bmm(alphas[t].to(product).unsqueeze(1), sources).squeeze(1)
-            torch.add(gates[t], seen[:, size:], out=squashed[t])
-            squashed[t] += contexts[t].to(product) @ context_to
-            i_f, g, o = squashed[t].split([2 * hidden_size, hidden_size, hidden_size], dim=1)
+            torch.add(gates[t], seen[:, size:], out=gate_activations[t])
+            gate_activations[t] += contexts[t].to(product) @ context_to
+            i_f, g, o = gate_activations[t].split(
+                [2 * hidden_size, hidden_size, hidden_size], dim=1
+            )
             i, f = i_f.sigmoid_().chunk(2, dim=1)
             torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g.tanh_())
             torch.mul(o.sigmoid_(), torch.tanh(cells[t + 1]), out=hiddens[t + 1])
@@ -76,7 +78,7 @@ class _AttentionLoop(torch.autograd.Function):
             state_weight,
             context_weight,
             score,
-            squashed,
+            gate_activations,
             hiddens,
             cells,
             exp_queries,
@@ -101,7 +103,7 @@ class _AttentionLoop(torch.autograd.Function):
             state_weight,
             context_weight,
             score,
-            squashed,
+            gate_activations,
             hiddens,
             cells,
             exp_queries,
@@ -112,7 +114,7 @@ class _AttentionLoop(torch.autograd.Function):
         state_from, context_from = state_weight.to(product), context_weight.to(product)
         sources = annotations.to(product).transpose(1, 2)
         # Of every step: the gradients of queries and gates side by side, as state_weight has them.
-        d_states = squashed.new_empty(steps, rows, state_weight.shape[0])
+        d_states = gate_activations.new_empty(steps, rows, state_weight.shape[0])
         d_read = torch.zeros_like(contexts) if d_contexts is None else d_contexts.clone()
         d_keys, d_score = torch.zeros_like(exp_keys), torch.zeros_like(score)
         d_hidden = torch.zeros_like(cells[0])
@@ -122,7 +124,9 @@ class _AttentionLoop(torch.autograd.Function):
             if d_hiddens is not None:
                 d_hidden = d_hidden + d_hiddens[t]
             d_gates = d_states[t, :, size:]
-            d_cell = _lstm_backward(d_gates, d_hidden, d_cell, squashed[t], cells[t], cells[t + 1])
+            d_cell = _lstm_backward(
+                d_gates, d_hidden, d_cell, gate_activations[t], cells[t], cells[t + 1]
+            )
             d_read[t] += d_gates.to(product) @ context_from
             d_alpha = (
                 torch.bmm(d_read[t].to(product).unsqueeze(1), sources).squeeze(1).to(score.dtype)
@@ -168,12 +172,12 @@ def _lstm_backward(
     d_gates: Tensor,
     d_hidden: Tensor,
     d_cell: Tensor,
-    squashed: Tensor,
+    gate_activations: Tensor,
     before: Tensor,
     after: Tensor,
 ) -> Tensor:
     """One LSTM step backwards. Fills d_gates (B, 4H) and returns the gradient of the cell before (B, H)."""
-    i, f, g, o = squashed.chunk(4, dim=1)
+    i, f, g, o = gate_activations.chunk(4, dim=1)
     d_i, d_f, d_g, d_o = d_gates.chunk(4, dim=1)
     out = torch.tanh(after)
     torch.mul(d_hidden * out, o * (1 - o), out=d_o)

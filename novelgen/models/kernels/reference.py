@@ -84,7 +84,7 @@ def attention_loop(
     )
 
 
-def feeding_loop(
+def input_feeding_loop(
     gates: Tensor,
     memory: LoopMemory,
     hidden: Tensor,

@@ -8,7 +8,7 @@ from novelgen.config import Config
 from novelgen.errors import ConfigError
 from novelgen.text.tokenizers import EOS
 from novelgen.web import limits
-from novelgen.web.story import write, write_from
+from novelgen.web.generation_service import write, write_from
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -92,7 +92,8 @@ def test_without_text_there_is_a_sign_of_life(monkeypatch):
     """A beam whose hypotheses do not agree yet; a visitor who leaves must be noticed meanwhile."""
     clock = iter(range(0, 10_000, 100))
     monkeypatch.setattr(
-        "novelgen.web.story.time", SimpleNamespace(monotonic=lambda: next(clock) / 1000)
+        "novelgen.web.generation_service.time",
+        SimpleNamespace(monotonic=lambda: next(clock) / 1000),
     )
     silent = [SimpleNamespace(text="", finished=False)]
     generator = SimpleNamespace(
@@ -101,7 +102,8 @@ def test_without_text_there_is_a_sign_of_life(monkeypatch):
         config=Config(),
     )
     monkeypatch.setattr(
-        "novelgen.web.story.dataclasses", SimpleNamespace(replace=lambda each, **changes: each)
+        "novelgen.web.generation_service.dataclasses",
+        SimpleNamespace(replace=lambda each, **changes: each),
     )
     for each in silent:
         each.paragraphs, each.notes = [], []

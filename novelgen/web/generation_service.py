@@ -14,18 +14,18 @@ from novelgen.data.tasks import trained_task
 from novelgen.decoding.generator import Generation, Generator, Paragraph
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.web import limits
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 _FURTHER = 100  # tokens that a paragraph may at least go on for when it is written on from one of its characters
 _SILENCE = 0.5  # seconds between snapshots without text: who is gone or has pressed stop is noticed at a snapshot only
 
 
 @dataclass(frozen=True)
-class Written:
+class GenerationResult:
     """What was last written in a session, complete or as far as it has come."""
 
     run: str  # by whom
-    weights: int  # and by which of its weights, as Shelf.weights tells
+    weights: int  # and by which of its weights, as ModelRegistry.weights tells
     manuscript: str  # after what
     options: Mapping[
         str, Any
@@ -54,12 +54,12 @@ class Written:
 
 
 def write(
-    shelf: Shelf, run: str | None, manuscript: str, options: Mapping[str, Any]
-) -> Iterator[Written]:
+    shelf: ModelRegistry, run: str | None, manuscript: str, options: Mapping[str, Any]
+) -> Iterator[GenerationResult]:
     """Writes on from the end of `manuscript` and yields what there is: the first character at once, then at most
     `limits.UPDATES_A_SECOND`, and the whole at the end.
 
-    Raises NovelgenError as Generator.stream and Shelf.generator do, and for an opening that is too long. Closing the iterator
+    Raises NovelgenError as Generator.stream and ModelRegistry.generator do, and for an opening that is too long. Closing the iterator
     stops the writing.
     """
     opening = options.get("prefix", "")
@@ -71,7 +71,7 @@ def write(
     return _write(shelf, run, manuscript, options, ())
 
 
-def writer(shelf: Shelf, written: Written) -> Generator:
+def writer(shelf: ModelRegistry, written: GenerationResult) -> Generator:
     """The model that has written it. Raises CheckpointError when it is gone, or another one goes by its name now."""
     generator = shelf.generator(written.run)
     if shelf.weights(written.run) != written.weights:
@@ -83,8 +83,8 @@ def writer(shelf: Shelf, written: Written) -> Generator:
 
 
 def write_from(
-    shelf: Shelf, written: Written, candidate: int, paragraph: int, opening: str
-) -> Iterator[Written]:
+    shelf: ModelRegistry, written: GenerationResult, candidate: int, paragraph: int, opening: str
+) -> Iterator[GenerationResult]:
     """Writes a paragraph of a candidate anew, so that it begins with `opening`; what stood before it stays.
 
     A paragraph that was as long as it may be goes on for a while nevertheless. Raises ConfigError when the opening itself is as
@@ -116,12 +116,12 @@ def write_from(
 
 
 def _write(
-    shelf: Shelf,
+    shelf: ModelRegistry,
     run: str | None,
     manuscript: str,
     options: Mapping[str, Any],
     kept: Sequence[Paragraph],
-) -> Iterator[Written]:
+) -> Iterator[GenerationResult]:
     began = time.monotonic()
     generator, weights = shelf.generator(run), shelf.weights(run)
     is_backwards = trained_task(generator.config.data, options.get("task")) == "previous"
@@ -143,7 +143,7 @@ def _write(
                     )
                     for each in generations
                 )
-                yield Written(
+                yield GenerationResult(
                     run,
                     weights,
                     manuscript,

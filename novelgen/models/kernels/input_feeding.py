@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from novelgen.models.kernels import compiled, compiled_feeding
+from novelgen.models.kernels import compiled, compiled_input_feeding
 from novelgen.models.kernels.backends import array
 from novelgen.models.kernels.products import product
 from novelgen.models.kernels.reference import FeedingOutput, FeedingWeights, LoopMemory
@@ -38,13 +38,13 @@ class _FeedingLoop(torch.autograd.Function):
         (rows, steps), hidden_size = gates.shape[:2], hidden.shape[1]
         joints = gates.new_empty(steps + 1, rows, joint_weight.shape[1])
         cells = cell.new_empty(steps + 1, rows, hidden_size)
-        squashed = cell.new_empty(steps, rows, 4 * hidden_size)
+        gate_activations = cell.new_empty(steps, rows, 4 * hidden_size)
         alphas = cell.new_empty(steps, rows, annotations.shape[1])
         reads = gates.new_empty(steps, rows, readout_weight.shape[1])
         joints[0], cells[0] = torch.cat([hidden, fed], dim=1), cell
         of_joint, of_read = product(joint_weight, rows), product(readout_weight, rows)
         given, nothing = array(gates), array(gates.new_empty(rows, 0))
-        moving = [array(x) for x in (squashed, cells, joints)]
+        moving = [array(x) for x in (gate_activations, cells, joints)]
         known = [array(x) for x in (joints, keys, annotations, lengths, drop, alphas, reads)]
 
         def run(first: int, last: int) -> None:
@@ -53,8 +53,8 @@ class _FeedingLoop(torch.autograd.Function):
                 zip(joints[:-1, own].unbind(), reads[:, own].unbind(), strict=True)
             ):
                 compiled.lstm(t, first, last, given, array(of_joint(before)), 0, nothing, *moving)
-                compiled_feeding.attend(t, first, last, *known)
-                compiled_feeding.readout(t, first, last, array(of_read(read)), moving[2])
+                compiled_input_feeding.attend(t, first, last, *known)
+                compiled_input_feeding.readout(t, first, last, array(of_read(read)), moving[2])
 
         by_rows(run, rows)
         ctx.save_for_backward(
@@ -64,7 +64,7 @@ class _FeedingLoop(torch.autograd.Function):
             drop,
             joint_weight,
             readout_weight,
-            squashed,
+            gate_activations,
             joints,
             cells,
             alphas,
@@ -93,7 +93,7 @@ class _FeedingLoop(torch.autograd.Function):
             drop,
             joint_weight,
             readout_weight,
-            squashed,
+            gate_activations,
             joints,
             cells,
             alphas,
@@ -116,7 +116,7 @@ class _FeedingLoop(torch.autograd.Function):
         if d_hidden is not None:
             d_joint[:, :size] = d_hidden
         known = [array(x) for x in (keys, annotations, lengths, drop, alphas, d_contexts, d_scores)]
-        moved = [array(x) for x in (d_cell, squashed, cells, d_gates)]
+        moved = [array(x) for x in (d_cell, gate_activations, cells, d_gates)]
         out, made = array(joints), array(d_made)
 
         def run(first: int, last: int) -> Tensor:
@@ -130,8 +130,10 @@ class _FeedingLoop(torch.autograd.Function):
                 )
             ):
                 later = array(d_later)
-                compiled_feeding.readout_backward(t, first, last, later, of_readouts, out, made)
-                compiled_feeding.attend_backward(
+                compiled_input_feeding.readout_backward(
+                    t, first, last, later, of_readouts, out, made
+                )
+                compiled_input_feeding.attend_backward(
                     t,
                     first,
                     last,
@@ -173,7 +175,7 @@ class _FeedingLoop(torch.autograd.Function):
         )
 
 
-def feeding_loop(
+def input_feeding_loop(
     gates: Tensor,
     memory: LoopMemory,
     hidden: Tensor,
@@ -182,7 +184,7 @@ def feeding_loop(
     drop: Tensor | None,
     weights: FeedingWeights,
 ) -> FeedingOutput:
-    """The fast twin of `reference.feeding_loop` on CPUs: same inputs, outputs and gradients; real tokens must come first.
+    """The fast twin of `reference.input_feeding_loop` on CPUs: same inputs, outputs and gradients; real tokens must come first.
 
     Under autocast the matrix products run in its dtype, which `readouts` then have, and `hidden` its precision; sums, softmax and cells
     keep the dtype of the weights.

@@ -9,8 +9,8 @@ import torch
 
 from novelgen.errors import TrainingError
 from novelgen.training import trainer as trainer_module
-from novelgen.training.feeding import Feed
 from novelgen.training.journal import read_metrics
+from novelgen.training.prefetch import BatchPrefetcher
 
 CPU = torch.device("cpu")
 
@@ -30,7 +30,7 @@ def feeders():
 
 
 def test_gives_the_batches_asked_for(workshop, parts):
-    with Feed(CPU) as feed:
+    with BatchPrefetcher(CPU) as feed:
         for first, batches in (
             (0, feed.batches(workshop.train, parts[:4], parts[4:])),
             (4, feed.batches(workshop.train, parts[4:])),
@@ -41,7 +41,7 @@ def test_gives_the_batches_asked_for(workshop, parts):
 
 
 def test_what_was_foreseen_wrongly_is_made_on_the_spot(workshop, parts):
-    with Feed(CPU) as feed:
+    with BatchPrefetcher(CPU) as feed:
         for wrong in parts:
             list(feed.batches(workshop.train, parts[:1], [wrong]))
             assert_same(*feed.batches(workshop.train, parts[2:3]), workshop.train.batch(parts[2]))
@@ -56,7 +56,7 @@ def test_the_next_batch_is_made_by_another_thread_meanwhile(workshop, parts, mon
         return batch(pairs, indices)
 
     monkeypatch.setattr(type(workshop.train), "batch", watched)
-    with Feed(CPU) as feed:
+    with BatchPrefetcher(CPU) as feed:
         (
             list(feed.batches(workshop.train, parts[:3], parts[3:4])),
             list(feed.batches(workshop.train, parts[3:4])),
@@ -76,7 +76,7 @@ def test_waiting_is_counted_until_it_is_asked_for(workshop, parts, monkeypatch):
         "batch",
         lambda pairs, indices: (time.sleep(0.05), batch(pairs, indices))[1],
     )
-    with Feed(CPU) as feed:
+    with BatchPrefetcher(CPU) as feed:
         for number, _ in enumerate(feed.batches(workshop.train, parts[:3])):
             time.sleep(0.2)  # a step, in which the next batch is made
             assert feed.waited() >= 0.05 if number == 0 else feed.waited() < 0.04
@@ -84,7 +84,7 @@ def test_waiting_is_counted_until_it_is_asked_for(workshop, parts, monkeypatch):
 
 
 def test_an_error_of_the_thread_is_heard_and_the_thread_ends(workshop, parts):
-    with pytest.raises(IndexError), Feed(CPU) as feed:
+    with pytest.raises(IndexError), BatchPrefetcher(CPU) as feed:
         list(feed.batches(workshop.train, [parts[0], np.array([10**6])]))
     assert not feeders()
 
@@ -100,7 +100,9 @@ def interrupt(trainer, monkeypatch):
 
 def fail(trainer, monkeypatch):
     monkeypatch.setattr(
-        trainer_module, "tally", lambda batch, nats: trainer_module.Tally(float("nan"), 1, 1, 1)
+        trainer_module,
+        "loss_stats",
+        lambda batch, nll_sum: trainer_module.LossStats(float("nan"), 1, 1, 1),
     )
     with pytest.raises(TrainingError):
         trainer.fit()

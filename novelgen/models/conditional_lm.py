@@ -30,7 +30,7 @@ class TokenEmbedding(nn.Embedding):
         )
 
 
-class Writer(nn.Module):
+class ConditionalLM(nn.Module):
     """Source tokens in, a distribution over the next target token out.
 
     `start` reads the source; `step` writes one token; `unroll` is teacher forcing over a whole target and equals
@@ -89,7 +89,7 @@ class Writer(nn.Module):
         """Readouts (…, D) → logits (…, V), through the embeddings (Press and Wolf, 2017)."""
         return nn.functional.linear(readout, self.embedding.vocabulary, self.output_bias)
 
-    def nats(
+    def nll_sum(
         self,
         target: Tensor,
         is_token: Tensor,
@@ -103,7 +103,7 @@ class Writer(nn.Module):
             readout[is_token], self.embedding.vocabulary, self.output_bias, target[is_token]
         )
 
-    def static_nats(
+    def static_nll_sum(
         self,
         target: Tensor,
         is_token: Tensor,
@@ -111,7 +111,7 @@ class Writer(nn.Module):
         state: State,
         first: Tensor | None = None,
     ) -> Tensor:
-        """As `nats`, computing padding too: no shape depends on is_token, as a CUDA graph needs it."""
+        """As `nll_sum`, computing padding too: no shape depends on is_token, as a CUDA graph needs it."""
         readout, _ = self.read(target, memory, state, first)
         return linear_cross_entropy(
             readout.flatten(0, 1),

@@ -6,13 +6,13 @@ import pytest
 from novelgen.decoding.generator import checked
 from novelgen.errors import ConfigError
 from novelgen.web import language, page
-from novelgen.web.mistakes import LABELS, as_on_the_page, mistakes_shown
-from novelgen.web.runs import Shelf
+from novelgen.web.error_toasts import LABELS, as_on_the_page, errors_as_toasts
+from novelgen.web.model_registry import ModelRegistry
 
 
 def told(make):
     """The toast that a mistake becomes."""
-    with pytest.raises(gr.Error) as caught, mistakes_shown():
+    with pytest.raises(gr.Error) as caught, errors_as_toasts():
         make()
     assert not caught.value.print_exception
     return caught.value.message
@@ -26,14 +26,14 @@ def test_a_mistake_becomes_one_toast_of_text():
 
 
 def test_a_failure_is_told_once_and_its_cause_goes_to_the_log():
-    with pytest.raises(gr.Error, match="the program failed") as caught, mistakes_shown():
+    with pytest.raises(gr.Error, match="the program failed") as caught, errors_as_toasts():
         raise RuntimeError("/home/secret: out of memory")
     assert (
         caught.value.print_exception
         and "memory" in str(caught.value.__cause__)
         and "memory" not in caught.value.message
     )
-    with pytest.raises(gr.Error) as again, mistakes_shown():
+    with pytest.raises(gr.Error) as again, errors_as_toasts():
         raise caught.value
     assert again.value is caught.value
 
@@ -77,7 +77,7 @@ def test_what_the_page_has_no_name_for_stays():
 
 def test_the_names_are_those_of_the_page(tmp_path):
     async def build():
-        page.build(Shelf(tmp_path), tmp_path)
+        page.build(ModelRegistry(tmp_path), tmp_path)
 
     asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open
     assert set(LABELS.values()) <= set(language._words.values())

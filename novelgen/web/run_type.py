@@ -8,12 +8,12 @@ from gradio.context import Context
 from novelgen.config import decoding_defaults
 from novelgen.errors import NovelgenError
 from novelgen.web.controls import DEFAULTS, Controls
-from novelgen.web.runs import Shelf
+from novelgen.web.model_registry import ModelRegistry
 
 _LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def learned_pairs(shelf: Shelf, name: str | None) -> bool:
+def learned_pairs(shelf: ModelRegistry, name: str | None) -> bool:
     """Whether a run was trained on pairs of a file; False where it cannot be opened."""
     try:
         return shelf.run(name).load_info()["config"].from_pairs
@@ -22,7 +22,7 @@ def learned_pairs(shelf: Shelf, name: str | None) -> bool:
 
 
 def wire(
-    shelf: Shelf,
+    shelf: ModelRegistry,
     run: gr.Dropdown,
     manuscript: gr.Textbox,
     paragraphs: gr.Slider,

@@ -21,8 +21,8 @@ from novelgen.models.seq2seq import Seq2Seq
 _LARGEST_TABLE = 2**26
 
 
-def for_writing(model: Any, precision: str = "auto") -> Any:
-    """What decoding should step: a `Stepper` where there is one for this model and device, else the model itself.
+def optimize_for_inference(model: Any, precision: str = "auto") -> Any:
+    """What decoding should step: a `CompiledDecoder` where there is one for this model and device, else the model itself.
 
     precision is that of the weights that a step reads: "float32" gives the model's own texts; "bfloat16", which "auto" takes, is
     faster. The twin holds copies of the weights as they are when it is first used.
@@ -31,7 +31,7 @@ def for_writing(model: Any, precision: str = "auto") -> Any:
         return model
     if (model.output_bias.device.type, model.output_bias.dtype) != ("cpu", torch.float32):
         return model
-    return Stepper(model, torch.float32 if precision == "float32" else torch.bfloat16)
+    return CompiledDecoder(model, torch.float32 if precision == "float32" else torch.bfloat16)
 
 
 class _Weights(NamedTuple):
@@ -62,7 +62,7 @@ class _Memory:
         return dataclasses.replace(self, rows=self.rows[rows.numpy()])
 
 
-class Stepper:
+class CompiledDecoder:
     """Writes as a `Seq2Seq` with a `BahdanauDecoder` does; `stepping.step` is what it calls.
 
     Its state is one tensor (B, 2L, H). Where numba is missing or cannot compile here, it is the model itself, and says so once.
@@ -77,7 +77,7 @@ class Stepper:
 
     @torch.inference_mode()
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
-        """As `Writer.start`."""
+        """As `ConditionalLM.start`."""
         memory, state = self._model.start(source, lengths)
         with self._lock:
             if not self._is_ready:
@@ -104,7 +104,7 @@ class Stepper:
         )
 
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
-        """As `Writer.step`."""
+        """As `ConditionalLM.step`."""
         if not isinstance(memory, _Memory):
             return self._model.step(token, memory, state)
         if self._table is None:

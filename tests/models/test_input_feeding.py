@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from novelgen.models.kernels import backends, feeding, reference
+from novelgen.models.kernels import backends, input_feeding, reference
 
 TARGET, ROWS, SOURCE, HIDDEN, MEMORY, READOUT = 5, 3, 7, 6, 8, 4
 LENGTHS = (SOURCE, 1, 4)
@@ -65,14 +65,14 @@ def gradients(loop, leaves, outputs=range(4), lengths=LENGTHS, drops=True):
 def assert_agrees(leaves, outputs=range(4), lengths=LENGTHS, drops=True, **tolerance):
     """Outputs and gradients equal the reference's."""
     for mine, truth in zip(
-        run(feeding.feeding_loop, leaves, lengths, drops),
-        run(reference.feeding_loop, leaves, lengths, drops),
+        run(input_feeding.input_feeding_loop, leaves, lengths, drops),
+        run(reference.input_feeding_loop, leaves, lengths, drops),
         strict=True,
     ):
         torch.testing.assert_close(mine, truth, **tolerance)
     mine, truth = (
         gradients(loop, leaves, outputs, lengths, drops)
-        for loop in (feeding.feeding_loop, reference.feeding_loop)
+        for loop in (input_feeding.input_feeding_loop, reference.input_feeding_loop)
     )
     for name, expected in truth.items():
         if expected is None:
@@ -121,10 +121,13 @@ def test_two_threads_agree_with_one():
 def test_bfloat16_products_stay_close_to_the_reference():
     leaves = inputs(torch.float32, scale=0.5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mine, rough = run(feeding.feeding_loop, leaves), gradients(feeding.feeding_loop, leaves)
-    for found, truth in zip(mine, run(reference.feeding_loop, leaves), strict=True):
+        mine, rough = (
+            run(input_feeding.input_feeding_loop, leaves),
+            gradients(input_feeding.input_feeding_loop, leaves),
+        )
+    for found, truth in zip(mine, run(reference.input_feeding_loop, leaves), strict=True):
         torch.testing.assert_close(found.float(), truth, rtol=0.03, atol=0.03)
-    for name, expected in gradients(reference.feeding_loop, leaves).items():
+    for name, expected in gradients(reference.input_feeding_loop, leaves).items():
         assert (rough[name] - expected).norm() < 0.05 * expected.norm(), name
 
 
@@ -133,10 +136,12 @@ def test_padding_gets_exactly_zero_weight_whatever_it_holds():
     with torch.no_grad():
         for name in ("annotations", "keys"):
             leaves[name][1, 1:] = 1e6
-    found = run(feeding.feeding_loop, leaves)
+    found = run(input_feeding.input_feeding_loop, leaves)
     assert not found.weights[1, :, 1:].any() and not found.weights[2, :, 4:].any()
     torch.testing.assert_close(found.weights.sum(-1), torch.ones(ROWS, TARGET, dtype=torch.float64))
-    torch.testing.assert_close(found.readouts, run(feeding.feeding_loop, inputs()).readouts)
+    torch.testing.assert_close(
+        found.readouts, run(input_feeding.input_feeding_loop, inputs()).readouts
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,8 +151,8 @@ def test_numbers_far_out_of_range_stay_finite(names):
     leaves = inputs(torch.float32)
     large = {**leaves, **{name: (leaves[name] * 1e4).detach().requires_grad_() for name in names}}
     for found in (
-        *run(feeding.feeding_loop, large),
-        *gradients(feeding.feeding_loop, large).values(),
+        *run(input_feeding.input_feeding_loop, large),
+        *gradients(input_feeding.input_feeding_loop, large).values(),
     ):
         assert found.isfinite().all()
 
@@ -156,7 +161,7 @@ def test_not_a_number_is_not_hidden():
     leaves = inputs(torch.float32)
     for name in ("recurrent", "readout"):
         broken = {**leaves, name: torch.full_like(leaves[name], torch.nan)}
-        assert run(feeding.feeding_loop, broken).readouts[:, 1:].isnan().all()
+        assert run(input_feeding.input_feeding_loop, broken).readouts[:, 1:].isnan().all()
 
 
 @pytest.mark.parametrize(
@@ -174,15 +179,15 @@ def test_the_decoder_is_the_same_with_its_own_loop_and_step_by_step(
 ):
     source, lengths, target = batch
     network, calls, results = make(model="luong", **options).train(), [], []
-    own = backends.feeding_loop
+    own = backends.input_feeding_loop
     monkeypatch.setattr(
-        backends, "feeding_loop", lambda *arguments: calls.append(1) or own(*arguments)
+        backends, "input_feeding_loop", lambda *arguments: calls.append(1) or own(*arguments)
     )
     for has in (True, False):
-        monkeypatch.setattr(backends, "has_feeding_loop", lambda device, has=has: has)
+        monkeypatch.setattr(backends, "has_input_feeding_loop", lambda device, has=has: has)
         torch.manual_seed(0)
         network.zero_grad()
-        network.nats(target, target > 4, *network.start(source, lengths)).backward()
+        network.nll_sum(target, target > 4, *network.start(source, lengths)).backward()
         results.append([parameter.grad for parameter in network.parameters()])
     assert len(calls) == 1
     for mine, truth in zip(*results, strict=True):
@@ -202,7 +207,7 @@ def test_other_parts_keep_to_autograd(monkeypatch, make, batch, options):
     network = make(model="luong", **options)
     source, lengths, target = batch
     monkeypatch.setattr(
-        backends, "feeding_loop", lambda *arguments: pytest.fail("not for these parts")
+        backends, "input_feeding_loop", lambda *arguments: pytest.fail("not for these parts")
     )
     logits, _ = network.unroll(target, *network.start(source, lengths))
     assert logits.requires_grad and torch.isfinite(logits).all()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from novelgen.errors import CheckpointError
-from novelgen.web import runs
-from novelgen.web.runs import Shelf
+from novelgen.web import model_registry
+from novelgen.web.model_registry import ModelRegistry
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -25,35 +25,35 @@ def folder(make_run, tmp_path):
 
 
 def test_runs_that_can_write_are_listed_newest_first(folder):
-    assert list(Shelf(folder).runs()) == ["new", "middle", "old"]
+    assert list(ModelRegistry(folder).runs()) == ["new", "middle", "old"]
 
 
 def test_nothing_is_there_to_begin_with(tmp_path):
-    shelf = Shelf(tmp_path / "nowhere")
+    shelf = ModelRegistry(tmp_path / "nowhere")
     assert shelf.runs() == {} and shelf.newest() is None
 
 
 def test_the_newest_run_that_opens_is_taken(folder):
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     assert shelf.newest() == "new"
     (folder / "new" / "tokenizer.json").write_text("{")
     (folder / "middle" / "model.safetensors").write_bytes(b"junk")
-    assert Shelf(folder).newest() == "old"
+    assert ModelRegistry(folder).newest() == "old"
 
 
 def test_the_chosen_run_comes_first_wherever_it_lies(folder, make_run, tmp_path_factory):
     elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "run")
-    shelf = Shelf(folder, elsewhere)
+    shelf = ModelRegistry(folder, elsewhere)
     assert list(shelf.runs()) == ["run", "new", "middle", "old"] and shelf.newest() == "run"
     assert shelf.run("run").path == elsewhere
-    assert list(Shelf(folder, folder / "old").runs()) == ["old", "new", "middle"]
+    assert list(ModelRegistry(folder, folder / "old").runs()) == ["old", "new", "middle"]
 
 
 def test_a_chosen_run_keeps_its_name_and_another_of_that_name_is_numbered(
     folder, make_run, tmp_path_factory
 ):
     elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "middle")
-    shelf = Shelf(folder, elsewhere)
+    shelf = ModelRegistry(folder, elsewhere)
     assert list(shelf.runs()) == ["middle", "new", "middle (2)", "old"]
     assert (shelf.run("middle").path, shelf.run("middle (2)").path) == (
         elsewhere,
@@ -69,13 +69,13 @@ def test_a_chosen_run_keeps_its_name_and_another_of_that_name_is_numbered(
 def test_a_link_goes_by_its_own_name(folder, make_run, tmp_path_factory, monkeypatch):
     elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "run")
     (folder / "link").symlink_to(elsewhere)
-    assert "link" in Shelf(folder).runs()
+    assert "link" in ModelRegistry(folder).runs()
     monkeypatch.chdir(elsewhere)
-    assert list(Shelf(folder, Path()).runs()) == ["run", "new", "middle", "old"]
+    assert list(ModelRegistry(folder, Path()).runs()) == ["run", "new", "middle", "old"]
 
 
 def test_runs_in_training_are_known_until_they_can_write_or_have_gone_silent(folder, make_run):
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     assert list(shelf.in_training()) == ["unborn"]
     run = make_run(folder / "later")
     (run / "model.safetensors").rename(folder / "weights")
@@ -87,21 +87,21 @@ def test_runs_in_training_are_known_until_they_can_write_or_have_gone_silent(fol
     assert list(shelf.in_training()) == ["later"]
     (folder / "weights").rename(run / "model.safetensors")
     assert not shelf.in_training() and "later" in shelf.runs()
-    assert Shelf(folder / "nowhere").in_training() == {}
+    assert ModelRegistry(folder / "nowhere").in_training() == {}
 
 
 def test_a_chosen_run_that_is_damaged_or_missing_is_refused(folder):
     with pytest.raises(CheckpointError, match="nothing-here"):
-        Shelf(folder, folder / "nothing-here")
+        ModelRegistry(folder, folder / "nothing-here")
     (folder / "new" / "model.safetensors").write_bytes(b"junk")
     with pytest.raises(CheckpointError, match=r"model\.safetensors"):
-        Shelf(folder, folder / "new")
+        ModelRegistry(folder, folder / "new")
 
 
 @pytest.mark.parametrize("name", ["..", "../other", "unborn", ".stores", "/etc", "README.md"])
 def test_only_what_is_on_the_shelf_can_be_named(folder, name):
     with pytest.raises(CheckpointError, match="no such trained model"):
-        Shelf(folder).generator(name)
+        ModelRegistry(folder).generator(name)
 
 
 @pytest.mark.parametrize("name", [None, ""])
@@ -109,11 +109,11 @@ def test_without_a_name_the_message_has_no_gap(folder, name):
     with pytest.raises(
         CheckpointError, match=r"^还没有训练好的模型；请先训练一个 \| no trained model yet"
     ):
-        Shelf(folder).generator(name)
+        ModelRegistry(folder).generator(name)
 
 
 def test_a_model_is_loaded_once_for_everybody(folder):
-    shelf, found = Shelf(folder), []
+    shelf, found = ModelRegistry(folder), []
     threads = [
         threading.Thread(target=lambda: found.append(shelf.generator("new"))) for _ in range(8)
     ]
@@ -125,7 +125,7 @@ def test_a_model_is_loaded_once_for_everybody(folder):
 
 
 def test_new_weights_of_a_run_are_noticed(folder, make_run):
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     before = shelf.generator("new").generate(PROMPT, seed=1).paragraphs[0].log_probabilities
     make_run(folder / "new", seed=77)
     after = shelf.generator("new").generate(PROMPT, seed=1).paragraphs[0].log_probabilities
@@ -133,8 +133,8 @@ def test_new_weights_of_a_run_are_noticed(folder, make_run):
 
 
 def test_models_that_are_long_unused_leave_the_memory(folder, monkeypatch):
-    monkeypatch.setattr(runs, "_LOADED", 2)
-    shelf = Shelf(folder)
+    monkeypatch.setattr(model_registry, "_LOADED", 2)
+    shelf = ModelRegistry(folder)
     first, second = shelf.generator("new"), shelf.generator("middle")
     shelf.generator("new")
     shelf.generator("old")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from novelgen.config import ModelConfig
-from novelgen.decoding.contract import select, start
-from novelgen.models import stepper
+from novelgen.decoding.protocol import select, start
+from novelgen.models import compiled_decoder
 from novelgen.models.build import build_model
+from novelgen.models.compiled_decoder import CompiledDecoder, optimize_for_inference
 from novelgen.models.kernels import stepping
-from novelgen.models.stepper import Stepper, for_writing
 
 VOCABULARY, CPU = 30, torch.device("cpu")
 ARGUMENTS = np.concatenate(
@@ -78,8 +78,8 @@ def test_follows_the_model_for_any_size(data):
     chance = np.random.default_rng(len(sources))
     turns = [chance.integers(0, rows if place else len(sources), rows) for place in range(steps)]
     tokens = chance.integers(0, VOCABULARY, (steps, rows))
-    twin = for_writing(model, "float32")
-    assert isinstance(twin, Stepper)
+    twin = optimize_for_inference(model, "float32")
+    assert isinstance(twin, CompiledDecoder)
     for mine, truth in zip(
         follow(twin, sources, tokens, turns), follow(model, sources, tokens, turns), strict=True
     ):
@@ -89,10 +89,12 @@ def test_follows_the_model_for_any_size(data):
 
 def test_a_vocabulary_too_large_for_a_table_changes_nothing(monkeypatch):
     model, tokens = make(decoder_layers=2), [[1, 1], [5, 6], [7, 29]]
-    with_table = follow(for_writing(model, "float32"), [[3, 4], [5]], tokens)
-    monkeypatch.setattr(stepper, "_LARGEST_TABLE", 0)
+    with_table = follow(optimize_for_inference(model, "float32"), [[3, 4], [5]], tokens)
+    monkeypatch.setattr(compiled_decoder, "_LARGEST_TABLE", 0)
     for mine, truth in zip(
-        follow(for_writing(model, "float32"), [[3, 4], [5]], tokens), with_table, strict=True
+        follow(optimize_for_inference(model, "float32"), [[3, 4], [5]], tokens),
+        with_table,
+        strict=True,
     ):
         torch.testing.assert_close(mine, truth, rtol=1e-5, atol=1e-5)
 
@@ -101,7 +103,11 @@ def test_bfloat16_weights_come_near_and_are_the_default():
     model, tokens = make(scale=0.4), [[1], [5], [7]]
     exact, rough, default = (
         follow(each, [[3, 4, 5]], tokens)
-        for each in (model, for_writing(model, "bfloat16"), for_writing(model))
+        for each in (
+            model,
+            optimize_for_inference(model, "bfloat16"),
+            optimize_for_inference(model),
+        )
     )
     for mine, truth, usual in zip(rough, exact, default, strict=True):
         torch.testing.assert_close(mine[0], truth[0], rtol=0.05, atol=0.02)
@@ -113,7 +119,7 @@ def test_bfloat16_weights_come_near_and_are_the_default():
 def test_huge_weights_give_no_nan(scale):
     model = make(scale=scale, decoder_layers=2)
     for logits, weights in follow(
-        for_writing(model, "float32"), [[3, 4, 5, 6]], [[1]] + [[7]] * 60
+        optimize_for_inference(model, "float32"), [[3, 4, 5, 6]], [[1]] + [[7]] * 60
     ):
         assert not logits.isnan().any()
         torch.testing.assert_close(weights.sum(-1), torch.ones(1))
@@ -133,11 +139,11 @@ def test_damaged_weights_show(name):
     model = make(decoder_layers=2)
     with torch.no_grad():
         model.get_parameter(name).view(-1)[0] = torch.nan
-    assert follow(for_writing(model), [[3, 4]], [[1], [5]])[-1][0].isnan().any()
+    assert follow(optimize_for_inference(model), [[3, 4]], [[1], [5]])[-1][0].isnan().any()
 
 
 def test_a_step_leaves_memory_and_state_as_they_were():
-    twin = for_writing(make())
+    twin = optimize_for_inference(make())
     memory, state = start(twin, [[3, 4], [5]], CPU)
     first = twin.step(torch.tensor([1, 2]), memory, state)
     twin.step(torch.tensor([7, 8]), memory, first[1])
@@ -146,8 +152,11 @@ def test_a_step_leaves_memory_and_state_as_they_were():
 
 
 def test_threads_share_one_twin():
-    twin, tokens = for_writing(make()), [[1], [4], [9], [6]] * 10
-    alone = [follow(for_writing(make()), [[3 + number, 5]], tokens)[-1][0] for number in range(6)]
+    twin, tokens = optimize_for_inference(make()), [[1], [4], [9], [6]] * 10
+    alone = [
+        follow(optimize_for_inference(make()), [[3 + number, 5]], tokens)[-1][0]
+        for number in range(6)
+    ]
     found = [None] * 6
 
     def write(number):
@@ -166,14 +175,14 @@ def test_threads_share_one_twin():
 )
 def test_other_models_write_as_they_are(options):
     model = make(**options)
-    assert for_writing(model) is model
+    assert optimize_for_inference(model) is model
 
 
 def test_without_numba_the_model_writes_itself_and_says_so_once(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "novelgen.models.kernels.stepping", None)
     monkeypatch.delattr("novelgen.models.kernels.stepping")
     model, tokens = make(), [[1], [5]]
-    twin = for_writing(model)
+    twin = optimize_for_inference(model)
     for _ in range(2):
         for mine, truth in zip(
             follow(twin, [[3, 4]], tokens), follow(model, [[3, 4]], tokens), strict=True

@@ -7,7 +7,7 @@ import gradio as gr
 
 from novelgen.config import Config, DecodingConfig
 from novelgen.errors import CheckpointError
-from novelgen.web import controls, kind
+from novelgen.web import controls, run_type
 
 
 def find(name):
@@ -22,7 +22,7 @@ SHELF = SimpleNamespace(run=find)
 
 
 def test_what_kind_a_run_is():
-    assert [kind.learned_pairs(SHELF, name) for name in ("pairs", "novel", "gone", None)] == [
+    assert [run_type.learned_pairs(SHELF, name) for name in ("pairs", "novel", "gone", None)] == [
         True,
         False,
         False,
@@ -34,7 +34,9 @@ def test_settings_begin_anew_only_when_the_kind_changes():
     async def build():
         with gr.Blocks() as blocks:
             built = controls.build()
-            kind.wire(SHELF, gr.Dropdown(["novel", "pairs"]), gr.Textbox(), gr.Slider(1, 9), built)
+            run_type.wire(
+                SHELF, gr.Dropdown(["novel", "pairs"]), gr.Textbox(), gr.Slider(1, 9), built
+            )
         return blocks, built
 
     blocks, built = asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open

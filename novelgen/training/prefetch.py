@@ -16,7 +16,7 @@ from novelgen.data.pairs import Batch, Pairs
 _NOTHING = (None, None, None)
 
 
-class Feed:
+class BatchPrefetcher:
     """Batches of pairs; inside its context a thread makes the next one meanwhile, in pinned memory for a GPU.
 
     What is asked for decides what is given: what was foreseen wrongly, or not at all, is made on the spot. Making a batch
@@ -29,7 +29,7 @@ class Feed:
         self._ahead: tuple[Pairs | None, np.ndarray | None, Future[Batch] | None] = _NOTHING
         self._waited = 0.0
 
-    def __enter__(self) -> Feed:
+    def __enter__(self) -> BatchPrefetcher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
         return self
 

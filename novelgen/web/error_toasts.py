@@ -34,7 +34,7 @@ _OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 
 
 @contextmanager
-def mistakes_shown() -> Iterator[None]:
+def errors_as_toasts() -> Iterator[None]:
     """A mistake that the user can mend becomes one toast, as text; so does a failure, whose cause the log has."""
     try:
         yield

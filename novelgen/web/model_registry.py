@@ -19,7 +19,7 @@ _NAME = 80  # characters of a name that is not ours
 _SILENCE = 1800.0  # seconds; a training that has written nothing for so long has ended
 
 
-class Shelf:
+class ModelRegistry:
     """The runs in a folder, and perhaps one of elsewhere, by name. Threads may share it.
 
     A visitor names a run and never a path, so that nobody can open what is not on the shelf.
