@@ -43,7 +43,7 @@ Contestant = Callable[[list[list[int]], int, str], float]
 
 
 def ours(model: Any, vocabulary_size: int) -> Contestant:
-    """novelgen's decoding with this model in it."""
+    """Novelgen's decoding with this model in it."""
     vocabulary = Vocabulary(vocabulary_size, np.zeros(vocabulary_size, dtype=bool))
 
     def run(sources: list[list[int]], length: int, decoder: str) -> float:

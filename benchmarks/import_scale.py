@@ -28,7 +28,8 @@ _PARAGRAPHS_A_CHAPTER = 40
 
 def write_novel(path: Path, size: int, seed: int = 1) -> None:
     """Writes about `size` bytes of UTF-8: chapters of random paragraphs of 20 to 400 characters with commas and
-    stops."""
+    stops.
+    """
     random = np.random.default_rng(seed)
     # Character frequencies fall as in a natural text (Zipf), so that the vocabulary has common and rare entries.
     weights = 1 / np.arange(1, _CHARACTERS + 1)

@@ -14,9 +14,13 @@ import torch
 from novelgen.config import Config
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import Vocabulary
+from novelgen.i18n import set_language
 from novelgen.models.build import build_model
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 from novelgen.training.checkpoint import RunDirectory
+
+# Tests read messages in English; what is shown in Chinese has tests of its own.
+set_language("en")
 
 # Triton reads this when it is first imported, by whomever.
 if not torch.cuda.is_available():

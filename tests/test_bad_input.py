@@ -53,7 +53,7 @@ def one_endless_line(path):
 
 
 @pytest.mark.parametrize(
-    "make, words",
+    ("make", "words"),
     [
         (lambda path: None, "no such file"),
         (folder_without_text, "no such text file in this folder"),
@@ -74,7 +74,7 @@ def test_a_corpus_that_cannot_be_used(tmp_path, make, words):
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [
         (["--preset", "smal"], "small"),
         (["--tokenizer", "chars"], "char"),
@@ -115,7 +115,7 @@ def test_resuming_what_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [
         (["--top-p", "1.5"], "--top-p"),
         (["--temperature", "-1"], "--temperature"),

@@ -60,7 +60,8 @@ def checkpoint(tmp_path_factory):
         "--validate-every",
         6,
     )
-    assert f"generate --checkpoint {directory}" in done.stdout and "续写 written" in done.stdout
+    assert f"generate --checkpoint {directory}" in done.stdout
+    assert "续写 written" in done.stdout
     return directory
 
 
@@ -84,7 +85,8 @@ def test_a_run_directory_holds_what_the_readme_names(checkpoint):
 def test_a_run_is_not_overwritten_unasked(checkpoint):
     before = (checkpoint / "model.safetensors").read_bytes()
     done = run("train", "--corpus", NOVEL, "--output", checkpoint, *TINY, "--max-steps", 1, code=2)
-    assert "--overwrite" in done.stderr and "--resume" in done.stderr
+    assert "--overwrite" in done.stderr
+    assert "--resume" in done.stderr
     assert (checkpoint / "model.safetensors").read_bytes() == before
 
 
@@ -226,7 +228,8 @@ def test_generate_prints_text_and_seed_and_is_reproducible(checkpoint):
         "--seed",
         seed,
     )
-    assert first.stdout == again.stdout and len(first.stdout.strip()) >= 10
+    assert first.stdout == again.stdout
+    assert len(first.stdout.strip()) >= 10
 
 
 @pytest.mark.parametrize(
@@ -257,9 +260,9 @@ def test_generate_json_tells_everything(checkpoint, tmp_path, decoder):
     )
     answer = json.loads(done.stdout)
     assert len(answer["tokens"]) == len(answer["log_probabilities"]) > 4
-    assert (
-        answer["seed"] == 5 and answer["text"].startswith("小满") and len(answer["paragraphs"]) == 2
-    )
+    assert answer["seed"] == 5
+    assert answer["text"].startswith("小满")
+    assert len(answer["paragraphs"]) == 2
     for paragraph in answer["paragraphs"]:
         assert len(paragraph["tokens"]) == len(paragraph["log_probabilities"])
         assert all(value <= 0 for value in paragraph["log_probabilities"])
@@ -290,7 +293,8 @@ def test_evaluate_takes_other_texts_and_measures_writing(checkpoint, tmp_path):
     answer = json.loads(
         run("evaluate", "--checkpoint", checkpoint, "--pairs", pairs, "--json").stdout
     )
-    assert answer["pairs"] == 2 and answer["characters"] == 13
+    assert answer["pairs"] == 2
+    assert answer["characters"] == 13
     novel = tmp_path / "other.txt"
     novel.write_text("船来了。\n小满上了船。\n水落了。\n", encoding="gb18030")
     answer = json.loads(
@@ -298,7 +302,8 @@ def test_evaluate_takes_other_texts_and_measures_writing(checkpoint, tmp_path):
             "evaluate", "--checkpoint", checkpoint, "--corpus", novel, "--generate", 2, "--json"
         ).stdout
     )
-    assert answer["pairs"] == 2 and answer["characters"] == 10
+    assert answer["pairs"] == 2
+    assert answer["characters"] == 10
     run("prepare", "--corpus", novel, "--output", tmp_path / "store")
     again = json.loads(
         run("evaluate", "--checkpoint", checkpoint, "--corpus", tmp_path / "store", "--json").stdout
@@ -335,7 +340,8 @@ def test_prepare_reports_and_exports_and_feeds_training(tmp_path):
     )
     report = json.loads(done.stdout)
     assert {"encoding", "chapters", "paragraphs", "characters", "pairs", "removed"} <= report.keys()
-    assert report["chapters"] == 30 and report["encoding"] == "utf-8"
+    assert report["chapters"] == 30
+    assert report["encoding"] == "utf-8"
     assert {path.name for path in (tmp_path / "pairs").iterdir()} == {
         "train.tsv",
         "valid.tsv",
@@ -404,7 +410,8 @@ def test_help_needs_no_torch(name):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "LIGHT" in done.stdout and "--" in done.stdout
+    assert "LIGHT" in done.stdout
+    assert "--" in done.stdout
 
 
 def test_the_package_offers_its_generator(checkpoint):

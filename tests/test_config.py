@@ -54,7 +54,7 @@ def test_replace_reaches_every_section():
 
 
 @pytest.mark.parametrize(
-    "section, spec",
+    ("section", "spec"),
     [pair for pair in FIELDS if pair[1].metadata["minimum"] is not None],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -67,7 +67,7 @@ def test_every_lower_bound_is_kept(section, spec):
 
 
 @pytest.mark.parametrize(
-    "section, spec",
+    ("section", "spec"),
     [pair for pair in FIELDS if pair[1].metadata["above"] is not None],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -77,12 +77,13 @@ def test_every_exclusive_bound_is_kept_and_numbers_are_finite(section, spec, val
         section(**{spec.name: value})
 
 
-@pytest.mark.parametrize("section, spec", FIELDS, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("section", "spec"), FIELDS, ids=lambda value: getattr(value, "name", ""))
 def test_every_field_has_help_in_both_languages_and_a_valid_default(section, spec):
     chinese, _, english = spec.metadata["help"].partition(
         " | " if " | " in spec.metadata["help"] else "| "
     )
-    assert chinese.strip() and english.strip()
+    assert chinese.strip()
+    assert english.strip()
     assert getattr(section(), spec.name) == spec.default
 
 
@@ -118,11 +119,12 @@ def test_only_flags_that_were_given_count():
 def test_abbreviations_are_not_guessed(capsys):
     with pytest.raises(SystemExit) as caught:
         parse(DecodingConfig, "--temp", "1")
-    assert caught.value.code == 2 and len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert caught.value.code == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    "error, code, words",
+    ("error", "code", "words"),
     [
         (NovelgenError("坏了 | broken"), 2, "坏了 | broken"),
         (KeyboardInterrupt(), 130, "interrupted"),
@@ -136,7 +138,9 @@ def test_mistakes_become_one_line_and_an_exit_code(capsys, error, code, words):
     with pytest.raises(SystemExit) as caught:
         cli.run(fail)
     printed = capsys.readouterr().err
-    assert caught.value.code == code and words in printed and len(printed.strip().splitlines()) == 1
+    assert caught.value.code == code
+    assert words in printed
+    assert len(printed.strip().splitlines()) == 1
 
 
 def test_a_programmers_mistake_is_not_hidden():
@@ -159,7 +163,8 @@ def test_values_are_checked_where_a_namespace_is_used():
 def test_tasks_are_a_list_with_weights():
     assert DataConfig().task_weights == {"next": 1.0}
     weights = DataConfig(tasks="same=0.5, next，previous = 3").task_weights
-    assert weights == {"same": 0.5, "next": 1.0, "previous": 3.0} and list(weights) == [
+    assert weights == {"same": 0.5, "next": 1.0, "previous": 3.0}
+    assert list(weights) == [
         "same",
         "next",
         "previous",
@@ -167,7 +172,7 @@ def test_tasks_are_a_list_with_weights():
 
 
 @pytest.mark.parametrize(
-    "tasks, words",
+    ("tasks", "words"),
     [
         ("nxt", "did you mean next"),
         ("next,pre", "previous"),
@@ -186,4 +191,5 @@ def test_tasks_are_a_list_with_weights():
 def test_what_is_no_list_of_tasks_is_one_clear_line(tasks, words):
     with pytest.raises(ConfigError, match="--tasks") as error:
         DataConfig(tasks=tasks)
-    assert words in str(error.value) and "\n" not in str(error.value)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)

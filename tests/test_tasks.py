@@ -102,10 +102,8 @@ def test_one_model_does_what_the_first_token_says(checkpoint):
         source, 1
     )  # the first of --tasks is the main one
     backwards = generator.generate(source, task="previous", paragraphs=3, **PLAIN)
-    assert (
-        backwards.text == "\n".join(moved(source, -step) for step in (1, 2, 3))
-        and backwards.task == "previous"
-    )
+    assert backwards.text == "\n".join(moved(source, -step) for step in (1, 2, 3))
+    assert backwards.task == "previous"
     # What the model expected is asked with the same first token as it was written with.
     for place, value in zip(
         generator.inspect(backwards.paragraphs[0]),
@@ -173,9 +171,8 @@ def test_generate_takes_a_task(checkpoint, capsys):
     )
     call(generate, *words, "--task", "previous")
     printed = capsys.readouterr()
-    assert (
-        printed.out == "乙来了。\n" and "最前 1 段" in printed.err
-    )  # backwards from the beginning of the prompt
+    assert printed.out == "乙来了。\n"
+    assert "最前 1 段" in printed.err
     call(generate, *words, "--task", "same")
     assert capsys.readouterr().out == "辛来了。\n"
     with pytest.raises(ConfigError, match="same"):
@@ -244,7 +241,8 @@ def test_resumed_it_goes_on_bit_for_bit(book, tmp_path):
         }
         for name in ("whole", "broken")
     ]
-    assert losses[0] == losses[1] and len(losses[0]) > 10
+    assert losses[0] == losses[1]
+    assert len(losses[0]) > 10
     assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
         tmp_path / "broken" / "model.safetensors"
     ).read_bytes()

@@ -22,7 +22,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, L, D) → the same shape. No dropout of attention weights: torch's flash attention for CPUs has none."""
+        """X (B, L, D) → the same shape. No dropout of attention weights: torch's flash attention for CPUs has none."""
         parts = (
             part.unflatten(-1, (-1, HEAD)).transpose(1, 2)
             for part in self.heads(self.norm(x)).chunk(3, dim=-1)
@@ -56,7 +56,7 @@ class DecoderOnlyTransformer(nn.Module):
             nn.init.normal_(embedding.weight, std=0.02)
 
     def forward(self, tokens: Tensor, is_target: Tensor) -> Tensor:
-        """tokens (B, L), source then target then padding; is_target (B, L) bool → mean −ln p of the target's tokens."""
+        """Tokens (B, L), source then target then padding; is_target (B, L) bool → mean −ln p of the target's tokens."""
         length = tokens.shape[1] - 1
         x = self.dropout(self.embedding(tokens[:, :-1]) + self.position.weight[:length])
         for block in self.blocks:

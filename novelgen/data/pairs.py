@@ -234,7 +234,7 @@ def read_pairs(path: Path) -> list[TextPair]:
 def _next(
     chapters: np.ndarray, is_in: np.ndarray, context: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """chapters and is_in (segments,) → (n,) each: the targets, the first segments of their sources and the ends of these."""
+    """Chapters and is_in (segments,) → (n,) each: the targets, the first segments of their sources and the ends of these."""
     is_target = find_targets(chapters)
     targets = np.flatnonzero(is_target & is_in)
     return targets, np.maximum(targets - context, _chapter_starts(is_target)[targets]), targets

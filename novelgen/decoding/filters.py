@@ -242,7 +242,7 @@ def min_p(share: float) -> Rule:
 
 
 def log_sum_exp(logits: np.ndarray) -> np.ndarray:
-    """log Σ exp over the last axis of float32 logits in float64, to 1e-6; a row of nothing but -inf gives 0, so that it stays."""
+    """Log Σ exp over the last axis of float32 logits in float64, to 1e-6; a row of nothing but -inf gives 0, so that it stays."""
     top = logits.max(axis=-1, keepdims=True)
     top[np.isneginf(top)] = 0.0
     with np.errstate(divide="ignore", over="ignore"):

@@ -23,12 +23,12 @@ class Model(Protocol):
     """The two functions of the decoder contract that writing needs. Both must be free of side effects."""
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, tuple[Tensor, ...]]:
-        """source (B, S) int64 padded, lengths (B,) int64 → memory and state, tuples of batch-first tensors."""
+        """Source (B, S) int64 padded, lengths (B,) int64 → memory and state, tuples of batch-first tensors."""
 
     def step(
         self, token: Tensor, memory: Any, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
-        """token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S), or (B, 0) without attention."""
+        """Token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S), or (B, 0) without attention."""
 
 
 class Hypothesis(NamedTuple):

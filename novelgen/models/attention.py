@@ -19,7 +19,7 @@ class DotScore(nn.Module):
         return annotations
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """queries (B, T, H), keys (B, S, K) → scores (B, T, S)."""
+        """Queries (B, T, H), keys (B, S, K) → scores (B, T, S)."""
         return queries @ keys.transpose(1, 2)
 
 
@@ -49,7 +49,7 @@ class AdditiveScore(nn.Module):
         return self.key(annotations)
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """queries (B, T, H), keys (B, S, A) → scores (B, T, S)."""
+        """Queries (B, T, H), keys (B, S, A) → scores (B, T, S)."""
         return torch.tanh(self.query(queries).unsqueeze(2) + keys.unsqueeze(1)) @ self.score
 
 
@@ -64,7 +64,7 @@ class CoverageScore(AdditiveScore):
         self.coverage = nn.Parameter(torch.zeros(attention_size))
 
     def forward(self, queries: Tensor, keys: Tensor, covered: Tensor) -> Tensor:
-        """queries (B, 1, H), keys (B, S, A), covered (B, S): C_i → scores (B, 1, S)."""
+        """Queries (B, 1, H), keys (B, S, A), covered (B, S): C_i → scores (B, 1, S)."""
         return (
             torch.tanh(self.query(queries) + keys + covered.unsqueeze(2) * self.coverage)
             .matmul(self.score)
@@ -86,7 +86,7 @@ class ConcatScore(nn.Module):
         return nn.functional.linear(annotations, self.both.weight[:, self.query_size :])
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """queries (B, T, H), keys (B, S, A) → scores (B, T, S)."""
+        """Queries (B, T, H), keys (B, S, A) → scores (B, T, S)."""
         moved = nn.functional.linear(queries, self.both.weight[:, : self.query_size])
         return torch.tanh(moved.unsqueeze(2) + keys.unsqueeze(1)) @ self.score
 

@@ -61,7 +61,7 @@ class ConditionalLM(nn.Module):
         raise NotImplementedError
 
     def embed_source(self, source: Tensor) -> Tensor:
-        """source (B, S) int64 → (B, S, D)."""
+        """Source (B, S) int64 → (B, S, D)."""
         return (self.embedding if self.source_embedding is None else self.source_embedding)(source)
 
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:

@@ -308,7 +308,7 @@ class EveryStepDecoder(Decoder):
         self.dropout = VariationalDropout(dropout)
 
     def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
-        """c (B, M)."""
+        """C (B, M)."""
         return (self.dropout(encoded.last.unsqueeze(1)).squeeze(1),)
 
     def forward(

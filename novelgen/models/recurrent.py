@@ -225,7 +225,7 @@ class Encoder(nn.Module):
         self.reverse_source, self.whole_states = reverse_source, whole_states
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
-        """embedded (B, S, D), lengths (B,) ≥ 1 → Encoded; its annotations are in the order of the source."""
+        """Embedded (B, S, D), lengths (B,) ≥ 1 → Encoded; its annotations are in the order of the source."""
         is_token = token_mask(lengths, embedded.shape[1])
         annotations = reverse_by_length(embedded, lengths) if self.reverse_source else embedded
         states: list[Tensor] = []

@@ -50,7 +50,8 @@ def comparison(rows: Iterable[Row]) -> list[list[Value]]:
 
 def to_csv(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     """To be written as UTF-8: the mark at the front is what Excel knows it by. A text that looks like a formula gets a '
-    before it, numbers stay numbers."""
+    before it, numbers stay numbers.
+    """
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(heading)

@@ -21,7 +21,8 @@ _TRADITIONAL = str.maketrans(
 
 def _both_scripts(pattern: str) -> str:
     """The pattern for Simplified and Traditional text; its own character classes must not name the characters that
-    differ."""
+    differ.
+    """
     return pattern.translate(_TRADITIONAL)
 
 

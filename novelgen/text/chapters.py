@@ -11,7 +11,8 @@ LONGEST_HEADING = 60
 
 class Headings(enum.Enum):
     """What makes a line a heading: its FORM (第N章 …); MARKDOWN: a # too; MARKED: nothing but a #, put before titles
-    that the layout of a file gave away."""
+    that the layout of a file gave away.
+    """
 
     FORM = "form"
     MARKDOWN = "markdown"

@@ -110,7 +110,8 @@ class _Prose(HTMLParser):
 
     def end_line(self) -> None:
         """Ends the block that is being read; line ends inside it are mere spaces, and none between Chinese
-        characters."""
+        characters.
+        """
         pieces = [piece.strip() for piece in "".join(self._line).splitlines()]
         text = ""
         for piece in filter(None, pieces):

@@ -1,5 +1,6 @@
 """The text of one file as chunks of whole lines, a paragraph a line: what only the file as a whole can tell is settled
-here."""
+here.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ class FileText:
 
     def lines(self) -> Iterator[str]:
         """Chunks that end in a newline; raises CorpusError at a byte that cannot be decoded, or for a text without
-        sentences."""
+        sentences.
+        """
         return self._lines
 
     def finish(self) -> None:

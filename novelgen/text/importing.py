@@ -26,7 +26,8 @@ PARALLEL_BYTES = 8 << 20
 
 class Paragraph(NamedTuple):
     """A paragraph of chapter `chapter` (0 before the first heading), as consecutive segments; joined they are its
-    text."""
+    text.
+    """
 
     chapter: int
     segments: tuple[str, ...]
@@ -169,7 +170,8 @@ class CorpusImport:
 
 def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:
     """The text of `chunks`, which end in newlines, as blocks of about `size` characters or one longer line, without
-    the last newline."""
+    the last newline.
+    """
     text = ""
     for chunk in chunks:
         text += chunk

@@ -41,7 +41,8 @@ class LongLines:
 
     def whole_lines(self, chunks: Iterable[str]) -> Iterator[str]:
         """The text of `chunks` as chunks that end in a newline. Raises the CorpusError made by `fail` for a million
-        characters without a sentence end."""
+        characters without a sentence end.
+        """
         rest, is_first = "", True
         for chunk in chunks:
             head, newline, tail = chunk.rpartition("\n")

@@ -1,5 +1,6 @@
 """Headings in their order become chapters: contents lists, volumes and repeated page headings tell themselves apart
-here."""
+here.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +98,8 @@ class Outline:
 
 def _is_contents(run: list[Heading]) -> bool:
     """Whether headings without text between them are a list of contents: three of a kind, or more than one below
-    目录."""
+    目录.
+    """
     units = Counter(heading.unit for heading in run)
     return max(units.values(), default=0) >= 3 or units["目录"] > 0
 

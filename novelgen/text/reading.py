@@ -123,7 +123,8 @@ class TextFile:
 
 def open_text(path: Path, encoding: str = "auto", errors: str = "strict") -> TextFile:
     """The file at `path`, its encoding forced or decided by evidence. Raises CorpusError when it is empty or
-    unreadable."""
+    unreadable.
+    """
     try:
         size = path.stat().st_size
         if size == 0:

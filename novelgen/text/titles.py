@@ -38,7 +38,8 @@ def _after_gaps(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
 @dataclass(frozen=True)
 class BareTitles:
     """In this file a short line after more than `gap` blank lines is a chapter's title, and nothing else is a
-    heading."""
+    heading.
+    """
 
     gap: int
 

@@ -44,7 +44,7 @@ class LossStats:
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean loss of a token; inf where that overflows."""
+        """Exp of the mean loss of a token; inf where that overflows."""
         mean = self.nll_sum / max(self.tokens, 1)
         return math.exp(mean) if mean < 700 else math.inf
 

@@ -232,7 +232,8 @@ def _request(
     seed: str | None,
 ) -> _Request:
     """What was asked for, where a program may leave out anything; raises ConfigError for what cannot be, and CheckpointError
-    for a run that has gone."""
+    for a run that has gone.
+    """
     prompt, runs, decoders = prompt or "", runs or (), decoders or ()
     if not prompt.strip():
         raise ConfigError(

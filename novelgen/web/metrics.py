@@ -47,7 +47,8 @@ class History:
 
     def add(self, record: Any) -> None:
         """Takes a record in; one that is none of ours (the file may be a stranger's), or holds no number that can be, is left
-        out."""
+        out.
+        """
         try:
             if "validation_bpc" in record:
                 found = ValidationPoint(int(record["step"]), float(record["validation_bpc"]))

@@ -29,8 +29,10 @@ def test_pairs_are_read_and_a_broken_file_is_told(tmp_path) -> None:
 def test_what_is_right_scores_best() -> None:
     expected = ["我昨天去了学校。", "他是一个很好的老师。"]
     best, worse = score(expected, expected), score(["我昨天去了公园。", "她是学生。"], expected)
-    assert best["bleu"] == pytest.approx(100) and best["exact"] == 1
-    assert 0 < worse["bleu"] < 60 and worse["exact"] == 0
+    assert best["bleu"] == pytest.approx(100)
+    assert best["exact"] == 1
+    assert 0 < worse["bleu"] < 60
+    assert worse["exact"] == 0
     assert "| joeynmt | 100.00 | " in table({"joeynmt": {"1": best, "5": worse}})
     with pytest.raises(SystemExit, match="1 translations of 2"):
         score(expected[:1], expected)

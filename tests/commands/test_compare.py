@@ -110,35 +110,34 @@ def test_two_models_and_both_tokenizers_are_compared(compare, tmp_path, capsys):
     content = compare("out", models="bahdanau,lm", tokenizers="char,word")
     names = [run["name"] for run in content["runs"]]
     assert names == ["bahdanau-char-1", "bahdanau-word-1", "lm-char-1", "lm-word-1"]
-    assert len({run["held_out"] for run in content["runs"]}) == 1 and content["same_test_texts"]
-    assert {"cpu", "cores", "python", "torch"} <= content["machines"][0].keys() and len(
-        set(content["prompts"])
-    ) == 3
+    assert len({run["held_out"] for run in content["runs"]}) == 1
+    assert content["same_test_texts"]
+    assert {"cpu", "cores", "python", "torch"} <= content["machines"][0].keys()
+    assert len(set(content["prompts"])) == 3
     for run in content["runs"]:
-        assert (
-            run["steps"] == STEPS
-            and run["minutes"] > 0
-            and run["characters_per_second"] > 0
-            and run["parameters"] > 1000
-        )
+        assert run["steps"] == STEPS
+        assert run["minutes"] > 0
+        assert run["characters_per_second"] > 0
+        assert run["parameters"] > 1000
         assert sum(found[2] for found in run["by_length"]) == sum(
             found[2] for found in content["runs"][0]["by_length"]
         )
-        assert len(run["curve"]) == STEPS / 2 and run["curve"][-1][2] == pytest.approx(
-            run["validation_bpc"], abs=0.5
-        )
-        assert (
-            len(run["continuations"]) == 3
-            and {"distinct_1", "distinct_2", "repeated_4grams", "bleu", "chrf", "copied_8grams"}
-            == run["writing"].keys()
-        )
+        assert len(run["curve"]) == STEPS / 2
+        assert run["curve"][-1][2] == pytest.approx(run["validation_bpc"], abs=0.5)
+        assert len(run["continuations"]) == 3
+        assert {
+            "distinct_1",
+            "distinct_2",
+            "repeated_4grams",
+            "bleu",
+            "chrf",
+            "copied_8grams",
+        } == run["writing"].keys()
     for name in ("curves.png", "by_length.png"):
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
-    assert (
-        "── 2/4 bahdanau-word-1 · 全部还要约 all will take about" in printed
-        and str(tmp_path / "out" / "table.md") in printed
-    )
+    assert "── 2/4 bahdanau-word-1 · 全部还要约 all will take about" in printed
+    assert str(tmp_path / "out" / "table.md") in printed
     call(evaluate, "--checkpoint", tmp_path / "out" / "lm-word-1", "--json", "--device", "cpu")
     measured = json.loads(capsys.readouterr().out)
     assert measured["bits_per_character"] == pytest.approx(content["runs"][3]["test_bpc"], rel=1e-5)
@@ -191,8 +190,10 @@ def test_what_cannot_be_trained_does_not_keep_the_others_from_it(compare, monkey
     with monkeypatch.context() as patch:
         at_step(patch, 2, fail)
         first, second = compare("out")["runs"]
-    assert first["error"] == "坏了 | broken" and first["test_bpc"] is None
-    assert second["error"] is None and second["test_bpc"] > 0
+    assert first["error"] == "坏了 | broken"
+    assert first["test_bpc"] is None
+    assert second["error"] is None
+    assert second["test_bpc"] > 0
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,8 @@ def test_runs_are_compared_after_the_fact(novel, make_novel, tmp_path, capsys):
         ("one", "seq2seq", 2),
         ("two", "luong", 2),
     ]
-    assert content["same_test_texts"] and "do not compare" not in capsys.readouterr().out
+    assert content["same_test_texts"]
+    assert "do not compare" not in capsys.readouterr().out
     compare_runs("--runs", tmp_path / "one", tmp_path / "three", "--output", tmp_path / "mixed")
     assert not table(tmp_path / "mixed")["same_test_texts"]
     assert "do not compare directly" in capsys.readouterr().out

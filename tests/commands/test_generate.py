@@ -79,7 +79,9 @@ def test_several_candidates_are_told_apart(generate):
 
 def test_json_holds_text_tokens_probabilities_and_seed(generate):
     printed = json.loads(generate("--seed", 7, "--json", "--paragraphs", 2).out)
-    assert printed["seed"] == 7 and printed["notes"] == [] and "candidates" not in printed
+    assert printed["seed"] == 7
+    assert printed["notes"] == []
+    assert "candidates" not in printed
     assert printed["text"] == "\n".join(paragraph["text"] for paragraph in printed["paragraphs"])
     for paragraph in printed["paragraphs"]:
         assert len(paragraph["tokens"]) == len(paragraph["log_probabilities"]) > 0
@@ -92,7 +94,8 @@ def test_json_lists_the_n_best_of_a_beam(generate):
         generate("--decoder", "beam", "--beam-size", 4, "--n-best", 3, "--json").out
     )
     scores = [candidate["score"] for candidate in printed["candidates"]]
-    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
     assert printed["text"] == printed["candidates"][0]["text"]
 
 
@@ -101,7 +104,9 @@ def test_attention_as_json_and_npz_agree(generate, tmp_path):
         generate("--seed", 7, "--num-samples", 2, "--paragraphs", 2, "--attention", tmp_path / name)
     told = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     arrays = np.load(tmp_path / "a.npz")
-    assert len(told) == 2 and all(len(candidate) == 2 for candidate in told) and len(arrays) == 12
+    assert len(told) == 2
+    assert all(len(candidate) == 2 for candidate in told)
+    assert len(arrays) == 12
     for row, candidate in enumerate(told, start=1):
         for number, paragraph in enumerate(candidate, start=1):
             weights = arrays[f"attention_{row}_{number}"]
@@ -132,7 +137,8 @@ def test_a_terminal_shows_the_text_as_it_grows(checkpoint, generate, monkeypatch
     monkeypatch.setattr(screen, "write", lambda text: pieces.append(text))
     generate("--seed", 7)
     expected = Generator.load(checkpoint, "cpu").generate(PROMPT, seed=7, max_length=12).text
-    assert "".join(pieces) == expected + "\n" and len(pieces) > 5
+    assert "".join(pieces) == expected + "\n"
+    assert len(pieces) > 5
     pieces.clear()
     generate("--seed", 7, "--num-samples", 3)
     assert "".join(pieces).count("──") == 6
@@ -165,7 +171,8 @@ def test_mistakes_are_found_before_the_model_is_loaded(generate, monkeypatch, ar
     monkeypatch.setattr(Generator, "load", lambda *arguments: pytest.fail("loaded"))
     with pytest.raises(ConfigError) as error:
         generate(*arguments)
-    assert named in str(error.value) and "\n" not in str(error.value)
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.skipif(

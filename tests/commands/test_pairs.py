@@ -93,7 +93,8 @@ def test_a_run_directory_writes_wherever_it_lies(runs, tmp_path, capsys):
         8,
     )
     told = json.loads(capsys.readouterr().out)
-    assert told["text"] and told["prompt"] == "one and two"
+    assert told["text"]
+    assert told["prompt"] == "one and two"
     with pytest.raises(CheckpointError, match="put them back"):
         call(evaluate, "--checkpoint", tmp_path / "moved", "--device", "cpu")
 
@@ -155,7 +156,8 @@ def test_a_source_may_be_said_again(toy):
         _Story(toy.generator(Config().replace(pairs=path)), prompt, config)
         for path in (None, "a.tsv")
     )
-    assert story._task(()).history.earlier[0] and not pairs._task(()).history.earlier[0]
+    assert story._task(()).history.earlier[0]
+    assert not pairs._task(()).history.earlier[0]
 
 
 def test_evaluation_of_parts_other_files_and_writing(runs, tmp_path, capsys):
@@ -167,11 +169,9 @@ def test_evaluation_of_parts_other_files_and_writing(runs, tmp_path, capsys):
         return json.loads(capsys.readouterr().out)
 
     test = found("--generate", 1000, "--max-length", 6)
-    assert (
-        test["pairs"] == 3
-        and test["characters"] == 9
-        and {"bleu", "chrf", "copied_8grams"} <= set(test)
-    )
+    assert test["pairs"] == 3
+    assert test["characters"] == 9
+    assert {"bleu", "chrf", "copied_8grams"} <= set(test)
     assert found("--part", "train")["pairs"] == len(LINES)
     assert found("--pairs", runs / "valid.tsv")["bits_per_character"] == pytest.approx(
         test["bits_per_character"]
@@ -227,7 +227,8 @@ def test_a_foreign_source_vocabulary_is_noticed(runs, tmp_path):
 
 def test_the_page_knows_a_run_of_pairs(runs):
     shelf = ModelRegistry(runs / "runs", device="cpu")
-    assert learned_pairs(shelf, "own") and not learned_pairs(shelf, "none")
+    assert learned_pairs(shelf, "own")
+    assert not learned_pairs(shelf, "none")
     assert examples(shelf, "own") == ["one and four", "one and five", "one and six"]
     *_, written = generation_service.write(
         shelf, "own", "one and two", {"decoder": "beam", "max_length": 6}
@@ -236,11 +237,9 @@ def test_the_page_knows_a_run_of_pairs(runs):
     *_, again = generation_service.write_from(shelf, written, 0, 0, "三")
     assert again.generations[0].text.startswith("三")
     facts = card(RunDirectory(runs / "runs" / "own"))
-    assert (
-        facts.corpus == "numbers.tsv、valid.tsv"
-        and "→" in facts.vocabulary
-        and "→" in facts.tokenizer
-    )
+    assert facts.corpus == "numbers.tsv、valid.tsv"
+    assert "→" in facts.vocabulary
+    assert "→" in facts.tokenizer
     assert "→" not in card(RunDirectory(runs / "runs" / "shared")).vocabulary
 
 
@@ -259,11 +258,9 @@ def test_the_page_knows_a_run_of_pairs(runs):
 def test_what_does_not_go_with_pairs_is_refused_with_the_reason(runs, tmp_path, arguments, words):
     with pytest.raises(ConfigError, match=words) as caught:
         call(train, "--pairs", runs / "numbers.tsv", "--output", tmp_path / "run", *arguments)
-    assert (
-        "\n" not in str(caught.value)
-        and " | " in str(caught.value)
-        and not (tmp_path / "run").exists()
-    )
+    assert "\n" not in str(caught.value)
+    assert " | " in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -288,8 +285,6 @@ def test_a_bad_file_is_one_clear_line_and_leaves_nothing(tmp_path, content, word
     (tmp_path / "bad.tsv").write_bytes(content)
     with pytest.raises(CorpusError, match=words) as caught:
         call(train, "--pairs", tmp_path / "bad.tsv", "--output", tmp_path / "run")
-    assert (
-        "\n" not in str(caught.value)
-        and "bad.tsv" in str(caught.value)
-        and not (tmp_path / "run").exists()
-    )
+    assert "\n" not in str(caught.value)
+    assert "bad.tsv" in str(caught.value)
+    assert not (tmp_path / "run").exists()

@@ -42,9 +42,8 @@ def test_equal_sources_are_held_out_together_and_always_the_same(write):
         LINES + [(source, target * 2) for source, target in LINES]
     )
     assert len(sources["valid"]) == len(sources["test"]) == round(0.02 * len(LINES))
-    assert not sources["valid"] & sources["train"] and not sources["test"] & (
-        sources["train"] | sources["valid"]
-    )
+    assert not sources["valid"] & sources["train"]
+    assert not sources["test"] & (sources["train"] | sources["valid"])
     # The order of the file decides nothing.
     assert {source for source, _ in texts(learn(write("b.tsv", LINES[::-1])), "valid")} == sources[
         "valid"
@@ -63,10 +62,8 @@ def test_parts_are_the_files_that_are_given(write):
         LINES[11:12],
     ]
     assert list(data.targets("valid")) == [target for _, target in LINES[9:11]]
-    assert (
-        texts(learn(train, valid_pairs=valid), "test") == LINES[9:11]
-        and "test part is the validation" in learn(train, valid_pairs=valid).summary()
-    )
+    assert texts(learn(train, valid_pairs=valid), "test") == LINES[9:11]
+    assert "test part is the validation" in learn(train, valid_pairs=valid).summary()
     assert len(texts(learn(train, test_pairs=test), "train")) == 8
 
 
@@ -75,7 +72,8 @@ def test_the_vocabularies_are_of_the_training_part_and_its_sides(write):
         write("a.tsv", [("a dog", "狗"), ("a cat", "猫")]),
         valid_pairs=write("b.tsv", [("the owl", "鸮")]),
     )
-    assert data.source_tokenizer.words == [" cat", " dog"] and set(data.tokenizer.characters) == {
+    assert data.source_tokenizer.words == [" cat", " dog"]
+    assert set(data.tokenizer.characters) == {
         "狗",
         "猫",
     }
@@ -85,11 +83,9 @@ def test_the_vocabularies_are_of_the_training_part_and_its_sides(write):
         share_vocabulary=True,
         valid_pairs=write("b.tsv", LINES[:1]),
     )
-    assert (
-        shared.tokenizer is shared.source_tokenizer
-        and " dog" in shared.tokenizer.words
-        and "猫" in shared.tokenizer.characters
-    )
+    assert shared.tokenizer is shared.source_tokenizer
+    assert " dog" in shared.tokenizer.words
+    assert "猫" in shared.tokenizer.characters
 
 
 def test_each_side_has_its_level(write):
@@ -119,9 +115,11 @@ def test_columns_are_segments_of_the_source(write):
         write("a.tsv", [("a dog\tbarks", "狗叫"), ("\ta cat", "猫")]),
         valid_pairs=write("b.tsv", [("a\tb", "c")]),
     )
-    assert data.columns == 2 and texts(data, "train") == [("a dog\nbarks", "狗叫"), ("a cat", "猫")]
+    assert data.columns == 2
+    assert texts(data, "train") == [("a dog\nbarks", "狗叫"), ("a cat", "猫")]
     config = data.configured(Config().replace(pairs="a.tsv"), data.files["train"].parent / "run")
-    assert config.data.context_paragraphs == 2 and config.pairs.pairs == "../a.tsv"
+    assert config.data.context_paragraphs == 2
+    assert config.pairs.pairs == "../a.tsv"
     assert (
         files_of(config.pairs, data.files["train"].parent / "run")["valid"].resolve()
         == data.files["valid"].resolve()

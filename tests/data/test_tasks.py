@@ -95,16 +95,17 @@ def test_first_tokens_lie_behind_the_vocabulary_whatever_the_order():
     assert first_tokens(DataConfig(), 50) == {"next": BOS}
     assert first_tokens(ALL, 50) == {"next": BOS, "previous": 50, "same": 51}
     turned = first_tokens(DataConfig(tasks="same,previous=9,next"), 50)
-    assert turned == first_tokens(ALL, 50) and list(turned) == ["same", "previous", "next"]
+    assert turned == first_tokens(ALL, 50)
+    assert list(turned) == ["same", "previous", "next"]
     assert first_tokens(DataConfig(tasks="same"), 50) == {"same": 50}
 
 
 def test_one_task_is_trained_as_it_is(store):
     plain = training_pairs(store, DataConfig())
-    assert isinstance(plain, Pairs) and plain.epoch(1, 5) is plain
-    assert np.array_equal(
-        plain.target_starts, Pairs.from_store(store, "train").target_starts
-    ) and set(plain.first) == {BOS}
+    assert isinstance(plain, Pairs)
+    assert plain.epoch(1, 5) is plain
+    assert np.array_equal(plain.target_starts, Pairs.from_store(store, "train").target_starts)
+    assert set(plain.first) == {BOS}
 
 
 @pytest.fixture
@@ -154,11 +155,9 @@ def test_a_task_with_fewer_pairs_than_are_drawn_has_some_again(tasks):
         {"next": pairs.pairs["next"], "previous": few}, {"next": 1, "previous": 1}
     ).epoch(1, 0)
     counts = [rows(drawn).count(row) for row in rows(few)]
-    assert (
-        len(drawn) == len(pairs.pairs["next"])
-        and max(counts) - min(counts) <= 1
-        and min(counts) > 1
-    )
+    assert len(drawn) == len(pairs.pairs["next"])
+    assert max(counts) - min(counts) <= 1
+    assert min(counts) > 1
 
 
 def test_a_task_without_a_pair_is_named(make_novel, tmp_path):
@@ -173,10 +172,8 @@ def test_a_task_without_a_pair_is_named(make_novel, tmp_path):
 
 
 def test_only_what_was_trained_can_be_asked_for():
-    assert (
-        trained_task(ALL) == "next"
-        and trained_task(DataConfig(tasks="same,next")) == "same"
-        and trained_task(ALL, "same") == "same"
-    )
+    assert trained_task(ALL) == "next"
+    assert trained_task(DataConfig(tasks="same,next")) == "same"
+    assert trained_task(ALL, "same") == "same"
     with pytest.raises(ConfigError, match=r"next、same.*next, same"):
         trained_task(DataConfig(tasks="next,same"), "previous")

@@ -107,7 +107,8 @@ def test_n_best_are_different_and_in_order(toy, seed, beam_size):
     model = toy.Model(toy.vocabulary.size, seed=seed, favour={EOS: 4})
     hypotheses = found(toy, model, beam_size, count=beam_size, max_length=8)[0]
     scores = [hypothesis.score(1.0) for hypothesis in hypotheses]
-    assert len(hypotheses) == beam_size and scores == sorted(scores, reverse=True)
+    assert len(hypotheses) == beam_size
+    assert scores == sorted(scores, reverse=True)
     assert len({tuple(hypothesis.tokens) for hypothesis in hypotheses}) == beam_size
 
 
@@ -136,7 +137,8 @@ def test_no_hypothesis_is_lost_when_everything_is_blocked(toy):
     """With one letter and no unigram twice nothing is left after it but the end, and min_length forbids that."""
     model = toy.Model(toy.vocabulary.size, allowed=[A])
     hypotheses = found(toy, model, 3, no_repeat_ngram=1, top_k=1, max_length=6)[0]
-    assert len(hypotheses) == 1 and len(hypotheses[0].tokens) == 6
+    assert len(hypotheses) == 1
+    assert len(hypotheses[0].tokens) == 6
     ended = found(toy, toy.Model(toy.vocabulary.size, allowed=[]), 3, min_length=3)[0]
     assert [hypothesis.tokens.tolist() for hypothesis in ended] == [[EOS]]
     assert math.isfinite(ended[0].score(1.0))

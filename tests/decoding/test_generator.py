@@ -40,14 +40,18 @@ def test_the_stream_grows_into_what_generate_writes(toy, decoder, seed, with_ope
         assert snapshot.text.startswith(before)
         assert "�" not in snapshot.text or "�" in whole.text
         before = snapshot.text
-    assert snapshot.finished and snapshot.text == whole.text
-    assert snapshot.score == whole.score and snapshot.seed == whole.seed
+    assert snapshot.finished
+    assert snapshot.text == whole.text
+    assert snapshot.score == whole.score
+    assert snapshot.seed == whole.seed
 
 
 @DECODERS
 def test_snapshots_before_the_last_are_unfinished(toy, decoder):
     *early, last = toy.generator(**FAVOUR).stream(PROMPT, decoder=decoder, seed=1)
-    assert early and not any(snapshot.finished for snapshot in early) and last.finished
+    assert early
+    assert not any(snapshot.finished for snapshot in early)
+    assert last.finished
 
 
 @DECODERS
@@ -111,7 +115,8 @@ def test_a_given_opening_stands_at_the_beginning_of_the_first_paragraph(toy, dec
         PROMPT, decoder=decoder, seed=2, paragraphs=2, prefix="黛玉龘道"
     )
     first, second = generation.paragraphs
-    assert first.text.startswith("黛玉龘道") and not second.text.startswith("黛玉")
+    assert first.text.startswith("黛玉龘道")
+    assert not second.text.startswith("黛玉")
     assert first.tokens[:6] == ["黛", "玉", "<E9>", "<BE>", "<98>", "道"]
     assert len(first.log_probabilities) == len(first.tokens) == len(first.attention)
     assert all(value < 0 for value in first.log_probabilities)
@@ -135,13 +140,15 @@ def test_each_candidate_is_the_single_one_of_its_own_seed(toy, seed):
     for row, candidate in enumerate(candidates):
         alone = generator.generate(PROMPT, seed=seed + row, paragraphs=2, max_length=20)
         assert candidate.seed == alone.seed == seed + row
-        assert candidate.text == alone.text and candidate.score == alone.score
+        assert candidate.text == alone.text
+        assert candidate.score == alone.score
 
 
 def test_a_seed_is_drawn_when_none_is_given_and_reproduces_the_text(toy):
     generator = toy.generator(**FAVOUR)
     first, second = generator.generate(PROMPT), generator.generate(PROMPT)
-    assert first.seed != second.seed and first.text != second.text
+    assert first.seed != second.seed
+    assert first.text != second.text
     assert generator.generate(PROMPT, seed=first.seed).text == first.text
 
 
@@ -149,9 +156,8 @@ def test_the_n_best_of_a_beam_are_in_order_and_go_on_by_themselves(toy):
     generator = toy.generator(**FAVOUR)
     best = generator.candidates(PROMPT, decoder="beam", num_samples=4, max_length=12)
     scores = [candidate.score for candidate in best]
-    assert (
-        scores == sorted(scores, reverse=True) and len({candidate.text for candidate in best}) == 4
-    )
+    assert scores == sorted(scores, reverse=True)
+    assert len({candidate.text for candidate in best}) == 4
     stories = generator.candidates(
         PROMPT, decoder="beam", num_samples=4, max_length=12, paragraphs=2
     )
@@ -220,17 +226,16 @@ def test_a_long_phrase_of_the_prompt_is_not_copied(toy):
 def test_a_prompt_without_text_is_refused_in_one_line(toy, prompt):
     with pytest.raises(ConfigError) as error:
         toy.generator().stream(prompt)
-    assert "--prompt" in str(error.value) and "\n" not in str(error.value)
+    assert "--prompt" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_of_a_long_prompt_the_last_segments_are_read_and_a_note_says_so(toy):
     generation = toy.generator(**FAVOUR).generate("宝玉。\n黛玉。\n凤来了。", seed=1)
     assert generation.paragraphs[0].source_tokens == [*"凤来了。", "<EOS>"]
-    assert (
-        len(generation.notes) == 1
-        and "3" in generation.notes[0]
-        and "\n" not in generation.notes[0]
-    )
+    assert len(generation.notes) == 1
+    assert "3" in generation.notes[0]
+    assert "\n" not in generation.notes[0]
     assert toy.generator(**FAVOUR).generate("凤来了。", seed=1).notes == []
 
 
@@ -280,7 +285,8 @@ def test_half_spelled_characters_are_held_back(text, cut):
     tokens = [FIRST_BYTE + byte for byte in text.encode()]
     kept = whole_characters(tokens[: len(tokens) - cut])
     decoded = bytes(token - FIRST_BYTE for token in kept).decode()
-    assert text.startswith(decoded) and len(text) - len(decoded) <= cut
+    assert text.startswith(decoded)
+    assert len(text) - len(decoded) <= cut
 
 
 @DECODERS
@@ -365,7 +371,8 @@ def test_all_candidates_grow_side_by_side(toy, decoder):
     *early, last = generator.stream_candidates(PROMPT, **options)
     assert [one.text for one in last] == [
         one.text for one in generator.candidates(PROMPT, **options)
-    ] and len(last) == count
+    ]
+    assert len(last) == count
     assert all(
         len(snapshot) == (1 if decoder == "beam" and len(snapshot[0].paragraphs) == 1 else count)
         for snapshot in early
@@ -383,4 +390,6 @@ def test_with_a_pause_snapshots_are_fewer_and_the_text_is_the_same(toy):
     *all_of_them, whole = generator.stream_candidates(PROMPT, **options)
     assert last[0].text == whole[0].text
     texts = [snapshot[0].text for snapshot in few]
-    assert len(all_of_them) == 60 > len(few) and texts[-1] and not any(texts[:-1])
+    assert len(all_of_them) == 60 > len(few)
+    assert texts[-1]
+    assert not any(texts[:-1])

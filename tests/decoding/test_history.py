@@ -84,12 +84,10 @@ def test_following_lists_what_came_after_each_context():
 
 def test_bytes_are_never_punctuation_of_the_vocabulary(toy):
     is_byte = toy.vocabulary.is_byte(np.arange(toy.vocabulary.size))
-    assert (
-        is_byte.sum() == 256
-        and is_byte[FIRST_BYTE]
-        and is_byte[toy.first - 1]
-        and not is_byte[toy.first]
-    )
+    assert is_byte.sum() == 256
+    assert is_byte[FIRST_BYTE]
+    assert is_byte[toy.first - 1]
+    assert not is_byte[toy.first]
     assert isinstance(toy.vocabulary, Vocabulary)
     assert set(np.flatnonzero(toy.vocabulary.is_punctuation)) == set(toy.tokenizer.punctuation_ids)
 

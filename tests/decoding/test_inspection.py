@@ -31,7 +31,8 @@ def test_alternatives_are_the_likeliest_other_tokens_that_may_be_written(toy, wr
     for place, token in zip(generator.inspect(paragraph, 4), paragraph.tokens, strict=True):
         values = [alternative.probability for alternative in place.alternatives]
         names = [alternative.token for alternative in place.alternatives]
-        assert len(names) == len(set(names)) == 4 and values == sorted(values, reverse=True)
+        assert len(names) == len(set(names)) == 4
+        assert values == sorted(values, reverse=True)
         assert not {token, *toy.tokenizer.labels([PAD, BOS])} & set(names)
         assert sum(values) + place.probability <= 1 + 1e-9
 

@@ -69,7 +69,8 @@ def test_log_probabilities_and_attention_are_the_models_own(toy, choose):
             assert found.attention[place] == pytest.approx(weights[0].numpy(), abs=1e-6)
         assert found.attention.shape == (len(found.tokens), len(source))
         assert found.finished == (found.tokens[-1] == EOS)
-        assert EOS not in found.tokens[:-1] and len(found.tokens) <= 20
+        assert EOS not in found.tokens[:-1]
+        assert len(found.tokens) <= 20
 
 
 def test_the_rows_of_a_batch_are_written_as_if_alone(toy):
@@ -84,9 +85,8 @@ def test_the_rows_of_a_batch_are_written_as_if_alone(toy):
 def test_the_opening_is_given_and_scored(toy):
     for found in written(toy, greedy, prefix=[270, 271, 272]):
         assert found.tokens[:3].tolist() == [270, 271, 272]
-        assert (found.log_probabilities[:3] < 0).all() and found.attention[:3].sum(
-            1
-        ) == pytest.approx(np.ones(3))
+        assert (found.log_probabilities[:3] < 0).all()
+        assert found.attention[:3].sum(1) == pytest.approx(np.ones(3))
 
 
 def test_a_draft_grows_token_by_token(toy):
@@ -117,4 +117,5 @@ def test_nan_is_reported_and_infinity_is_survived(toy):
     with pytest.raises(CheckpointError, match="NaN"):
         written(toy, greedy, favour={270: float("nan")})
     for found in written(toy, greedy, favour={270: float("inf")}):
-        assert set(found.tokens) == {270} and np.isfinite(found.log_probabilities).all()
+        assert set(found.tokens) == {270}
+        assert np.isfinite(found.log_probabilities).all()

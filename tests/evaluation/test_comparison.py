@@ -86,7 +86,8 @@ RECORDS = [
 
 def test_speed_leaves_validations_out():
     assert speed(RECORDS) == 400 / (1 + 1 + 2)
-    assert speed([]) is None and speed(RECORDS[:1]) is None
+    assert speed([]) is None
+    assert speed(RECORDS[:1]) is None
 
 
 def test_a_curve_tells_what_was_spent_by_each_validation():
@@ -118,8 +119,9 @@ def test_prompts_are_held_out_and_the_same_for_both_tokenizers(novel, tmp_path):
         [prompts_of(Novel(store)) for store in stores],
         [set(stores[0].texts(part)) for part in ("test", "train")],
     )
-    assert prompts == again and len(set(prompts)) == 3
-    assert set(prompts) <= held_out and not set(prompts) & train
-    assert (stores[0].parts == stores[1].parts).all() and (
-        stores[0].chapters == stores[1].chapters
-    ).all()
+    assert prompts == again
+    assert len(set(prompts)) == 3
+    assert set(prompts) <= held_out
+    assert not set(prompts) & train
+    assert (stores[0].parts == stores[1].parts).all()
+    assert (stores[0].chapters == stores[1].chapters).all()

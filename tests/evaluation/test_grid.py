@@ -58,7 +58,9 @@ def test_the_text_of_a_cell_grows_and_its_measures_come_at_the_end(generators):
     )
     for _, growing in groupby(rows, key=lambda row: row.decoder):
         *before, last = growing
-        assert len(before) > 3 and last.finished and not any(row.finished for row in before)
+        assert len(before) > 3
+        assert last.finished
+        assert not any(row.finished for row in before)
         assert all(
             late.text.startswith(early.text)
             for early, late in zip(before, [*before[1:], last], strict=True)

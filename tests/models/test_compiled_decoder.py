@@ -148,7 +148,8 @@ def test_a_step_leaves_memory_and_state_as_they_were():
     first = twin.step(torch.tensor([1, 2]), memory, state)
     twin.step(torch.tensor([7, 8]), memory, first[1])
     again = twin.step(torch.tensor([1, 2]), memory, state)
-    assert torch.equal(first[0], again[0]) and torch.equal(first[2], again[2])
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[2], again[2])
 
 
 def test_threads_share_one_twin():
@@ -212,6 +213,5 @@ def test_sigmoid_and_tanh_over_all_of_float32():
             applied(stepping.sigmoid), 1 / (1 + np.exp(-wide)), rtol=5e-7, atol=2e-38
         )
     np.testing.assert_allclose(applied(stepping.tanh), np.tanh(wide), rtol=3e-7)
-    assert np.isnan(stepping.tanh(np.float32(np.nan))) and np.isnan(
-        stepping.sigmoid(np.float32(np.nan))
-    )
+    assert np.isnan(stepping.tanh(np.float32(np.nan)))
+    assert np.isnan(stepping.sigmoid(np.float32(np.nan)))

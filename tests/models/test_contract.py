@@ -17,7 +17,8 @@ def test_unroll_equals_repeated_step(parts, make, batch):
     memory, state = network.start(source, lengths)
     logits, weights = network.unroll(target, memory, state)
     seen = source.shape[1] if attends(ModelConfig(**parts)) else 0
-    assert logits.shape == (3, 6, 12) and weights.shape == (3, 6, seen)
+    assert logits.shape == (3, 6, 12)
+    assert weights.shape == (3, 6, seen)
     assert all(part.shape[0] == 3 for part in (*memory, *state))
     token = torch.full((3,), BOS)
     for place in range(6):
@@ -37,7 +38,8 @@ def test_a_target_may_begin_after_a_token_of_its_own(parts, make, batch):
     assert logits.shape == (3, 6, 12)
     plain, _ = network.unroll(target, memory, state)
     torch.testing.assert_close(logits[0], plain[0])
-    assert not torch.allclose(logits[1], plain[1]) and not torch.allclose(logits[2], plain[2])
+    assert not torch.allclose(logits[1], plain[1])
+    assert not torch.allclose(logits[2], plain[2])
     token, moved = first, state
     for place in range(6):
         step_logits, moved, _ = network.step(token, memory, moved)
@@ -51,7 +53,9 @@ def test_a_target_may_begin_after_a_token_of_its_own(parts, make, batch):
     gradient = dict(network.named_parameters())[
         "writer.embedding.weight" if parts.get("copy") else "embedding.weight"
     ].grad
-    assert gradient.shape[0] == 14 and gradient[12].any() and gradient[13].any()
+    assert gradient.shape[0] == 14
+    assert gradient[12].any()
+    assert gradient[13].any()
 
 
 def test_without_further_first_tokens_a_model_is_what_it_was(parts, make):
@@ -61,9 +65,8 @@ def test_without_further_first_tokens_a_model_is_what_it_was(parts, make):
         for name, parameter in make(**parts, first_tokens=1).named_parameters()
     }
     changed = [name for name in shapes if shapes[name] != others[name]]
-    assert shapes.keys() == others.keys() and [
-        name.removeprefix("writer.") for name in changed
-    ] == ["embedding.weight"]
+    assert shapes.keys() == others.keys()
+    assert [name.removeprefix("writer.") for name in changed] == ["embedding.weight"]
 
 
 def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batch):
@@ -81,7 +84,8 @@ def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batc
     if weights.shape[2]:
         torch.testing.assert_close(alone_weights, weights[1:2, :, :2])
         torch.testing.assert_close(weights.sum(-1), torch.ones(3, 6, dtype=torch.float64))
-        assert not weights[1, :, 2:].any() and not weights[2, :, 5:].any()
+        assert not weights[1, :, 2:].any()
+        assert not weights[2, :, 5:].any()
 
 
 def test_the_rows_of_a_state_can_be_reordered(parts, make, batch):
@@ -142,7 +146,7 @@ def test_one_vocabulary_has_no_second_table(name, make):
 
 
 @pytest.mark.parametrize(
-    "options, second",
+    ("options", "second"),
     [
         ({"model": "luong", "encoder_layers": 2, "decoder_layers": 2}, "decoder.layers.1"),
         ({"model": "luong", "input_feeding": False}, None),
@@ -170,7 +174,9 @@ def test_dropout_has_one_mask_along_a_target(monkeypatch, make, batch, options, 
     network.unroll(target, memory, state)
     for inputs in (read_out, above) if second else (read_out,):
         dropped = torch.cat(inputs, dim=1) == 0
-        assert dropped.shape[1] == 6 and dropped.any() and not dropped.all()
+        assert dropped.shape[1] == 6
+        assert dropped.any()
+        assert not dropped.all()
         assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
 
 
@@ -188,7 +194,8 @@ def test_recurrent_weights_are_dropped_in_training_alone(make, batch):
     for training in (True, True, False):
         network.train(training).unroll(target, *network.start(source, lengths))
     first, second, evaluated = used
-    assert torch.equal(evaluated, weight) and not torch.equal(first, second)
+    assert torch.equal(evaluated, weight)
+    assert not torch.equal(first, second)
     kept = first != 0
     assert kept.double().mean() == pytest.approx(0.6, abs=0.05)
     torch.testing.assert_close(first[kept], weight[kept] / 0.6)

@@ -303,7 +303,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    "options, equations, arguments",
+    ("options", "equations", "arguments"),
     CASES,
     ids=["-".join(map(str, options.values())) for options, _, _ in CASES],
 )
@@ -329,7 +329,7 @@ def test_the_model_is_its_papers_equations(make, batch, options, equations, argu
 
 
 @pytest.mark.parametrize(
-    "cell, oracle", [("lstm", nn.LSTMCell), ("gru", nn.GRUCell), ("rnn", nn.RNNCell)]
+    ("cell", "oracle"), [("lstm", nn.LSTMCell), ("gru", nn.GRUCell), ("rnn", nn.RNNCell)]
 )
 def test_the_cells_here_are_those_of_pytorch(cell, oracle):
     torch.manual_seed(0)

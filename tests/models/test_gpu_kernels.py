@@ -83,7 +83,8 @@ def test_bfloat16_products_stay_close_to_float32():
             shared.run(gpu.attention_loop, leaves, lengths),
             shared.gradients(gpu.attention_loop, leaves),
         )
-    assert mine.hiddens.dtype == torch.bfloat16 and mine.cell.dtype == torch.float32
+    assert mine.hiddens.dtype == torch.bfloat16
+    assert mine.cell.dtype == torch.float32
     for found, truth in zip(mine, shared.run(reference.attention_loop, leaves), strict=True):
         torch.testing.assert_close(found.float(), truth, rtol=0.02, atol=0.02)
     for name, expected in shared.gradients(reference.attention_loop, leaves).items():
@@ -98,7 +99,8 @@ def test_a_step_of_generating():
         )
     for mine, expected in zip(found, truth, strict=True):
         torch.testing.assert_close(mine, expected, **EXACT)
-    assert not found.weights[1, :, 1:].any() and not found.weights[2, :, 4:].any()
+    assert not found.weights[1, :, 1:].any()
+    assert not found.weights[2, :, 4:].any()
 
 
 @pytest.mark.filterwarnings(
@@ -134,7 +136,8 @@ def test_with_a_wrong_kernel_the_other_loop_runs_and_says_so_once(monkeypatch, c
         loops = [backends.loop_on(torch.device("cuda"), torch.float32) for _ in range(2)]
     has_triton.cache_clear()
     assert loops == [manual.attention_loop] * 2
-    assert len(caplog.records) == 1 and "Triton" in caplog.text
+    assert len(caplog.records) == 1
+    assert "Triton" in caplog.text
 
 
 def test_on_cuda_the_triton_loop_is_taken(monkeypatch):
@@ -183,4 +186,5 @@ def test_the_kernels_compile_for_gpus_from_turing_to_hopper(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     sizes = [int(line.split()[2]) for line in done.stdout.splitlines()]
-    assert len(sizes) == 21 and min(sizes) > 0
+    assert len(sizes) == 21
+    assert min(sizes) > 0

@@ -137,7 +137,8 @@ def test_padding_gets_exactly_zero_weight_whatever_it_holds():
         for name in ("annotations", "keys"):
             leaves[name][1, 1:] = 1e6
     found = run(input_feeding.input_feeding_loop, leaves)
-    assert not found.weights[1, :, 1:].any() and not found.weights[2, :, 4:].any()
+    assert not found.weights[1, :, 1:].any()
+    assert not found.weights[2, :, 4:].any()
     torch.testing.assert_close(found.weights.sum(-1), torch.ones(ROWS, TARGET, dtype=torch.float64))
     torch.testing.assert_close(
         found.readouts, run(input_feeding.input_feeding_loop, inputs()).readouts
@@ -210,4 +211,5 @@ def test_other_parts_keep_to_autograd(monkeypatch, make, batch, options):
         backends, "input_feeding_loop", lambda *arguments: pytest.fail("not for these parts")
     )
     logits, _ = network.unroll(target, *network.start(source, lengths))
-    assert logits.requires_grad and torch.isfinite(logits).all()
+    assert logits.requires_grad
+    assert torch.isfinite(logits).all()

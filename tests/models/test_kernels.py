@@ -144,7 +144,8 @@ def test_bfloat16_products_stay_close_to_the_reference(loop):
 @pytest.mark.parametrize("loop", [*LOOPS, reference.attention_loop])
 def test_padding_gets_exactly_zero_weight(loop):
     weights = run(loop, inputs()).weights
-    assert not weights[1, :, 1:].any() and not weights[2, :, 4:].any()
+    assert not weights[1, :, 1:].any()
+    assert not weights[2, :, 4:].any()
     torch.testing.assert_close(weights.sum(-1), torch.ones(ROWS, TARGET, dtype=torch.float64))
 
 
@@ -187,9 +188,8 @@ def test_sigmoid_and_tanh_at_the_ends_of_the_range():
         with np.errstate(over="ignore"):
             assert compiled.sigmoid(value) == pytest.approx(1 / (1 + np.exp(-value)), abs=1e-7)
         assert compiled.tanh(value) == pytest.approx(np.tanh(value), abs=2e-7)
-    assert np.isnan(compiled.sigmoid(np.float32(np.nan))) and np.isnan(
-        compiled.tanh(np.float32(np.nan))
-    )
+    assert np.isnan(compiled.sigmoid(np.float32(np.nan)))
+    assert np.isnan(compiled.tanh(np.float32(np.nan)))
 
 
 def test_bfloat16_is_read_and_rounded_as_pytorch_does():
@@ -206,5 +206,6 @@ def test_without_numba_the_other_loop_runs_and_says_so_once(monkeypatch, caplog)
     with caplog.at_level(logging.WARNING):
         found = [run(backends.attention_loop, leaves) for _ in range(2)]
     backends.is_compiled.cache_clear()
-    assert len(caplog.records) == 1 and "numba" in caplog.text
+    assert len(caplog.records) == 1
+    assert "numba" in caplog.text
     torch.testing.assert_close(found[1].hiddens, run(reference.attention_loop, leaves).hiddens)

@@ -135,7 +135,8 @@ def test_bfloat16_products_stay_close(cell):
     for found, expected in zip(mine, truth, strict=True):
         torch.testing.assert_close(found.float(), expected, rtol=0.02, atol=0.02)
     for found, expected in zip(rough, exact, strict=True):
-        assert found.dtype == expected.dtype and (found - expected).norm() < 0.03 * expected.norm()
+        assert found.dtype == expected.dtype
+        assert (found - expected).norm() < 0.03 * expected.norm()
 
 
 def test_a_grus_state_is_not_rounded_at_every_step():
@@ -161,11 +162,9 @@ def test_padding_is_never_read(cell):
     )
     for mine, truth in zip((*found[0], *found[1]), (*clean[0], *clean[1]), strict=True):
         assert torch.equal(mine, truth)
-    assert (
-        not found[0][0][1, 1:].any()
-        and not found[1][0][1, 1:].any()
-        and not found[1][0][2, 4:].any()
-    )
+    assert not found[0][0][1, 1:].any()
+    assert not found[1][0][1, 1:].any()
+    assert not found[1][0][2, 4:].any()
 
 
 @pytest.mark.parametrize("autocast", [False, True])
@@ -283,7 +282,7 @@ def test_reading_to_the_end_is_the_same_with_and_without(
 
 
 @pytest.mark.parametrize(
-    "cell, size, autocast, expected",
+    ("cell", "size", "autocast", "expected"),
     [
         ("gru", 6, False, True),
         ("gru", 6, True, True),

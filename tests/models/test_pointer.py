@@ -69,9 +69,8 @@ def test_a_token_that_cannot_be_copied_keeps_a_finite_loss(make, batch):
         target, torch.ones(3, 2, dtype=torch.bool), *network.start(source, lengths)
     )
     loss.backward()
-    assert loss.isfinite() and all(
-        parameter.grad.isfinite().all() for parameter in network.parameters()
-    )
+    assert loss.isfinite()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
 def sentences(chance, names, count):
@@ -106,7 +105,7 @@ def exact(network, source, lengths, target):
 
 
 @pytest.mark.parametrize(
-    "model, copy", [("bahdanau", True), ("bahdanau", False), ("luong", True), ("luong", False)]
+    ("model", "copy"), [("bahdanau", True), ("bahdanau", False), ("luong", True), ("luong", False)]
 )
 def test_names_that_were_never_written_before_are_copied(make, model, copy):
     torch.manual_seed(1)

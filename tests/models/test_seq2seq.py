@@ -35,7 +35,8 @@ def test_unroll_equals_repeated_step(layers, loop):
     source, lengths, target = batch()
     memory, state = network.start(source, lengths)
     logits, weights = network.unroll(target, memory, state)
-    assert logits.shape == (3, 6, VOCABULARY) and weights.shape == (3, 6, 7)
+    assert logits.shape == (3, 6, VOCABULARY)
+    assert weights.shape == (3, 6, 7)
     token = torch.full((3,), 1)
     for place in range(6):
         step_logits, state, step_weights = network.step(token, memory, state)
@@ -47,7 +48,8 @@ def test_unroll_equals_repeated_step(layers, loop):
 def test_a_state_is_a_tuple_of_batch_first_tensors():
     network = model(decoder_layers=2)
     memory, state = network.start(*batch()[:2])
-    assert len(state) == 4 and all(part.shape == (3, 8) for part in state)
+    assert len(state) == 4
+    assert all(part.shape == (3, 8) for part in state)
     assert all(len(part) == 3 for part in memory)
 
 
@@ -109,5 +111,6 @@ def test_initialisation_is_what_its_docstring_says():
         network.encoder.forwards[0].bias_ih_l0,
     ):
         i, f, g, o = bias.chunk(4)
-        assert torch.equal(f, torch.ones_like(f)) and not any(part.any() for part in (i, g, o))
+        assert torch.equal(f, torch.ones_like(f))
+        assert not any(part.any() for part in (i, g, o))
     assert not network.decoder.upper[0].bias_hh_l0.any()

@@ -71,19 +71,21 @@ def test_attention_is_softmax_of_scaled_products_head_by_head():
                 )
             expected = module.out_proj(torch.cat(heads))
             torch.testing.assert_close(found[0, place], expected)
-    assert weights.shape == (1, 3, 4) and not weights[..., 2].any()
+    assert weights.shape == (1, 3, 4)
+    assert not weights[..., 2].any()
 
 
 def test_a_state_holds_keys_and_values_of_what_was_written(make, batch):
     network = make(model="transformer", decoder_layers=2)
     memory, state = network.start(*batch[:2])
     for written in range(4):
-        assert len(state) == 4 and all(part.shape == (3, written, 6) for part in state)
+        assert len(state) == 4
+        assert all(part.shape == (3, written, 6) for part in state)
         _, state, _ = network.step(torch.tensor([4, 5, 6]), memory, state)
 
 
 @pytest.mark.parametrize(
-    "size, heads", [(6, 1), (64, 1), (128, 2), (200, 2), (256, 4), (300, 4), (1024, 16)]
+    ("size", "heads"), [(6, 1), (64, 1), (128, 2), (200, 2), (256, 4), (300, 4), (1024, 16)]
 )
 def test_heads_divide_the_width(size, heads):
     assert heads_of(size) == heads
@@ -92,6 +94,5 @@ def test_heads_divide_the_width(size, heads):
 def test_layer_norms_start_as_the_identity(make):
     for module in make(model="transformer").modules():
         if isinstance(module, nn.LayerNorm):
-            assert (
-                torch.equal(module.weight, torch.ones_like(module.weight)) and not module.bias.any()
-            )
+            assert torch.equal(module.weight, torch.ones_like(module.weight))
+            assert not module.bias.any()

@@ -73,7 +73,7 @@ def test_every_preset_has_sizes_for_every_variant(name, model):
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [
         ({"model": "cho", "score": "dot"}, "--score.*--model cho --context every-step"),
         ({"model": "bahdanau", "input_feeding": True}, "--input-feeding"),
@@ -96,7 +96,8 @@ def test_every_preset_has_sizes_for_every_variant(name, model):
 def test_what_makes_no_sense_is_refused_with_the_reason(options, words):
     with pytest.raises(ConfigError, match=words) as caught:
         build_model(ModelConfig(**options), 12)
-    assert "\n" not in str(caught.value) and " | " in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert " | " in str(caught.value)
 
 
 def test_copying_needs_one_vocabulary():

@@ -36,8 +36,10 @@ def test_a_card_tells_what_the_run_is(run, toy):
         "2,100",
         "5.789",
     )
-    assert found.vocabulary == f"{toy.tokenizer.size:,}" and "characters" in found.tokenizer
-    assert "bahdanau" in found.architecture and found.date.startswith("2023-11-1")
+    assert found.vocabulary == f"{toy.tokenizer.size:,}"
+    assert "characters" in found.tokenizer
+    assert "bahdanau" in found.architecture
+    assert found.date.startswith("2023-11-1")
 
 
 def test_of_many_files_some_are_named_and_all_counted(run):
@@ -123,11 +125,9 @@ def test_layers_are_told_where_there_are_several():
 )
 def test_every_variant_tells_its_own_parts(model, told, not_told):
     text = architecture(ModelConfig(model=model))
-    assert (
-        text.startswith(f"{model}：")
-        and all(part in text for part in told)
-        and not any(part in text for part in not_told)
-    )
+    assert text.startswith(f"{model}：")
+    assert all(part in text for part in told)
+    assert not any(part in text for part in not_told)
 
 
 def test_what_is_added_to_the_attention_is_told():

@@ -69,15 +69,16 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
         "| lm-char-1 | lm | char | 1 | 1234 | 100 | 20 | 0.500 | 6.000 | 6.125 | 0.250 | — | — | 3.500 | — | — |"
         in text
     )
-    assert "| lm-char-1 | 6.000 (7) | 7.000 (2) |" in text and "≥ 401" in text
-    assert "| cho-char-1 | cho-char-1写的 | =二 | 三 |" in text and r"上\|文二" in text
-    assert (
-        "luong-char-1：坏 | bad" in text
-        and "novel.txt" in text
-        and "Z80" in text
-        and "9 对 pairs，90 字" in text
-    )
-    assert "minutes None" not in text and "5e8f" not in text
+    assert "| lm-char-1 | 6.000 (7) | 7.000 (2) |" in text
+    assert "≥ 401" in text
+    assert "| cho-char-1 | cho-char-1写的 | =二 | 三 |" in text
+    assert r"上\|文二" in text
+    assert "luong-char-1：坏 | bad" in text
+    assert "novel.txt" in text
+    assert "Z80" in text
+    assert "9 对 pairs，90 字" in text
+    assert "minutes None" not in text
+    assert "5e8f" not in text
     rows = list(
         csv.reader(
             io.StringIO((tmp_path / "table.csv").read_text(encoding="utf-8-sig"), newline="")
@@ -85,13 +86,12 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
     )
     assert [row[0] for row in rows[1:]] == ["lm-char-1", "cho-char-1", "luong-char-1"]
     assert rows[0][-3:] == ["续写 after: 上文一", "续写 after: 上|文二", "续写 after: 上文三"]
-    assert rows[1][-2:] == ["'=二", "三"] and len(rows[1]) == len(rows[0])
+    assert rows[1][-2:] == ["'=二", "三"]
+    assert len(rows[1]) == len(rows[0])
     data = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
-    assert (
-        data["machines"] == [{"cpu": "Z80"}]
-        and data["runs"][1]["test_bpc"] == 7.125
-        and data["same_test_texts"]
-    )
+    assert data["machines"] == [{"cpu": "Z80"}]
+    assert data["runs"][1]["test_bpc"] == 7.125
+    assert data["same_test_texts"]
 
 
 def test_a_comparison_comes_back_whole(comparison, tmp_path):
@@ -114,7 +114,8 @@ def test_each_figure_shows_a_line_for_each_run(comparison, tmp_path, name):
     assert all(count > 200 for count in both)
     one = dataclasses.replace(comparison, results=comparison.results[:1])
     one.save(tmp_path)
-    assert coloured(tmp_path / name, BLUE) > 200 and coloured(tmp_path / name, ORANGE) == 0
+    assert coloured(tmp_path / name, BLUE) > 200
+    assert coloured(tmp_path / name, ORANGE) == 0
 
 
 def test_runs_on_other_texts_are_told_apart(comparison, tmp_path):
@@ -128,7 +129,9 @@ def test_another_machine_on_the_way_is_told(comparison, tmp_path):
     comparison.machines.append({"cpu": "6502"})
     comparison.save(tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert "Z80" in text and "6502" in text and "minutes do not compare" in text
+    assert "Z80" in text
+    assert "6502" in text
+    assert "minutes do not compare" in text
 
 
 def test_without_results_there_are_tables_and_no_figures(comparison, tmp_path):

@@ -34,7 +34,8 @@ def test_without_a_font_the_remedy_is_one_line(system):
     system(LATIN)
     with pytest.raises(ConfigError) as error:
         require_font()
-    assert "fonts-noto-cjk" in str(error.value) and "\n" not in str(error.value)
+    assert "fonts-noto-cjk" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_captions_are_english_alone_where_chinese_would_be_boxes(system):
@@ -45,7 +46,9 @@ def test_captions_are_english_alone_where_chinese_would_be_boxes(system):
 
 def test_a_font_is_what_its_glyphs_are():
     font = Font(LATIN, frozenset(map(ord, "Aa0")))
-    assert font.shows("aA0") and font.shows("") and not font.shows("a的")
+    assert font.shows("aA0")
+    assert font.shows("")
+    assert not font.shows("a的")
 
 
 def test_text_weights_of_the_best_family_come_first(monkeypatch, tmp_path):

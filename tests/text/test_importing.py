@@ -53,7 +53,9 @@ def write(path, text, encoding="utf-8"):
 def test_a_novel_in_every_encoding(tmp_path, encoding):
     paragraphs, report = load(write(tmp_path / "a.txt", BOOK.replace("\n", "\r\n"), encoding))
     assert paragraphs == CHAPTERS
-    assert report.to_dict()["chapters"] == 2 and report.paragraphs == 4 and report.segments == 4
+    assert report.to_dict()["chapters"] == 2
+    assert report.paragraphs == 4
+    assert report.segments == 4
     assert report.characters == sum(len(text) for _, text in CHAPTERS)
 
 
@@ -89,12 +91,12 @@ def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path, monkeypa
     with pytest.raises(CorpusError) as caught:
         load(path, encoding="big5")
     message = str(caught.value)
-    assert f"第 {line} 行" in message and f"byte offset {offset}" in message
+    assert f"第 {line} 行" in message
+    assert f"byte offset {offset}" in message
     assert "--encoding big5 --errors replace" in message
     paragraphs, report = load(path, encoding="big5", errors="replace")
-    assert (report.chapters, paragraphs[-2][1]) == (3, "他來了。") and report.removed[
-        "replacement_marks"
-    ] == 1
+    assert (report.chapters, paragraphs[-2][1]) == (3, "他來了。")
+    assert report.removed["replacement_marks"] == 1
 
 
 def test_control_characters_and_lone_surrogates_are_removed_and_counted(tmp_path):
@@ -105,7 +107,8 @@ def test_control_characters_and_lone_surrogates_are_removed_and_counted(tmp_path
     )
     paragraphs, report = load(path, errors="replace")
     assert [text for _, text in paragraphs] == ["他来了。", long, "天黑了。"]
-    assert report.removed["invisible"] == 1 and report.removed_characters["invisible"] == 2
+    assert report.removed["invisible"] == 1
+    assert report.removed_characters["invisible"] == 2
     utf16 = write(tmp_path / "b.txt", "\ufeff他来了。\n她走了。\n", "utf-16-le")
     utf16.write_bytes(utf16.read_bytes() + b"\x00\xd8" + "天黑了。\n".encode("utf-16-le"))
     assert [text for _, text in load(utf16, errors="replace")[0]][-1] == "天黑了。"
@@ -128,9 +131,9 @@ def test_bad_input_is_one_line_that_names_the_file(tmp_path, name, data, says):
     path.write_bytes(data)
     with pytest.raises(CorpusError, match=name) as caught:
         load(path)
-    assert (
-        says in str(caught.value) and "\n" not in str(caught.value) and " | " in str(caught.value)
-    )
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert " | " in str(caught.value)
 
 
 def test_missing_files_and_folders_without_text(tmp_path):
@@ -185,7 +188,8 @@ def test_repeated_blocks_go_and_short_dialogue_stays(tmp_path):
         (3, "“是。”"),
         (3, "她哭了。"),
     ]
-    assert report.removed["duplicates"] == 4 and report.chapters == 3
+    assert report.removed["duplicates"] == 4
+    assert report.chapters == 3
     assert [removal.before for removal in report.removals if removal.rule == "duplicates"] == [
         text for _, text in CHAPTERS
     ]
@@ -195,7 +199,8 @@ def test_what_is_removed_is_counted_and_listed(tmp_path):
     path = write(tmp_path / "a.txt", BOOK + "请收藏本站\n----------\n更多小说请访问www.abc.com\n")
     paragraphs, report = load(path)
     assert paragraphs == CHAPTERS
-    assert report.removed["adverts"] == 2 and report.removed["rulers"] == 1
+    assert report.removed["adverts"] == 2
+    assert report.removed["rulers"] == 1
     assert [removal.before for removal in report.removals if removal.rule == "adverts"] == [
         "请收藏本站",
         "更多小说请访问www.abc.com",
@@ -209,7 +214,8 @@ def test_a_gutenberg_frame_is_no_chapter_zero(tmp_path):
         "*** END OF THE PROJECT GUTENBERG EBOOK X ***\nLicence.\n"
     )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
-    assert paragraphs == CHAPTERS and report.removed["gutenberg"] == 2
+    assert paragraphs == CHAPTERS
+    assert report.removed["gutenberg"] == 2
 
 
 def test_a_wrapped_book_says_so(tmp_path):
@@ -227,14 +233,16 @@ def test_a_wrapped_book_says_so(tmp_path):
             "\n".join(["第一章", *lines, "　　他走了。", "第二章", *lines[:-1], "　　她走了。"]),
         )
     )
-    assert paragraphs[:2] == [(1, body), (1, "他走了。")] and paragraphs[-1] == (2, "她走了。")
+    assert paragraphs[:2] == [(1, body), (1, "他走了。")]
+    assert paragraphs[-1] == (2, "她走了。")
     assert any("60 columns" in note for note in report.files[0].notes)
 
 
 def test_a_book_on_one_line_says_so(tmp_path):
     text = "".join(f"这是第{number}天，他又来了。" for number in range(3_000))
     paragraphs, report = load(write(tmp_path / "a.txt", text))
-    assert "".join(piece for _, piece in paragraphs) == text and len(paragraphs) > 100
+    assert "".join(piece for _, piece in paragraphs) == text
+    assert len(paragraphs) > 100
     assert any("one line" in note for note in report.files[0].notes)
 
 
@@ -260,12 +268,10 @@ def test_bare_titles_become_chapters(tmp_path):
         f"{title}\n{body.replace('他', title[0])}" for title in ("风波", "故乡", "社戏")
     )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
-    assert (
-        report.chapters == 3
-        and paragraphs[0][0] == 1
-        and paragraphs[-1][0] == 3
-        and len(paragraphs) == 90
-    )
+    assert report.chapters == 3
+    assert paragraphs[0][0] == 1
+    assert paragraphs[-1][0] == 3
+    assert len(paragraphs) == 90
 
 
 def test_markdown_headings(tmp_path):
@@ -300,7 +306,8 @@ def test_the_result_does_not_depend_on_the_size_of_a_block(tmp_path_factory, siz
     corpus = CorpusImport([path], TextConfig(), 1, block_characters=size)
     whole = CorpusImport([path], TextConfig(), 1)
     assert read(corpus) == read(whole)
-    assert corpus.report == whole.report and whole.report.chapters == 13
+    assert corpus.report == whole.report
+    assert whole.report.chapters == 13
 
 
 def test_the_result_does_not_depend_on_the_number_of_workers(tmp_path, monkeypatch):

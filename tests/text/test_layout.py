@@ -71,7 +71,8 @@ def test_headings_stand_apart_though_nothing_marks_them():
 def test_a_mention_of_a_chapter_at_a_line_start_is_no_heading():
     paragraph = "一" * 34 + "二" * 36 + "第三回 怎么办？"
     text = indented([*PARAGRAPHS, paragraph], 36)
-    assert text.endswith("\n第三回 怎么办？\n") and find_heading("第三回 怎么办？")
+    assert text.endswith("\n第三回 怎么办？\n")
+    assert find_heading("第三回 怎么办？")
     assert unwrap(text)[-1] == paragraph
 
 

@@ -43,7 +43,8 @@ def test_a_book_on_one_line_becomes_paragraphs_that_end_with_sentences():
     lines = got.removesuffix("\n").split("\n")
     assert "".join(lines) == BOOK
     assert broken == 1
-    assert max(map(len, lines)) <= 200 and min(map(len, lines[:-1])) >= 90
+    assert max(map(len, lines)) <= 200
+    assert min(map(len, lines[:-1])) >= 90
     assert all(line[-1] in "。！？”" and line[0] not in "”。" for line in lines)
 
 

@@ -293,9 +293,8 @@ def test_text_with_spaces_is_cut_at_spaces_and_punctuation():
     assert labels("I don't know Tom's dog.") == ["I", " don't", " know", " Tom's", " dog", "."]
     assert labels("The dog") == [*"The", " dog"]
     assert labels("Tom said: 宝玉")[-1] == "宝玉"
-    assert SPACED.spaced and Tokenizer.from_dict(SPACED.to_dict()).encode(ENGLISH) == SPACED.encode(
-        ENGLISH
-    )
+    assert SPACED.spaced
+    assert Tokenizer.from_dict(SPACED.to_dict()).encode(ENGLISH) == SPACED.encode(ENGLISH)
 
 
 def test_a_line_is_cut_alike_alone_and_among_lines_of_another_script():
@@ -324,7 +323,8 @@ def test_what_is_written_with_spaces(text, expected):
 def test_a_vocabulary_of_chinese_alone_says_nothing_about_spaces():
     """So that stores and runs from before such words stay what they were."""
     tokenizer = SymbolCounts.of(TEXT, spaced_word_cutter()).tokenizer(DataConfig(tokenizer="word"))
-    assert tokenizer.to_dict() == WORD.to_dict() and "spaced" not in WORD.to_dict()
+    assert tokenizer.to_dict() == WORD.to_dict()
+    assert "spaced" not in WORD.to_dict()
 
 
 @settings(deadline=None)

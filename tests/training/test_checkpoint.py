@@ -68,7 +68,7 @@ def empty_weights(run):
 
 
 @pytest.mark.parametrize(
-    "spoil, words",
+    ("spoil", "words"),
     [
         (damage("config.json"), "config.json.*damaged"),
         (damage("tokenizer.json"), "tokenizer.json.*damaged"),
@@ -87,7 +87,8 @@ def test_what_is_wrong_with_a_run_directory_is_said_in_one_line(run, spoil, word
     spoil(run)
     with pytest.raises(CheckpointError, match=words) as caught:
         load_run(run.path, "cpu")
-    assert "\n" not in str(caught.value) and str(run.path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(run.path) in str(caught.value)
 
 
 def test_a_directory_that_does_not_exist(tmp_path):
@@ -128,7 +129,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "number, words", [(errno.ENOSPC, "disk is full"), (errno.EIO, "cannot be written")]
+    ("number", "words"), [(errno.ENOSPC, "disk is full"), (errno.EIO, "cannot be written")]
 )
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, number, words, failing):
@@ -142,4 +143,5 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, number, w
     with pytest.raises(CheckpointError, match=words):
         write_whole(path, b"new and longer")
     monkeypatch.undo()
-    assert path.read_bytes() == b"old" and [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

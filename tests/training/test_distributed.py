@@ -183,12 +183,14 @@ def test_a_killed_worker_ends_the_job_and_resume_goes_on(room):
     finally:
         job.kill()
     assert job.returncode != 0
-    assert errors.count("错误 error") == 1 and "意外结束" in errors and "--resume" in errors
-    assert (
-        'train.py", line' not in errors and "正在存盘" not in out
-    )  # no traceback of ours, and no promise
+    assert errors.count("错误 error") == 1
+    assert "意外结束" in errors
+    assert "--resume" in errors
+    assert 'train.py", line' not in errors
+    assert "正在存盘" not in out
     saved = run.load_trainer()["position"]["step"]
-    assert saved >= 4 and not list(run.path.glob(".*.partial"))
+    assert saved >= 4
+    assert not list(run.path.glob(".*.partial"))
     room.alone("killed", saved + 2, "--resume")
     assert run.load_trainer()["position"]["step"] == saved + 2
     steps = [record["step"] for record in read_metrics(run.metrics) if "loss" in record]
@@ -253,7 +255,9 @@ def test_accumulation_takes_the_step_of_one_large_batch(workshop):
     parts.model.start = lambda source, lengths: rows.append(len(source)) or start(source, lengths)
     indices = whole._plan(0)[0]
     one, other = whole._step(), parts._step()
-    assert len(rows) == 3 and sum(rows) == len(indices) and max(rows) < len(indices)
+    assert len(rows) == 3
+    assert sum(rows) == len(indices)
+    assert max(rows) < len(indices)
     for name in ("loss", "bpc", "gradient_norm"):
         assert one[name] == pytest.approx(other[name], rel=1e-5)
     for mine, theirs in zip(whole.model.parameters(), parts.model.parameters(), strict=True):

@@ -26,11 +26,9 @@ def task(workshop):
 def test_a_rounded_size_is_little_more_and_stays():
     for size in range(1, 3000):
         found = graphs.rounded(size)
-        assert (
-            size <= found <= max(size + 7, size * 9 / 8)
-            and graphs.rounded(found) == found
-            and found % 8 == 0
-        )
+        assert size <= found <= max(size + 7, size * 9 / 8)
+        assert graphs.rounded(found) == found
+        assert found % 8 == 0
 
 
 def test_few_shapes_cover_all_sizes():
@@ -58,7 +56,8 @@ def test_a_step_is_recorded_once_and_replayed_for_other_batches_of_its_shape(tas
         model, CPU, torch.float32, record=lambda run: recorded.append(run) or run
     )
     found = [steps.gradients(pairs.batch([index]), 3) for index in range(6)]
-    assert len(recorded) == 1 and found[:2] == [None, None]
+    assert len(recorded) == 1
+    assert found[:2] == [None, None]
     assert found[2:] == pytest.approx(
         [batch_loss(model, pairs.batch([index]), CPU).item() for index in range(2, 6)], rel=1e-5
     )
@@ -97,7 +96,8 @@ def test_the_trainer_learns_by_recorded_steps_as_without(workshop, monkeypatch):
     other._graphs = graphs.RecordedSteps(
         other.model, CPU, torch.float32, record=lambda run: used.append(run) or run
     )
-    assert other.fit().best == pytest.approx(plain.fit().best, rel=1e-3) and used
+    assert other.fit().best == pytest.approx(plain.fit().best, rel=1e-3)
+    assert used
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -26,7 +26,7 @@ def test_auto_takes_what_there_is(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "amx, avx, expected",
+    ("amx", "avx", "expected"),
     [(True, False, torch.bfloat16), (False, True, torch.bfloat16), (False, False, torch.float32)],
 )
 def test_auto_precision_follows_the_processor(monkeypatch, amx, avx, expected):

@@ -65,10 +65,8 @@ counts = st.builds(
 @given(counts, counts)
 def test_tallies_add_up_before_they_are_divided(one, other):
     both = one + other
-    assert (
-        both.characters == one.characters + other.characters
-        and both.pairs == one.pairs + other.pairs
-    )
+    assert both.characters == one.characters + other.characters
+    assert both.pairs == one.pairs + other.pairs
     if both.characters:
         assert both.bits_per_character == pytest.approx(
             (one.nll_sum + other.nll_sum) / both.characters / math.log(2)

@@ -22,7 +22,8 @@ def parts(workshop):
 
 def assert_same(one, other):
     for array, expected in zip(one, other, strict=True):
-        assert array.dtype == expected.dtype and np.array_equal(array, expected)
+        assert array.dtype == expected.dtype
+        assert np.array_equal(array, expected)
 
 
 def feeders():

@@ -100,7 +100,8 @@ def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
     monkeypatch.setattr(trainer_module, "evaluate_loss", evaluate_loss)
     trainer = workshop.trainer(max_steps=15)
     outcome = trainer.fit()
-    assert outcome.reason == "budget" and outcome.best == pytest.approx(3.0)
+    assert outcome.reason == "budget"
+    assert outcome.best == pytest.approx(3.0)
     run = load_run(trainer.run.path, "cpu")
     assert_same(run.model.state_dict(), seen[1])
     assert run.info["best"] == {"step": 10, "validation_bpc": pytest.approx(3.0)}
@@ -119,14 +120,15 @@ def test_stops_when_patience_runs_out(workshop, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "changes, steps", [({"max_steps": 7}, 7), ({"max_steps": None, "epochs": 2}, None)]
+    ("changes", "steps"), [({"max_steps": 7}, 7), ({"max_steps": None, "epochs": 2}, None)]
 )
 def test_spends_exactly_its_budget(workshop, changes, steps):
     trainer = workshop.trainer(**changes)
     trainer.fit()
     assert trainer.position.step == (steps or 2 * len(trainer._plan(0)))
     if steps is None:
-        assert trainer.position.epoch == 2 and trainer.position.batch == 0
+        assert trainer.position.epoch == 2
+        assert trainer.position.batch == 0
     assert (
         read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step
     )  # validated at the very end

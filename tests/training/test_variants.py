@@ -79,9 +79,8 @@ def writes(run):
     plain = {"repetition_penalty": 1.0, "no_repeat_ngram": 0, "min_length": 0, "max_length": 12}
     greedy = generator.generate(PROMPT, decoder="greedy", **plain).paragraphs[0]
     beam = generator.generate(PROMPT, decoder="beam", beam_size=1, **plain).paragraphs[0]
-    assert beam.ids == greedy.ids and beam.log_probabilities == pytest.approx(
-        greedy.log_probabilities
-    )
+    assert beam.ids == greedy.ids
+    assert beam.log_probabilities == pytest.approx(greedy.log_probabilities)
     sources = len(greedy.source_tokens) if attends(run.config.model) else 0
     wide = generator.candidates(PROMPT, decoder="beam", beam_size=3, num_samples=2, **plain)
     for generation in (*wide, *generator.candidates(PROMPT, num_samples=2, seed=1, max_length=12)):
@@ -116,7 +115,8 @@ def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, 
         "cpu",
     )
     kept = json.loads((output / "config.json").read_text(encoding="utf-8"))["config"]["model"]
-    assert kept["model"] == name and {part: kept[part] for part in VARIANTS[name]} == VARIANTS[name]
+    assert kept["model"] == name
+    assert {part: kept[part] for part in VARIANTS[name]} == VARIANTS[name]
     call(
         evaluate,
         "--checkpoint",

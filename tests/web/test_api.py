@@ -61,7 +61,8 @@ def call(toy):
         try:
             return list(function(*values.values()))
         finally:
-            assert ended.pop() == "me" and not ended
+            assert ended.pop() == "me"
+            assert not ended
 
     return answers
 
@@ -80,13 +81,14 @@ def test_every_decoding_option_is_a_typed_and_described_parameter():
             None if spec.name in decoding_defaults(True) else spec.default
         )
     description, explained, returns = gr.utils.get_function_description(function)
-    assert "novel" in description and "finished" in " ".join(returns)
+    assert "novel" in description
+    assert "finished" in " ".join(returns)
     del explained["caller"]  # comes from Gradio, not from the program
     assert all("|" in text for text in explained.values()), explained
-    assert (
-        f"≤ {limits.LENGTH}" in explained["max_length"] and f"≤ {limits.SEED}" in explained["seed"]
-    )
-    assert "≤ 100" in explained["temperature"] and "> 0" in explained["temperature"]
+    assert f"≤ {limits.LENGTH}" in explained["max_length"]
+    assert f"≤ {limits.SEED}" in explained["seed"]
+    assert "≤ 100" in explained["temperature"]
+    assert "> 0" in explained["temperature"]
 
 
 def test_the_answers_grow_and_the_last_is_whole(call, toy):
@@ -94,9 +96,8 @@ def test_the_answers_grow_and_the_last_is_whole(call, toy):
         prompt="宝玉笑道。", seed=4, max_length=200, min_length=150, num_samples=2, paragraphs=2
     )
     texts = [answer["text"] for answer in answers]
-    assert len(texts) > 1 and all(
-        later.startswith(earlier) for earlier, later in itertools.pairwise(texts)
-    )
+    assert len(texts) > 1
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
     assert [answer["finished"] for answer in answers] == [False] * (len(answers) - 1) + [True]
     whole = toy.generator().candidates(
         "宝玉笑道。", seed=4, max_length=200, min_length=150, num_samples=2, paragraphs=2
@@ -105,11 +106,9 @@ def test_the_answers_grow_and_the_last_is_whole(call, toy):
         generation.text for generation in whole
     ]
     assert [candidate["seed"] for candidate in answers[-1]["candidates"]] == [4, 5]
-    assert (
-        answers[-1]["seed"] == 4
-        and answers[-1]["model"] == "toy"
-        and answers[-1]["device"] == "cpu"
-    )
+    assert answers[-1]["seed"] == 4
+    assert answers[-1]["model"] == "toy"
+    assert answers[-1]["device"] == "cpu"
     json.dumps(answers, allow_nan=False)
 
 
@@ -208,14 +207,16 @@ def test_a_python_program_gets_the_whole_or_the_stream(client):
     whole = client.predict(
         prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate"
     )
-    assert whole["finished"] and whole["model"] == "novel" and len(whole["text"]) > 5
+    assert whole["finished"]
+    assert whole["model"] == "novel"
+    assert len(whole["text"]) > 5
     stream = list(
         client.submit(prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate")
     )
-    assert len(stream) > 1 and stream[-1]["text"] == whole["text"]
-    assert len(stream[0]["text"]) < len(whole["text"]) and whole["text"].startswith(
-        stream[0]["text"]
-    )
+    assert len(stream) > 1
+    assert stream[-1]["text"] == whole["text"]
+    assert len(stream[0]["text"]) < len(whole["text"])
+    assert whole["text"].startswith(stream[0]["text"])
 
 
 def test_only_generate_is_public(client):
@@ -243,7 +244,8 @@ def test_the_same_seed_writes_the_same_text_whatever_else_runs(app):
 
     with ThreadPoolExecutor(6) as pool:
         texts = list(pool.map(text, [1, 2, 1, 3, 1, 2]))
-    assert texts[0] == texts[2] == texts[4] and texts[1] == texts[5]
+    assert texts[0] == texts[2] == texts[4]
+    assert texts[1] == texts[5]
     assert len(set(texts)) == 3
 
 
@@ -259,7 +261,8 @@ def test_http_is_enough(app):
         lines = reply.read().decode().splitlines()
     assert "event: complete" in lines
     last = json.loads(lines[lines.index("event: complete") + 1].removeprefix("data: "))
-    assert last[0]["finished"] and last[0]["seed"] == 3
+    assert last[0]["finished"]
+    assert last[0]["seed"] == 3
 
 
 def test_the_queue_cannot_be_jumped(app):
@@ -293,21 +296,21 @@ def test_mcp_offers_the_same(app, client):
             return tools, good, bad
 
     tools, good, bad = anyio.run(talk)
-    assert (
-        len(tools) == 1
-        and tools[0].name.endswith("generate")
-        and "Chinese novel" in tools[0].description
-    )
+    assert len(tools) == 1
+    assert tools[0].name.endswith("generate")
+    assert "Chinese novel" in tools[0].description
     properties = tools[0].inputSchema["properties"]
     of_decoder, of_temperature = (
         properties[name]["oneOf"][-1] for name in ("decoder", "temperature")
     )
-    assert of_decoder["enum"] == ["sample", "beam", "greedy"] and of_temperature["type"] == "number"
-    assert all(each["description"] for each in properties.values()) and tools[0].inputSchema[
-        "required"
-    ] == ["prompt"]
+    assert of_decoder["enum"] == ["sample", "beam", "greedy"]
+    assert of_temperature["type"] == "number"
+    assert all(each["description"] for each in properties.values())
+    assert tools[0].inputSchema["required"] == ["prompt"]
     whole = client.predict(
         prompt=PROMPT, seed=3, max_length=40, min_length=30, api_name="/generate"
     )
-    assert not good.isError and ast.literal_eval(good.content[0].text)["text"] == whole["text"]
-    assert bad.isError and "本页至多" in bad.content[0].text
+    assert not good.isError
+    assert ast.literal_eval(good.content[0].text)["text"] == whole["text"]
+    assert bad.isError
+    assert "本页至多" in bad.content[0].text

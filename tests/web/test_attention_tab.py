@@ -60,9 +60,8 @@ def test_a_click_goes_on_from_the_alternative(shelf, shown):
     snapshots = list(rewritten(shelf, shown, place, alternative))
     for written in snapshots:
         assert written.generations[0].paragraphs[0] is shown.written.generations[0].paragraphs[0]
-    assert snapshots[-1].finished and snapshots[-1].generations[0].paragraphs[1].text.startswith(
-        alternative.opening
-    )
+    assert snapshots[-1].finished
+    assert snapshots[-1].generations[0].paragraphs[1].text.startswith(alternative.opening)
 
 
 def test_the_end_needs_no_model(shown):
@@ -80,15 +79,13 @@ def going_on(shelf, shown, pen):
 def test_the_view_grows_and_shows_the_whole_at_last(shelf, shown):
     place, stream = going_on(shelf, shown, CancellationToken())
     *before, (value, after, written) = stream
-    assert before and all(
-        "growing" in each[0] and each[1] is None and each[2] is not None for each in before
-    )
-    assert (
-        value["selected"] == place
-        and value["turn"] == after.turn > before[-1][0]["turn"]
-        and written is None
-    )
-    assert after.written is before[-1][2] and after.places is None
+    assert before
+    assert all("growing" in each[0] and each[1] is None and each[2] is not None for each in before)
+    assert value["selected"] == place
+    assert value["turn"] == after.turn > before[-1][0]["turn"]
+    assert written is None
+    assert after.written is before[-1][2]
+    assert after.places is None
 
 
 def test_who_takes_the_pen_ends_a_continuation(shelf, shown):
@@ -126,15 +123,12 @@ def test_when_the_model_fails_the_view_gets_back_what_was_there(
         seen.extend(iter(lambda: next(stream), None))
     *before, (value, after, written) = seen
     assert bool(before) == bool(failing_at)
-    assert (
-        value["output"] == shown.paragraph.tokens
-        and value["places"]
-        and value["selected"] == place
-        and written is None
-    )
-    assert after._replace(turn=0) == shown._replace(turn=0) and all(
-        after.turn > each[0]["turn"] for each in before
-    )
+    assert value["output"] == shown.paragraph.tokens
+    assert value["places"]
+    assert value["selected"] == place
+    assert written is None
+    assert after._replace(turn=0) == shown._replace(turn=0)
+    assert all(after.turn > each[0]["turn"] for each in before)
 
 
 def test_turns_go_on_rising_after_a_restart():
@@ -162,7 +156,8 @@ def test_nothing_can_be_chosen_before_the_model_was_asked(shown):
     place, number = a_continuable(shown)
     asked = {"place": place, "alternative": number}
     assert chosen(shown, asked)[1] is not None
-    assert chosen(shown._replace(places=None), asked)[1] is None and chosen(None, asked)[1] is None
+    assert chosen(shown._replace(places=None), asked)[1] is None
+    assert chosen(None, asked)[1] is None
 
 
 def test_bytes_and_empty_paragraphs_are_no_choice(shown):
@@ -215,7 +210,8 @@ def test_what_is_shown_already_is_not_sent_anew_unless_its_answer_has_failed(sho
     )
     first = choose(shown.written, {"candidate": 0, "paragraph": 0})
     value, again = attention_tab.shown_for({"again": True}, shown.written, first)
-    assert again.number == 0 and value["turn"] == again.turn > first.turn
+    assert again.number == 0
+    assert value["turn"] == again.turn > first.turn
     new = dataclasses.replace(shown.written)
     assert attention_tab.shown_for({"again": True}, new, shown)[1].written is new
 
@@ -237,9 +233,11 @@ def slowly(monkeypatch, shelf, seconds):
 def test_looking_into_a_long_paragraph_is_never_silent(monkeypatch, shelf, shown):
     slowly(monkeypatch, shelf, 0.1)
     told = [time.monotonic(), *(time.monotonic() for _ in looked_into(shelf, shown))]
-    assert len(told) > 3 and max(after - before for before, after in pairwise(told)) < 0.5
+    assert len(told) > 3
+    assert max(after - before for before, after in pairwise(told)) < 0.5
     *before, last = looked_into(shelf, shown)
-    assert set(before) == {None} and last == shown
+    assert set(before) == {None}
+    assert last == shown
 
 
 def test_who_leaves_frees_the_model_that_looks(monkeypatch, shelf, shown):
@@ -255,5 +253,6 @@ def test_who_leaves_frees_the_model_that_looks(monkeypatch, shelf, shown):
 @pytest.mark.parametrize("name", words())
 def test_a_word_has_both_languages_with_the_same_gaps(name):
     chinese, english = words()[name]
-    assert chinese and english
+    assert chinese
+    assert english
     assert set(re.findall(r"\{\w+\}", chinese)) == set(re.findall(r"\{\w+\}", english))

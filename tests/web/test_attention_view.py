@@ -114,7 +114,9 @@ def test_all_paragraphs_are_offered_by_how_they_begin(written):
     assert [len(texts) for texts in offered] == [3, 3]
     for texts, generation in zip(offered, written.generations, strict=True):
         for text, paragraph in zip(texts, generation.paragraphs, strict=True):
-            assert text and len(text) <= 12 and paragraph.text.startswith(text.removesuffix("…"))
+            assert text
+            assert len(text) <= 12
+            assert paragraph.text.startswith(text.removesuffix("…"))
 
 
 def test_the_last_paragraph_of_the_first_candidate_is_shown_unless_another_is_asked_for(written):
@@ -137,7 +139,9 @@ def test_a_paragraph_that_has_not_begun_is_not_shown(generator, written):
     nothing = dataclasses.replace(
         written, generations=(dataclasses.replace(begun, paragraphs=[empty]),)
     )
-    assert choose(nothing, {}) is None and choose(None, {}) is None and payload(None) == {}
+    assert choose(nothing, {}) is None
+    assert choose(None, {}) is None
+    assert payload(None) == {}
 
 
 def test_a_model_without_attention_is_shown_as_such(shown):
@@ -146,11 +150,9 @@ def test_a_model_without_attention_is_shown_as_such(shown):
     )
     generation = dataclasses.replace(shown.written.generations[0], paragraphs=[blind])
     data = payload(choose(dataclasses.replace(shown.written, generations=(generation,)), {}))
-    assert (
-        data["shape"] == [len(data["output"]), 0]
-        and data["weights"] == ""
-        and data["output_pieces"]
-    )
+    assert data["shape"] == [len(data["output"]), 0]
+    assert data["weights"] == ""
+    assert data["output_pieces"]
 
 
 def test_growing_text_never_falls_behind_its_opening(written):
@@ -175,8 +177,10 @@ def test_a_paragraph_can_be_ended_at_any_later_place(shown):
     (generation,) = after.generations
     kept, short = generation.paragraphs
     assert after.speed == 0 < shown.written.speed
-    assert after.finished and kept is shown.written.generations[1].paragraphs[0]
-    assert short.text == end.opening == "".join(shown.paragraph.tokens[:number]) and short.finished
+    assert after.finished
+    assert kept is shown.written.generations[1].paragraphs[0]
+    assert short.text == end.opening == "".join(shown.paragraph.tokens[:number])
+    assert short.finished
     assert (
         len(short.ids)
         == len(short.tokens)
@@ -184,9 +188,8 @@ def test_a_paragraph_can_be_ended_at_any_later_place(shown):
         == len(short.attention)
         == number + 1
     )
-    assert short.ids[-1] == EOS and short.log_probabilities[-1] == pytest.approx(
-        math.log(end.probability)
-    )
+    assert short.ids[-1] == EOS
+    assert short.log_probabilities[-1] == pytest.approx(math.log(end.probability))
     assert short.score == pytest.approx(sum(short.log_probabilities) / (number + 1) ** 0.5)
 
 

@@ -92,25 +92,29 @@ def test_an_empty_seed_is_drawn(shelf):
 
 def test_of_a_long_prompt_the_end_is_used_and_the_page_says_so(shelf):
     found = request(shelf, prompt="头" + "天" * limits.PROMPT)
-    assert found.prompt == "天" * limits.PROMPT and f"{limits.PROMPT:,}" in found.notes[0]
+    assert found.prompt == "天" * limits.PROMPT
+    assert f"{limits.PROMPT:,}" in found.notes[0]
 
 
 def test_the_table_grows_row_by_row(shelf, monkeypatch):
     monkeypatch.setattr(compare_tab, "_PACE", 0.0)
     asked = request(shelf, runs=("one", "two"), decoders=("sample", "greedy"))
     seen = list(compare_tab._written(shelf, asked))
-    assert seen[0][0] == [] and seen[0][1].startswith("0/4 ")
+    assert seen[0][0] == []
+    assert seen[0][1].startswith("0/4 ")
     table, line, made = seen[-1]
-    assert len(table) == len(made.rows) == 4 and line.startswith("完成 done · 4/4")
+    assert len(table) == len(made.rows) == 4
+    assert line.startswith("完成 done · 4/4")
     assert all(len(row) == len(COMPARISON) for row in table)
-    assert [row[0] for row in table] == ["one", "one", "two", "two"] and {
-        row[7] for row in table
-    } == {"—"}
+    assert [row[0] for row in table] == ["one", "one", "two", "two"]
+    assert {row[7] for row in table} == {"—"}
     sizes = [len(table) for table, *_ in seen]
-    assert sizes == sorted(sizes) and sizes.count(1) > 2
+    assert sizes == sorted(sizes)
+    assert sizes.count(1) > 2
     for table, _, made in seen[1:]:
         done = len(made.rows)
-        assert table[:done] == compare_tab._readable(made.rows) and len(table) - done in (0, 1)
+        assert table[:done] == compare_tab._readable(made.rows)
+        assert len(table) - done in (0, 1)
 
 
 def test_a_growing_table_is_not_sent_all_the_time(shelf, monkeypatch):
@@ -128,7 +132,8 @@ def test_stopping_keeps_the_rows_that_are_finished(shelf, monkeypatch):
     assert compare_tab._stopped(made) == (
         table[:1],
         f"已停止 stopped · {line}",
-    ) and line.startswith("1/2 ")
+    )
+    assert line.startswith("1/2 ")
 
 
 @pytest.mark.parametrize("is_begun", [False, True])
@@ -145,12 +150,11 @@ def test_a_table_becomes_a_file(shelf):
     made = list(compare_tab._written(shelf, request(shelf)))[-1][2]
     files = {kind: compare_tab._saver(kind)(made) for kind in ("csv", "md")}
     for kind, file in files.items():
-        assert (
-            file["name"].endswith("." + kind)
-            and made.rows[0].text[:5] in file["text"]
-            and COMPARISON[1] in file["text"]
-        )
-    assert files["csv"]["text"].startswith("\ufeff") and files["md"]["text"].startswith("| ")
+        assert file["name"].endswith("." + kind)
+        assert made.rows[0].text[:5] in file["text"]
+        assert COMPARISON[1] in file["text"]
+    assert files["csv"]["text"].startswith("\ufeff")
+    assert files["md"]["text"].startswith("| ")
 
 
 def test_without_results_there_is_no_file():

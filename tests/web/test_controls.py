@@ -43,7 +43,7 @@ def test_untouched_controls_ask_for_the_defaults(controls):
 
 
 @pytest.mark.parametrize(
-    "decoder, changes",
+    ("decoder", "changes"),
     [
         ("sample", {"temperature": 2.0}),
         ("sample", {"top_k": 1}),
@@ -84,15 +84,15 @@ def test_every_control_is_tried_above(controls):
 
 
 def test_the_task_is_a_choice_where_a_run_has_several(controls):
-    assert controls.fields["task"].visible is False and "task" not in options(controls)
+    assert controls.fields["task"].visible is False
+    assert "task" not in options(controls)
     several = module.tasks_of(DataConfig(tasks="same,next=2"))
-    assert (
-        several["visible"]
-        and several["value"] == "same"
-        and [value for _, value in several["choices"]] == ["same", "next"]
-    )
+    assert several["visible"]
+    assert several["value"] == "same"
+    assert [value for _, value in several["choices"]] == ["same", "next"]
     for data in (DataConfig(), DataConfig(tasks="previous"), None):
-        assert not module.tasks_of(data)["visible"] and module.tasks_of(data)["value"] is None
+        assert not module.tasks_of(data)["visible"]
+        assert module.tasks_of(data)["value"] is None
     assert options(controls, task="previous")["task"] == "previous"
 
 
@@ -131,7 +131,7 @@ def test_a_cleared_number_is_the_default(controls):
 
 
 @pytest.mark.parametrize(
-    "typed, seed",
+    ("typed", "seed"),
     [("", None), (None, None), (" 12 ", 12), ("０", 0), (str(limits.SEED), limits.SEED)],
 )
 def test_the_seed_as_typed(controls, typed, seed):

@@ -36,7 +36,8 @@ def test_they_are_held_out_paragraphs_of_the_runs_corpus(shelf):
         )
     ]
     held_out = {text for text, is_in in zip(segments, store.is_in("test"), strict=True) if is_in}
-    assert 1 < len(found) == len(set(found)) and set(found) <= held_out
+    assert 1 < len(found) == len(set(found))
+    assert set(found) <= held_out
     assert held_out.isdisjoint(
         text for text, is_in in zip(segments, store.is_in("train"), strict=True) if is_in
     )
@@ -46,7 +47,8 @@ def test_they_are_held_out_paragraphs_of_the_runs_corpus(shelf):
 def test_without_the_data_there_are_none_and_nothing_is_built(shelf, tmp_path):
     shelf, store = shelf
     shutil.rmtree(store.directory)
-    assert examples(shelf, "of-novel") == [] and not store.directory.exists()
+    assert examples(shelf, "of-novel") == []
+    assert not store.directory.exists()
 
 
 def test_of_a_run_that_says_nothing_of_its_data_there_are_none(make_run, tmp_path):

@@ -33,9 +33,10 @@ def slow(toy, seconds, **options):
 def test_what_is_written_is_what_the_generator_writes(toy):
     options = {"num_samples": 3, "seed": 5, "paragraphs": 2, "max_length": 20}
     *_, last = write(shelf_of(toy.generator()), "run", PROMPT, options)
-    assert (
-        last.finished and last.device == "cpu" and last.run == "run" and last.manuscript == PROMPT
-    )
+    assert last.finished
+    assert last.device == "cpu"
+    assert last.run == "run"
+    assert last.manuscript == PROMPT
     expected = toy.generator().candidates(PROMPT, **options)
     assert [each.text for each in last.generations] == [each.text for each in expected]
     assert last.characters == sum(
@@ -50,14 +51,15 @@ def test_backwards_it_is_written_from_the_beginning_and_so_is_what_goes_on(toy):
         {"task": "previous", "seed": 2, "max_length": 12, "paragraphs": 2},
     )
     *_, last = write(shelf, "run", text, options)
-    assert last.generations[0].task == "previous" and "最前" in last.generations[0].notes[0]
+    assert last.generations[0].task == "previous"
+    assert "最前" in last.generations[0].notes[0]
     assert last.generations[0].text == shelf.generator("").generate(PROMPT, **options).text
     *_, again = write_from(shelf, last, 0, 1, "宝")
     first, second = again.generations[0].paragraphs
-    assert first.text == last.generations[0].paragraphs[0].text and second.text.startswith("宝")
-    assert (
-        second.source_ids[-1] == EOS and toy.tokenizer.decode(second.source_ids[:-1]) == first.text
-    )
+    assert first.text == last.generations[0].paragraphs[0].text
+    assert second.text.startswith("宝")
+    assert second.source_ids[-1] == EOS
+    assert toy.tokenizer.decode(second.source_ids[:-1]) == first.text
 
 
 def test_text_only_grows(toy):
@@ -109,7 +111,8 @@ def test_without_text_there_is_a_sign_of_life(monkeypatch):
         each.paragraphs, each.notes = [], []
     seconds = [written.seconds for written in write(shelf_of(generator), "run", PROMPT, {})]
     gaps = [after - before for before, after in pairwise(seconds)]
-    assert len(seconds) > 3 and max(gaps) <= 0.6
+    assert len(seconds) > 3
+    assert max(gaps) <= 0.6
 
 
 def test_closing_stops_the_writing(toy):
@@ -130,7 +133,8 @@ def test_closing_stops_the_writing(toy):
 def test_a_long_manuscript_is_cut_to_its_end_and_the_page_says_so(toy):
     long = "宝玉笑道。\n" * (limits.PROMPT // 6 + 50)
     *_, last = write(shelf_of(toy.generator()), "run", long, {"seed": 1, "max_length": 8})
-    assert last.manuscript == long and len(last.generations[0].prompt) == limits.PROMPT
+    assert last.manuscript == long
+    assert len(last.generations[0].prompt) == limits.PROMPT
     assert any("20,000" in note for note in last.generations[0].notes)
     *_, last = write(
         shelf_of(toy.generator()), "run", long[-limits.PROMPT :], {"seed": 1, "max_length": 8}
@@ -145,15 +149,14 @@ def test_a_paragraph_is_written_anew_from_an_opening(toy):
     )
     *_, again = write_from(shelf, first, 1, 1, "黛玉道：")
     (generation,), kept = again.generations, first.generations[1].paragraphs
-    assert (
-        again.finished
-        and len(generation.paragraphs) == 2
-        and generation.seed == first.generations[1].seed
-    )
+    assert again.finished
+    assert len(generation.paragraphs) == 2
+    assert generation.seed == first.generations[1].seed
     assert generation.paragraphs[0].text == kept[0].text
     assert generation.paragraphs[1].text.startswith("黛玉道：")
     assert generation.paragraphs[1].source_ids == kept[1].source_ids
-    assert again.manuscript == first.manuscript and again.run == first.run
+    assert again.manuscript == first.manuscript
+    assert again.run == first.run
 
 
 @pytest.fixture
@@ -170,10 +173,8 @@ def test_a_full_paragraph_goes_on_nevertheless(full):
     for _ in range(3):
         opening = written.generations[0].text[:-1] + "山"
         *_, written = write_from(shelf, written, 0, 0, opening)
-        assert (
-            written.generations[0].text.startswith(opening)
-            and written.characters >= len(opening) + 50
-        )
+        assert written.generations[0].text.startswith(opening)
+        assert written.characters >= len(opening) + 50
 
 
 def test_no_paragraph_grows_beyond_the_limit(full, monkeypatch):
@@ -198,9 +199,8 @@ def test_the_speed_is_that_of_what_was_written_now(toy):
     assert first.speed == pytest.approx(written / first.seconds)
     *_, again = write_from(shelf, first, 1, 2, "黛玉道：")
     written = len(again.generations[0].paragraphs[2].text) - len("黛玉道：")
-    assert again.speed == pytest.approx(
-        written / again.seconds
-    ) and again.characters > written + len("黛玉道：")
+    assert again.speed == pytest.approx(written / again.seconds)
+    assert again.characters > written + len("黛玉道：")
 
 
 def test_a_mistake_is_told_before_anything_is_written(toy):

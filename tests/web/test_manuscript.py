@@ -58,16 +58,14 @@ def test_the_picked_draft_is_accepted_and_the_others_are_put_away(text, texts, c
         assert after is page
     else:
         assert after == EditorState(append(text, texts[chosen]), NO_DRAFTS)
-        assert after.manuscript.endswith(texts[chosen].strip()) and after.manuscript.startswith(
-            text.rstrip().lstrip("\n")
-        )
+        assert after.manuscript.endswith(texts[chosen].strip())
+        assert after.manuscript.startswith(text.rstrip().lstrip("\n"))
 
 
 def test_without_a_pick_the_first_draft_that_has_text_counts():
     assert first_draft(EditorState("一。", drafts(" ", "二。", "三。"))) == 1
-    assert first_draft(EditorState("一。")) is None and accept(
-        EditorState("一。"), UndoHistory(), None
-    ) == EditorState("一。")
+    assert first_draft(EditorState("一。")) is None
+    assert accept(EditorState("一。"), UndoHistory(), None) == EditorState("一。")
 
 
 @given(st.lists(st.tuples(TEXTS, DRAFTS), max_size=12))
@@ -97,7 +95,8 @@ def test_what_was_typed_since_is_undone_first_and_can_be_had_again():
     page, desk = redo(page, desk)
     assert page == accepted
     page, desk = redo(page, desk)
-    assert page == typed and redo(page, desk) == (page, desk)
+    assert page == typed
+    assert redo(page, desk) == (page, desk)
     assert undo(page, desk)[0] == accepted
 
 
@@ -221,10 +220,8 @@ def test_what_another_tab_has_written_is_undone_first():
 
 
 def test_the_candidates_texts_fill_the_drafts():
-    assert (
-        drafts_of(written("", "一", "二")) == drafts("一", "二")
-        and len(drafts_of(written(""))) == limits.CANDIDATES
-    )
+    assert drafts_of(written("", "一", "二")) == drafts("一", "二")
+    assert len(drafts_of(written(""))) == limits.CANDIDATES
 
 
 def test_an_opening_is_used_up_when_its_draft_is_accepted():
@@ -240,7 +237,8 @@ def test_an_opening_is_used_up_when_its_draft_is_accepted():
 def test_a_pinned_seed_moves_on_when_it_has_been_written():
     options = {"seed": 7, "num_samples": 3}
     assert next_seed(options, written("", "一", "二", "三", seed=7)) == {"seed": 10}
-    assert next_seed(options, written("", "一", seed=4)) == {} and next_seed(options, None) == {}
+    assert next_seed(options, written("", "一", seed=4)) == {}
+    assert next_seed(options, None) == {}
     assert next_seed({"num_samples": 1}, written("", "一", seed=7)) == {}
     assert next_seed(
         {"seed": limits.SEED, "num_samples": 1}, written("", "一", seed=limits.SEED)

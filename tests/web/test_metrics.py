@@ -31,7 +31,8 @@ def path(tmp_path):
 
 def test_a_journal_is_read_on_as_it_grows(path):
     metrics = Metrics()
-    assert metrics.history(path) == History() and metrics.stamp(path) == (0, 0)
+    assert metrics.history(path) == History()
+    assert metrics.stamp(path) == (0, 0)
     path.write_text(lines(step(1), step(2)) + '{"step": 3, "bp', encoding="utf-8")
     first = metrics.history(path)
     assert first == History([Step(1, 5.0, 100, 0.5), Step(2, 5.0, 200, 1.0)])
@@ -50,7 +51,8 @@ def test_only_what_is_new_is_read(path, monkeypatch):
     metrics.history(path)
     with path.open("a", encoding="utf-8") as file:
         file.write(lines(step(11)))
-    assert len(metrics.history(path).steps) == 11 and len(parsed) == 11
+    assert len(metrics.history(path).steps) == 11
+    assert len(parsed) == 11
 
 
 def test_a_journal_that_was_replaced_is_read_anew(path, tmp_path):
@@ -141,7 +143,8 @@ def test_the_first_steps_do_not_press_the_rest_flat():
 )
 def test_a_single_point_is_a_curve(history):
     found = curves(history)
-    assert len(found.training) + len(found.validation) == 1 and found.low < found.high
+    assert len(found.training) + len(found.validation) == 1
+    assert found.low < found.high
 
 
 def test_without_records_there_are_no_curves():

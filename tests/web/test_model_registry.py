@@ -30,7 +30,8 @@ def test_runs_that_can_write_are_listed_newest_first(folder):
 
 def test_nothing_is_there_to_begin_with(tmp_path):
     shelf = ModelRegistry(tmp_path / "nowhere")
-    assert shelf.runs() == {} and shelf.newest() is None
+    assert shelf.runs() == {}
+    assert shelf.newest() is None
 
 
 def test_the_newest_run_that_opens_is_taken(folder):
@@ -44,7 +45,8 @@ def test_the_newest_run_that_opens_is_taken(folder):
 def test_the_chosen_run_comes_first_wherever_it_lies(folder, make_run, tmp_path_factory):
     elsewhere = make_run(tmp_path_factory.mktemp("elsewhere") / "run")
     shelf = ModelRegistry(folder, elsewhere)
-    assert list(shelf.runs()) == ["run", "new", "middle", "old"] and shelf.newest() == "run"
+    assert list(shelf.runs()) == ["run", "new", "middle", "old"]
+    assert shelf.newest() == "run"
     assert shelf.run("run").path == elsewhere
     assert list(ModelRegistry(folder, folder / "old").runs()) == ["old", "new", "middle"]
 
@@ -60,10 +62,8 @@ def test_a_chosen_run_keeps_its_name_and_another_of_that_name_is_numbered(
         folder / "middle",
     )
     make_run(folder / "middle (2)")
-    assert (
-        shelf.run("middle (3)").path == folder / "middle"
-        and shelf.run("middle (2)").path == folder / "middle (2)"
-    )
+    assert shelf.run("middle (3)").path == folder / "middle"
+    assert shelf.run("middle (2)").path == folder / "middle (2)"
 
 
 def test_a_link_goes_by_its_own_name(folder, make_run, tmp_path_factory, monkeypatch):
@@ -82,11 +82,13 @@ def test_runs_in_training_are_known_until_they_can_write_or_have_gone_silent(fol
     (run / "metrics.jsonl").write_text("")
     late = time.time() + 5
     os.utime(run / "metrics.jsonl", (late, late))
-    assert list(shelf.in_training()) == ["later", "unborn"] and "later" not in shelf.runs()
+    assert list(shelf.in_training()) == ["later", "unborn"]
+    assert "later" not in shelf.runs()
     os.utime(folder / "unborn", (1_000_000, 1_000_000))
     assert list(shelf.in_training()) == ["later"]
     (folder / "weights").rename(run / "model.safetensors")
-    assert not shelf.in_training() and "later" in shelf.runs()
+    assert not shelf.in_training()
+    assert "later" in shelf.runs()
     assert ModelRegistry(folder / "nowhere").in_training() == {}
 
 
@@ -121,7 +123,8 @@ def test_a_model_is_loaded_once_for_everybody(folder):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 8 and len(set(map(id, found))) == 1
+    assert len(found) == 8
+    assert len(set(map(id, found))) == 1
 
 
 def test_new_weights_of_a_run_are_noticed(folder, make_run):

@@ -55,14 +55,15 @@ def shown(folder, name, metrics=None):
 def test_a_run_is_shown_with_its_curves(folder):
     journal(folder, "one", 130)
     card, plot, words, _ = shown(folder, "one")
-    assert (
-        "characters" in card["tokenizer"]
-        and "130" in card["progress"]
-        and "1:05" in card["progress"]
-    )
-    assert plot.visible and not words.visible and plot.y_lim[0] < 6.5 < plot.y_lim[1]
+    assert "characters" in card["tokenizer"]
+    assert "130" in card["progress"]
+    assert "1:05" in card["progress"]
+    assert plot.visible
+    assert not words.visible
+    assert plot.y_lim[0] < 6.5 < plot.y_lim[1]
     rows = plot.value["data"]
-    assert {row[2] for row in rows} == {"训练 training", "验证 validation"} and [
+    assert {row[2] for row in rows} == {"训练 training", "验证 validation"}
+    assert [
         130,
         6.5,
         "验证 validation",
@@ -71,32 +72,26 @@ def test_a_run_is_shown_with_its_curves(folder):
 
 def test_without_a_journal_words_stand_in_for_the_curves(folder):
     card, plot, words, _ = shown(folder, "one")
-    assert (
-        card["progress"] == UNKNOWN
-        and card["problem"] is None
-        and not plot.visible
-        and words.visible
-    )
+    assert card["progress"] == UNKNOWN
+    assert card["problem"] is None
+    assert not plot.visible
+    assert words.visible
 
 
 def test_without_a_run_the_card_is_empty_and_nothing_is_wrong(tmp_path):
     card, plot, words, _ = shown(tmp_path, None)
-    assert (
-        card.pop("problem") is None
-        and set(card.values()) == {UNKNOWN}
-        and not plot.visible
-        and not words.visible
-    )
+    assert card.pop("problem") is None
+    assert set(card.values()) == {UNKNOWN}
+    assert not plot.visible
+    assert not words.visible
 
 
 def test_of_a_run_that_has_gone_the_page_says_so(folder):
     card, plot, words, _ = shown(folder, "gone")
-    assert (
-        "“gone”" in card.pop("problem")
-        and set(card.values()) == {UNKNOWN}
-        and not plot.visible
-        and not words.visible
-    )
+    assert "“gone”" in card.pop("problem")
+    assert set(card.values()) == {UNKNOWN}
+    assert not plot.visible
+    assert not words.visible
 
 
 @pytest.mark.parametrize(
@@ -122,7 +117,8 @@ def test_a_strangers_run_never_leaves_anothers_card_standing(folder, facts):
     )
     (folder / "one" / "metrics.jsonl").write_text(strange, encoding="utf-8")
     card, plot, *_ = shown(folder, "one")
-    assert card["progress"] == card["parameters"] == card["steps"] == UNKNOWN and not plot.visible
+    assert card["progress"] == card["parameters"] == card["steps"] == UNKNOWN
+    assert not plot.visible
 
 
 def watched(folder, chosen=None, before=None, metrics=None):
@@ -142,15 +138,13 @@ def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
     (folder / "one" / "model.safetensors").unlink()
     journal(folder, "one", 130)
     found = watched(folder)
-    assert found["part"]["visible"] and found["choice"]["choices"] == [
-        ("one · 训练中 training", "one")
-    ]
-    assert (
-        found["choice"]["value"] == "one"
-        and "bahdanau" in found["architecture"]
-        and "130" in found["progress"]
-    )
-    assert found["plot"].visible and "one" not in ModelRegistry(folder).runs()
+    assert found["part"]["visible"]
+    assert found["choice"]["choices"] == [("one · 训练中 training", "one")]
+    assert found["choice"]["value"] == "one"
+    assert "bahdanau" in found["architecture"]
+    assert "130" in found["progress"]
+    assert found["plot"].visible
+    assert "one" not in ModelRegistry(folder).runs()
 
 
 def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder):
@@ -161,17 +155,16 @@ def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder
     assert watched(folder, "one", states[1], metrics) is None
     journal(folder, "one", 10)
     grown = watched(folder, "one", states[1], metrics)
-    assert "10" in grown["progress"] and "value" not in grown["choice"]
+    assert "10" in grown["progress"]
+    assert "value" not in grown["choice"]
     (folder / "two" / "model.safetensors").unlink()
     assert len(watched(folder, "one", grown["state"], metrics)["choice"]["choices"]) == 2
     assert watched(folder, "two", None, metrics)["state"][1] == "two"
     (folder / "one" / "config.json").write_text("[1]")
     broken = watched(folder, "one", None, metrics)
-    assert (
-        "config.json" in broken["progress"]
-        and broken["corpus"] == UNKNOWN
-        and not broken["plot"].visible
-    )
+    assert "config.json" in broken["progress"]
+    assert broken["corpus"] == UNKNOWN
+    assert not broken["plot"].visible
 
 
 def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
@@ -193,7 +186,8 @@ def test_new_runs_are_found_and_one_that_went_is_replaced(folder, make_run):
     shelf = ModelRegistry(folder)
     make_run(folder / "three")
     found = model_tab._choices(shelf, "two")
-    assert set(found["choices"]) == {"one", "two", "three"} and "value" not in found
+    assert set(found["choices"]) == {"one", "two", "three"}
+    assert "value" not in found
     assert (
         model_tab._choices(shelf, "gone")["value"]
         == model_tab._choices(shelf, None)["value"]

@@ -59,7 +59,9 @@ def test_settings_begin_anew_only_when_the_kind_changes():
         name: getattr(DecodingConfig(), name) for name in values("pairs", False)
     }
     first, label, slider, *_ = event.fn("pairs", False)
-    assert first is True and "Source" in label["label"] and slider["visible"] is False
+    assert first is True
+    assert "Source" in label["label"]
+    assert slider["visible"] is False
     assert all(
         value == gr.skip()
         for inputs in (("pairs", True), ("novel", False))

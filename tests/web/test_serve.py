@@ -57,8 +57,11 @@ def test_a_busy_port_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         done = run_app("--port", port)
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.count("\n") == 1 and port in done.stderr and "in use" in done.stderr
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert port in done.stderr
+    assert "in use" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,8 @@ def test_a_dead_proxy_changes_nothing_and_the_end_is_clean(workplace, start_app)
     assert "event: complete" in app.call(SHORT).rest()
     app.process.send_signal(signal.SIGINT)
     assert app.process.wait(timeout=30) == 0
-    assert "Traceback" not in app.printed() and "http" in app.printed()
+    assert "Traceback" not in app.printed()
+    assert "http" in app.printed()
 
 
 def test_it_serves_its_own_machine_only(app):

@@ -96,7 +96,8 @@ def test_a_record_of_no_time_at_all_is_the_beginning(make, tmp_path):
     assert (tiny.status().phase, tiny.status().step) == (
         "training",
         1,
-    ) and tiny.status().share < 0.2
+    )
+    assert tiny.status().share < 0.2
 
 
 def test_there_is_one_training_at_a_time(make, tmp_path):
@@ -114,7 +115,8 @@ def test_a_cancelled_training_is_gone_at_once_and_leaves_nothing(make, tmp_path)
     began = time.monotonic()
     tiny.cancel()
     assert time.monotonic() - began < 3
-    assert tiny.status().phase == "cancelled" and not list((tmp_path / "checkpoints").iterdir())
+    assert tiny.status().phase == "cancelled"
+    assert not list((tmp_path / "checkpoints").iterdir())
     tiny.start(tmp_path / "checkpoints")
     assert tiny.status().is_running
 
@@ -129,14 +131,16 @@ def test_a_process_that_does_not_listen_is_killed(make, tmp_path, monkeypatch):
     tiny.start(tmp_path)
     until(lambda: tiny.status().phase == "training")
     tiny.cancel()
-    assert tiny.wait(5) and tiny.status().phase == "cancelled"
+    assert tiny.wait(5)
+    assert tiny.status().phase == "cancelled"
 
 
 def test_a_failure_is_told_in_the_processes_own_words(make, tmp_path):
     tiny = make(code=2)
     tiny.start(tmp_path / "checkpoints")
     assert tiny.wait(20)
-    assert tiny.status().phase == "failed" and tiny.status().error == "错误 error: the disk is full"
+    assert tiny.status().phase == "failed"
+    assert tiny.status().error == "错误 error: the disk is full"
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
@@ -146,7 +150,8 @@ def test_a_run_that_is_there_is_never_touched(make, tmp_path):
     tiny.start(tmp_path)
     assert tiny.status().name == "novel-tiny-2"
     tiny.cancel()
-    assert (tmp_path / "novel-tiny").exists() and not (tmp_path / "novel-tiny-2").exists()
+    assert (tmp_path / "novel-tiny").exists()
+    assert not (tmp_path / "novel-tiny-2").exists()
 
 
 def test_the_novel_and_the_program_must_be_there(tmp_path):

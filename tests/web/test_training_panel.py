@@ -33,12 +33,18 @@ RUNNING = Status("training", "novel-tiny", 0.25, 90.0, 120, 7.25, 7.5)
 
 def test_without_a_run_a_training_is_offered(tmp_path):
     there, bar, buttons, again, _ = look(tmp_path, Status("idle"))
-    assert there and again and buttons == (True, False) and "share" not in bar
+    assert there
+    assert again
+    assert buttons == (True, False)
+    assert "share" not in bar
 
 
 def test_a_training_under_way_shows_how_far_it_is_and_can_be_cancelled(tmp_path):
     there, bar, buttons, again, _ = look(tmp_path, RUNNING)
-    assert there and again and buttons == (False, True) and bar["share"] == 0.25
+    assert there
+    assert again
+    assert buttons == (False, True)
+    assert bar["share"] == 0.25
     assert all(part in bar["text"] for part in ("novel-tiny", "25%", "1:30", "120", "7.25", "7.50"))
     assert look(tmp_path, Status("preparing", "novel-tiny"))[1]["share"] is None
     assert "finishing" in look(tmp_path, RUNNING._replace(phase="finishing"))[1]["text"]
@@ -52,12 +58,11 @@ def test_while_it_trains_the_panel_stays_though_weights_are_there(tmp_path, make
 def test_when_it_is_done_the_panel_goes_and_the_run_is_chosen(tmp_path, make_run):
     make_run(tmp_path / "novel-tiny")
     there, _, _, again, run = look(tmp_path, Status("done", "novel-tiny", 1.0))
-    assert not there and not again
-    assert (
-        isinstance(run, gr.Dropdown)
-        and run.value == "novel-tiny"
-        and [name for name, _ in run.choices] == ["novel-tiny"]
-    )
+    assert not there
+    assert not again
+    assert isinstance(run, gr.Dropdown)
+    assert run.value == "novel-tiny"
+    assert [name for name, _ in run.choices] == ["novel-tiny"]
 
 
 def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
@@ -75,7 +80,10 @@ def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
 )
 def test_what_went_wrong_is_told_and_it_can_be_tried_again(tmp_path, status, told):
     there, bar, buttons, *_ = look(tmp_path, status)
-    assert there and buttons == (True, False) and told in bar["text"] and "share" not in bar
+    assert there
+    assert buttons == (True, False)
+    assert told in bar["text"]
+    assert "share" not in bar
 
 
 def test_where_there_is_a_run_nothing_is_trained(tmp_path, make_run):

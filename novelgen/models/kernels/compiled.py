@@ -79,7 +79,7 @@ def clamp(value, limit):
 
 @_exact
 def _exp32(value):
-    """exp of a float32 within 2 units in the last place, of values beyond ±87 as of ±87: branch-free, so that it runs in vectors."""
+    """Exp of a float32 within 2 units in the last place, of values beyond ±87 as of ±87: branch-free, so that it runs in vectors."""
     value = clamp(value, np.float32(87.0))
     # Adding 1.5 · 2^23 rounds to an integer, which is then found in the lowest bits.
     shifted = value * np.float32(1.4426950408889634) + np.float32(12582912.0)
@@ -101,7 +101,7 @@ def _exp32(value):
 
 
 def exp(value):
-    """e to the `value`, float32 or float64."""
+    """E to the `value`, float32 or float64."""
 
 
 @overload(exp, inline="always")
@@ -127,7 +127,7 @@ def tanh(value):
 
 @compiled
 def exponentials(values, results, first, last):
-    """results = exp(2 · values), with the exponent clamped: (B, S, A) both."""
+    """Results = exp(2 · values), with the exponent clamped: (B, S, A) both."""
     limit = results.dtype.type(LARGEST_EXPONENT)
     for row in range(first, last):
         for j in range(values.shape[1]):

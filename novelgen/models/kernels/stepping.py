@@ -185,7 +185,7 @@ def _four_by_three(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: 
 
 @_compiled()
 def product(weight: np.ndarray, inputs: np.ndarray, out: np.ndarray) -> None:
-    """out (B, N) = inputs (B, K) · weight (N, K)ᵀ; every weight leaves the memory once, whatever B."""
+    """Out (B, N) = inputs (B, K) · weight (N, K)ᵀ; every weight leaves the memory once, whatever B."""
     rows, threes, size = len(inputs), len(inputs) // 3 * 3, len(weight)
     for n in range(size // 4):
         for b in range(0, threes, 3):

@@ -88,7 +88,9 @@ def test_a_click_on_a_character_lights_the_source_up(attention):
         seen.add(attention.locator("#attention-place .attention-token").inner_text())
         assert attention.locator("#attention-place button").count() == 5
         facts = attention.locator("#attention-place .attention-facts").inner_text()
-        assert re.search(r"概率\s+[\d.<≈ e-]+%?", facts) and "熵" in facts and "比特" in facts
+        assert re.search(r"概率\s+[\d.<≈ e-]+%?", facts)
+        assert "熵" in facts
+        assert "比特" in facts
     assert len(seen) == 3
 
 
@@ -139,7 +141,8 @@ def test_stopping_keeps_what_is_written(attention):
     attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
     kept = written(attention)
     attention.wait_for_timeout(700)
-    assert len(kept) >= 2 and written(attention) == kept
+    assert len(kept) >= 2
+    assert written(attention) == kept
     attention.get_by_role("tab", name="写作", exact=True).click()
     assert attention.locator("#write-draft-1 textarea").input_value().strip() == kept
 
@@ -152,10 +155,8 @@ def test_who_waits_to_go_on_sees_the_place_in_the_line(attention, app, request):
     place.wait_for()
     attention.mouse.wheel(0, 400)
     box, window = place.bounding_box(), attention.viewport_size
-    assert (
-        0 <= box["x"] < box["x"] + box["width"] <= window["width"]
-        and 0 <= box["y"] < box["y"] + box["height"] <= window["height"]
-    )
+    assert 0 <= box["x"] < box["x"] + box["width"] <= window["width"]
+    assert 0 <= box["y"] < box["y"] + box["height"] <= window["height"]
     assert place.evaluate("text => parseFloat(getComputedStyle(text).animationDelay)") >= 0.5
     attention.locator("#write-stop").evaluate("button => button.click()")
     place.wait_for(state="hidden")
@@ -183,12 +184,10 @@ def test_writing_anew_ends_a_continuation(page):
     opening = go_on(page)
     page.get_by_role("tab", name="写作", exact=True).click()
     begins = page.evaluate(BEGINS, opening)
-    assert (
-        not before.startswith(opening)
-        and begins[0]
-        and begins == sorted(begins, reverse=True)
-        and not begins[-1]
-    )
+    assert not before.startswith(opening)
+    assert begins[0]
+    assert begins == sorted(begins, reverse=True)
+    assert not begins[-1]
     open_tab(page)
     page.wait_for_selector("[data-state=shown]")
     # A page shows a form feed, which a model that knows nothing may write, as a space.
@@ -214,7 +213,9 @@ def test_the_heatmap_says_both_characters_and_the_weight(attention):
         float(weight), rel=0.05, abs=0.05
     )
     tip = attention.locator(".attention-tip").inner_text()
-    assert row in tip and column in tip and f"{weight}%" in tip
+    assert row in tip
+    assert column in tip
+    assert f"{weight}%" in tip
     heatmap.press("Enter")
     assert attention.locator("#attention-output .attention-selected").inner_text() == row
 
@@ -230,7 +231,8 @@ def test_the_mouse_finds_the_cell_that_it_is_over(attention):
     ):  # 88 pixels from the left there are cells, however long the text and wide its labels
         heatmap.hover(position={"x": 88, "y": box["height"] * share})
         said.append(attention.locator("#attention-cell").inner_text())
-    assert len(set(said)) == 3 and all("权重" in text for text in said)
+    assert len(set(said)) == 3
+    assert all("权重" in text for text in said)
     attention.mouse.move(5, 5)
     assert not attention.locator(".attention-tip").is_visible()
 
@@ -246,21 +248,21 @@ def test_one_can_zoom_and_go_back_to_the_whole(attention):
     attention.locator("#attention-zoom-in").click()
     nearest = picture()
     attention.locator("#attention-fit").click()
-    assert len({whole, near, nearest}) == 3 and picture() == whole
+    assert len({whole, near, nearest}) == 3
+    assert picture() == whole
     attention.locator("#attention-log").click()
     assert picture() != whole
 
 
 def test_the_picture_is_a_png_and_the_data_a_matrix(attention):
     picture = downloaded(attention, "#attention-png")
-    assert (
-        picture.suggested_filename.endswith(".png")
-        and picture.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    )
+    assert picture.suggested_filename.endswith(".png")
+    assert picture.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
     assert len(data["attention"]) == len(data["tokens"]) == len(data["places"])
     for row in data["attention"]:
-        assert len(row) == len(data["source_tokens"]) and sum(row) == pytest.approx(1, abs=1e-4)
+        assert len(row) == len(data["source_tokens"])
+        assert sum(row) == pytest.approx(1, abs=1e-4)
     assert "".join(data["source_tokens"]).startswith("小满")
 
 
@@ -290,10 +292,8 @@ def test_another_visitor_sees_nothing_of_it(attention, open_page):
     other = open_page()
     other.get_by_role("tab", name="注意力", exact=True).click()
     other.wait_for_timeout(500)
-    assert (
-        other.locator(".attention-empty").is_visible()
-        and other.locator("#attention-output .attention-piece").count() == 0
-    )
+    assert other.locator(".attention-empty").is_visible()
+    assert other.locator("#attention-output .attention-piece").count() == 0
 
 
 def test_on_a_phone_the_tab_fits(open_page):
@@ -308,7 +308,8 @@ def test_on_a_phone_the_tab_fits(open_page):
         "#attention-alternative-1",
     ):
         box = page.locator(part).bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 375
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 375
 
 
 def test_in_the_dark_the_heatmap_is_dark(open_page):
@@ -323,7 +324,8 @@ def test_in_the_dark_the_heatmap_is_dark(open_page):
                 "canvas => canvas.getContext('2d').getImageData(canvas.width - 3, canvas.height - 3, 1, 1).data[0]"
             )
         )
-    assert shades[0] > 200 and shades[1] < 60
+    assert shades[0] > 200
+    assert shades[1] < 60
 
 
 @pytest.mark.parametrize("anew", [False, True])

@@ -81,7 +81,8 @@ def test_every_text_survives_a_reload_even_at_once(page):
         "他",
         drafts[0],
     ]
-    assert not page.locator("#write-draft-3").is_visible() and page.evaluate("window.harm") is None
+    assert not page.locator("#write-draft-3").is_visible()
+    assert page.evaluate("window.harm") is None
     page.locator("#write-pick-2").click()  # and all is as it was
     wait_for(page, "manuscript", f"{PROMPT}\n{MARKUP}改过")
     page.locator("#write-undo").click()
@@ -184,10 +185,8 @@ def test_after_a_mistake_the_page_is_at_rest_and_the_draft_can_be_read(page):
     page.locator("#write-draft-1 textarea").fill(drafts[0])
     page.wait_for_timeout(300)
     style = "name => (({backgroundColor, opacity}) => [backgroundColor, opacity])(getComputedStyle(document.querySelector(name)))"
-    assert (
-        page.evaluate(style, "#write-stop")[0] == resting
-        and page.evaluate(style, "#write-continue")[1] == "1"
-    )
+    assert page.evaluate(style, "#write-stop")[0] == resting
+    assert page.evaluate(style, "#write-continue")[1] == "1"
     assert not page.locator("#write-draft-1 .error").is_visible()
     on_top = """() => { const field = document.querySelector('#write-draft-1 textarea'), box = field.getBoundingClientRect();
         return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === field; }"""

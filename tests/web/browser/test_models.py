@@ -37,10 +37,10 @@ def open_tab(page, name):
 def test_a_run_shows_its_card_and_its_curves(page):
     open_tab(page, "模型")
     page.wait_for_selector("#model-curves canvas, #model-curves svg")
-    assert value(page, "model-corpus") == "novel.txt" and "characters" in value(
-        page, "model-tokenizer"
-    )
-    assert float(value(page, "model-bpc")) > 1 and value(page, "model-steps") in ("6", "12")
+    assert value(page, "model-corpus") == "novel.txt"
+    assert "characters" in value(page, "model-tokenizer")
+    assert float(value(page, "model-bpc")) > 1
+    assert value(page, "model-steps") in ("6", "12")
     assert "第 12 步" in value(page, "model-progress")
 
 
@@ -77,10 +77,8 @@ def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app,
     page = open_page(app.url)
     open_tab(page, "模型")
     page.locator("#model-training-curves").locator("canvas, svg").first.wait_for()
-    assert (
-        "young · 训练中" in value(page, "model-watched")
-        and value(page, "model-training-corpus") == "novel.txt"
-    )
+    assert "young · 训练中" in value(page, "model-watched")
+    assert value(page, "model-training-corpus") == "novel.txt"
     with (young / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"step": 1234, "bpc": 6.0, "characters": 99, "seconds": 60.0}) + "\n")
     page.wait_for_function(
@@ -88,10 +86,8 @@ def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app,
         timeout=10_000,
     )
     page.locator("#model-run input").click()
-    assert (
-        page.get_by_role("option", name="novel").is_visible()
-        and page.get_by_role("option").count() == 1
-    )
+    assert page.get_by_role("option", name="novel").is_visible()
+    assert page.get_by_role("option").count() == 1
     page.keyboard.press("Escape")
     (own_folder / "weights").rename(young / "model.safetensors")
     page.locator("#model-training").wait_for(state="hidden", timeout=10_000)
@@ -113,11 +109,13 @@ def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(
     assert not page.locator("#model-problem").is_visible()
     (own_folder / "checkpoints" / "novel").rename(own_folder / "checkpoints" / "renamed")
     page.locator("#model-problem").wait_for(timeout=10_000)
-    assert "“novel”" in value(page, "model-problem") and value(page, "model-corpus") == "—"
+    assert "“novel”" in value(page, "model-problem")
+    assert value(page, "model-corpus") == "—"
     page.locator("#model-run input").click()
     page.locator("#model-problem").wait_for(state="hidden")
     page.wait_for_function("document.querySelector('#page-run').textContent.trim() === 'renamed'")
-    assert value(page, "model-corpus") == "novel.txt" and "Traceback" not in app.printed()
+    assert value(page, "model-corpus") == "novel.txt"
+    assert "Traceback" not in app.printed()
 
 
 def test_the_page_begins_with_the_run_that_is_newest_when_it_is_opened(
@@ -155,7 +153,8 @@ def test_a_grid_grows_row_by_row_and_is_kept_as_files(page):
         files[name] = download.value.path().read_text(encoding="utf-8")
         assert download.value.suggested_filename.startswith("novelgen-")
     heading, *rows = csv.reader(files["csv"].removeprefix("\ufeff").splitlines())
-    assert files["csv"].startswith("\ufeff") and len(heading) == 9
+    assert files["csv"].startswith("\ufeff")
+    assert len(heading) == 9
     assert [row[1:3] for row in rows] == [
         ["sample", "0.5"],
         ["sample", "0.8"],

@@ -54,7 +54,9 @@ def test_a_phone_names_the_model_as_well(open_page, locale):
     name = page.locator("#page-run span")
     name.get_by_text("novel").wait_for()
     box = name.bounding_box()
-    assert box["width"] > 30 and box["x"] >= 0 and box["x"] + box["width"] <= 375
+    assert box["width"] > 30
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 375
 
 
 def test_without_a_run_the_page_opens_and_offers_to_train_one(open_page, start_app, tmp_path):

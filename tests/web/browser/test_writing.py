@@ -65,7 +65,8 @@ def test_continuing_accepts_the_draft_and_writes_the_next(page):
     run(page)
     first = draft(page)
     run(page)
-    assert manuscript(page) == f"{PROMPT}\n{first}" and draft(page) != first
+    assert manuscript(page) == f"{PROMPT}\n{first}"
+    assert draft(page) != first
     page.locator("#write-undo").click()
     page.wait_for_function(
         "first => document.querySelector('#write-draft-1 textarea').value === first", arg=first
@@ -77,7 +78,8 @@ def test_writing_anew_changes_the_draft_alone_and_can_be_undone(page):
     run(page)
     first = draft(page)
     run(page, "rewrite")
-    assert draft(page) != first and manuscript(page) == PROMPT
+    assert draft(page) != first
+    assert manuscript(page) == PROMPT
     page.locator("#write-undo").click()
     page.wait_for_function(
         "first => document.querySelector('#write-draft-1 textarea').value === first", arg=first
@@ -94,7 +96,8 @@ def test_a_pinned_seed_writes_the_same_and_writing_anew_takes_the_next(page):
     pinned = int(seed(page).input_value())
     assert f"seed {pinned}" in page.locator("#write-status").inner_text()
     run(page, "rewrite")
-    assert int(seed(page).input_value()) == pinned + 1 and draft(page) != first
+    assert int(seed(page).input_value()) == pinned + 1
+    assert draft(page) != first
     seed(page).fill(str(pinned))
     run(page, "rewrite")
     assert draft(page) == first
@@ -104,16 +107,15 @@ def test_candidates_stand_side_by_side_and_one_is_picked(page):
     number(page, "write-num-samples", 3)
     run(page)
     boxes = [page.locator(f"#write-draft-{place}").bounding_box() for place in (1, 2, 3)]
-    assert (
-        boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
-        and boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
-    )
+    assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
+    assert boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
     assert not page.locator("#write-draft-4").is_visible()
     second = draft(page, 2)
     assert len({draft(page, place) for place in (1, 2, 3)}) == 3
     page.locator("#write-pick-2").click()
     page.wait_for_selector("#write-draft-2", state="hidden")
-    assert manuscript(page) == f"{PROMPT}\n{second}" and draft(page) == ""
+    assert manuscript(page) == f"{PROMPT}\n{second}"
+    assert draft(page) == ""
     assert not page.locator("#write-pick-1").is_visible()
 
 
@@ -124,7 +126,8 @@ def test_candidates_are_stacked_on_a_phone(open_page):
     number(page, "write-num-samples", 2)
     run(page)
     first, second = (page.locator(f"#write-draft-{place}").bounding_box() for place in (1, 2))
-    assert first["x"] == second["x"] and first["y"] + first["height"] < second["y"]
+    assert first["x"] == second["x"]
+    assert first["y"] + first["height"] < second["y"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
@@ -133,14 +136,17 @@ def test_the_beams_best_are_offered(page):
     page.wait_for_selector("#write-beam-size", state="visible")
     number(page, "write-num-samples", 2)
     run(page)
-    assert draft(page, 1) and draft(page, 2) and draft(page, 1) != draft(page, 2)
+    assert draft(page, 1)
+    assert draft(page, 2)
+    assert draft(page, 1) != draft(page, 2)
     assert "seed" not in page.locator("#write-status").inner_text()
 
 
 def test_the_opening_is_continued_once(page):
     page.locator("#write-opening textarea").fill("小满笑道：“")
     run(page)
-    assert draft(page).startswith("小满笑道：“") and len(draft(page)) > 6
+    assert draft(page).startswith("小满笑道：“")
+    assert len(draft(page)) > 6
     run(page, "rewrite")
     assert draft(page).startswith("小满笑道：“")
     page.locator("#write-accept").click()
@@ -177,7 +183,8 @@ def test_what_is_accepted_while_it_is_written_ends_there(page):
             arg=PROMPT,
         )
         page.wait_for_timeout(500)
-        assert draft(page) == "" and manuscript(page).startswith(f"{PROMPT}\n")
+        assert draft(page) == ""
+        assert manuscript(page).startswith(f"{PROMPT}\n")
         page.locator("#write-undo").click()
         page.wait_for_function(
             "text => document.querySelector('#write-manuscript textarea').value === text",
@@ -230,7 +237,7 @@ def test_an_example_begins_a_manuscript_and_new_ends_it(page):
 
 
 @pytest.mark.parametrize(
-    "title, name",
+    ("title", "name"),
     [
         ("石阶", "石阶.txt"),
         ('../a:"b"|<c>', "_a__b___c_.txt"),
@@ -268,9 +275,8 @@ def test_presets_move_the_controls(page):
 
 def test_every_control_has_a_label_and_nothing_shares_an_id(page):
     ids = page.evaluate("[...document.querySelectorAll('[id^=write-]')].map(element => element.id)")
-    assert len(ids) == len(set(ids)) > 25 and all(
-        re.fullmatch(r"write-[a-z0-9-]+", name) for name in ids
-    )
+    assert len(ids) == len(set(ids)) > 25
+    assert all(re.fullmatch(r"write-[a-z0-9-]+", name) for name in ids)
     for field in page.locator("#write textarea:visible, #write input[type=number]:visible").all():
         assert field.evaluate(
             "field => !!(field.labels?.length || field.getAttribute('aria-label') || field.closest('label'))"
@@ -306,4 +312,5 @@ def test_stop_counts_before_the_browser_knows_the_number_of_the_request(open_pag
     page.wait_for_timeout(2500)
     stopped = draft(page)
     page.wait_for_timeout(1500)
-    assert draft(page) == stopped and len(stopped.splitlines()) < limits.PARAGRAPHS
+    assert draft(page) == stopped
+    assert len(stopped.splitlines()) < limits.PARAGRAPHS
