@@ -1,8 +1,10 @@
-"""Many visitors at once: python benchmarks/app_load.py --checkpoint checkpoints/novel
+"""Many visitors at once.
 
-Starts app.py, lets clients ask /generate again and again for a while, and tells errors, texts that were not the asker's
-own, waiting times, throughput and the server's memory. Every text is compared with the one that the same request got from
-an idle server.
+    python benchmarks/app_load.py --checkpoint checkpoints/novel
+
+Starts app.py, lets clients ask /generate again and again for a while, and tells errors, texts that
+were not the asker's own, waiting times, throughput and the server's memory. Every text is compared
+with the one that the same request got from an idle server.
 """
 
 from __future__ import annotations
@@ -121,11 +123,12 @@ def at(values: list[float], share: float) -> float:
 
 
 def report(answers: list[Answer], seconds: float, levels: list[float]) -> None:
-    """Prints what was measured; `levels` is the memory before, every second meanwhile, and after."""
+    """Prints what was measured; `levels`: the memory before, every second meanwhile, after."""
     good = [answer for answer in answers if answer.text is not None]
     problems = [answer.problem for answer in answers if answer.text is None]
     print(
-        f"requests {len(answers)}, errors {len(problems)}, of these wrong texts {sum(each.startswith('WRONG') for each in problems)}"
+        f"requests {len(answers)}, errors {len(problems)}, "
+        f"of these wrong texts {sum(each.startswith('WRONG') for each in problems)}"
     )
     for problem in sorted(set(problems))[:5]:
         print("  ", problem[:300])
@@ -134,10 +137,12 @@ def report(answers: list[Answer], seconds: float, levels: list[float]) -> None:
         ("whole text", [each.whole for each in good]),
     ):
         print(
-            f"{name}: median {statistics.median(values):.2f} s, 95 % {at(values, 0.95):.2f} s, longest {max(values):.2f} s"
+            f"{name}: median {statistics.median(values):.2f} s, "
+            f"95 % {at(values, 0.95):.2f} s, longest {max(values):.2f} s"
         )
     print(
-        f"throughput {sum(len(each.text) for each in good) / seconds:.0f} characters/s, {len(good) / seconds:.1f} requests/s"
+        f"throughput {sum(len(each.text) for each in good) / seconds:.0f} characters/s, "
+        f"{len(good) / seconds:.1f} requests/s"
     )
     print(
         f"memory before {levels[0]:.0f} MiB, most {max(levels):.0f} MiB, after {levels[-1]:.0f} MiB"
@@ -150,6 +155,7 @@ def report(answers: list[Answer], seconds: float, levels: list[float]) -> None:
 
 
 def main() -> None:
+    """Runs the visitors and prints what they met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--clients", type=int, default=30)

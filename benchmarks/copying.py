@@ -1,6 +1,9 @@
-"""Copying and reversing unseen sequences, exactly: who learns it, and in how many steps: python benchmarks/copying.py
+"""Copying and reversing unseen sequences, exactly: who learns it, and in how many steps.
 
-Sequences of 4 to 12 of 16 symbols, 6,000 to learn from, 400 to try. Writes the learning curves to benchmarks/results/copying.{json,png}.
+    python benchmarks/copying.py
+
+Sequences of 4 to 12 of 16 symbols, 6,000 to learn from, 400 to try. Writes the learning curves to
+benchmarks/results/copying.{json,png}.
 """
 
 from __future__ import annotations
@@ -153,6 +156,7 @@ def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
 
 
 def main() -> None:
+    """Trains each variant and prints who copies and reverses exactly."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--every", type=int, default=200)

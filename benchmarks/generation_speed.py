@@ -1,8 +1,11 @@
-"""Speed of writing, contestants in turn: python benchmarks/generation_speed.py [--output benchmarks/results/generation_speed.json]
+"""Speed of writing, contestants in turn.
 
-novelgen, its model in plain PyTorch, and JoeyNMT 2.3 (benchmarks/peers/install_joeynmt.py) with the same sizes. Untrained weights
-with which no paragraph ends, no rules, random sources: everybody writes the same number of tokens from the same sources. A block is
-one batch, its encoding included; blocks alternate, so that a noisy machine is equally noisy to all.
+    python benchmarks/generation_speed.py [--output benchmarks/results/generation_speed.json]
+
+novelgen, its model in plain PyTorch, and JoeyNMT 2.3 (benchmarks/peers/install_joeynmt.py) with the
+same sizes. Untrained weights with which no paragraph ends, no rules, random sources: everybody
+writes the same number of tokens from the same sources. A block is one batch, its encoding included;
+blocks alternate, so that a noisy machine is equally noisy to all.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ from novelgen.training.hardware import describe_machine
 
 BEAM_SIZE = 5
 EAGER, JOEYNMT = PEERS = ("eager step loop", "JoeyNMT")
-# A contestant writes `length` tokens after each source, greedily or with a beam of BEAM_SIZE, and says how long it took.
+# A contestant writes `length` tokens after each source, greedily or with a beam of BEAM_SIZE, and
+# says how long it took.
 Contestant = Callable[[list[list[int]], int, str], float]
 
 
@@ -111,7 +115,10 @@ def contestants(config: ModelConfig, vocabulary_size: int) -> dict[str, Contesta
 def race(
     field: dict[str, Contestant], sources: list[list[int]], length: int, decoder: str, blocks: int
 ) -> dict[str, list[float]]:
-    """Seconds of each block by contestant; a first block of each, which compiles and warms up, does not count."""
+    """Seconds of each block by contestant.
+
+    A first block of each, which compiles and warms up, does not count.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in field}
     for block in range(blocks + 1):
         for name, run in field.items():
@@ -122,7 +129,7 @@ def race(
 
 
 def measure(field: dict[str, Contestant], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """A row for each contestant, decoder and batch size, with how many times as fast it is as each of PEERS."""
+    """A row for each contestant, decoder and batch size, beside each of PEERS."""
     chance = np.random.default_rng(0)
     for batch in args.batches:
         sources = chance.integers(259, args.vocabulary_size, (batch, args.source_length)).tolist()
@@ -148,6 +155,7 @@ def measure(field: dict[str, Contestant], args: argparse.Namespace) -> Iterator[
 
 
 def parse_arguments() -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -165,6 +173,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
+    """Runs the race, prints its table and writes it as JSON."""
     args, rows = parse_arguments(), []
     torch.set_num_threads(args.threads)
     config = resolve(preset(args.preset).model)
@@ -179,7 +188,8 @@ def main() -> None:
         )
     else:
         print(
-            f"JoeyNMT is left out; python benchmarks/peers/install_joeynmt.py builds its environment: {args.joeynmt}"
+            f"JoeyNMT is left out: no environment at {args.joeynmt}; "
+            "python benchmarks/peers/install_joeynmt.py builds it"
         )
     for row in measure(field, args):
         ratios = ", ".join(
@@ -188,7 +198,8 @@ def main() -> None:
             if peer != row["contestant"]
         )
         print(
-            f"{row['decoder']:6}  batch {row['batch']:3}  {row['contestant']:17} {row['tokens_per_second']:7,.0f} tokens/s  "
+            f"{row['decoder']:6}  batch {row['batch']:3}  {row['contestant']:17} "
+            f"{row['tokens_per_second']:7,.0f} tokens/s  "
             f"({row['slowest']:,.0f} to {row['fastest']:,.0f})  {ratios}",
             flush=True,
         )

@@ -1,7 +1,10 @@
-"""Imports a large generated novel and measures speed and memory: python benchmarks/import_scale.py --size-mib 1024
+"""Imports a large generated novel and measures speed and memory.
 
-The text has chapter headings and random Chinese paragraphs. Memory is the sum of the proportional set sizes (PSS,
-shared pages counted once) of the process and all its children, sampled ten times a second; Linux only.
+    python benchmarks/import_scale.py --size-mib 1024
+
+The text has chapter headings and random Chinese paragraphs. Memory is the sum of the proportional
+set sizes (PSS, shared pages counted once) of the process and all its children, sampled ten times a
+second; Linux only.
 """
 
 from __future__ import annotations
@@ -27,11 +30,13 @@ _PARAGRAPHS_A_CHAPTER = 40
 
 
 def write_novel(path: Path, size: int, seed: int = 1) -> None:
-    """Writes about `size` bytes of UTF-8: chapters of random paragraphs of 20 to 400 characters with commas and
-    stops.
+    """Writes a novel of about `size` bytes of UTF-8.
+
+    Its chapters have random paragraphs of 20 to 400 characters with commas and stops.
     """
     random = np.random.default_rng(seed)
-    # Character frequencies fall as in a natural text (Zipf), so that the vocabulary has common and rare entries.
+    # Character frequencies fall as in a natural text (Zipf), so that the vocabulary has common and
+    # rare entries.
     weights = 1 / np.arange(1, _CHARACTERS + 1)
     alphabet = np.array([chr(0x4E00 + 5 * index) for index in range(_CHARACTERS)])
     written = chapter = 0
@@ -103,17 +108,22 @@ def _import_text(path: Path, workers: int | None) -> str:
     for _ in corpus:
         pass
     report = corpus.report
-    return f"{report.chapters:,} chapters, {report.paragraphs:,} paragraphs, {report.characters:,} characters"
+    return (
+        f"{report.chapters:,} chapters, {report.paragraphs:,} paragraphs, "
+        f"{report.characters:,} characters"
+    )
 
 
 def _build_store(path: Path, directory: Path) -> str:
     from novelgen.data.prepare import open_or_build
 
     open_or_build([path], TextConfig(), DataConfig(), directory)
-    return f"store {sum(file.stat().st_size for file in directory.rglob('*') if file.is_file()) / _MIB:,.0f} MiB"
+    size = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
+    return f"store {size / _MIB:,.0f} MiB"
 
 
 def main() -> None:
+    """Makes a novel, imports it, and prints speed and memory."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size-mib", type=int, default=1024, help="size of the generated file")
     parser.add_argument(

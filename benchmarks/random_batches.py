@@ -16,7 +16,10 @@ from novelgen.training.loss import batch_loss
 def random_batch(
     rows: int, length: int, vocabulary_size: int, source_vocabulary_size: int | None = None
 ) -> Batch:
-    """`rows` pairs of equally long random texts, of one vocabulary if the source's has no size of its own."""
+    """`rows` pairs of equally long random texts.
+
+    Of one vocabulary if the source's has no size of its own.
+    """
     chance = np.random.default_rng(0)
     source, target = (
         chance.integers(FIRST_CHARACTER, size, (rows, length))

@@ -1,9 +1,10 @@
 """How the code reads, in figures: lines, conditional expressions, comments, functions, docstrings.
 
-    python benchmarks/readability.py                     # the package, as docs and CI see it
-    python benchmarks/readability.py PATH [PATH ...]     # files, folders or other checkouts, side by side
+    python benchmarks/readability.py                  # the package
+    python benchmarks/readability.py PATH [PATH ...]  # files, folders, checkouts, side by side
 
-Lines are those that are not blank. Columns are counted as a terminal shows them: a Chinese character has two.
+Lines are those that are not blank. Columns are counted as a terminal shows them: a Chinese
+character has two.
 """
 
 from __future__ import annotations
@@ -100,13 +101,16 @@ def columns(line: str) -> int:
 def chinese_literals(tree: ast.AST) -> Iterator[ast.Constant]:
     """The string literals with Chinese characters or punctuation; docstrings too."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if _CJK.search(node.value):
-                yield node
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and _CJK.search(node.value):
+            yield node
 
 
 def count(path: Path) -> Counts:
-    """The counts of a file, or of all Python files of a folder; of its novelgen/ where it is a checkout."""
+    """The counts of a file, or of all Python files of a folder.
+
+    Of its novelgen/ where it is a checkout.
+    """
     if (path / "novelgen").is_dir():
         path = path / "novelgen"
     counts = Counts()

@@ -1,7 +1,10 @@
-"""Does speed cost quality? The same training by the fast and the reference path: python benchmarks/same_quality.py --preset small
+"""Does speed cost quality? The same training by the fast and the reference path.
 
-Same data, seeds, dropout masks and steps; one run by the reference loop in float32, one by the fastest loop in the precision that
-training takes by itself. Prints the validation BPC of both and their difference, and writes benchmarks/results/same_quality.json.
+    python benchmarks/same_quality.py --preset small
+
+Same data, seeds, dropout masks and steps; one run by the reference loop in float32, one by the
+fastest loop in the precision that training takes by itself. Prints the validation BPC of both and
+their difference, and writes benchmarks/results/same_quality.json.
 """
 
 from __future__ import annotations
@@ -63,6 +66,7 @@ def train(config: Config, store: Store, loop: Callable, directory: Path) -> list
 
 
 def main() -> None:
+    """Trains by both paths and prints the difference."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, default=ROOT / "corpus" / "novel.txt")
     parser.add_argument("--preset", choices=PRESETS, default="small")
@@ -101,7 +105,8 @@ def main() -> None:
     slow, fast = (found[name]["validation_bpc"][-1][1] for name in PATHS)
     found["difference"] = fast / slow - 1
     print(
-        f"reference {slow:.4f}  fast {fast:.4f} BPC after {args.steps} steps: {found['difference']:+.3%}"
+        f"reference {slow:.4f}  fast {fast:.4f} BPC after {args.steps} steps: "
+        f"{found['difference']:+.3%}"
     )
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,8 +1,11 @@
-"""What growth costs, axis by axis: python benchmarks/scaling.py [--axes corpus length rows hidden] [--full]
+"""What growth costs, axis by axis.
 
-Every point is a process of its own, so that its peak memory is its own. The texts are generated from a seed. Times are seconds of CPU
-(of all threads, and of the import's processes), which other work on the machine disturbs least; wall clock seconds stand beside them
-in the JSON. Memory is the highest resident set, of training above what the process held before its first step.
+    python benchmarks/scaling.py [--axes corpus length rows hidden] [--full]
+
+Every point is a process of its own, so that its peak memory is its own. The texts are generated
+from a seed. Times are seconds of CPU (of all threads, and of the import's processes), which other
+work on the machine disturbs least; wall clock seconds stand beside them in the JSON. Memory is the
+highest resident set, of training above what the process held before its first step.
 """
 
 from __future__ import annotations
@@ -118,7 +121,7 @@ def corpus_point(megabytes: int) -> dict[str, Any]:
 
 
 def step_point(axis: str, value: int) -> dict[str, Any]:
-    """Training steps of the preset `small`, of another decoder size or on batches of another shape."""
+    """Training steps of `small`, of another decoder size or on batches of another shape."""
     import torch
     from random_batches import random_batch
 
@@ -159,7 +162,7 @@ def step_point(axis: str, value: int) -> dict[str, Any]:
     }
 
 
-def evaluate_loss(axis: str, value: int) -> dict[str, Any]:
+def measure_point(axis: str, value: int) -> dict[str, Any]:
     """One point, by a process of its own."""
     command = [sys.executable, __file__, "--point", axis, str(value)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -167,7 +170,10 @@ def evaluate_loss(axis: str, value: int) -> dict[str, Any]:
 
 
 def slopes(points: list[dict[str, Any]], key: str) -> list[float]:
-    """The exponents between neighbouring points: 0 where the cost does not change, 1 where it grows in proportion."""
+    """The exponents between neighbouring points.
+
+    0 where the cost does not change, 1 where it grows in proportion.
+    """
     return [
         math.log(after[key] / before[key]) / math.log(after["value"] / before["value"])
         for before, after in itertools.pairwise(points)
@@ -175,7 +181,10 @@ def slopes(points: list[dict[str, Any]], key: str) -> list[float]:
 
 
 def draw(results: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """All axes side by side, both scales logarithmic; values stand at the points, exponents at the lines."""
+    """All axes side by side, both scales logarithmic.
+
+    Values stand at the points, exponents at the lines.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -251,6 +260,7 @@ def save(results: dict[str, list[dict[str, Any]]], directory: Path) -> None:
 
 
 def main() -> None:
+    """Measures all points, or the one that --point names, and draws them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--axes", nargs="+", choices=list(POINTS), default=list(POINTS))
     parser.add_argument("--full", action="store_true", help="also 100 MB and a decoder of 2048")
@@ -270,7 +280,7 @@ def main() -> None:
     for axis in args.axes:
         results[axis] = []
         for value in (FULL if args.full else POINTS)[axis]:
-            results[axis].append(evaluate_loss(axis, value))
+            results[axis].append(measure_point(axis, value))
             print(
                 axis,
                 json.dumps({key: round(number, 3) for key, number in results[axis][-1].items()}),

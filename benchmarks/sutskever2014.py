@@ -1,8 +1,11 @@
-"""Sutskever, Vinyals and Le's own model (2014), trained at its own size: python benchmarks/sutskever2014.py [--device cuda]
+"""Sutskever, Vinyals and Le's own model (2014), trained at its own size.
 
-Four LSTM layers of 1000 cells, embeddings of 1000, 160,000 source and 80,000 target words, batches of 128, SGD without momentum at 0.7,
-gradients clipped to norm 5. The paper trained 6,300 words/s, source and target counted, on a machine of 8 GPUs (section 3.5). Ours has
-one embedding matrix for the target's input and output, and a readout between the cells and it; the words are random.
+    python benchmarks/sutskever2014.py [--device cuda]
+
+Four LSTM layers of 1000 cells, embeddings of 1000, 160,000 source and 80,000 target words, batches
+of 128, SGD without momentum at 0.7, gradients clipped to norm 5. The paper trained 6,300 words/s,
+source and target counted, on a machine of 8 GPUs (section 3.5). Ours has one embedding matrix for
+the target's input and output, and a readout between the cells and it; the words are random.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ class Sgd(torch.optim.SGD):
         super().__init__(parameters, lr=0.7)
 
     def step(self) -> None:
+        """Clips the gradients, then steps."""
         torch.nn.utils.clip_grad_norm_(
             [parameter for group in self.param_groups for parameter in group["params"]], 5.0
         )
@@ -75,6 +79,7 @@ def measure(args: argparse.Namespace) -> dict:
 
 
 def main() -> None:
+    """Trains for a while and prints words a second."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--size", type=int, default=1000, help="of embeddings and cells")
@@ -91,7 +96,8 @@ def main() -> None:
     args = parser.parse_args()
     found = measure(args)
     print(
-        f"{found['parameters']:,} parameters, {found['precision']}: {found['words_per_second']:,.0f} words/s, "
+        f"{found['parameters']:,} parameters, {found['precision']}: "
+        f"{found['words_per_second']:,.0f} words/s, "
         f"{found['times_the_paper']:.2f} times the paper's {PAPER:,}"
     )
     output = (

@@ -1,6 +1,9 @@
-"""Writes the tables of README.md from the JSON files in benchmarks/results: python benchmarks/tables.py
+"""Writes the tables of README.md from the JSON files in benchmarks/results.
 
-A table stands between `<!-- NAME.json -->` and `<!-- end -->`, and is what its function here makes of that file.
+    python benchmarks/tables.py
+
+A table stands between `<!-- NAME.json -->` and `<!-- end -->`, and is what its function here makes
+of that file.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ def machine(found: dict[str, Any]) -> str:
 def training(found: dict[str, Any]) -> list[str]:
     """Characters a second of everybody, and how many times as fast novelgen is."""
     lines = [
-        "| | 精度 precision | 参数 parameters | 目标字/秒 target characters/s | 本程序是它的 novelgen is |",
+        "| | 精度 precision | 参数 parameters "
+        "| 目标字/秒 target characters/s | 本程序是它的 novelgen is |",
         "|---|---|---:|---:|---:|",
     ]
     for name, row in found["contestants"].items():
@@ -45,7 +49,8 @@ def training(found: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        f"{machine(found)}。本程序的矩阵乘达到实测 {found['precision']} 峰值（{peak:,.0f} GFLOP/s）的 {share}。"
+        f"{machine(found)}。本程序的矩阵乘达到实测 {found['precision']} "
+        f"峰值（{peak:,.0f} GFLOP/s）的 {share}。"
         f"Products reach {share} of the measured peak.",
     ]
 
@@ -71,7 +76,8 @@ def quality(found: dict[str, Any]) -> list[str]:
     lines = [f"| 步 step | {' | '.join(map(str, steps))} |", "|---|" + "---:|" * len(steps)]
     for name, label in (("reference", "对照 reference"), ("fast", "快的 fast")):
         lines.append(
-            f"| {label}，{found[name]['precision']} | {' | '.join(f'{columns[name][step]:.4f}' for step in steps)} |"
+            f"| {label}，{found[name]['precision']} | "
+            f"{' | '.join(f'{columns[name][step]:.4f}' for step in steps)} |"
         )
     return [
         *lines,

@@ -1,7 +1,10 @@
-"""How fast novelgen trains beside others, block by block in turn: python benchmarks/training_speed.py --corpus corpus/novel.txt
+"""How fast novelgen trains beside others, block by block in turn.
 
-Target characters a second on the same batches of 64 pairs, by models of the same sizes: novelgen as its Trainer trains it, the same
-model in plain PyTorch, JoeyNMT 2.3 (benchmarks/peers/install_joeynmt.py), and a decoder-only transformer of as many parameters. With
+    python benchmarks/training_speed.py --corpus corpus/novel.txt
+
+Target characters a second on the same batches of 64 pairs, by models of the same sizes: novelgen as
+its Trainer trains it, the same model in plain PyTorch, JoeyNMT 2.3
+(benchmarks/peers/install_joeynmt.py), and a decoder-only transformer of as many parameters. With
 --loops, novelgen's own time loops instead.
 """
 
@@ -73,7 +76,8 @@ def make_contestants(race: Race, args: argparse.Namespace) -> dict[str, Contesta
     left_out = set(args.without)
     if "joeynmt" not in left_out and not install_joeynmt.interpreter(args.joeynmt).exists():
         print(
-            f"JoeyNMT is left out: no environment at {args.joeynmt}; python benchmarks/peers/install_joeynmt.py builds it"
+            f"JoeyNMT is left out: no environment at {args.joeynmt}; "
+            "python benchmarks/peers/install_joeynmt.py builds it"
         )
         left_out.add("joeynmt")
     return {name: make() for name, make in makers.items() if name not in left_out}
@@ -98,7 +102,10 @@ def time_loops() -> dict[str, Callable[..., Any]]:
 def measure(
     race: Race, contestants: dict[str, Contestant], blocks: int
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds of every block of each, and the machine's matrix peaks; a block is one round through the batches."""
+    """Seconds of every block of each, and the machine's matrix peaks.
+
+    A block is one round through the batches.
+    """
     steps, seconds = len(race.plan), {name: [] for name in contestants}
     peaks: dict[str, list[float]] = {name: [] for name in PEAKS}
     for block in range(blocks + 1):
@@ -158,14 +165,16 @@ def summarize(
 
 def show(result: dict[str, Any]) -> None:
     """The table for people."""
-    machine = result["machine"]
+    machine, batches = result["machine"], result["batches"]
     print(
-        f"\n{machine.get('gpu', machine['cpu'])}, {machine['threads']} threads, torch {machine['torch']}; "
-        f"{result['batches']['count']} batches of {result['batches']['rows']} pairs, vocabulary {result['batches']['vocabulary']:,}, "
+        f"\n{machine.get('gpu', machine['cpu'])}, {machine['threads']} threads, "
+        f"torch {machine['torch']}; {batches['count']} batches of {batches['rows']} pairs, "
+        f"vocabulary {batches['vocabulary']:,}, "
         f"dropout {result['dropout']:g}"
     )
     print(
-        f"{'':14}{'precision':>10}{'parameters':>13}{'characters/s':>14}{result['compared'] + ' is':>14}"
+        f"{'':14}{'precision':>10}{'parameters':>13}{'characters/s':>14}"
+        f"{result['compared'] + ' is':>14}"
     )
     for name, row in result["contestants"].items():
         print(
@@ -174,12 +183,14 @@ def show(result: dict[str, Any]) -> None:
         )
     peaks = ", ".join(f"{name} {peak:,.0f}" for name, peak in result["matrix_peak_gflops"].items())
     print(
-        f"matrix peak in GFLOP/s: {peaks}; {result['compared']} makes {100 * result['share_of_peak']:.1f} % of that of "
+        f"matrix peak in GFLOP/s: {peaks}; {result['compared']} makes "
+        f"{100 * result['share_of_peak']:.1f} % of that of "
         f"{result['precision']}, products alone, padding not counted"
     )
 
 
 def main() -> None:
+    """Runs the race, prints its table and writes it as JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,8 +1,11 @@
-"""BLEU of translations, ours beside JoeyNMT's: python benchmarks/translation.py --pairs train.tsv --valid-pairs valid.tsv
+"""BLEU of translations, ours beside JoeyNMT's.
 
-Both read a file of pairs, source TAB target a line, as words on the left and characters on the right, have the same sizes, batches of
-about 64 pairs, as many steps, the same dropout and first learning rate, and keep the weights that predict the validation file best;
-then both translate it greedily and with a beam of 5. What is done is kept below --work: called again, the command goes on.
+    python benchmarks/translation.py --pairs train.tsv --valid-pairs valid.tsv
+
+Both read a file of pairs, source TAB target a line, as words on the left and characters on the
+right, have the same sizes, batches of about 64 pairs, as many steps, the same dropout and first
+learning rate, and keep the weights that predict the validation file best; then both translate it
+greedily and with a beam of 5. What is done is kept below --work: called again, the command goes on.
 """
 
 from __future__ import annotations
@@ -55,14 +58,18 @@ def read_pairs(path: Path) -> Pairs:
 
 
 def check_work(work: Path, recipe: Recipe, train: Pairs, valid: Pairs) -> None:
-    """Remembers what this directory is for; ends where it was begun for something else, whose weights would be taken for these."""
+    """Remembers what this directory is for.
+
+    Ends where it was begun for something else, whose weights would be taken for these.
+    """
     facts = json.dumps(
         {**recipe._asdict(), "training_pairs": len(train), "validation_pairs": len(valid)}
     )
     path = work / "recipe.json"
     if path.exists() and path.read_text(encoding="utf-8") != facts:
         raise SystemExit(
-            f"{work} was begun with {path.read_text(encoding='utf-8')}, not {facts}; name another --work"
+            f"{work} was begun with {path.read_text(encoding='utf-8')}, not {facts}; "
+            "name another --work"
         )
     work.mkdir(parents=True, exist_ok=True)
     path.write_text(facts, encoding="utf-8")
@@ -75,7 +82,7 @@ def earlier_results(output: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
 
 
 def train_ours(model: str, args: argparse.Namespace, recipe: Recipe, train: Pairs) -> Path:
-    """The run directory of `model`, trained by our own command line; goes on where it was stopped."""
+    """The run directory of `model`, trained by our command line; goes on where it was stopped."""
     directory = args.work / model
     if (directory / "trained").exists():
         return directory
@@ -153,7 +160,8 @@ def score(found: list[str], expected: list[str]) -> dict[str, Any]:
     """BLEU of sacrebleu's Chinese tokens, and chrF; one reference each."""
     if len(found) != len(expected):
         raise SystemExit(
-            f"{len(found)} translations of {len(expected)} sources; remove that beam-*.txt and start again"
+            f"{len(found)} translations of {len(expected)} sources; "
+            "remove that beam-*.txt and start again"
         )
     bleu = sacrebleu.BLEU(tokenize="zh")
     return {
@@ -175,6 +183,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
+    """Trains, translates and prints the table; goes on with what was done before."""
     contestants = (*OURS, "joeynmt")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

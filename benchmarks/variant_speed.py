@@ -1,8 +1,11 @@
-"""What the program's own loops save in a training step of each variant: python benchmarks/variant_speed.py [--profile]
+"""What the program's own loops save in a training step of each variant.
 
-The ways of one variant alternate in one run, so that a noisy machine is equally noisy to all; processor time is printed beside the clock's,
-since others' work on the machine hardly shows in it. The loops are luong's with input feeding (`kernels.feeding`) and plain recurrent
-layers (`kernels.layers`); the time loop of bahdanau's attention runs in all ways.
+    python benchmarks/variant_speed.py [--profile]
+
+The ways of one variant alternate in one run, so that a noisy machine is equally noisy to all;
+processor time is printed beside the clock's, since others' work on the machine hardly shows in it.
+The loops are luong's with input feeding (`kernels.feeding`) and plain recurrent layers
+(`kernels.layers`); the time loop of bahdanau's attention runs in all ways.
 """
 
 from __future__ import annotations
@@ -57,6 +60,7 @@ def choose(way: str) -> None:
 
 
 def main() -> None:
+    """Prints the time of a step of each variant, by each way."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--models", nargs="+", default=["bahdanau", "luong", "sutskever", "seq2seq", "lm", "cho"]
@@ -87,8 +91,9 @@ def main() -> None:
                 if step:  # the first one warms up
                     seconds[way].append((wall, time.process_time() - used))
         size = sum(parameter.numel() for parameter in model.parameters())
+        cells = f" of {args.cell}s" if args.cell else ""
         print(
-            f"{name}{f' of {args.cell}s' if args.cell else ''}, {size:,} parameters, {args.rows} × {args.length} characters, "
+            f"{name}{cells}, {size:,} parameters, {args.rows} × {args.length} characters, "
             f"{args.precision}, {torch.get_num_threads()} threads"
         )
         medians = {
@@ -98,7 +103,8 @@ def main() -> None:
         for way, (wall, used) in medians.items():
             gain = medians["PyTorch's"][1] / used
             print(
-                f"  {way:18} {wall * 1000:8.1f} ms/step, of the processor {used * 1000:8.1f} ({gain:.2f} ×), "
+                f"  {way:18} {wall * 1000:8.1f} ms/step, "
+                f"of the processor {used * 1000:8.1f} ({gain:.2f} ×), "
                 f"{batch.characters.sum() / wall:8,.0f} characters/s",
                 flush=True,
             )

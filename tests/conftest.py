@@ -26,7 +26,10 @@ set_language("en")
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
-CHARACTERS = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能"
+CHARACTERS = (
+    "的一是了我不人在他有这个上们来到时大地为子中你说生国年"
+    "着就那和要她出也得里后自以会家可下而过天去能"
+)
 
 
 def paragraph(rng: random.Random) -> str:
@@ -38,7 +41,10 @@ def paragraph(rng: random.Random) -> str:
 
 
 def write_novel(path: Path, chapters: Sequence[int], seed: int = 1) -> Path:
-    """A novel whose chapter n has chapters[n - 1] paragraphs; [n] alone gives n paragraphs without a heading."""
+    """A novel whose chapter n has chapters[n - 1] paragraphs.
+
+    [n] alone gives n paragraphs without a heading.
+    """
     rng = random.Random(seed)
     lines = []
     for number, paragraphs in enumerate(chapters, 1):
@@ -69,9 +75,11 @@ class ToyMemory(NamedTuple):
 class ToyModel:
     """Its logits are a table that is looked up by what was written, exactly and quickly.
 
-    Fulfils the decoder contract; everything follows from a hash of the source and of the tokens so far.
+    Fulfils the decoder contract; everything follows from a hash of the source and of the tokens so
+    far.
 
-    `allowed` are the only tokens with a finite logit; `favour` maps tokens to what is added to their logits.
+    `allowed` are the only tokens with a finite logit; `favour` maps tokens to what is added to
+    their logits.
     """
 
     def __init__(self, size, allowed=None, favour=(), seed=0, states=499, spread=2.0):
@@ -99,7 +107,10 @@ class ToyModel:
 
 @pytest.fixture(scope="session")
 def toy():
-    """The toy model, a tokenizer of some characters, its vocabulary, and a function that makes Generators."""
+    """The toy model, a tokenizer of some characters, its vocabulary.
+
+    And a function that makes Generators.
+    """
     tokenizer = Tokenizer(
         "，。！？“”…宝玉黛钗凤贾母笑道说来去一不了的我你他这那里人见听好日天月花门风水山心"
     )

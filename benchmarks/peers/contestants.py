@@ -1,4 +1,7 @@
-"""Those who train side by side on the same batches. A contestant takes `steps` training steps and says how long it took."""
+"""Those who train side by side on the same batches.
+
+A contestant takes `steps` training steps and says how long it took.
+"""
 
 from __future__ import annotations
 
@@ -188,7 +191,7 @@ class Gpt(_Loop):
 
 
 class JoeyNMT:
-    """JoeyNMT 2.3 in its own environment, driven over a pipe, in float32 as it trains by default."""
+    """JoeyNMT 2.3 in its own environment, driven over a pipe, in float32 as is its default."""
 
     precision = "float32"
 
@@ -219,11 +222,13 @@ class JoeyNMT:
         )
         if hello["device"] != race.device.type:  # it falls back to the CPU without a word
             raise SystemExit(
-                f"JoeyNMT's torch {hello['torch']} cannot use {race.device.type}; build its environment with "
+                f"JoeyNMT's torch {hello['torch']} cannot use {race.device.type}; "
+                "build its environment with "
                 "--torch-index '', or leave it out: --without joeynmt"
             )
         self.parameters = hello["parameters"]
-        # Real target tokens, by its own count: that they are ours says that it trains on the same batches.
+        # Real target tokens, by its own count: that they are ours says that it trains on the same
+        # batches.
         self._tokens = [int(batch.target_lengths.sum()) for batch in race.batches]
 
     def run(self, steps: int) -> float:

@@ -1,4 +1,7 @@
-"""Bahdanau's encoder-decoder as a good student writes it in plain PyTorch: packed nn.LSTM, nn.LSTMCell step by step, autograd."""
+"""Bahdanau's encoder-decoder as a good student writes it in plain PyTorch.
+
+That is: a packed nn.LSTM, an nn.LSTMCell step by step, autograd.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ PAD, BOS = 0, 1
 
 
 class EagerSeq2Seq(nn.Module):
-    """The same equations and sizes as novelgen's `bahdanau` with one layer; the loss of padded batches (B, S), (B, T)."""
+    """The same equations and sizes as novelgen's `bahdanau` with one layer.
+
+    Called with padded batches (B, S), (B, T), it returns their loss.
+    """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         """`config` is resolved."""

@@ -1,4 +1,7 @@
-"""A decoder-only transformer as nanoGPT has it (Radford et al., 2019): source and target are one sequence."""
+"""A decoder-only transformer as nanoGPT has it (Radford et al., 2019).
+
+Source and target are one sequence.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """X (B, L, D) → the same shape. No dropout of attention weights: torch's flash attention for CPUs has none."""
+        """Maps x (B, L, D) to the same shape.
+
+        No dropout of attention weights: torch's flash attention for CPUs has none.
+        """
         parts = (
             part.unflatten(-1, (-1, HEAD)).transpose(1, 2)
             for part in self.heads(self.norm(x)).chunk(3, dim=-1)
@@ -56,7 +62,10 @@ class DecoderOnlyTransformer(nn.Module):
             nn.init.normal_(embedding.weight, std=0.02)
 
     def forward(self, tokens: Tensor, is_target: Tensor) -> Tensor:
-        """Tokens (B, L), source then target then padding; is_target (B, L) bool → mean −ln p of the target's tokens."""
+        """The mean −ln p of the target's tokens, a scalar.
+
+        tokens (B, L) int64: source, then target, then padding. is_target (B, L) bool.
+        """
         length = tokens.shape[1] - 1
         x = self.dropout(self.embedding(tokens[:, :-1]) + self.position.weight[:length])
         for block in self.blocks:
@@ -69,7 +78,10 @@ class DecoderOnlyTransformer(nn.Module):
 def one_sequence(
     source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Padded sources (B, S) and targets (B, T) → tokens (B, L) of both and where the target's stand, (B, L) bool."""
+    """Padded sources (B, S) and targets (B, T) as one sequence.
+
+    Returns the tokens (B, L) of both, and where the target's stand, (B, L) bool.
+    """
     whole = source_lengths + target_lengths
     place = torch.arange(int(whole.max()))
     in_target = (place - source_lengths.unsqueeze(1)).clamp(0, target.shape[1] - 1)

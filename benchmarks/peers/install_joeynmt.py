@@ -1,7 +1,10 @@
-"""Builds JoeyNMT 2.3.0 an environment of its own: python benchmarks/peers/install_joeynmt.py [directory]
+"""Builds JoeyNMT 2.3.0 an environment of its own.
 
-Its own dependencies ask for a protobuf and tools of years ago, so it is installed without them, beside what it imports when it
-trains and translates. What today's torch no longer takes is patched, each place by its exact text.
+    python benchmarks/peers/install_joeynmt.py [directory]
+
+Its own dependencies ask for a protobuf and tools of years ago, so it is installed without them,
+beside what it imports when it trains and translates. What today's torch no longer takes is patched,
+each place by its exact text.
 """
 
 from __future__ import annotations
@@ -96,20 +99,25 @@ def install(environment: Path, torch_index: str) -> None:
 
 
 def apply(patch: Patch, package: Path) -> None:
-    """Replaces the text, which must stand there once; where it was replaced before, nothing happens."""
+    """Replaces the text, which must stand there once.
+
+    Where it was replaced before, nothing happens.
+    """
     path = package / patch.file
     text = path.read_text(encoding="utf-8")
     if patch.before not in text and patch.after in text:
         return
     if text.count(patch.before) != 1:
         raise SystemExit(
-            f"{path}: {patch.before!r} should stand there once, to be replaced because {patch.reason}; is this "
+            f"{path}: {patch.before!r} should stand there once, "
+            f"to be replaced because {patch.reason}; is this "
             "JoeyNMT 2.3.0?"
         )
     path.write_text(text.replace(patch.before, patch.after), encoding="utf-8")
 
 
 def main() -> None:
+    """Builds the environment."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -119,7 +127,8 @@ def main() -> None:
     parser.add_argument(
         "--torch-index",
         default="https://download.pytorch.org/whl/cpu",
-        help="where pip finds torch besides its usual places; '' for nowhere else, which gives CUDA on Linux",
+        help="where pip finds torch besides its usual places; "
+        "'' for nowhere else, which gives CUDA on Linux",
     )
     args = parser.parse_args()
     install(args.environment, args.torch_index)

@@ -1,4 +1,7 @@
-"""JoeyNMT on a file of pairs: its files and configuration, its training and its translations, each made once."""
+"""JoeyNMT on a file of pairs.
+
+Here are its files and configuration, its training and its translations, each made once.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def write_files(
 def configuration(
     directory: Path, recipe: Recipe, steps_an_epoch: int, beam: int = 1
 ) -> dict[str, Any]:
-    """Its YAML file. Starting values and schedule in the manner of its own small recurrent configuration."""
+    """The text of JoeyNMT's YAML file.
+
+    Starting values and schedule in the manner of its own small recurrent configuration.
+    """
     embeddings = {"embedding_dim": SCALE["embedding"], "scale": False, "dropout": recipe.dropout}
     language = {"level": "word", "lowercase": False, "tokenizer_type": "none"}
     every = max(steps_an_epoch, 1)

@@ -1,4 +1,6 @@
-"""Runs in JoeyNMT's own environment: for each line of its input, with a number of steps, it trains and answers with a line of JSON.
+"""Runs in JoeyNMT's own environment.
+
+For each line of its input, with a number of steps, it trains and answers with a line of JSON.
 
 Model, loss, batches and steps are JoeyNMT's: the step is the body of the loop of its TrainManager.
 """
@@ -114,6 +116,7 @@ def load_batches(path: str) -> list[tuple[np.ndarray, ...]]:
 
 
 def main() -> None:
+    """Answers every line of the input until it ends."""
     answers = open_answers()
     order = json.loads(sys.stdin.readline())
     torch.set_num_threads(order["threads"])

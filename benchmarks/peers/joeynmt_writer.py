@@ -1,4 +1,6 @@
-"""Runs in JoeyNMT's own environment: for each line of its input, with sources and a beam, it writes and answers with a line of JSON.
+"""Runs in JoeyNMT's own environment.
+
+For each line of its input, with sources and a beam, it writes and answers with a line of JSON.
 
 Model and search are JoeyNMT's, called as its `predict` calls them; the weights are untrained.
 """
@@ -19,7 +21,10 @@ from joeynmt_worker import SHIFT, SPECIALS, open_answers, shared_vocabulary
 
 
 def write(model: Model, sources: np.ndarray, length: int, beam: int) -> np.ndarray:
-    """Exactly `length` tokens after each source (B, S) in novelgen's ids: (B, length) of JoeyNMT's; greedy where `beam` is 1."""
+    """Exactly `length` tokens after each source: (B, length) of JoeyNMT's ids.
+
+    The sources are (B, S) of novelgen's ids. Greedy where `beam` is 1.
+    """
     source = torch.from_numpy(sources + SHIFT)
     batch = Batch(
         src=source,
@@ -57,6 +62,7 @@ def answer(model: Model, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Answers every line of the input until it ends."""
     answers = open_answers()
     order = json.loads(sys.stdin.readline())
     torch.set_num_threads(order["threads"])

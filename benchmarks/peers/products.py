@@ -12,10 +12,13 @@ from novelgen.data.pairs import Batch
 
 
 def product_flops(config: ModelConfig, vocabulary_size: int, batches: Sequence[Batch]) -> float:
-    """Floating-point operations of all matrix products of training steps on `batches`; padding is no work.
+    """Floating-point operations of all matrix products of training steps on `batches`.
 
-    `config` is that of a resolved one-layer `bahdanau`. A multiplication with its addition counts as two; backwards there are
-    two products for each one forwards: by the inputs and by the weights.
+    Padding is no work.
+
+    `config` is that of a resolved one-layer `bahdanau`. A multiplication with its addition counts
+    as two; backwards there are two products for each one forwards: by the inputs and by the
+    weights.
     """
     embedding, size, attention = config.embedding_size, config.decoder_size, config.attention_size
     memory = 2 * config.encoder_size

@@ -1,4 +1,7 @@
-"""A script of ours that runs in a peer's own environment: a line of JSON asks, a line of JSON answers."""
+"""A script of ours that runs in a peer's own environment.
+
+A line of JSON asks, a line of JSON answers.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,8 @@ class Worker:
         answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError(
-                f"{self._process.args[1].name} ended: {self._log.read_text(encoding='utf-8')[-2000:]}"
+                f"{self._process.args[1].name} ended: "
+                f"{self._log.read_text(encoding='utf-8')[-2000:]}"
             )
         return json.loads(answer)
 
