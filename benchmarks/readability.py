@@ -25,7 +25,7 @@ COLUMNS = 100
 TARGETS = 3  # an assignment to so many at once counts
 # The rules of language of these folders are Chinese: numerals, heading words, patterns of adverts.
 LINGUISTIC = ("text",)
-_CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 
 @dataclass
@@ -102,7 +102,7 @@ def chinese_literals(tree: ast.AST) -> Iterator[ast.Constant]:
     """The string literals with Chinese characters or punctuation; docstrings too."""
     for node in ast.walk(tree):
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if is_text and _CJK.search(node.value):
+        if is_text and CJK.search(node.value):
             yield node
 
 
