@@ -82,7 +82,7 @@ def _bucket(
         shift = generator.uniform(0, pool_batches)
     pool = ((place + shift) // pool_batches).astype(np.int64)
 
-    # Every other pool runs from long sources to short, so that neighbours across the seam are alike.
+    # Every other pool runs from long sources to short: neighbours across the seam are alike.
     sources = np.where(pool % 2 == 0, source_lengths[order], -source_lengths[order])
     return order[np.lexsort((sources, pool))]
 

@@ -32,7 +32,7 @@ class Novel:
     source_tokenizer = tokenizer
 
     def pairs(self, part: str) -> Pairs:
-        """The pairs of "train", "valid" or "test" for the main task; raises CorpusError for none."""
+        """The main task's pairs of "train", "valid" or "test"; raises CorpusError for none."""
         return pairs_of(self.store, part, self.config)
 
     def by_task(self, part: str) -> dict[str, Pairs]:
@@ -51,9 +51,13 @@ class Novel:
         """The corpus in figures, as lines for a person."""
         return self.store.summary()
 
-    def configured(self, config: Config, directory: Path) -> Config:
-        """The configuration of a run in `directory`, with the options that the store was made with."""
-        # The store fixes its text and its tokens; how pairs are made of them is the run's own choice.
+    def configured(
+        self,
+        config: Config,
+        directory: Path,  # noqa: ARG002 - PairFiles, the other kind of data, needs it
+    ) -> Config:
+        """The configuration of a run, with the options that the store was made with."""
+        # The store fixes its text and tokens; how pairs are made of them is the run's choice.
         pairing = {name: getattr(config.data, name) for name in PAIRING}
         data = dataclasses.replace(self.store.data_config, **pairing)
         return dataclasses.replace(config, text=self.store.text_config, data=data)

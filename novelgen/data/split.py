@@ -1,4 +1,4 @@
-"""Which segments are for training, validation and test: always the same ones for the same corpus."""
+"""Which segments are for training, validation and test: the same ones for the same corpus."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ ChapterNumbers = npt.NDArray[np.int32]
 
 
 class Split(NamedTuple):
-    """The part of every segment, and the rule that decided it; under NONE each part is everything."""
+    """The part of every segment, and the rule that decided it.
+
+    Under NONE each part is the whole corpus.
+    """
 
     parts: npt.NDArray[np.uint8]  # (segments,) TRAIN, VALID or TEST
     rule: str  # a key of DESCRIPTIONS
 
 
 def describe_split(rule: str) -> str:
-    """What a rule of DESCRIPTIONS does, for a person; one of a later version is shown by its name."""
+    """What a rule of DESCRIPTIONS does, for a person; an unknown rule is shown by its name."""
     return _(DESCRIPTIONS.get(rule, rule))
 
 
