@@ -15,7 +15,7 @@ from novelgen.models.variants import resolve
 from novelgen.training.checkpoint import RunDirectory
 
 UNKNOWN = "—"
-_TOKENIZERS = {"char": N_("characters"), "word": N_("words")}
+_TOKENIZERS = {"char": N_("by characters"), "word": N_("by words")}
 _CORPORA = 3  # files that are named; of further ones the number
 _NAME = 80  # characters of a file's name
 _LARGEST = 1e15  # of any number; a larger one cannot be right

@@ -55,7 +55,7 @@ class Font:
 
 
 def find_font(paths: Iterable[str | Path] | None = None) -> Font | None:
-    """The best Chinese font among `paths`, by default all fonts of the system; None where there is none.
+    """The best Chinese font among `paths`, by default all fonts of the system; or None.
 
     The folders are read each time: matplotlib's cached list does not know what was installed
     since.
