@@ -13,7 +13,7 @@ from typing import Any
 from novelgen.config import Config, DataConfig, PairsConfig
 from novelgen.data.pairs import Pairs, TextPair, read_pairs
 from novelgen.data.split import PARTS
-from novelgen.data.store import count_by_part
+from novelgen.data.store import describe_pairs
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.i18n import _, join_list, ngettext
 from novelgen.text.tokenizers import Tokenizer
@@ -99,7 +99,7 @@ class PairFiles:
         counts = {part: len(pairs) for part, pairs in texts.items()}
         lines = [
             _("files: {names}").format(names=names),
-            _("pairs: {counts}").format(counts=count_by_part(counts)),
+            describe_pairs(counts),
             self._split_line(),
         ]
         known = {tuple(pair[0]) for pair in texts["train"]}

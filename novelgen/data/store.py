@@ -15,7 +15,7 @@ import numpy.typing as npt
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.split import NONE, PARTS, describe_split
 from novelgen.errors import CheckpointError, CorpusError
-from novelgen.i18n import _, join_list
+from novelgen.i18n import _
 from novelgen.text.report import FileReport, ImportReport
 from novelgen.text.tokenizers import Tokenizer
 
@@ -126,7 +126,7 @@ class Store:
         return "\n".join(
             [
                 _import_report(self.meta["import"]).to_text(),
-                _("pairs: {counts}").format(counts=count_by_part(self.meta["pairs"])),
+                describe_pairs(self.meta["pairs"]),
                 # Stores of older versions hold a text of their own as well, in two languages.
                 _("split: {rule}").format(rule=describe_split(self.meta["split"]["rule"])),
                 self._tokens_line(),
@@ -184,9 +184,9 @@ class Store:
         return mapped
 
 
-def count_by_part(counts: dict[str, int]) -> str:
-    """The numbers of pairs of the three parts in a line, for a person."""
-    return join_list(f"{part} {counts[part]:,}" for part in PARTS)
+def describe_pairs(counts: dict[str, int]) -> str:
+    """The numbers of pairs of the three parts, as a line for a person."""
+    return _("pairs: train {train:,}, valid {valid:,}, test {test:,}").format(**counts)
 
 
 def _import_report(data: dict[str, Any]) -> ImportReport:

@@ -86,21 +86,27 @@ class Comparison:
 
     def _markdown(self) -> str:
         """The tables for a report, with what a reader must know about them."""
+        title = _("Comparison")
         parts = [
-            f"# {_('Comparison')}\n",
+            f"# {title}\n",
             "".join(f"- {line}\n" for line in self._notes()),
             to_markdown(translate(_HEADING), [_row(result) for result in self.results]),
         ]
         measured = [result for result in self.results if not result.error]
         if measured:
+            # Captions of the two figures, titles of the two further tables.
+            curves = _("validation BPC")
+            by_length = _("test BPC by source length")
+            lengths_title = _("Test BPC by the number of characters of the source")
+            prompts_title = _("The same prompts, continued by each run")
             heading = [_("run"), *self.prompts]
             continuations = [[result.name, *result.continuations] for result in measured]
             parts += [
-                f"![{_('validation BPC')}](curves.png)\n",
-                f"## {_('Test BPC by the number of characters of the source')}\n",
+                f"![{curves}](curves.png)\n",
+                f"## {lengths_title}\n",
                 _lengths_table(measured),
-                f"![{_('test BPC by source length')}](by_length.png)\n",
-                f"## {_('The same prompts, continued by each run')}\n",
+                f"![{by_length}](by_length.png)\n",
+                f"## {prompts_title}\n",
                 to_markdown(heading, continuations),
             ]
         return "\n".join(parts)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from novelgen.errors import ConfigError
-from novelgen.i18n import _
+from novelgen.i18n import _, pgettext
 from novelgen.models.variants import NO_ATTENTION
 from novelgen.report.fonts import Font, figure_language, font_for
 
@@ -91,11 +91,15 @@ def _draw(paragraph: Paragraph, font: Font) -> Figure:
             linewidth=0.3,
         )
         _name_cells(axes, rows[down], columns[across], text)
-        source = _("source →")
-        written = _("← written")
+        source = pgettext("axis of a figure", "source →")
+        written = pgettext("axis of a figure", "← written")
         if len(panels) > 1:
-            source = _("source {first}–{last} →").format(first=across.start + 1, last=across.stop)
-            written = _("← written {first}–{last}").format(first=down.start + 1, last=down.stop)
+            source = pgettext("axis of a figure", "source {first}–{last} →").format(
+                first=across.start + 1, last=across.stop
+            )
+            written = pgettext("axis of a figure", "← written {first}–{last}").format(
+                first=down.start + 1, last=down.stop
+            )
         small: dict[str, Any] = {"fontproperties": text, "fontsize": FONT_SIZE, "color": GREY}
         axes.set_xlabel(source, loc="left", **small)
         axes.set_ylabel(written, loc="top", **small)
