@@ -119,7 +119,8 @@ class Comparison:
             for name, value in self.request.items()
             if value and name != "content"
         ]
-        notes = [_("request: {options}").format(options=join_list(options))]
+        # Semicolons: an option's own values have commas between them.
+        notes = [_("request: {options}").format(options="; ".join(options))]
         notes += [self._machine_note(machine) for machine in self.machines]
 
         # 2. What the numbers are.
