@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 
 def processors() -> int:
     """How many processors this process may use."""
+    # A container or a queue may allow fewer than the machine has; not every system can tell.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -109,6 +109,7 @@ def _write_text(corpus: Iterable[Paragraph], directory: Path) -> list[TextBlock]
         def flush() -> None:
             """Writes what is waiting as one block."""
             text = ("\n".join(lines) + "\n").encode("utf-8")
+            # A block begins where the last one ended.
             start = blocks[-1].end if blocks else 0
             first = blocks[-1].last if blocks else 0
             blocks.append(TextBlock(start, start + len(text), first, first + len(lines)))
@@ -154,6 +155,7 @@ def _count(directory: Path, user_words: list[UserWord] | None, block: TextBlock)
 
     Words are counted too, unless `user_words` is None.
     """
+    # One byte for each segment: the parts of this block alone are read.
     with (directory / "parts.bin").open("rb") as file:
         file.seek(block.first)
         parts = np.frombuffer(file.read(block.last - block.first), np.uint8)
@@ -192,6 +194,7 @@ def _write_ids(
 
 def _describe(directory: Path, chapters: npt.NDArray[np.int32], divided: Split) -> dict[str, Any]:
     """How the corpus was split, and the pairs and target characters of each part."""
+    # Characters are counted here because BPC divides by them, whatever the tokenizer.
     characters = np.fromfile(directory / "characters.bin", ARRAYS["characters"])
     is_target = find_targets(chapters)
     pairs = {}

@@ -21,7 +21,7 @@ def export_pairs(store: Store, directory: Path, context_paragraphs: int = 1) -> 
     or, after an error, as it was before. Raises CorpusError when a file cannot be written.
     """
     paths = [directory / f"{part}.tsv" for part in PARTS]
-    path = directory
+    path = directory  # what an error is about: the folder at first, then each file
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for part, path in zip(PARTS, paths, strict=True):
@@ -52,7 +52,8 @@ def _lines(store: Store, part: str, context_paragraphs: int) -> Iterator[str]:
     source: deque[str] = deque(maxlen=context_paragraphs)
     is_target = find_targets(store.chapters)
     for text, has_source, is_in in zip(store.texts(), is_target, store.is_in(part), strict=True):
-        if not has_source:  # a new chapter
+        if not has_source:
+            # A new chapter. Its first segment is no target.
             source.clear()
         elif is_in:
             missing = [""] * (context_paragraphs - len(source))

@@ -29,6 +29,7 @@ class Novel:
         """The tokenizer of source and target."""
         return self.store.tokenizer
 
+    # Files of pairs may have two.
     source_tokenizer = tokenizer
 
     def pairs(self, part: str) -> Pairs:

@@ -51,6 +51,7 @@ class PairFiles:
         if data.user_dict and "word" not in (data.tokenizer, source_level):
             raise ConfigError(_("--user-dict is for --level word or --source-level word only"))
         user_words = read_user_dict(data.user_dict) if data.user_dict else []
+        # The held-out parts have no say in the vocabulary.
         target_lines = (pair[1] for pair in pairs)
         source_lines = (segment for pair in pairs for segment in pair[0])
         targets = _counts(target_lines, data.tokenizer, user_words)
@@ -102,6 +103,7 @@ class PairFiles:
             describe_pairs(counts),
             self._split_line(),
         ]
+        # Files of their own may share sources, and then the validation is too good.
         known = {tuple(pair[0]) for pair in texts["train"]}
         in_both = len(known & {tuple(pair[0]) for pair in texts["valid"]})
         if in_both:
@@ -140,6 +142,7 @@ class PairFiles:
             for part, name in _FIELDS.items()
             if part in self.files
         }
+        # What a novel's option decides is in the file here: the segments of a source.
         data = dataclasses.replace(config.data, context_paragraphs=self.columns)
         pairs = dataclasses.replace(config.pairs, **paths)
         return dataclasses.replace(config, data=data, pairs=pairs)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from novelgen.data.split import find_targets
+from novelgen.data.spans import TASK_SPANS
 from novelgen.data.store import Store
 from novelgen.errors import CorpusError
 from novelgen.i18n import _
@@ -23,7 +23,6 @@ from novelgen.text.tokenizers import BOS, EOS, PAD, Tokenizer
 TextPair = tuple[str | Sequence[str], str]  # a source, in one or several segments, and its target
 Ids = npt.NDArray[np.integer[Any]]
 Int64s = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 Indices = Sequence[int] | npt.NDArray[Any]
 
 
@@ -71,7 +70,8 @@ class Pairs:
         behind it, as far as they are of the same part; for "same" the target and those before it.
         All pairs begin after `first`.
         """
-        spans = _TASKS[task](store.chapters, store.is_in(part), context_paragraphs)
+        # From places of segments to places of tokens.
+        spans = TASK_SPANS[task](store.chapters, store.is_in(part), context_paragraphs)
         source_starts = store.offsets[spans.sources]
         target_starts = store.offsets[spans.targets]
         return cls(
@@ -147,8 +147,8 @@ class Pairs:
     def batch(self, indices: Indices) -> Batch:
         """The pairs at `indices`, (B,) integers, padded to the longest of them."""
         chosen = np.asarray(indices, dtype=np.int64)
-        source_lengths = self.source_lengths[chosen]
-        target_lengths = self.target_lengths[chosen]
+        source_lengths = self.source_lengths[chosen]  # (B,)
+        target_lengths = self.target_lengths[chosen]  # (B,)
         return Batch(
             _gather(self.source_ids, self.source_starts[chosen], source_lengths),
             source_lengths,
@@ -204,12 +204,14 @@ def _gather(ids: Ids, starts: Int64s, lengths: Int64s) -> Int64s:
     """(B, longest) the ids[start:start + length] of every row, padded with PAD."""
     columns = np.arange(lengths.max(initial=0))
     is_token = columns < lengths[:, None]  # (B, longest)
+    # Any id will do where there is no token: 0 is always there to be read.
     places = np.where(is_token, starts[:, None] + columns, 0)
     return np.where(is_token, ids[places].astype(np.int64), PAD)
 
 
 def _decode(ids: Ids, tokenizer: Tokenizer) -> str:
     """The text of some segments, with EOS after each; segments are lines."""
+    # Nothing stands behind the last EOS: np.split's last piece is empty.
     segments = np.split(ids, np.flatnonzero(ids == EOS) + 1)[:-1]
     return "\n".join(tokenizer.decode(segment) for segment in segments)
 
@@ -222,12 +224,12 @@ def read_pairs(path: Path) -> list[TextPair]:
     number. Raises CorpusError, with the line.
     """
     pairs: list[TextPair] = []
-    columns = 0
+    columns = 0  # of the first line
     for number, line in enumerate(_read_lines(Path(path)), 1):
         *source, target = [plain(column).strip() for column in line.split("\t")]
         width = len(source) + 1
         columns = columns or width
-        source = [segment for segment in source if segment]
+        source = [segment for segment in source if segment]  # empty: before the chapter began
         if not source or not target:
             raise CorpusError(
                 _("{path}: line {line} must be source TAB target, both non-empty").format(
@@ -247,53 +249,6 @@ def read_pairs(path: Path) -> list[TextPair]:
     return pairs
 
 
-class _Spans(NamedTuple):
-    """The pairs of a task as places of segments, (n,) each."""
-
-    targets: Int64s
-    sources: Int64s  # the first segment of each source
-    source_ends: Int64s  # the place behind its last one
-
-
-def _next(chapters: npt.NDArray[np.int32], is_in: Bools, context: int) -> _Spans:
-    """The pairs of "next"; chapters and is_in are (segments,)."""
-    is_target = find_targets(chapters)
-    targets = np.flatnonzero(is_target & is_in)
-    sources = np.maximum(targets - context, _chapter_starts(is_target)[targets])
-    return _Spans(targets, sources, targets)
-
-
-def _same(chapters: npt.NDArray[np.int32], is_in: Bools, context: int) -> _Spans:
-    """The pairs of "same": every segment is a target, and the last segment of its own source."""
-    targets = np.flatnonzero(is_in)
-    starts = _chapter_starts(find_targets(chapters))[targets]
-    return _Spans(targets, np.maximum(targets + 1 - context, starts), targets + 1)
-
-
-def _previous(chapters: npt.NDArray[np.int32], is_in: Bools, context: int) -> _Spans:
-    """The pairs of "previous", whose sources end where the part does.
-
-    Where parts change inside a chapter, held-out text lies behind that for training.
-    """
-    places = np.arange(len(chapters))
-    # Whether the next segment is of the same chapter and part.
-    goes_on = np.zeros(len(chapters), dtype=bool)
-    goes_on[:-1] = find_targets(chapters)[1:] & is_in[1:] & is_in[:-1]
-    targets = np.flatnonzero(goes_on)
-    # For every segment, the place behind the last one that it goes on to.
-    ends = np.minimum.accumulate(np.where(goes_on, len(chapters), places + 1)[::-1])[::-1]
-    sources = targets + 1
-    return _Spans(targets, sources, np.minimum(sources + context, ends[targets]))
-
-
-def _chapter_starts(is_target: Bools) -> Int64s:
-    """For every segment the first one of its chapter."""
-    return np.maximum.accumulate(np.where(is_target, 0, np.arange(len(is_target))))
-
-
-_TASKS = {"next": _next, "previous": _previous, "same": _same}
-
-
 def _read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 file."""
     try:
@@ -303,6 +258,7 @@ def _read_lines(path: Path) -> list[str]:
             _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
         ) from None
     except UnicodeDecodeError as error:
+        # The error knows the byte; a person looks for the line.
         line = error.object[: error.start].count(b"\n") + 1
         raise CorpusError(
             _("{path}: line {line} is not UTF-8; save the file as UTF-8").format(

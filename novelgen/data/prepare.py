@@ -47,6 +47,7 @@ def open_or_build(
         store = Store.open(paths[0])
         _check_options(store, text, data, given)
         return store
+    # The name has the hash: the stores of two versions of a corpus live side by side.
     identity, user_words = _identify(paths, text, data)
     target = Path(directory) / f"{corpus_name(paths)}-{identity['content'][:12]}"
     if not _holds(target, identity):  # it is missing or damaged
@@ -195,6 +196,7 @@ def _build_at(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(target.parent, prefix)
+        # Beside `target`, because a rename within one file system is all or nothing.
         with _temporary(target.parent, f"{prefix}{os.getpid()}-") as directory:
             build(corpus(), data, user_words, directory, identity, workers)
             sync(directory)
@@ -221,7 +223,7 @@ def _temporary(parent: Path, prefix: str) -> Iterator[Path]:
 def _move(directory: Path, target: Path, identity: dict[str, Any]) -> None:
     """Renames `directory` to `target`, unless another process finished the same store meanwhile."""
     if _holds(target, identity):
-        return
+        return  # that one stays, so that no reader misses it for a moment
     with _temporary(target.parent, ".novelgen-old-") as old:
         # A directory cannot be renamed onto a full one: the old store moves aside first.
         is_replaced = target.exists()

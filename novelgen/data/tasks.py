@@ -24,6 +24,7 @@ def first_tokens(config: DataConfig, vocabulary_size: int) -> dict[str, int]:
     "next" begins after BOS, as without tasks; the others after tokens of their own behind the
     vocabulary, whose ids do not depend on the order or the weights.
     """
+    # In the order of TASKS, not of the option: an id means the same task in every run.
     others = [name for name in TASKS if name in config.task_weights and name != "next"]
     ids = {"next": BOS}
     for place, name in enumerate(others):

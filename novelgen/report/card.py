@@ -49,6 +49,7 @@ def card(run: RunDirectory) -> Card:
 
 def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
     config: Config = info["config"]
+    # A run in training has saved no best weights yet.
     best = info.get("best")
     if not isinstance(best, Mapping):
         best = {}
@@ -78,6 +79,7 @@ def _vocabulary(run: RunDirectory, info: Mapping[str, Any]) -> tuple[str, str]:
 
 def architecture(model: ModelConfig) -> str:
     """The model in one line: its name, then its parts in the order of the data through them."""
+    # A variant's own choices, such as its cell, are filled in.
     model = resolve(model)
     cell = (model.cell or "").upper()
     if model.model == "transformer":
@@ -151,5 +153,5 @@ def _date(run: RunDirectory) -> str:
     try:
         written = (run.path / "model.safetensors").stat().st_mtime
     except OSError:
-        return UNKNOWN
+        return UNKNOWN  # there are none yet
     return f"{datetime.datetime.fromtimestamp(written):%Y-%m-%d %H:%M}"

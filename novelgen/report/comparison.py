@@ -69,6 +69,7 @@ class Comparison:
         prompts = [f"after: {prompt}" for prompt in self.prompts]
         _write(folder / "table.csv", to_csv([*_HEADING, *prompts], rows))
         _write(folder / "table.md", self._markdown())
+        # Failed runs are in the tables, with the reason, and in no figure.
         measured = [result for result in self.results if not result.error]
         if measured:
             draw_validations(measured, folder / "curves.png")
@@ -215,6 +216,7 @@ def _lengths_table(results: Sequence[Result]) -> str:
     labels = {found.shortest: found.label for result in results for found in result.by_length}
     classes = sorted(labels)
     heading = [_("run (number of pairs)"), *(labels[shortest] for shortest in classes)]
+    # A run on other texts may lack a class: its cell is empty.
     rows = []
     for result in results:
         cells = {found.shortest: f"{found.bpc:.3f} ({found.pairs:,})" for found in result.by_length}

@@ -104,6 +104,7 @@ def _class_label(found: LengthClass, *, with_pairs: bool) -> str:
 
 def _figure(panels: int, *, sharey: bool) -> tuple[Figure, Sequence[Axes]]:
     """A figure and its panels side by side, with room for a legend on the right."""
+    # A canvas of its own: pyplot would keep every figure in memory.
     figure = Figure(figsize=(4.8 * panels + 2.6, 4.8), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, panels, sharey=sharey, squeeze=False)[0]
@@ -111,6 +112,7 @@ def _figure(panels: int, *, sharey: bool) -> tuple[Figure, Sequence[Axes]]:
 
 def _styles(results: Sequence[Result]) -> Iterator[tuple[Result, dict[str, Any]]]:
     """A colour for each model, a dash for each tokenizer, a marker for each further run of both."""
+    # In the order of the runs, so that a model has the same colour in both figures.
     models = list(dict.fromkeys(result.model for result in results))
     seen: Counter[tuple[str, str]] = Counter()
     for result in results:

@@ -39,7 +39,7 @@ PREFERRED = (
 # What the file names of other weights contain: labels are read best in the upright text weight.
 OTHER_WEIGHTS = ("bold", "black", "light", "thin", "medium", "bd.", "l.", "mono")
 # What labels are made of: simplified and traditional characters, a full-width comma, and Latin.
-NEEDED = "\u7684\u9f99\u9f8d\uff0cAa0"
+NEEDED = "".join(map(chr, (0x7684, 0x9F99, 0x9F8D, 0xFF0C))) + "Aa0"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def find_font(paths: Iterable[str | Path] | None = None) -> Font | None:
         try:
             font = _open_font(path)
         except (OSError, RuntimeError):
-            continue
+            continue  # the next one may do
         if font.shows(NEEDED):
             return font
     return None
@@ -91,6 +91,7 @@ def font_for(text: str) -> Font:
 
     Raises ConfigError as `require_font`.
     """
+    # The Chinese font is the first choice for every text: figures of one run look alike.
     try:
         return require_font()
     except ConfigError:

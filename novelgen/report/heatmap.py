@@ -53,7 +53,8 @@ def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None 
     font = font or font_for("".join([*paragraph.source_tokens, *paragraph.tokens]))
     with figure_language():
         figure = _draw(paragraph, font)
-    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call]  # untyped in matplotlib
+    # Matplotlib leaves the types of this method out.
+    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call]
 
 
 def _draw(paragraph: Paragraph, font: Font) -> Figure:
@@ -91,18 +92,7 @@ def _draw(paragraph: Paragraph, font: Font) -> Figure:
             linewidth=0.3,
         )
         _name_cells(axes, rows[down], columns[across], text)
-        source = pgettext("axis of a figure", "source →")
-        written = pgettext("axis of a figure", "← written")
-        if len(panels) > 1:
-            source = pgettext("axis of a figure", "source {first}–{last} →").format(
-                first=across.start + 1, last=across.stop
-            )
-            written = pgettext("axis of a figure", "← written {first}–{last}").format(
-                first=down.start + 1, last=down.stop
-            )
-        small: dict[str, Any] = {"fontproperties": text, "fontsize": FONT_SIZE, "color": GREY}
-        axes.set_xlabel(source, loc="left", **small)
-        axes.set_ylabel(written, loc="top", **small)
+        _name_axes(axes, panels, across, down, text)
 
     # 4. The scale.
     bar = figure.colorbar(image, cax=figure.add_axes(layout.bar_box()))
@@ -140,6 +130,7 @@ class _Layout:
         """Left, bottom, width and height of every panel as shares of the figure."""
         boxes = []
         for number, (width, height) in enumerate(self._sizes):
+            # Panels fill a line from the left; figures are measured from the bottom.
             line, place = divmod(number, self._abreast)
             top = self.height - TITLE - line * (self._panel_height + GAP) - self._header
             left = EDGE + place * (self._panel_width + GAP) + self._margin
@@ -160,6 +151,7 @@ class _Layout:
 
 def _blocks(count: int, most: int) -> list[slice]:
     """The numbers below `count` in the fewest slices of at most `most`, as equal as can be."""
+    # The number of slices is rounded up.
     borders = np.linspace(0, count, -(-count // most) + 1).round().astype(int).tolist()
     return [slice(start, stop) for start, stop in itertools.pairwise(borders)]
 
@@ -200,9 +192,10 @@ def _is_stacked(label: str) -> bool:
 
 def _name_cells(axes: Axes, rows: list[str], columns: list[str], text: FontProperties) -> None:
     """Puts the labels at the cells, the source above, and the first row on top."""
-    axes.set_ylim(len(rows), 0)
+    axes.set_ylim(len(rows), 0)  # downwards: the text is read from the top
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
+    # A tick stands in the middle of its cell.
     stacked = ["\n".join(label) if _is_stacked(label) else label for label in columns]
     axes.set_xticks(np.arange(len(columns)) + 0.5, stacked)
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
@@ -218,3 +211,23 @@ def _name_cells(axes: Axes, rows: list[str], columns: list[str], text: FontPrope
         tick.set(fontproperties=text, fontsize=FONT_SIZE)
     for spine in axes.spines.values():
         spine.set_linewidth(0.3)
+
+
+def _name_axes(
+    axes: Axes,
+    panels: list[tuple[slice, slice]],
+    across: slice,
+    down: slice,
+    text: FontProperties,
+) -> None:
+    """Says which way source and written text run and, of several panels, which part it is."""
+    source = pgettext("axis of a figure", "source →")
+    written = pgettext("axis of a figure", "← written")
+    if len(panels) > 1:
+        source = pgettext("axis of a figure", "source {first}–{last} →")
+        source = source.format(first=across.start + 1, last=across.stop)
+        written = pgettext("axis of a figure", "← written {first}–{last}")
+        written = written.format(first=down.start + 1, last=down.stop)
+    small: dict[str, Any] = {"fontproperties": text, "fontsize": FONT_SIZE, "color": GREY}
+    axes.set_xlabel(source, loc="left", **small)
+    axes.set_ylabel(written, loc="top", **small)

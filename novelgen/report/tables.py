@@ -26,7 +26,9 @@ COMPARISON = (
 )
 _DECIMALS = 3
 # A spreadsheet takes a text that begins so for a formula; in some languages also in full width.
-_FORMULA = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
+_SIGNS = "=+-@"
+_TO_FULL_WIDTH = 0xFEE0  # between the code points of a sign and of its full-width form
+_FORMULA = (*_SIGNS, "\t", "\r", *(chr(ord(sign) + _TO_FULL_WIDTH) for sign in _SIGNS))
 # What means something in Markdown. Chinese punctuation does not.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~#&!$])")
 
@@ -67,6 +69,7 @@ def to_csv(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
 
     A text that looks like a formula gets a ' before it; numbers stay numbers.
     """
+    # The csv module ends lines as RFC 4180 wants them and quotes what needs it.
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(heading)
@@ -87,6 +90,7 @@ def _spreadsheet(value: Value) -> str:
 
 def to_markdown(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     """A table in GitHub's Markdown; texts stay texts, whatever they contain."""
+    # The second line, of dashes, is what makes the first one a heading.
     lines = [[_literal(name) for name in heading], ["---"] * len(heading)]
     lines += [[_literal(shown(value)) for value in row] for row in rows]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
