@@ -19,9 +19,11 @@ CHAPTERS = "chapters"
 TAIL = "tail"
 NONE = "none"
 DESCRIPTIONS = {
-    CHAPTERS: N_("by chapter number: n % 20 == 10 is for validation, n % 20 == 0 for test"),
-    TAIL: N_("too few chapters: the last 10 % of all targets, half validation and half test"),
-    NONE: N_("the corpus is too small to be split: each part is the whole of it"),
+    CHAPTERS: N_("by chapter number (n % 20 == 10 for validation, n % 20 == 0 for test)"),
+    TAIL: N_(
+        "the last 10 % of all targets (half validation, half test), as there are few chapters"
+    ),
+    NONE: N_("each part is the whole corpus, which is too small to be split"),
 }
 
 # With fewer targets than this a corpus is not split.
