@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from novelgen.errors import NovelgenError
+from novelgen.i18n import _
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -19,11 +20,14 @@ Result = TypeVar("Result")
 
 def processors() -> int:
     """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A container or a queue may allow fewer than the machine has; not every system can tell.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C is the parent's to answer; a worker would only print a traceback."""
+    """Leaves Ctrl-C to the parent process; a worker would only print a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -32,8 +36,8 @@ def map_in_order(
 ) -> Iterator[Result]:
     """function(task) for every task, in order, by `workers` processes; 1 means none but this one.
 
-    At most `workers` + 2 results wait at any time, so memory is bounded however many tasks there are. Raises
-    NovelgenError when a process dies.
+    At most `workers` + 2 results wait at any time, so memory is bounded however many tasks there
+    are. Raises NovelgenError when a process dies.
     """
     if workers == 1:
         yield from map(function, tasks)
@@ -50,6 +54,7 @@ def map_in_order(
         workers, mp_context=get_context(method), initializer=_ignore_interrupts
     ) as pool:
         try:
+            # Tasks are taken no faster than results are: all of a corpus would not fit in memory.
             for task in tasks:
                 running.append(pool.submit(function, task))
                 if len(running) > workers + 2:
@@ -58,10 +63,12 @@ def map_in_order(
                 yield running.popleft().result()
         except BrokenProcessPool:
             raise NovelgenError(
-                "工作进程意外退出（内存不足？脚本缺 if __name__ == '__main__'？）；可设 workers=1 | a worker "
-                "process died (out of memory? a script without if __name__ == '__main__'?); "
-                "try workers=1"
+                _(
+                    "a worker process died (out of memory, or a script without "
+                    "if __name__ == '__main__'?); try workers=1"
+                )
             ) from None
         finally:
+            # Whoever stops early does not wait for what is queued.
             for future in running:
                 future.cancel()

@@ -1,7 +1,8 @@
-"""Builds a store in an empty directory, block by block, so that a corpus of any size fits in memory.
+"""Builds a store in an empty directory, block by block: a corpus of any size fits in memory.
 
-Pass 1 streams the import to text.txt; which chapters are held out is known only then. Pass 2 counts the training text
-for the vocabulary, pass 3 encodes all of it; both work on blocks of text.txt, in several processes when it is large.
+Pass 1 streams the import to text.txt; which chapters are held out is known only then. Pass 2 counts
+the training text for the vocabulary, pass 3 encodes all of it; both work on blocks of text.txt, in
+several processes when it is large.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from novelgen.config import DataConfig
-from novelgen.data.split import DESCRIPTIONS, NONE, PARTS, TRAIN, Split, find_targets, split
+from novelgen.data.split import NONE, PARTS, TRAIN, Split, find_targets, split
 from novelgen.data.store import ARRAYS, FORMAT, ID_DTYPES, META, TEXT, TOKENIZER
 from novelgen.parallel import map_in_order, processors
 from novelgen.text.importing import CorpusImport, Paragraph
@@ -48,21 +50,34 @@ def build(
     identity: dict[str, Any],
     workers: int | None,
 ) -> None:
-    """Writes the files of a store into `directory`, last meta.json, which makes it one. Raises CorpusError, OSError."""
+    """Writes the files of a store into `directory`, last meta.json, which makes it one.
+
+    `identity` are the entries of meta.json that tell this corpus and its options from others.
+    Raises CorpusError and OSError.
+    """
+    # 1. The text, and which segments are held out.
     blocks = _write_text(corpus, directory)
-    workers = 1 if blocks[-1].end < PARALLEL_BYTES else workers or processors()
+    workers = workers or processors()
+    if blocks[-1].end < PARALLEL_BYTES:
+        workers = 1
     chapters = np.fromfile(directory / "chapters.bin", ARRAYS["chapters"])
     divided = split(chapters)
-    _write(directory / "parts.bin", [divided.parts])
+    _write(directory / "parts.bin", divided.parts.data)
+
+    # 2. The vocabulary, of the training text alone.
     counts = SymbolCounts()
     words = list(user_words) if data.tokenizer == "word" else None
     for block_counts in map_in_order(partial(_count, directory, words), blocks, workers):
         counts.add(block_counts)
     tokenizer = counts.tokenizer(data, user_words)
     tokenizer.save(directory / TOKENIZER)
+
+    # 3. The ids, in the narrowest type that holds them.
     id_dtype = "uint16" if tokenizer.size <= 1 << 16 else "uint32"
     encode = partial(_encode, directory, tokenizer.fingerprint, id_dtype)
     tokens = _write_ids(directory, map_in_order(encode, blocks, workers))
+
+    # 4. meta.json, when everything that it speaks of is there.
     meta = {
         "format": FORMAT,
         **identity,
@@ -74,15 +89,17 @@ def build(
         **_describe(directory, chapters, divided),
         "import": corpus.report.to_dict(),
     }
-    _write(directory / META, [json.dumps(meta, ensure_ascii=False, indent=1).encode("utf-8")])
+    _write(directory / META, json.dumps(meta, ensure_ascii=False, indent=1).encode("utf-8"))
 
 
 def _write_text(corpus: Iterable[Paragraph], directory: Path) -> list[TextBlock]:
-    """text.txt, chapters.bin and characters.bin."""
+    """Writes text.txt, chapters.bin and characters.bin; returns the blocks of the text."""
     blocks: list[TextBlock] = []
+    # What is waiting to be written: the segments, and the numbers that belong to each.
     lines: list[str] = []
-    chapters, characters = array("i"), array("i")
-    held = 0
+    chapters = array("i")
+    characters = array("i")
+    waiting = 0  # characters
     with (
         (directory / TEXT).open("wb") as text_file,
         (directory / "chapters.bin").open("wb") as chapters_file,
@@ -90,102 +107,121 @@ def _write_text(corpus: Iterable[Paragraph], directory: Path) -> list[TextBlock]
     ):
 
         def flush() -> None:
+            """Writes what is waiting as one block."""
             text = ("\n".join(lines) + "\n").encode("utf-8")
-            last = blocks[-1] if blocks else TextBlock(0, 0, 0, 0)
-            blocks.append(
-                TextBlock(last.end, last.end + len(text), last.last, last.last + len(lines))
-            )
+            # A block begins where the last one ended.
+            start = blocks[-1].end if blocks else 0
+            first = blocks[-1].last if blocks else 0
+            blocks.append(TextBlock(start, start + len(text), first, first + len(lines)))
             text_file.write(text)
-            chapters_file.write(np.asarray(chapters, ARRAYS["chapters"]))
-            characters_file.write(np.asarray(characters, ARRAYS["characters"]))
+            chapters_file.write(np.asarray(chapters, ARRAYS["chapters"]).data)
+            characters_file.write(np.asarray(characters, ARRAYS["characters"]).data)
             lines.clear()
-            del chapters[:], characters[:]
+            del chapters[:]
+            del characters[:]
 
         for chapter, segments in corpus:
             for segment in segments:
                 lines.append(segment)
                 chapters.append(chapter)
                 characters.append(len(segment))
-                held += len(segment)
-            if held >= BLOCK_CHARACTERS:
+                waiting += len(segment)
+            if waiting >= BLOCK_CHARACTERS:
                 flush()
-                held = 0
+                waiting = 0
         if lines:
             flush()
     return blocks
 
 
 def _lines(directory: Path, block: TextBlock) -> list[str]:
+    """The segments of a block."""
     with (directory / TEXT).open("rb") as file:
         file.seek(block.start)
         return file.read(block.end - block.start).decode("utf-8").split("\n")[:-1]
 
 
 @lru_cache(maxsize=1)
-def _tokenizer(path: Path, fingerprint: str) -> Tokenizer:
-    """One tokenizer for all blocks of a process; the fingerprint tells it from an earlier one at that path."""
+def _tokenizer(path: Path, fingerprint: str) -> Tokenizer:  # noqa: ARG001 - part of the cache's key
+    """One tokenizer for all blocks of a process.
+
+    The fingerprint tells it from an earlier one at that path.
+    """
     return Tokenizer.load(path)
 
 
 def _count(directory: Path, user_words: list[UserWord] | None, block: TextBlock) -> SymbolCounts:
-    """The counts of the training segments of a block; of words too, unless `user_words` is None."""
+    """The counts of the training segments of a block.
+
+    Words are counted too, unless `user_words` is None.
+    """
+    # One byte for each segment: the parts of this block alone are read.
     with (directory / "parts.bin").open("rb") as file:
         file.seek(block.first)
         parts = np.frombuffer(file.read(block.last - block.first), np.uint8)
     text = "\n".join(compress(_lines(directory, block), parts == TRAIN))
-    return SymbolCounts.of(
-        text, None if user_words is None else spaced_word_cutter(tuple(user_words))
-    )
+    if user_words is None:
+        return SymbolCounts.of(text, None)
+    return SymbolCounts.of(text, spaced_word_cutter(tuple(user_words)))
 
 
 def _encode(
     directory: Path, fingerprint: str, id_dtype: str, block: TextBlock
-) -> tuple[np.ndarray, np.ndarray]:
-    ids, lengths = _tokenizer(directory / TOKENIZER, fingerprint).encode_lines(
-        _lines(directory, block)
-    )
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The ids of a block, EOS after each segment, and how many each segment has."""
+    tokenizer = _tokenizer(directory / TOKENIZER, fingerprint)
+    ids, lengths = tokenizer.encode_lines(_lines(directory, block))
     return ids.astype(ID_DTYPES[id_dtype]), lengths
 
 
-def _write_ids(directory: Path, encoded: Iterable[tuple[np.ndarray, np.ndarray]]) -> int:
-    """ids.bin and offsets.bin; returns how many tokens there are."""
+def _write_ids(
+    directory: Path, encoded: Iterable[tuple[npt.NDArray[Any], npt.NDArray[Any]]]
+) -> int:
+    """Writes ids.bin and offsets.bin; returns how many tokens there are."""
     tokens = 0
     with (
         (directory / "ids.bin").open("wb") as ids_file,
         (directory / "offsets.bin").open("wb") as offsets_file,
     ):
-        offsets_file.write(np.zeros(1, ARRAYS["offsets"]))
+        offsets_file.write(np.zeros(1, ARRAYS["offsets"]).data)
         for ids, lengths in encoded:
-            ids_file.write(ids)
-            offsets_file.write((tokens + np.cumsum(lengths)).astype(ARRAYS["offsets"]))
+            ends = (tokens + np.cumsum(lengths)).astype(ARRAYS["offsets"])
+            ids_file.write(ids.data)
+            offsets_file.write(ends.data)
             tokens += len(ids)
     return tokens
 
 
-def _describe(directory: Path, chapters: np.ndarray, divided: Split) -> dict[str, Any]:
+def _describe(directory: Path, chapters: npt.NDArray[np.int32], divided: Split) -> dict[str, Any]:
     """How the corpus was split, and the pairs and target characters of each part."""
+    # Characters are counted here because BPC divides by them, whatever the tokenizer.
     characters = np.fromfile(directory / "characters.bin", ARRAYS["characters"])
     is_target = find_targets(chapters)
-    pairs, target_characters = {}, {}
+    pairs = {}
+    target_characters = {}
     for number, part in enumerate(PARTS):
-        chosen = is_target if divided.rule == NONE else is_target & (divided.parts == number)
+        chosen = is_target
+        if divided.rule != NONE:
+            chosen = is_target & (divided.parts == number)
         pairs[part] = int(np.count_nonzero(chosen))
         target_characters[part] = int(characters[chosen].sum(dtype=np.int64))
     return {
-        "split": {"rule": divided.rule, "description": DESCRIPTIONS[divided.rule]},
+        "split": {"rule": divided.rule},
         "pairs": pairs,
         "target_characters": target_characters,
     }
 
 
-def _write(path: Path, pieces: Iterable[bytes | np.ndarray]) -> None:
+def _write(path: Path, content: bytes | memoryview) -> None:
     with path.open("wb") as file:
-        for piece in pieces:
-            file.write(piece)
+        file.write(content)
 
 
 def sync(directory: Path) -> None:
-    """Waits until every file of `directory` has reached the disk, so that no crash can leave it half written."""
+    """Waits until every file of `directory` has reached the disk.
+
+    After that no crash can leave one half written.
+    """
     for path in directory.iterdir():
         with path.open("rb+") as file:
             os.fsync(file.fileno())

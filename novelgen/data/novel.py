@@ -26,13 +26,14 @@ class Novel:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """Of source and target."""
+        """The tokenizer of source and target."""
         return self.store.tokenizer
 
+    # Files of pairs may have two.
     source_tokenizer = tokenizer
 
     def pairs(self, part: str) -> Pairs:
-        """The pairs of "train", "valid" or "test" for the main task. Raises CorpusError where there are none."""
+        """The main task's pairs of "train", "valid" or "test"; raises CorpusError for none."""
         return pairs_of(self.store, part, self.config)
 
     def by_task(self, part: str) -> dict[str, Pairs]:
@@ -48,14 +49,18 @@ class Novel:
         return self.store.texts(part)
 
     def summary(self) -> str:
-        """What it is, as lines for a person."""
+        """The corpus in figures, as lines for a person."""
         return self.store.summary()
 
-    def configured(self, config: Config, directory: Path) -> Config:
-        """The configuration of a run in `directory`: a store that `prepare` made brings its own options along."""
-        data = dataclasses.replace(
-            self.store.data_config, **{name: getattr(config.data, name) for name in PAIRING}
-        )
+    def configured(
+        self,
+        config: Config,
+        directory: Path,  # noqa: ARG002 - PairFiles, the other kind of data, needs it
+    ) -> Config:
+        """The configuration of a run, with the options that the store was made with."""
+        # The store fixes its text and tokens; how pairs are made of them is the run's choice.
+        pairing = {name: getattr(config.data, name) for name in PAIRING}
+        data = dataclasses.replace(self.store.data_config, **pairing)
         return dataclasses.replace(config, text=self.store.text_config, data=data)
 
     def info(self, directory: Path) -> dict[str, Any]:

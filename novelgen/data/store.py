@@ -10,27 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from novelgen.config import DataConfig, TextConfig
-from novelgen.data.split import NONE, PARTS
+from novelgen.data.split import NONE, PARTS, describe_split
 from novelgen.errors import CheckpointError, CorpusError
+from novelgen.i18n import _
 from novelgen.text.report import FileReport, ImportReport
 from novelgen.text.tokenizers import Tokenizer
 
 FORMAT = 1
-META, TEXT, TOKENIZER = "meta.json", "text.txt", "tokenizer.json"
-# What is stored per segment, by file: offsets has one more entry, the end of the last segment.
-ARRAYS = {
+META = "meta.json"
+TEXT = "text.txt"
+TOKENIZER = "tokenizer.json"
+
+# What is stored per segment, by file; offsets has one more entry, the end of the last segment.
+ARRAYS: dict[str, np.dtype[Any]] = {
     "offsets": np.dtype("<i8"),
     "chapters": np.dtype("<i4"),
     "characters": np.dtype("<i4"),
     "parts": np.dtype("u1"),
 }
-PAIRING = (
-    "context_paragraphs",
-    "tasks",
-)  # fields of DataConfig that make pairs of the segments, and so are not the store's
-ID_DTYPES = {"uint16": np.dtype("<u2"), "uint32": np.dtype("<u4")}
+ID_DTYPES: dict[str, np.dtype[Any]] = {"uint16": np.dtype("<u2"), "uint32": np.dtype("<u4")}
+
+# The fields of DataConfig that make pairs of the segments: a store does not depend on them.
+PAIRING = ("context_paragraphs", "tasks")
 
 
 def is_store(directory: Path) -> bool:
@@ -39,15 +43,21 @@ def is_store(directory: Path) -> bool:
 
 
 class Store:
-    """The n segments of a corpus, in reading order; open it with `Store.open`. All arrays are read-only.
+    """The n segments of a corpus, in reading order; open it with `Store.open`.
 
-    ids (tokens,) uint16 or uint32: all segments, EOS after each. offsets (n + 1,) int64: segment i is
-    ids[offsets[i]:offsets[i + 1]]. chapters (n,) int32: 0 before the first heading. characters (n,) int32: its length
-    as text. parts (n,) uint8: 0 train, 1 valid, 2 test. meta: what the import found, the options, the split, counts.
+    All arrays are read-only. Segment i is ids[offsets[i]:offsets[i + 1]]. `meta` is what the
+    import found, the options, the split, and counts.
     """
 
+    ids: npt.NDArray[np.unsignedinteger[Any]]  # (tokens,) uint16 or uint32, EOS after each segment
+    offsets: npt.NDArray[np.int64]  # (n + 1,) where each segment begins, and the end of the last
+    chapters: npt.NDArray[np.int32]  # (n,) chapter numbers, 0 before the first heading
+    characters: npt.NDArray[np.int32]  # (n,) length as text
+    parts: npt.NDArray[np.uint8]  # (n,) places in PARTS
+
     def __init__(self, directory: Path, meta: dict[str, Any]) -> None:
-        self.directory, self.meta = directory, meta
+        self.directory = directory
+        self.meta = meta
         segments = meta["segments"]
         self.ids = self._map("ids", ID_DTYPES[meta["id_dtype"]], meta["tokens"])
         self.offsets = self._map("offsets", ARRAYS["offsets"], segments + 1)
@@ -57,32 +67,37 @@ class Store:
 
     @classmethod
     def open(cls, directory: Path) -> Store:
-        """Opens a store in milliseconds, whatever its size. Raises CorpusError when it is missing, damaged or newer."""
+        """Opens a store in milliseconds, whatever its size.
+
+        Raises CorpusError when it is missing, damaged or of another format.
+        """
         directory = Path(directory)
-        damaged = (
-            f"{directory}：语料库已损坏，请删去后重新 prepare | the prepared corpus is damaged; "
-            "delete it and prepare it again"
-        )
         try:
             meta = json.loads((directory / META).read_text(encoding="utf-8"))
             if meta["format"] != FORMAT:
                 raise CorpusError(
-                    f"{directory}：语料库格式是 {meta['format']}，本程序用 {FORMAT}，请重新 prepare | "
-                    f"prepared in format {meta['format']}, this program reads {FORMAT}; prepare it again"
+                    _(
+                        "{directory}: prepared in format {found}, this program reads format "
+                        "{known}; prepare it again"
+                    ).format(directory=directory, found=meta["format"], known=FORMAT)
                 )
             return cls(directory, meta)
         except FileNotFoundError as error:
-            name = Path(error.filename).name
             raise CorpusError(
-                f"{directory}：不是 prepare 做出的目录，没有 {name} | not a prepared corpus: {name} is "
-                "missing"
+                _("{directory}: not a prepared corpus: {name} is missing").format(
+                    directory=directory, name=Path(error.filename).name
+                )
             ) from None
         except OSError as error:
             raise CorpusError(
-                f"{directory}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+                _("{path}: cannot be read: {reason}").format(path=directory, reason=error.strerror)
             ) from None
         except (KeyError, TypeError, ValueError):
-            raise CorpusError(damaged) from None
+            raise CorpusError(
+                _(
+                    "{directory}: the prepared corpus is damaged; delete it and prepare it again"
+                ).format(directory=directory)
+            ) from None
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -90,8 +105,9 @@ class Store:
         tokenizer = Tokenizer.load(self.directory / TOKENIZER)
         if tokenizer.fingerprint != self.meta["tokenizer"]:
             raise CheckpointError(
-                f"{self.directory / TOKENIZER}：词表与语料库不符，请重新 prepare | not the tokenizer "
-                "of this corpus; prepare it again"
+                _("{path}: not the tokenizer of this corpus; prepare it again").format(
+                    path=self.directory / TOKENIZER
+                )
             )
         return tokenizer
 
@@ -102,55 +118,79 @@ class Store:
 
     @property
     def data_config(self) -> DataConfig:
-        """The options of the tokenizer; those of PAIRING, which a store does not fix, are at their defaults."""
+        """The options of the tokenizer; those of PAIRING are at their defaults."""
         return DataConfig(**self.meta["options"]["data"])
 
     def summary(self) -> str:
         """What was imported and what became of it, as lines for a person."""
-        meta = self.meta
-        kind = {"char": "按字 characters", "word": "按词 words"}[
-            meta["options"]["data"]["tokenizer"]
-        ]
         return "\n".join(
             [
-                _import_report(meta["import"]).to_text(),
-                "对 pairs         "
-                + "，".join(f"{part} {meta['pairs'][part]:,}" for part in PARTS),
-                f"划分 split       {meta['split']['description']}",
-                f"词元 tokens      {meta['tokens']:,}（{kind}，词表 vocabulary {meta['vocabulary_size']:,}）",
+                _import_report(self.meta["import"]).to_text(),
+                describe_pairs(self.meta["pairs"]),
+                # Stores of older versions hold a text of their own as well, in two languages.
+                _("split: {rule}").format(rule=describe_split(self.meta["split"]["rule"])),
+                self._tokens_line(),
             ]
         )
 
-    def is_in(self, part: str) -> np.ndarray:
-        """(segments,) bool: the segments of "train", "valid" or "test"; all of them where the corpus was not split."""
+    def _tokens_line(self) -> str:
+        if self.meta["options"]["data"]["tokenizer"] == "word":
+            line = _("tokens: {count:,} (words; vocabulary of {vocabulary:,})")
+        else:
+            line = _("tokens: {count:,} (characters; vocabulary of {vocabulary:,})")
+        return line.format(count=self.meta["tokens"], vocabulary=self.meta["vocabulary_size"])
+
+    def is_in(self, part: str) -> npt.NDArray[np.bool_]:
+        """(segments,) bool: the segments of "train", "valid" or "test".
+
+        All of them where the corpus was not split.
+        """
         number = PARTS.index(part)
         if self.meta["split"]["rule"] == NONE:
             return np.ones(len(self.parts), dtype=bool)
-        return self.parts == number
+        is_in: npt.NDArray[np.bool_] = self.parts == number
+        return is_in
 
     def texts(self, part: str | None = None) -> Iterator[str]:
-        """The text of every segment, or of those of one part, in order. Raises CorpusError when it cannot be read."""
-        is_in = np.ones(len(self.parts), dtype=bool) if part is None else self.is_in(part)
+        """The text of every segment, or of those of one part, in order.
+
+        Raises CorpusError when it cannot be read.
+        """
+        is_in = np.ones(len(self.parts), dtype=bool)
+        if part is not None:
+            is_in = self.is_in(part)
         try:
             with (self.directory / TEXT).open(encoding="utf-8", newline="\n") as file:
+                # Strict: a text of more or fewer lines than there are segments is damaged.
                 for chosen, line in zip(is_in, file, strict=True):
                     if chosen:
                         yield line[:-1]
         except (OSError, ValueError) as error:
             raise CorpusError(
-                f"{self.directory / TEXT}：已损坏（{error}），请重新 prepare | damaged; "
-                "prepare it again"
+                _("{path}: damaged ({reason}); prepare it again").format(
+                    path=self.directory / TEXT, reason=error
+                )
             ) from None
 
-    def _map(self, name: str, dtype: np.dtype, length: int) -> np.ndarray:
+    def _map(self, name: str, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
+        """The array of a file, read from disk as it is used."""
         path = self.directory / f"{name}.bin"
         if path.stat().st_size != length * dtype.itemsize:
             raise ValueError(f"{path.name} has the wrong size")
-        return np.memmap(path, dtype, mode="r", shape=(length,)).view(np.ndarray)
+        # A plain array: every slice of a numpy.memmap is a memmap again, which is slow to make.
+        mapped: npt.NDArray[Any] = np.memmap(path, dtype, mode="r", shape=(length,)).view(
+            np.ndarray
+        )
+        return mapped
+
+
+def describe_pairs(counts: dict[str, int]) -> str:
+    """The numbers of pairs of the three parts, as a line for a person."""
+    return _("pairs: train {train:,}, valid {valid:,}, test {test:,}").format(**counts)
 
 
 def _import_report(data: dict[str, Any]) -> ImportReport:
-    """The inverse of ImportReport.to_dict: a reused store tells its report again."""
+    """The inverse of ImportReport.to_dict: a store that is reused shows its report again."""
     files = [
         FileReport(file["path"], file["encoding"], file["bytes"], file["notes"])
         for file in data["files"]

@@ -1,4 +1,4 @@
-"""What one run of a comparison came to: how it was trained, how well it predicts, what it writes."""
+"""One run of a comparison: how it was trained, how well it predicts, what it writes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -23,21 +24,12 @@ from novelgen.training.stores import Data, data_of_run
 
 SEED = 1  # of everything that is written for a comparison
 _PROMPTS = 3
-_EDGES = (
-    10,
-    20,
-    40,
-    60,
-    80,
-    100,
-    150,
-    200,
-    400,
-)  # the longest source of each class, in characters; the last class is open
+# The longest source of each class, in characters; the last class is open.
+_EDGES = (10, 20, 40, 60, 80, 100, 150, 200, 400)
 
 
 class LengthClass(NamedTuple):
-    """The test pairs with a source of `shortest` to `longest` characters; None where there is no longest."""
+    """The test pairs with a source of `shortest` to `longest` characters; None: of any length."""
 
     shortest: int
     longest: int | None
@@ -47,8 +39,10 @@ class LengthClass(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The class for reading."""
-        return f"{self.shortest}–{self.longest}" if self.longest else f"≥ {self.shortest}"
+        """The class as a person reads it: "11–20", or "≥ 401" for the last."""
+        if self.longest:
+            return f"{self.shortest}–{self.longest}"
+        return f"≥ {self.shortest}"
 
 
 class ValidationPoint(NamedTuple):
@@ -84,47 +78,47 @@ class Result:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Result:
         """The inverse of `dataclasses.asdict`, by way of JSON."""
-        return cls(
-            **{
-                **data,
-                "by_length": [LengthClass(*each) for each in data["by_length"]],
-                "curve": [ValidationPoint(*each) for each in data["curve"]],
-            }
-        )
+        by_length = [LengthClass(*each) for each in data["by_length"]]
+        points = [ValidationPoint(*each) for each in data["curve"]]
+        return cls(**{**data, "by_length": by_length, "curve": points})
 
 
 def prompts_of(data: Data) -> list[str]:
     """Three sources spread over the test part; the same texts whatever the tokenizer."""
     pairs = data.pairs("test")
-    return [
-        source
-        for source, _ in pairs.texts(spread(pairs, _PROMPTS), data.tokenizer, data.source_tokenizer)
-    ]
+    places = spread(pairs, _PROMPTS)
+    texts = pairs.texts(places, data.tokenizer, data.source_tokenizer)
+    return [source for source, _ in texts]
 
 
 def result_of(
     directory: Path, name: str, prompts: Sequence[str], paragraphs: int, device: str
 ) -> Result:
-    """Measures the weights that a run kept, on the test part of its corpus, in its main task; `paragraphs` are written and measured.
+    """Measures the weights that a run kept, on the test part of its corpus, in its main task.
 
-    Raises CheckpointError when the run is damaged, or its data gone.
+    So many `paragraphs` are written and measured, and the prompts continued. Raises CheckpointError
+    when the run is damaged, or its data gone.
     """
+    # 1. How well it predicts, by the length of the source.
     run = load_run(directory, device)
     data = data_of_run(directory, run.info)
     pairs = data.pairs("test")
     texts = pairs.texts(range(len(pairs)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
-    stats, classes = measure_by_length(
-        run.model, pairs, lengths, 2 * run.config.training.batch_tokens, run.device
-    )
+    batch_tokens = 2 * run.config.training.batch_tokens  # no gradients: twice as many fit
+    stats, classes = measure_by_length(run.model, pairs, lengths, batch_tokens, run.device)
+
+    # 2. What it writes.
     generator = Generator.of(run, "float32")
-    writing = (
-        measure_writing(generator, pairs, paragraphs, data.targets("train"), {"seed": SEED})
-        if paragraphs
-        else {}
-    )
+    writing = {}
+    if paragraphs:
+        training_text = data.targets("train")
+        writing = measure_writing(generator, pairs, paragraphs, training_text, {"seed": SEED})
+    continuations = [generator.generate(prompt, seed=SEED).text for prompt in prompts]
+
+    # 3. How it was trained.
     records = read_metrics(RunDirectory(directory).metrics)
-    steps = [record for record in records if "loss" in record]
+    steps = [record["step"] for record in records if "loss" in record]
     best = run.info.get("best") or {}
     return Result(
         name,
@@ -132,7 +126,7 @@ def result_of(
         run.config.data.tokenizer,
         run.config.training.seed,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
-        steps=steps[-1]["step"] if steps else None,
+        steps=steps[-1] if steps else None,
         minutes=records[-1]["seconds"] / 60 if records else None,
         characters_per_second=speed(records),
         best_step=best.get("step"),
@@ -140,54 +134,69 @@ def result_of(
         test_bpc=stats.bits_per_character,
         held_out=_hash(target for _, target in texts),
         writing=writing,
-        continuations=[generator.generate(prompt, seed=SEED).text for prompt in prompts],
+        continuations=continuations,
         by_length=classes,
         curve=curve(records),
     )
 
 
 def measure_by_length(
-    model: nn.Module, pairs: Pairs, lengths: np.ndarray, batch_tokens: int, device: torch.device
+    model: nn.Module,
+    pairs: Pairs,
+    lengths: npt.NDArray[np.int64],
+    batch_tokens: int,
+    device: torch.device,
 ) -> tuple[LossStats, list[LengthClass]]:
-    """The loss over all pairs, and BPC by the lengths (n,) of their sources in characters, in classes that hold a pair."""
-    total, classes = LossStats(), []
-    for before, longest in itertools.pairwise((0, *_EDGES, None)):
-        chosen = (lengths > before) & (lengths <= (longest or np.inf))
-        if not chosen.any():
+    """The loss over all pairs, and BPC by the length of the source, in classes that hold a pair.
+
+    lengths: (n,) characters of the sources.
+    """
+    total = LossStats()
+    classes = []
+    for before, longest in zip((0, *_EDGES), (*_EDGES, None), strict=True):
+        is_in_class = (lengths > before) & (lengths <= (longest or np.inf))
+        if not is_in_class.any():
             continue
-        found = evaluate_loss(model, pairs.subset(chosen), batch_tokens=batch_tokens, device=device)
-        classes.append(
-            LengthClass(
-                before + 1, longest, found.pairs, found.characters, found.bits_per_character
-            )
-        )
-        total += found
+        subset = pairs.subset(is_in_class)
+        stats = evaluate_loss(model, subset, batch_tokens=batch_tokens, device=device)
+        bpc = stats.bits_per_character
+        classes.append(LengthClass(before + 1, longest, stats.pairs, stats.characters, bpc))
+        total += stats
     return total, classes
 
 
 def speed(records: Sequence[dict[str, Any]]) -> float | None:
-    """Target characters a second over all training steps; None without any. `records` are those of metrics.jsonl."""
-    characters, seconds, seen = 0, 0.0, 0
-    # A step's time is that of its beginning: it took until the record behind it, which is the validation's where there was one.
+    """Target characters a second over all training steps; None without any.
+
+    `records` are those of metrics.jsonl.
+    """
+    characters = 0
+    seconds = 0.0
+    seen = 0  # characters of all steps so far
+    # A record's time is when its step began: the step took until the record behind it, which is
+    # the validation's where there was one.
     for record, following in itertools.pairwise(records):
         if "loss" in record:
             seconds += following["seconds"] - record["seconds"]
             characters += record["characters"] - seen
             seen = record["characters"]
-    return characters / seconds if seconds > 0 else None
+    if seconds <= 0:
+        return None
+    return characters / seconds
 
 
 def curve(records: Sequence[dict[str, Any]]) -> list[ValidationPoint]:
-    """The validations of a metrics.jsonl; those that were no number are left out."""
+    """The validations of a metrics.jsonl; those that are no finite number are left out."""
     characters = {record["step"]: record["characters"] for record in records if "loss" in record}
-    return [
-        ValidationPoint(
-            record["seconds"] / 60, characters[record["step"]], record["validation_bpc"]
-        )
-        for record in records
-        if np.isfinite(record.get("validation_bpc", np.nan)) and record["step"] in characters
-    ]
+    points = []
+    for record in records:
+        bpc = record.get("validation_bpc", np.nan)
+        if np.isfinite(bpc) and record["step"] in characters:
+            minutes = record["seconds"] / 60
+            points.append(ValidationPoint(minutes, characters[record["step"]], bpc))
+    return points
 
 
 def _hash(texts: Iterable[str]) -> str:
+    """Tells whether two runs were measured on the same texts."""
     return hashlib.blake2b("\n".join(texts).encode(), digest_size=10).hexdigest()

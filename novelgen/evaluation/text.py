@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from novelgen.text.words import is_spaced
 
@@ -19,23 +21,34 @@ def ngrams(text: str, size: int) -> Iterator[str]:
 
 
 def distinct(texts: Sequence[str], size: int) -> float:
-    """Distinct-n (Li et al., 2016): different character n-grams over all of them, all texts together; 0 without any."""
+    """Distinct-n (Li et al., 2016): the share of different ones among all character n-grams.
+
+    All texts are counted together; 0 without any n-gram.
+    """
     grams = [gram for text in texts for gram in ngrams(text, size)]
-    return len(set(grams)) / len(grams) if grams else 0.0
+    if not grams:
+        return 0.0
+    return len(set(grams)) / len(grams)
 
 
 def repeated(texts: Sequence[str], size: int = 4) -> float:
     """The share of character n-grams that stood earlier in the same text; 0 without any."""
-    total = again = 0
+    total = 0
+    repetitions = 0
     for text in texts:
         grams = list(ngrams(text, size))
         total += len(grams)
-        again += len(grams) - len(set(grams))
-    return again / total if total else 0.0
+        repetitions += len(grams) - len(set(grams))
+    if not total:
+        return 0.0
+    return repetitions / total
 
 
 def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> float:
-    """The share of the texts' character n-grams that occur in a line of the training text; 0 without any."""
+    """The share of the texts' character n-grams that occur in a line of the training text.
+
+    0 without any n-gram.
+    """
     *_, share = copying(texts, training, size)
     return share
 
@@ -43,37 +56,45 @@ def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGT
 def copying(
     texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH
 ) -> Iterator[float]:
-    """What `copied` has found so far, again and again while the training text is looked through; the last is the whole share.
+    """The share that `copied` returns, as far as it is found after each block of training text.
 
-    Only the texts' own n-grams are kept in memory; the training text is streamed past them.
+    The last value is the whole share. Only the texts' own n-grams are kept in memory; the training
+    text is streamed past them.
     """
     grams = [gram for text in texts for gram in ngrams(text, size)]
     wanted = _hashes(np.array([[ord(character) for character in gram] for gram in set(grams)]))
+    # Passages of the training text with a hash that is wanted: nearly all are n-grams of the texts.
     suspects: set[str] = set()
     yield 0.0
     if not grams:
         return
     lines = iter(training)
     while block := list(islice(lines, _BLOCK)):
+        # No n-gram of a text without newlines runs over the end of a line.
         passage = "\n".join(block)
         codes = np.frombuffer(passage.encode("utf-32-le"), dtype=np.uint32)
         if len(codes) >= size:
+            # All windows of the block are hashed at once: looking them up in a set of strings
+            # would make one string for each character of the training text.
             windows = np.lib.stride_tricks.sliding_window_view(codes, size)
-            suspects.update(
-                passage[place : place + size]
-                for place in np.flatnonzero(np.isin(_hashes(windows), wanted))
-            )
+            places = np.flatnonzero(np.isin(_hashes(windows), wanted))
+            suspects.update(passage[place : place + size] for place in places)
         yield sum(gram in suspects for gram in grams) / len(grams)
 
 
-def _hashes(windows: np.ndarray) -> np.ndarray:
-    """(N, n) code points → (N,) uint64; equal windows agree, others hardly ever, and the texts are compared afterwards."""
+def _hashes(windows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """(N, n) code points → (N,) uint64 hashes.
+
+    Equal windows agree, others hardly ever; the texts are compared afterwards.
+    """
     if not windows.size:
         return np.zeros(0, dtype=np.uint64)
+    # A polynomial in a prime, modulo 2^64.
     powers = np.array(
         [pow(1_000_003, power, 1 << 64) for power in range(windows.shape[1])], dtype=np.uint64
     )
-    return windows.astype(np.uint64) @ powers
+    hashes: npt.NDArray[np.uint64] = windows.astype(np.uint64) @ powers
+    return hashes
 
 
 def likeness(written: Sequence[str], truth: Sequence[str]) -> dict[str, float]:
@@ -81,12 +102,14 @@ def likeness(written: Sequence[str], truth: Sequence[str]) -> dict[str, float]:
 
     BLEU counts Chinese characters, or the words of text between spaces.
     """
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
-    spaced = sum(map(is_spaced, truth)) > len(truth) / 2
+    hypotheses = list(written)
+    references = [list(truth)]  # one reference for each text
+    is_mostly_spaced = sum(map(is_spaced, truth)) > len(truth) / 2
+    bleu = BLEU(tokenize="13a" if is_mostly_spaced else "zh")
     return {
-        "bleu": BLEU(tokenize="13a" if spaced else "zh")
-        .corpus_score(list(written), [list(truth)])
-        .score,
-        "chrf": CHRF().corpus_score(list(written), [list(truth)]).score,
+        "bleu": bleu.corpus_score(hypotheses, references).score,
+        "chrf": CHRF().corpus_score(hypotheses, references).score,
     }

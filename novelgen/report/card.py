@@ -10,18 +10,19 @@ from typing import Any, NamedTuple
 from novelgen.config import Config, ModelConfig
 from novelgen.data.pair_files import files_of
 from novelgen.errors import CheckpointError
+from novelgen.i18n import N_, _, join_list, ngettext
 from novelgen.models.variants import resolve
 from novelgen.training.checkpoint import RunDirectory
 
 UNKNOWN = "—"
-_TOKENIZERS = {"char": "按字 characters", "word": "按词 words"}
-_CORPORA = 3  # named; of further ones the number
-_NAME = 80  # characters of a name
-_LARGEST = 1e15  # of any number; what is beyond is not of this world
+_TOKENIZERS = {"char": N_("by characters"), "word": N_("by words")}
+_CORPORA = 3  # files that are named; of further ones the number
+_NAME = 80  # characters of a file's name
+_LARGEST = 1e15  # of any number; a larger one cannot be right
 
 
 class Card(NamedTuple):
-    """The facts, Chinese and English together where they are words; "—" where config.json does not tell."""
+    """The facts, in the reader's language; "—" where config.json does not tell."""
 
     corpus: str
     tokenizer: str
@@ -40,89 +41,117 @@ def card(run: RunDirectory) -> Card:
         return _facts(run, info)
     except (TypeError, ValueError, OverflowError, AttributeError):  # a size that is a text, say
         raise CheckpointError(
-            f"{run.path.name}：config.json 里写的不像一个模型；请换备份或重新训练 | what config.json says is no model; "
-            "restore a copy or train again"
+            _("{run}: what config.json says is no model; restore a copy or train again").format(
+                run=run.path.name
+            )
         ) from None
 
 
 def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
     config: Config = info["config"]
+    # A run in training has saved no best weights yet.
     best = info.get("best")
-    best = best if isinstance(best, Mapping) else {}
+    if not isinstance(best, Mapping):
+        best = {}
+    tokenizer, vocabulary = _vocabulary(run, info)
     return Card(
-        _corpus(info.get("corpus") or [*files_of(config.pairs).values()]),
-        *_vocabulary(run, info),
-        architecture(config.model),
-        _number(info.get("parameters"), ",.0f"),
-        _number(best.get("step"), ",.0f"),
-        _number(best.get("validation_bpc"), ".3f"),
-        _date(run),
+        corpus=_corpus(info.get("corpus") or [*files_of(config.pairs).values()]),
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        architecture=architecture(config.model),
+        parameters=_number(info.get("parameters"), ",.0f"),
+        steps=_number(best.get("step"), ",.0f"),
+        validation_bpc=_number(best.get("validation_bpc"), ".3f"),
+        date=_date(run),
     )
 
 
 def _vocabulary(run: RunDirectory, info: Mapping[str, Any]) -> tuple[str, str]:
     """How text is cut, and into how many different tokens; for both sides where they differ."""
-    tokenizer, source = run.load_tokenizer(info), run.load_source_tokenizer(info)
+    tokenizer = run.load_tokenizer(info)
+    source = run.load_source_tokenizer(info)
+    kind = _(_TOKENIZERS[tokenizer.kind])
     if source is None:
-        return _TOKENIZERS[tokenizer.kind], f"{tokenizer.size:,}"
-    return (
-        f"{_TOKENIZERS[source.kind]} → {_TOKENIZERS[tokenizer.kind]}",
-        f"{source.size:,} → {tokenizer.size:,}",
-    )
+        return kind, f"{tokenizer.size:,}"
+    source_kind = _(_TOKENIZERS[source.kind])
+    return f"{source_kind} → {kind}", f"{source.size:,} → {tokenizer.size:,}"
 
 
 def architecture(model: ModelConfig) -> str:
-    """The model in one line: its name, then its parts in the order in which the data goes through them."""
+    """The model in one line: its name, then its parts in the order of the data through them."""
+    # A variant's own choices, such as its cell, are filled in.
     model = resolve(model)
-    kind = "Transformer" if model.model == "transformer" else model.cell.upper()
+    cell = (model.cell or "").upper()
+    if model.model == "transformer":
+        cell = "Transformer"
     stages = []
     if model.encoder_layers:
-        directions = (
-            "双向 " if model.bidirectional else "倒读 reversed " if model.reverse_source else ""
-        )
-        width = f"2×{model.encoder_size}" if model.bidirectional else f"{model.encoder_size}"
-        stages.append(f"{directions}{kind} 编码器 encoder {width}{_layers(model.encoder_layers)}")
+        stages.append(_with_layers(_encoder(model, cell), model.encoder_layers))
     if model.score:
-        extras = [name for name in ("coverage", "copy") if getattr(model, name)]
-        stages.append(
-            " ".join(
-                [
-                    model.score,
-                    "注意力 attention",
-                    *([str(model.attention_size)] if model.attention_size else []),
-                    *(f"+ {name}" for name in extras),
-                ]
-            )
-        )
+        stages.append(_attention(model))
     if model.context == "every-step":
-        stages.append("每步同一个向量 one vector at every step")
-    stages.append(f"{kind} 解码器 decoder {model.decoder_size}{_layers(model.decoder_layers)}")
-    return f"{model.model}：{' → '.join(stages)}；向量 embeddings {model.embedding_size}"
+        stages.append(_("the same vector at every step"))
+    decoder = _("{cell} decoder {size}").format(cell=cell, size=model.decoder_size)
+    stages.append(_with_layers(decoder, model.decoder_layers))
+    return _("{model}: {stages}; embeddings {size}").format(
+        model=model.model, stages=" → ".join(stages), size=model.embedding_size
+    )
 
 
-def _layers(count: int) -> str:
-    return f"，{count} 层 layers" if count > 1 else ""
+def _encoder(model: ModelConfig, cell: str) -> str:
+    if model.bidirectional:
+        part = _("bidirectional {cell} encoder 2×{size}")
+    elif model.reverse_source:
+        part = _("{cell} encoder {size} of the reversed source")
+    else:
+        part = _("{cell} encoder {size}")
+    return part.format(cell=cell, size=model.encoder_size)
+
+
+def _attention(model: ModelConfig) -> str:
+    if model.attention_size:
+        part = _("{score} attention {size}").format(score=model.score, size=model.attention_size)
+    else:
+        part = _("{score} attention").format(score=model.score)
+    # What is added to it has the names of its options.
+    extras = [name for name in ("coverage", "copy") if getattr(model, name)]
+    return " + ".join([part, *extras])
+
+
+def _with_layers(part: str, count: int | None) -> str:
+    """A part of the model, with its number of layers where it has several."""
+    if count is None or count <= 1:
+        return part
+    return ngettext("{part}, {count} layer", "{part}, {count} layers", count).format(
+        part=part, count=count
+    )
 
 
 def _corpus(paths: Any) -> str:
-    """The files' names; where they lie is nobody's business."""
+    """The files' names without their folders, which are private to who trained the run."""
     if not isinstance(paths, list) or not paths:
         return UNKNOWN
     names = [PurePath(str(path)).name[:_NAME] for path in paths]
-    more = f" …（{len(names):,}）" if len(names) > _CORPORA else ""
-    return "、".join(names[:_CORPORA]) + more
+    listed = join_list(names[:_CORPORA])
+    if len(names) <= _CORPORA:
+        return listed
+    return ngettext(
+        "{names} … ({count:,} file in all)", "{names} … ({count:,} files in all)", len(names)
+    ).format(names=listed, count=len(names))
 
 
 def _number(value: Any, form: str) -> str:
-    is_number = (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
-    )  # no NaN either
-    return format(value, form) if is_number else UNKNOWN
+    """A number for reading; "—" for what is none, as a stranger's file may hold anything."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return UNKNOWN
+    if not abs(value) <= _LARGEST:  # NaN neither
+        return UNKNOWN
+    return format(value, form)
 
 
 def _date(run: RunDirectory) -> str:
     try:
         written = (run.path / "model.safetensors").stat().st_mtime
     except OSError:
-        return UNKNOWN
+        return UNKNOWN  # there are none yet
     return f"{datetime.datetime.fromtimestamp(written):%Y-%m-%d %H:%M}"

@@ -12,43 +12,47 @@ from typing import Any
 
 from novelgen.errors import CheckpointError
 from novelgen.evaluation.comparison import Result
+from novelgen.i18n import N_, _, join_list
 from novelgen.report.comparison_figures import draw_by_length, draw_validations
-from novelgen.report.tables import Value, to_csv, to_markdown
+from novelgen.report.tables import Value, to_csv, to_markdown, translate
 from novelgen.training.checkpoint import write_whole
 
 FORMAT = 1
-_NAMES = {
+# The measures of a run's writing, and the names of their columns.
+_WRITING = {
     "distinct_1": "distinct-1",
     "distinct_2": "distinct-2",
-    "repeated_4grams": "重复四元组 repeated 4-grams",
+    "repeated_4grams": N_("repeated 4-grams"),
     "bleu": "BLEU",
     "chrf": "chrF",
-    "copied_8grams": "抄自训练文本的八元组 copied 8-grams",
+    "copied_8grams": N_("copied 8-grams"),
 }
+# The columns of the table; table.csv keeps these names.
 _HEADING = (
-    "训练 run",
-    "模型 model",
-    "分词 tokenizer",
-    "种子 seed",
-    "参数 parameters",
-    "字/秒 characters/s",
-    "步 steps",
-    "分钟 minutes",
-    "验证 BPC validation",
-    "测试 BPC test",
-    *_NAMES.values(),
+    N_("run"),
+    N_("model"),
+    N_("tokenizer"),
+    N_("seed"),
+    N_("parameters"),
+    N_("characters/s"),
+    N_("steps"),
+    N_("minutes"),
+    N_("validation BPC"),
+    N_("test BPC"),
+    *_WRITING.values(),
 )
-DIFFERENT_TEXTS = "留出的文本不同，BPC 不能直接比较 | these runs were held to different texts, so that their BPC do not compare directly"
+DIFFERENT_TEXTS = N_(
+    "these runs were measured on different held-out texts, so their BPC do not compare directly"
+)
 
 
 @dataclass
 class Comparison:
-    """What was asked, by name, and what came of it so far."""
+    """What was asked for, by name, and the results so far."""
 
     request: dict[str, Any]
-    machines: list[
-        dict[str, Any]
-    ]  # more than one where it went on elsewhere, or with other versions
+    # More than one where it went on elsewhere, or with other versions.
+    machines: list[dict[str, Any]]
     prompts: list[str]
     results: list[Result] = field(default_factory=list)
 
@@ -58,14 +62,14 @@ class Comparison:
         return len({result.held_out for result in self.results if result.held_out}) <= 1
 
     def save(self, folder: Path) -> None:
-        """Writes all files anew, table.json first: it alone is what a comparison goes on from."""
-        _write(
-            folder / "table.json", json.dumps(self._to_dict(), ensure_ascii=False, indent=2) + "\n"
-        )
+        """Writes all files, table.json first: it alone is what a comparison goes on from."""
+        data = json.dumps(self._to_dict(), ensure_ascii=False, indent=2)
+        _write(folder / "table.json", data + "\n")
         rows = [[*_row(result), *result.continuations] for result in self.results]
-        prompts = [f"续写 after: {prompt}" for prompt in self.prompts]
+        prompts = [f"after: {prompt}" for prompt in self.prompts]
         _write(folder / "table.csv", to_csv([*_HEADING, *prompts], rows))
         _write(folder / "table.md", self._markdown())
+        # Failed runs are in the tables, with the reason, and in no figure.
         measured = [result for result in self.results if not result.error]
         if measured:
             draw_validations(measured, folder / "curves.png")
@@ -83,69 +87,94 @@ class Comparison:
 
     def _markdown(self) -> str:
         """The tables for a report, with what a reader must know about them."""
+        title = _("Comparison")
         parts = [
-            "# 比较 · Comparison\n",
+            f"# {title}\n",
             "".join(f"- {line}\n" for line in self._notes()),
-            to_markdown(_HEADING, [_row(result) for result in self.results]),
+            to_markdown(translate(_HEADING), [_row(result) for result in self.results]),
         ]
         measured = [result for result in self.results if not result.error]
         if measured:
+            # Captions of the two figures, titles of the two further tables.
+            curves = _("validation BPC")
+            by_length = _("test BPC by source length")
+            lengths_title = _("Test BPC by the number of characters of the source")
+            prompts_title = _("The same prompts, continued by each run")
+            heading = [_("run"), *self.prompts]
+            continuations = [[result.name, *result.continuations] for result in measured]
             parts += [
-                "![验证 BPC validation BPC](curves.png)\n",
-                "## 按源的字数的测试 BPC · Test BPC by characters of the source\n",
+                f"![{curves}](curves.png)\n",
+                f"## {lengths_title}\n",
                 _lengths_table(measured),
-                "![按源的长度 by source length](by_length.png)\n",
-                "## 同样的上文，各自续写 · The same prompts continued\n",
-                to_markdown(
-                    ["训练 run", *self.prompts],
-                    [[result.name, *result.continuations] for result in measured],
-                ),
+                f"![{by_length}](by_length.png)\n",
+                f"## {prompts_title}\n",
+                to_markdown(heading, continuations),
             ]
         return "\n".join(parts)
 
     def _notes(self) -> list[str]:
-        asked = "，".join(
+        """What a reader must know to read the tables, a sentence each."""
+        # 1. What was asked for, and where it was done.
+        options = [
             f"{name} {_shown(value)}"
             for name, value in self.request.items()
             if value and name != "content"
-        )
-        machines = [
-            "，".join(f"{name} {value}" for name, value in machine.items())
-            for machine in self.machines
         ]
-        where = (
-            "在此量，未必在此训练 measured on, trained perhaps elsewhere"
-            if "runs" in self.request
-            else "机器 machine"
+        # Semicolons: an option's own values have commas between them.
+        notes = [_("request: {options}").format(options="; ".join(options))]
+        notes += [self._machine_note(machine) for machine in self.machines]
+
+        # 2. What the numbers are.
+        notes.append(
+            _(
+                "BPC (lower is better) is measured on the held-out test chapters, with the weights "
+                "that did best in validation; the speed leaves validations out"
+            )
         )
-        notes = [
-            f"请求 request：{asked}",
-            *(f"{where}：{machine}" for machine in machines),
-            "BPC 越低越好，在留出的测试章上量，用验证最好的权重；速度不含验证 | BPC, lower is better, is of the held-out test "
-            "chapters and the weights that did best in validation; the speed leaves validations out",
-        ]
-        measured = next((result for result in self.results if result.by_length), None)
-        if len(machines) > 1:
+        if len(self.machines) > 1:
             notes.append(
-                "不都在同一台机器、同样的版本上训练，速度和分钟不可比 | not all trained on one machine with the same "
-                "versions: speed and minutes do not compare"
+                _(
+                    "not all runs were trained on one machine with the same versions: speed and "
+                    "minutes do not compare"
+                )
             )
+        measured = next((result for result in self.results if result.by_length), None)
         if not self.same_texts:
-            notes.append(DIFFERENT_TEXTS)
+            notes.append(_(DIFFERENT_TEXTS))
         elif measured:
-            pairs, characters = (
-                sum(getattr(found, name) for found in measured.by_length)
-                for name in ("pairs", "characters")
-            )
-            notes.append(f"测试部分 test part：{pairs:,} 对 pairs，{characters:,} 字 characters")
-        return notes + [f"{result.name}：{result.error}" for result in self.results if result.error]
+            notes.append(_test_part_note(measured))
+
+        # 3. The runs that failed.
+        for result in self.results:
+            if result.error:
+                notes.append(_("{run}: {error}").format(run=result.name, error=result.error))
+        return notes
+
+    def _machine_note(self, machine: Mapping[str, Any]) -> str:
+        facts = join_list(f"{name} {value}" for name, value in machine.items())
+        # A comparison of runs that were there already does not know where they were trained.
+        if "runs" in self.request:
+            return _("measured on (perhaps trained elsewhere): {machine}").format(machine=facts)
+        return _("machine: {machine}").format(machine=facts)
+
+
+def _test_part_note(result: Result) -> str:
+    pairs = sum(found.pairs for found in result.by_length)
+    characters = sum(found.characters for found in result.by_length)
+    return _("test part: {pairs:,} pairs, {characters:,} characters").format(
+        pairs=pairs, characters=characters
+    )
 
 
 def load_comparison(folder: Path) -> Comparison | None:
-    """The comparison that a folder holds; None where there is none. Raises CheckpointError when its file is damaged."""
+    """The comparison that a folder holds; None where there is none.
+
+    Raises CheckpointError when its file is damaged.
+    """
     path = folder / "table.json"
     if not path.exists():
         return None
+    # Whatever the file lacks, it is no comparison of this version.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] == FORMAT:
@@ -156,43 +185,52 @@ def load_comparison(folder: Path) -> Comparison | None:
                 [Result.from_dict(run) for run in data["runs"]],
             )
     raise CheckpointError(
-        f"{path}：已损坏，或不是这个版本的比较；请换一个 --output | damaged, or no comparison of this version; choose "
-        "another --output"
+        _("{path}: damaged, or no comparison of this version; choose another --output").format(
+            path=path
+        )
     )
 
 
 def _row(result: Result) -> list[Value]:
-    rate = result.characters_per_second
+    """The cells of a run under _HEADING."""
+    speed = None
+    if result.characters_per_second is not None:
+        speed = round(result.characters_per_second)
     return [
         result.name,
         result.model,
         result.tokenizer,
         result.seed,
         result.parameters,
-        None if rate is None else round(rate),
+        speed,
         result.steps,
         result.minutes,
         result.validation_bpc,
         result.test_bpc,
-        *(result.writing.get(name) for name in _NAMES),
+        *(result.writing.get(name) for name in _WRITING),
     ]
 
 
 def _lengths_table(results: Sequence[Result]) -> str:
+    """BPC and the number of pairs of every run, one column for each class of source length."""
     labels = {found.shortest: found.label for result in results for found in result.by_length}
+    classes = sorted(labels)
+    heading = [_("run (number of pairs)"), *(labels[shortest] for shortest in classes)]
+    # A run on other texts may lack a class: its cell is empty.
     rows = []
     for result in results:
         cells = {found.shortest: f"{found.bpc:.3f} ({found.pairs:,})" for found in result.by_length}
-        rows.append([result.name, *(cells.get(shortest) for shortest in sorted(labels))])
-    return to_markdown(
-        ["训练 run（对数 pairs）", *(labels[shortest] for shortest in sorted(labels))], rows
-    )
+        rows.append([result.name, *(cells.get(shortest) for shortest in classes)])
+    return to_markdown(heading, rows)
 
 
 def _shown(value: Any) -> str:
+    """An option's value in a sentence: names and numbers as they are written on a command line."""
     if isinstance(value, Mapping):
         return " ".join(f"{name}={each}" for name, each in value.items())
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value)
 
 
 def _write(path: Path, text: str) -> None:

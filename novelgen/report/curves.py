@@ -8,63 +8,100 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from novelgen.report.fonts import bilingual, font_properties
+from novelgen.i18n import _
+from novelgen.report.fonts import figure_language, font_properties
+
+Floats = npt.NDArray[np.floating[Any]]
+Records = Sequence[dict[str, Any]]
+
+_EACH_STEP = "#9ab8d8"
+_TRAINING = "#2f6db3"
+_VALIDATION = "#c8502d"
 
 
-def smooth(values: np.ndarray, weights: np.ndarray, window: int) -> np.ndarray:
-    """The weighted mean of the last `window` values at every place (fewer at the beginning): (N,), (N,) → (N,)."""
-    sums, weight_sums = (np.cumsum(np.insert(each, 0, 0.0)) for each in (values * weights, weights))
+def smooth(values: Floats, weights: Floats, window: int) -> Floats:
+    """The weighted mean of the last `window` values at every place: (N,), (N,) → (N,).
+
+    At the beginning it is the mean of fewer.
+    """
+    # Sums of everything before each place: a window's sum is the difference of two.
+    sums = np.cumsum(np.insert(values * weights, 0, 0.0))  # (N + 1,)
+    weight_sums = np.cumsum(np.insert(weights, 0, 0.0))  # (N + 1,)
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(ends - window, 0)
-    return (sums[ends] - sums[starts]) / (weight_sums[ends] - weight_sums[starts])
+    means: Floats = (sums[ends] - sums[starts]) / (weight_sums[ends] - weight_sums[starts])
+    return means
 
 
-def draw_curves(records: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draws training and validation BPC over steps as a PNG; `records` are those of metrics.jsonl."""
+def draw_curves(records: Records, path: Path) -> None:
+    """Draws training and validation BPC over steps as a PNG.
+
+    `records` are those of metrics.jsonl.
+    """
     steps = [record for record in records if "loss" in record]
-    looks = [record for record in records if math.isfinite(record.get("validation_bpc", math.nan))]
-    font = font_properties()
+    validations = [
+        record for record in records if math.isfinite(record.get("validation_bpc", math.nan))
+    ]
     figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    if steps:
-        x, y, totals = (
-            np.array([record[name] for record in steps]) for name in ("step", "bpc", "characters")
-        )
-        # Batches of short paragraphs hold few characters, and the share of their ends is large.
-        line = smooth(y, np.diff(totals, prepend=0), max(1, len(y) // 50))
-        axes.plot(x, y, color="#9ab8d8", linewidth=0.6, alpha=0.6)
-        axes.plot(x, line, color="#2f6db3", linewidth=1.6, label=bilingual("训练", "training"))
-        # The first steps, at chance, would press everything else flat.
-        shown = line[len(y) // 20 :].tolist() + [record["validation_bpc"] for record in looks]
-        low, high = min(shown), max(shown)
-        axes.set_ylim(low - 0.08 * (high - low) - 0.05, high + 0.08 * (high - low) + 0.05)
-    if looks:
-        axes.plot(
-            [record["step"] for record in looks],
-            [record["validation_bpc"] for record in looks],
-            color="#c8502d",
-            marker="o",
-            markersize=4,
-            linewidth=1.6,
-            label=bilingual("验证", "validation"),
-        )
-        best = min(looks, key=lambda record: record["validation_bpc"])
-        axes.annotate(
-            f"{best['validation_bpc']:.3f}",
-            (best["step"], best["validation_bpc"]),
-            textcoords="offset points",
-            xytext=(0, -14),
-            ha="center",
-            fontsize=9,
-            color="#c8502d",
-        )
-    axes.set_xlabel(bilingual("步数", "steps"), fontproperties=font)
-    axes.set_ylabel(bilingual("每字比特数 BPC", "bits per character"), fontproperties=font)
+    font = font_properties()
+    with figure_language():
+        if steps:
+            _draw_training(axes, steps, validations)
+        if validations:
+            _draw_validations(axes, validations)
+        axes.set_xlabel(_("steps"), fontproperties=font)
+        axes.set_ylabel(_("bits per character (BPC)"), fontproperties=font)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(prop=font, frameon=False)
     figure.savefig(path)
+
+
+def _draw_training(axes: Axes, steps: Records, validations: Records) -> None:
+    """Each step as a thin line, their mean as a thick one, and the part of the axis to show."""
+    x = np.array([record["step"] for record in steps])
+    y = np.array([record["bpc"] for record in steps])
+    characters = np.diff(np.array([record["characters"] for record in steps]), prepend=0)
+    # Weighted: batches of short paragraphs hold few characters, and the share of their ends is
+    # large.
+    mean = smooth(y, characters, max(1, len(y) // 50))
+    axes.plot(x, y, color=_EACH_STEP, linewidth=0.6, alpha=0.6)
+    axes.plot(x, mean, color=_TRAINING, linewidth=1.6, label=_("training"))
+
+    # The first steps, hardly better than chance, would press everything else flat.
+    shown = mean[len(y) // 20 :].tolist()
+    shown += [record["validation_bpc"] for record in validations]
+    low = min(shown)
+    high = max(shown)
+    margin = 0.08 * (high - low)
+    axes.set_ylim(low - margin - 0.05, high + margin + 0.05)
+
+
+def _draw_validations(axes: Axes, validations: Records) -> None:
+    """The validations as a line of points, the best one with its number."""
+    axes.plot(
+        [record["step"] for record in validations],
+        [record["validation_bpc"] for record in validations],
+        color=_VALIDATION,
+        marker="o",
+        markersize=4,
+        linewidth=1.6,
+        label=_("validation"),
+    )
+    best = min(validations, key=lambda record: record["validation_bpc"])
+    axes.annotate(
+        f"{best['validation_bpc']:.3f}",
+        (best["step"], best["validation_bpc"]),
+        textcoords="offset points",
+        xytext=(0, -14),
+        ha="center",
+        fontsize=9,
+        color=_VALIDATION,
+    )

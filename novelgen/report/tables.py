@@ -8,50 +8,68 @@ import re
 from collections.abc import Iterable, Sequence
 
 from novelgen.evaluation.grid import Row
+from novelgen.i18n import N_, _
 
 Value = str | int | float | None
 EMPTY = "—"
+# The columns of a grid's rows; CSV keeps these names, for a person `translate` them.
 COMPARISON = (
-    "模型 run",
-    "解码 decoder",
-    "温度 temperature",
-    "文本 text",
-    "对数概率/字 log p per character",
+    N_("run"),
+    N_("decoder"),
+    N_("temperature"),
+    N_("text"),
+    N_("log p per character"),
     "distinct-2",
-    "重复四元组 repeated 4-grams",
-    "抄自训练文本的八元组 copied 8-grams",
-    "种子 seed",
+    N_("repeated 4-grams"),
+    N_("copied 8-grams"),
+    N_("seed"),
 )
 _DECIMALS = 3
-# A spreadsheet takes a text that begins so for a formula; in full width too, in some languages.
-_FORMULA = tuple("=+-@\t\r＝＋－＠")
+# A spreadsheet takes a text that begins so for a formula; in some languages also in full width.
+_SIGNS = "=+-@"
+_TO_FULL_WIDTH = 0xFEE0  # between the code points of a sign and of its full-width form
+_FORMULA = (*_SIGNS, "\t", "\r", *(chr(ord(sign) + _TO_FULL_WIDTH) for sign in _SIGNS))
 # What means something in Markdown. Chinese punctuation does not.
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~#&!$])")
 
 
 def comparison(rows: Iterable[Row]) -> list[list[Value]]:
     """The finished rows of a grid under the headings of COMPARISON."""
-    return [
-        [
-            row.run,
-            row.decoder,
-            None if row.temperature is None else f"{row.temperature:g}",
-            row.text,
-            row.log_probability,
-            row.distinct_2,
-            row.repeated_4grams,
-            row.copied_8grams,
-            row.seed,
-        ]
-        for row in rows
-        if row.finished
-    ]
+    table: list[list[Value]] = []
+    for row in rows:
+        if not row.finished:
+            continue
+        # Of a whole number "1" is shown, not "1.000".
+        temperature = None
+        if row.temperature is not None:
+            temperature = f"{row.temperature:g}"
+        table.append(
+            [
+                row.run,
+                row.decoder,
+                temperature,
+                row.text,
+                row.log_probability,
+                row.distinct_2,
+                row.repeated_4grams,
+                row.copied_8grams,
+                row.seed,
+            ]
+        )
+    return table
+
+
+def translate(heading: Sequence[str]) -> list[str]:
+    """The names of columns in the reader's language."""
+    return [_(name) for name in heading]
 
 
 def to_csv(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
-    """To be written as UTF-8: the mark at the front is what Excel knows it by. A text that looks like a formula gets a '
-    before it, numbers stay numbers.
+    """A table to be written as UTF-8; the mark at its front tells Excel that it is.
+
+    A text that looks like a formula gets a ' before it; numbers stay numbers.
     """
+    # The csv module ends lines as RFC 4180 wants them and quotes what needs it.
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(heading)
@@ -60,22 +78,26 @@ def to_csv(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
 
 
 def _spreadsheet(value: Value) -> str:
-    if isinstance(value, str):
-        return "'" + value if value.startswith(_FORMULA) else value
-    return "" if value is None else shown(value)
+    """A cell that a spreadsheet shows as it is and never calculates."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return shown(value)
+    if value.startswith(_FORMULA):
+        return "'" + value
+    return value
 
 
 def to_markdown(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     """A table in GitHub's Markdown; texts stay texts, whatever they contain."""
-    lines = [heading, ["---"] * len(heading), *([shown(value) for value in row] for row in rows)]
-    cells = [
-        [_literal(cell) if number != 1 else cell for cell in line]
-        for number, line in enumerate(lines)
-    ]
-    return "".join("| " + " | ".join(line) + " |\n" for line in cells)
+    # The second line, of dashes, is what makes the first one a heading.
+    lines = [[_literal(name) for name in heading], ["---"] * len(heading)]
+    lines += [[_literal(shown(value)) for value in row] for row in rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
 def _literal(text: str) -> str:
+    """A text in Markdown, in one line and without any effect on the table."""
     return "<br>".join(_MARKUP.sub(r"\\\1", line) for line in text.splitlines())
 
 
@@ -83,4 +105,6 @@ def shown(value: Value) -> str:
     """A value for reading: three decimals, "—" for none."""
     if value is None:
         return EMPTY
-    return f"{value:.{_DECIMALS}f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.{_DECIMALS}f}"
+    return str(value)

@@ -99,7 +99,7 @@ def test_each_side_has_its_level(write):
     ]
 
 
-def test_what_has_changed_or_gone_is_told(write, tmp_path):
+def test_file_that_changed_or_is_gone_is_refused(write, tmp_path):
     data = learn(write("a.tsv", LINES), valid_pairs=write("b.tsv", LINES[:3]))
     write("b.tsv", LINES[:4])
     assert len(data.pairs("train")) == len(LINES)
@@ -126,7 +126,7 @@ def test_columns_are_segments_of_the_source(write):
     )
 
 
-def test_too_few_to_hold_some_out_is_told(tmp_path):
+def test_too_few_sources_to_hold_some_out_are_refused(tmp_path):
     with pytest.raises(CorpusError, match="--valid-pairs"):
         hold_out([(["a"], "b"), (["a"], "c"), (["d"], "e")], ["valid", "test"], tmp_path)
     assert len(hold_out([(["a"], "b"), (["d"], "e")], ["valid"], tmp_path)["train"]) == 1

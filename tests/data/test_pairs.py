@@ -118,11 +118,11 @@ def test_columns_before_the_target_are_source_segments(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("春\t夏\n秋冬\n", "第 2 行"),
-        ("春\t夏\n\n", "第 2 行"),
-        ("春\t\n", "第 1 行"),
-        ("\t夏\n", "第 1 行"),
-        ("春\t夏\n春\t夏\t秋\n", "第 2 行有 3 列"),
+        ("春\t夏\n秋冬\n", "line 2 must be source TAB target"),
+        ("春\t夏\n\n", "line 2 must be"),
+        ("春\t\n", "line 1 must be"),
+        ("\t夏\n", "line 1 must be"),
+        ("春\t夏\n春\t夏\t秋\n", "line 2 has 3 columns, the lines before it 2"),
         ("", "no pairs"),
     ],
 )
@@ -138,7 +138,7 @@ def test_an_unreadable_tsv_is_named(tmp_path):
     with pytest.raises(CorpusError, match="missing"):
         Pairs.read_tsv(tmp_path / "missing.tsv", TOKENIZER)
     (tmp_path / "gbk.tsv").write_bytes("ab\tcd\n春\t夏\n".encode("gbk"))
-    with pytest.raises(CorpusError, match="第 2 行不是 UTF-8"):
+    with pytest.raises(CorpusError, match="line 2 is not UTF-8"):
         Pairs.read_tsv(tmp_path / "gbk.tsv", TOKENIZER)
 
 

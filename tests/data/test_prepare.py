@@ -85,7 +85,7 @@ def test_a_changed_corpus_is_imported_again(novel, tmp_path):
     assert list(second.texts()) == [*first.texts(), "后来的事，谁也不知道了。"]
 
 
-def test_a_damaged_store_is_built_anew(novel, tmp_path):
+def test_a_damaged_store_is_built_again(novel, tmp_path):
     store = open_or_build([novel], TEXT, DATA, tmp_path / "stores")
     before = contents(store.directory)
     (store.directory / "ids.bin").write_bytes(b"")

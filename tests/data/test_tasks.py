@@ -175,5 +175,5 @@ def test_only_what_was_trained_can_be_asked_for():
     assert trained_task(ALL) == "next"
     assert trained_task(DataConfig(tasks="same,next")) == "same"
     assert trained_task(ALL, "same") == "same"
-    with pytest.raises(ConfigError, match=r"next、same.*next, same"):
+    with pytest.raises(ConfigError, match="not trained for it but for next, same"):
         trained_task(DataConfig(tasks="next,same"), "previous")

@@ -91,7 +91,7 @@ def test_copying_is_found_and_unknown_without_the_training_text(generators):
     assert again.copied_8grams == copied([row.text], training) > 0
 
 
-def test_a_large_training_text_is_not_read_in_silence(generators, monkeypatch):
+def test_rows_are_yielded_while_a_large_training_text_is_read(generators, monkeypatch):
     monkeypatch.setattr("novelgen.evaluation.text._BLOCK", 1)
     read = []
     training = (read.append(1) or "一行文字而已，再无其他" for _ in range(9))
@@ -105,7 +105,7 @@ def test_a_large_training_text_is_not_read_in_silence(generators, monkeypatch):
     assert told[:9] == list(range(1, 10))
 
 
-def test_the_training_text_is_read_anew_for_every_cell(generators):
+def test_the_training_text_is_read_again_for_every_cell(generators):
     text = finished(generators, [Cell("first", "greedy", None)])[0].text
     rows = fill(
         [Cell("first", "greedy", None)] * 2, PROMPT, 5, generators.get, lambda run: iter([text])

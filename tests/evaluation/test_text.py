@@ -41,7 +41,7 @@ def test_copied_is_what_a_plain_search_finds(written, training, size, block):
     assert found == pytest.approx(expected / len(grams) if grams else 0.0)
 
 
-def test_what_is_found_in_a_large_text_is_told_block_by_block(monkeypatch):
+def test_copying_reports_its_progress_block_by_block(monkeypatch):
     monkeypatch.setattr(measures, "_BLOCK", 1)
     assert list(copying(["天地玄黄"], ["天地", "玄黄", "宇宙"], 2)) == pytest.approx(
         [0, 1 / 3, 2 / 3, 2 / 3]

@@ -44,7 +44,7 @@ def test_a_card_tells_what_the_run_is(run, toy):
 
 def test_of_many_files_some_are_named_and_all_counted(run):
     write(run, corpus=[f"/home/somebody/{number}.txt" for number in range(2000)])
-    assert card(run).corpus == "0.txt、1.txt、2.txt …（2,000）"
+    assert card(run).corpus == "0.txt, 1.txt, 2.txt … (2,000 files in all)"
 
 
 @pytest.mark.parametrize(
@@ -100,35 +100,35 @@ def test_a_name_without_end_is_cut(run):
     assert card(run).corpus == "a" * 80
 
 
-def test_layers_are_told_where_there_are_several():
+def test_layers_are_counted_where_there_are_several():
     text = architecture(
         ModelConfig(
             encoder_size=32, encoder_layers=3, decoder_size=64, attention_size=16, embedding_size=8
         )
     )
     assert all(
-        part in text for part in ("2×32，3 层", "decoder 64；", "attention 16", "embeddings 8")
+        part in text for part in ("2×32, 3 layers", "decoder 64;", "attention 16", "embeddings 8")
     )
 
 
 @pytest.mark.parametrize(
-    ("model", "told", "not_told"),
+    ("model", "shown", "hidden"),
     [
-        ("bahdanau", ("双向", "additive 注意力", "LSTM"), ("copy", "every step")),
-        ("luong", ("general 注意力",), ("双向",)),
-        ("cho", ("GRU", "at every step"), ("注意力",)),
-        ("sutskever", ("倒读", "4 层"), ("注意力",)),
-        ("seq2seq", ("编码器",), ("注意力", "倒读")),
-        ("lm", ("解码器",), ("编码器",)),
-        ("transformer", ("Transformer 编码器",), ("LSTM",)),
+        ("bahdanau", ("bidirectional", "additive attention", "LSTM"), ("copy", "every step")),
+        ("luong", ("general attention",), ("bidirectional",)),
+        ("cho", ("GRU", "at every step"), ("attention",)),
+        ("sutskever", ("reversed", "4 layers"), ("attention",)),
+        ("seq2seq", ("encoder",), ("attention", "reversed")),
+        ("lm", ("decoder",), ("encoder",)),
+        ("transformer", ("Transformer encoder",), ("LSTM",)),
     ],
 )
-def test_every_variant_tells_its_own_parts(model, told, not_told):
+def test_every_variant_shows_its_own_parts(model, shown, hidden):
     text = architecture(ModelConfig(model=model))
-    assert text.startswith(f"{model}：")
-    assert all(part in text for part in told)
-    assert not any(part in text for part in not_told)
+    assert text.startswith(f"{model}: ")
+    assert all(part in text for part in shown)
+    assert not any(part in text for part in hidden)
 
 
-def test_what_is_added_to_the_attention_is_told():
+def test_what_is_added_to_the_attention_is_named():
     assert "+ coverage + copy" in architecture(ModelConfig(coverage=True, copy=True))

@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 from novelgen.errors import CheckpointError
 from novelgen.evaluation.comparison import LengthClass, Result, ValidationPoint
+from novelgen.i18n import use_language
 from novelgen.report.comparison import Comparison, load_comparison
 
 BLUE, ORANGE = (0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)  # of the first two models
@@ -42,7 +43,7 @@ def comparison():
     results = [
         result("lm-char-1", "lm", 6.0),
         result("cho-char-1", "cho", 7.0),
-        Result("luong-char-1", "luong", "char", 1, error="坏 | bad"),
+        Result("luong-char-1", "luong", "char", 1, error="damaged"),
     ]
     return Comparison(
         {
@@ -65,18 +66,17 @@ def coloured(path, colour):
 def test_the_tables_hold_what_was_found(comparison, tmp_path):
     comparison.save(tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert (
-        "| lm-char-1 | lm | char | 1 | 1234 | 100 | 20 | 0.500 | 6.000 | 6.125 | 0.250 | — | — | 3.500 | — | — |"
-        in text
-    )
+    trained = "| lm-char-1 | lm | char | 1 | 1234 | 100 | 20 | 0.500 | 6.000 | 6.125 |"
+    assert f"{trained} 0.250 | — | — | 3.500 | — | — |" in text
+    assert "| run | model | tokenizer | seed | parameters | characters/s | steps |" in text
     assert "| lm-char-1 | 6.000 (7) | 7.000 (2) |" in text
     assert "≥ 401" in text
     assert "| cho-char-1 | cho-char-1写的 | =二 | 三 |" in text
     assert r"上\|文二" in text
-    assert "luong-char-1：坏 | bad" in text
+    assert "luong-char-1: damaged" in text
     assert "novel.txt" in text
     assert "Z80" in text
-    assert "9 对 pairs，90 字" in text
+    assert "9 pairs, 90 characters" in text
     assert "minutes None" not in text
     assert "5e8f" not in text
     rows = list(
@@ -85,13 +85,23 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
         )
     )
     assert [row[0] for row in rows[1:]] == ["lm-char-1", "cho-char-1", "luong-char-1"]
-    assert rows[0][-3:] == ["续写 after: 上文一", "续写 after: 上|文二", "续写 after: 上文三"]
+    assert rows[0][-3:] == ["after: 上文一", "after: 上|文二", "after: 上文三"]
     assert rows[1][-2:] == ["'=二", "三"]
     assert len(rows[1]) == len(rows[0])
+    assert rows[0][:4] == ["run", "model", "tokenizer", "seed"]
     data = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     assert data["machines"] == [{"cpu": "Z80"}]
     assert data["runs"][1]["test_bpc"] == 7.125
     assert data["same_test_texts"]
+
+
+def test_a_report_in_chinese_keeps_the_column_names_of_its_csv(comparison, tmp_path):
+    comparison.save(tmp_path)
+    english = (tmp_path / "table.csv").read_text(encoding="utf-8")
+    with use_language("zh"):
+        comparison.save(tmp_path)
+    assert (tmp_path / "table.csv").read_text(encoding="utf-8") == english
+    assert load_comparison(tmp_path) == comparison
 
 
 def test_a_comparison_comes_back_whole(comparison, tmp_path):
@@ -118,14 +128,14 @@ def test_each_figure_shows_a_line_for_each_run(comparison, tmp_path, name):
     assert coloured(tmp_path / name, ORANGE) == 0
 
 
-def test_runs_on_other_texts_are_told_apart(comparison, tmp_path):
+def test_runs_on_other_texts_are_not_compared(comparison, tmp_path):
     comparison.results[1] = dataclasses.replace(comparison.results[1], held_out="y")
     comparison.save(tmp_path)
     assert "do not compare directly" in (tmp_path / "table.md").read_text(encoding="utf-8")
     assert not json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["same_test_texts"]
 
 
-def test_another_machine_on_the_way_is_told(comparison, tmp_path):
+def test_a_second_machine_is_noted(comparison, tmp_path):
     comparison.machines.append({"cpu": "6502"})
     comparison.save(tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")

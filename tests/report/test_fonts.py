@@ -5,8 +5,16 @@ import pytest
 from matplotlib import font_manager
 
 from novelgen.errors import ConfigError
+from novelgen.i18n import language, use_language
 from novelgen.report import fonts
-from novelgen.report.fonts import Font, bilingual, find_font, font_properties, require_font
+from novelgen.report.fonts import (
+    Font,
+    figure_language,
+    find_font,
+    font_for,
+    font_properties,
+    require_font,
+)
 
 LATIN = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
 NEEDS_FONT = pytest.mark.skipif(find_font() is None, reason="no Chinese font on this system")
@@ -34,14 +42,30 @@ def test_without_a_font_the_remedy_is_one_line(system):
     system(LATIN)
     with pytest.raises(ConfigError) as error:
         require_font()
-    assert "fonts-noto-cjk" in str(error.value)
+    assert "fonts-wqy-zenhei" in str(error.value)
+    assert "Noto Sans CJK" in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_captions_are_english_alone_where_chinese_would_be_boxes(system):
+def language_of_a_figure():
+    with figure_language():
+        return language()
+
+
+def test_figures_are_english_where_chinese_would_be_boxes(system):
     system(LATIN)
-    assert bilingual("步数", "steps") == "steps"
+    with use_language("zh"):
+        assert language_of_a_figure() == "en"
+        assert language() == "zh"
     assert font_properties().get_file() is None
+
+
+def test_text_without_chinese_needs_no_chinese_font(system):
+    system(LATIN)
+    assert font_for("Tom sees “é” 😀 …").path.name == "DejaVuSans.ttf"
+    for text in ("的", "Tom 笑", "，", "ｗ"):
+        with pytest.raises(ConfigError, match="fonts-wqy-zenhei"):
+            font_for(text)
 
 
 def test_a_font_is_what_its_glyphs_are():
@@ -86,9 +110,12 @@ def test_text_weights_of_the_best_family_come_first(monkeypatch, tmp_path):
 def test_a_font_that_is_installed_later_is_found(system):
     chinese = find_font()
     system(LATIN)
-    assert bilingual("步数", "steps") == "steps"
+    with use_language("zh"):
+        assert language_of_a_figure() == "en"
     system(LATIN, chinese.path)
-    assert require_font() == chinese
-    assert bilingual("步数", "steps") == "步数 steps"
+    assert require_font() == font_for("Tom") == chinese
+    with use_language("zh"):
+        assert language_of_a_figure() == "zh"
+    assert language_of_a_figure() == "en"
     assert font_properties().get_file() == str(chinese.path)
     assert chinese.shows("的龙龍，")

@@ -7,6 +7,7 @@ from matplotlib.font_manager import findSystemFonts
 
 from novelgen.decoding.generator import Paragraph
 from novelgen.errors import ConfigError
+from novelgen.i18n import use_language
 from novelgen.report import heatmap
 from novelgen.report.fonts import find_font, require_font
 from novelgen.report.heatmap import attention_heatmap
@@ -39,14 +40,29 @@ def size(path):
     return struct.unpack(">II", data[16:24])
 
 
-def test_without_a_font_nothing_is_drawn(monkeypatch, tmp_path):
+@pytest.fixture
+def no_chinese_font(monkeypatch):
     require_font.cache_clear()
     latin = [path for path in findSystemFonts() if "DejaVu" in path]
     monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: latin)
-    with pytest.raises(ConfigError, match="fonts-noto-cjk"):
+    yield
+    require_font.cache_clear()
+
+
+@pytest.mark.usefixtures("no_chinese_font")
+def test_chinese_text_without_a_font_is_not_drawn(tmp_path):
+    with pytest.raises(ConfigError, match=r"fonts-wqy-zenhei.*Noto Sans CJK"):
         attention_heatmap(paragraph(["宝"], ["玉"]), tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
-    require_font.cache_clear()
+
+
+@pytest.mark.usefixtures("no_chinese_font")
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_text_without_chinese_is_drawn_without_a_font(tmp_path, language):
+    """A missing glyph would be a warning, and warnings are errors in these tests."""
+    with use_language(language):
+        attention_heatmap(paragraph(["Tom", "😀", "…"], ["runs", "<EOS>"]), tmp_path / "a.png")
+    assert size(tmp_path / "a.png")[0] > 0
 
 
 def test_a_model_without_attention_has_no_heatmap(tmp_path):
@@ -83,8 +99,7 @@ def test_a_very_long_paragraph_is_cut_and_says_so(tmp_path, monkeypatch):
 
     monkeypatch.setattr(heatmap.Figure, "text", text)
     attention_heatmap(paragraph(FEW, FEW * 20), tmp_path / "a.png")
-    assert "前 8 个" in titles[0]
-    assert "160" in titles[0]
+    assert "the first 8 of 160" in titles[0]
     assert size(tmp_path / "a.png")[1] < 20 * heatmap.CELL * heatmap.DPI * 2
 
 

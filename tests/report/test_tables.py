@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen.evaluation.grid import Row
-from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown
+from novelgen.i18n import use_language
+from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown, translate
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 
@@ -22,6 +23,14 @@ def test_rows_of_a_grid_come_under_their_headings():
     ]
     assert comparison(rows) == [["红楼梦", "sample", "0.8", "他来了。", -1.5, 1.0, 0.25, None, 7]]
     assert len(comparison(rows)[0]) == len(COMPARISON)
+
+
+def test_names_of_columns_are_translated_for_a_person_alone():
+    assert translate(COMPARISON) == list(COMPARISON)
+    assert all(name.isascii() for name in COMPARISON)
+    with use_language("zh"):
+        assert to_csv(COMPARISON, []).startswith("\ufeffrun,decoder,temperature")
+        assert len(translate(COMPARISON)) == len(COMPARISON)
 
 
 def test_csv_is_known_by_a_spreadsheet_as_utf8_and_keeps_its_numbers():
