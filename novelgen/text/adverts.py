@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 
-# A character that Traditional writes otherwise becomes the class of both.
+# The characters of the patterns that Traditional writes otherwise, in the same order.
+_SIMPLIFIED = (
+    "请访问机户节荐载读网书来线说库简连续阅论坛发录陆电新页返觉欢题评订赏点击将记类众个签关闭广为"
+)
+_IN_TRADITIONAL = (
+    "請訪問機戶節薦載讀網書來線說庫簡連續閱論壇發錄陸電新頁返覺歡題評訂賞點擊將記類眾個籤關閉廣為"
+)
+# Each becomes the class of both forms.
 _TRADITIONAL = str.maketrans(
     {
-        simple: f"[{simple}{traditional}]"
-        for simple, traditional in zip(
-            "请访问机户节荐载读网书来线说库简连续阅论坛发录陆电新页返觉欢题评订赏点击将记类众个签关闭广为",
-            "請訪問機戶節薦載讀網書來線說庫簡連續閱論壇發錄陸電新頁返覺歡題評訂賞點擊將記類眾個籤關閉廣為",
-            strict=True,
-        )
+        simplified: f"[{simplified}{traditional}]"
+        for simplified, traditional in zip(_SIMPLIFIED, _IN_TRADITIONAL, strict=True)
     }
 )
 

@@ -63,6 +63,7 @@ def clean(text: str, rules: tuple[Rule, ...], changed: list[tuple[Rule, str, str
     return text
 
 
+# Python's own hash of a text differs between processes.
 def _hash(paragraph: str) -> int:
     return int.from_bytes(blake2b(paragraph.encode("utf-8"), digest_size=8).digest(), "little")
 

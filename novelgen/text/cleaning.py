@@ -25,8 +25,8 @@ _BLOCK_TAGS = (
     "head|center"
 )
 _INLINE_TAGS = (
-    "b|i|u|s|em|strong|span|font|a|img|sup|sub|small|big|strike|del|ins|td|th|tbody|thead|meta|link|"
-    "script|style|input|iframe|ruby|rt|rp|rb|pre|code|nobr|wbr|label|form|button|o:p"
+    "b|i|u|s|em|strong|span|font|a|img|sup|sub|small|big|strike|del|ins|td|th|tbody|thead|meta|"
+    "link|script|style|input|iframe|ruby|rt|rp|rb|pre|code|nobr|wbr|label|form|button|o:p"
 )
 # An attribute needs its "=", so that a text's own "a <b and c> d" survives.
 _ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"\n]*"|'[^'\n]*'|[^\s"'<>]+))*\s*/?"""

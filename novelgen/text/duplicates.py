@@ -69,6 +69,7 @@ class RepeatedRun:
 
     def add(self, segments: Sequence[str]) -> list[Sequence[str]]:
         """Takes a repeated paragraph; returns those that are now known to be copies."""
+        # Once the run is long enough, every further paragraph of it is a copy at once.
         self._held.append(segments)
         self._characters += sum(map(len, segments))
         if self._characters < SHORTEST_REPEAT:

@@ -43,6 +43,7 @@ COMMON = frozenset(
     "，。！？：；、“”‘’「」『』《》（）—…　·○"
 )
 
+# Byte order marks; UTF-32's begins with UTF-16's, so it comes first.
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -62,6 +63,7 @@ _PLAUSIBLE = 0.3
 # Characters that no text has: what a wrong decoding makes of bytes.
 _NOISE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\ufffe\uffff]")
 
+# Encodings whose names are suggested for one that is misspelled.
 KNOWN = (
     "utf-8",
     "utf-8-sig",
@@ -129,11 +131,14 @@ def _windows(file: BinaryIO, size: int) -> list[bytes]:
     file.seek(0)
     if size <= _WHOLE:
         return [file.read()]
+    # 1. The start, up to its last line end.
     start = file.read(_WINDOW)
     windows = [start[: max(start.rfind(b"\n"), 0) or _WINDOW]]
+    # 2. The middle and the end.
     for place in (size // 2, size - _WINDOW):
         file.seek(place)
         windows.append(_aligned(file.read(_WINDOW)))
+    # 3. A preface and an afterword in English may be longer than these: look for another script.
     if all(window.isascii() for window in windows):
         file.seek(0)
         while chunk := file.read(1 << 20):
@@ -175,12 +180,14 @@ def detect_encoding(path: Path) -> str:
 
     Raises CorpusError for a binary file.
     """
+    # 1. A byte order mark leaves no doubt.
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(4)
         for mark, name in _BOMS:
             if start.startswith(mark):
                 return name
+        # 2. What is all ASCII is UTF-8 too; anything else is judged by how it reads.
         windows = _windows(file, size)
         if all(window.isascii() and b"\0" not in window for window in windows):
             return "utf-8"
@@ -189,6 +196,7 @@ def detect_encoding(path: Path) -> str:
             if encoding == "big5":
                 return _big5_variant(file)
             return encoding
+    # 3. Not Chinese in any encoding. No text in another script has a zero byte.
     if any(b"\0" in window for window in windows):
         raise CorpusError(
             _("{path}: a binary file, not text; give a .txt, .md or .epub").format(path=path)

@@ -174,6 +174,7 @@ class _Book:
                 data = file.read(info.file_size)
         except _UNPACKING_ERRORS as error:
             raise self._broken(f"{name}: {error}") from None
+        # XML is UTF-8 unless it says otherwise; some Chinese books are GB18030 and do not.
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             return data.decode("utf-16", errors="replace")
         try:

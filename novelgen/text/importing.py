@@ -21,6 +21,7 @@ from novelgen.text.outline import Outline
 from novelgen.text.reading import find_files, open_text
 from novelgen.text.report import FileReport, ImportReport, Removal
 
+# Characters that are cleaned at a time, and sent to a process.
 BLOCK_CHARACTERS = 1 << 20
 # Below this, starting processes costs more than it saves.
 PARALLEL_BYTES = 8 << 20
@@ -71,6 +72,7 @@ class CorpusImport:
     def __iter__(self) -> Iterator[Paragraph]:
         for file, block in self._blocks():
             if file is not None:
+                # Repeats that end one file and begin the next are no run.
                 yield from self._end_run()
                 self._outline.start_file()
                 self.report.files.append(file)
@@ -114,6 +116,7 @@ class CorpusImport:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
             report = FileReport(str(file.path), file.encoding, file.size)
+            # The form of the file is known before its first block, which is cleaned by it.
             source = FileText(file, report, self._count_removed)
             options = BlockOptions(
                 source.headings,

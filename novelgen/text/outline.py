@@ -43,6 +43,7 @@ class Outline:
 
     def heading(self, heading: Heading) -> None:
         """Takes note of a heading; it counts when a paragraph follows."""
+        # A heading that is repeated at the top of each page starts nothing.
         last_key = self._current
         if self._pending:
             last_key = self._pending[-1].key
@@ -57,6 +58,7 @@ class Outline:
         """The chapter number of a paragraph that comes now."""
         if self._pending:
             self._end_headings()
+        # A chapter counts when its first paragraph has come.
         if self._starts_chapter:
             self._report.chapters += 1
             self._starts_chapter = False
@@ -76,6 +78,7 @@ class Outline:
         last = run[-1]
         self._pending = []
         if _is_contents(run):
+            # Once chapters are numbered, the last heading is the next one's.
             if not self._has_numbered and _goes_on(run):
                 self._count_contents(run)
                 return

@@ -23,6 +23,7 @@ _CHUNK = 1 << 20
 def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
     """Sorts names as people number them: 第2章 before 第10章."""
 
+    # A number sorts before a word, and by its value.
     def part_key(part: str) -> tuple[tuple[int, int, str], ...]:
         return tuple(
             (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
@@ -47,6 +48,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
             files = [path]
         else:
             raise CorpusError(_("{path}: no such file; check the path").format(path=path))
+        # The same file may be named twice, or stand in a folder that is named too.
         for file in files:
             found.setdefault(file.resolve(), file)
     if not found:
@@ -99,6 +101,7 @@ class TextFile:
             yield newlines(piece)
 
     def _decoded(self) -> Iterator[str]:
+        # Both keep what a chunk has cut in two: a character, or a line end of two characters.
         decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
         line_ends = io.IncrementalNewlineDecoder(None, translate=True)
         fed = 0  # bytes read so far

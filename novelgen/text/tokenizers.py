@@ -126,6 +126,7 @@ class Tokenizer:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the vocabulary: two tokenizers with equal fingerprints give equal ids."""
+        # Sorted keys and ASCII make the bytes the same everywhere.
         data = json.dumps(self.to_dict(), sort_keys=True).encode("ascii")
         return hashlib.sha256(data).hexdigest()[:16]
 
