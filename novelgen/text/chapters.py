@@ -16,7 +16,7 @@ class Headings(enum.Enum):
     """What makes a line a heading.
 
     FORM: its form (第N章 …). MARKDOWN: a # too. MARKED: nothing but a #, put before the titles
-    that the layout of a file gave away.
+    that the layout of a file shows.
     """
 
     FORM = "form"

@@ -212,7 +212,7 @@ TEXT_RULES: tuple[Rule, ...] = (
     odd_stops,
     narrow_punctuation,
 )
-"""What repairs characters, spaces and punctuation; fit for a prompt too."""
+"""What repairs characters, spaces and punctuation, of a prompt too."""
 
 RULES: tuple[Rule, ...] = (*TEXT_RULES, rulers, adverts)
 """What a corpus goes through, in this order."""

@@ -53,7 +53,8 @@ _BOMS = (
 )
 _CANDIDATES = ("utf-8", "gb18030", "big5", "utf-16-le", "utf-16-be")
 _BIG5_FAMILY = ("big5", "cp950", "big5hkscs")
-# Bytes: of a sample, of a file that is read as a whole, of what tells the forms of Big5 apart.
+# Bytes: of a sample, of a file that is read as a whole, of what decides between
+# the forms of Big5.
 _WINDOW = 1 << 16
 _WHOLE = 1 << 18
 _FAMILY_WINDOW = 1 << 24
@@ -118,7 +119,7 @@ def common_share(data: bytes, encoding: str) -> float:
 
 
 def _aligned(window: bytes) -> bytes:
-    """The window between its first and last line end, where characters begin and end for sure."""
+    """The window between its first and last line end, where no character is cut in two."""
     first, last = window.find(b"\n"), window.rfind(b"\n")
     return window[first + 1 : last] if first < last else window
 

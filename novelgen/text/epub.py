@@ -135,7 +135,7 @@ class _Book:
         self._archive = archive
 
     def _broken(self, what: str) -> CorpusError:
-        """The error for a damaged book; `what` names the place, in no language."""
+        """The error for a damaged book; `what` is the name of the damaged file."""
         return CorpusError(
             _(
                 "{path}: the EPUB is damaged ({what}); get another copy, or convert it to .txt"
@@ -172,8 +172,8 @@ class _Book:
             with self._archive.open(info) as file:
                 # The size in the directory may be a lie: no more than that is unpacked.
                 data = file.read(info.file_size)
-        except _UNPACKING_ERRORS as error:
-            raise self._broken(f"{name}: {error}") from None
+        except _UNPACKING_ERRORS:
+            raise self._broken(name) from None
         # XML is UTF-8 unless it says otherwise; some Chinese books are GB18030 and do not.
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             return data.decode("utf-16", errors="replace")
@@ -231,7 +231,8 @@ class _Book:
             dict.fromkeys(posixpath.normpath(posixpath.join(base, path)) for path in paths)
         )
         if not names:
-            raise self._broken(f"{package}: spine")
+            # The spine lists no document.
+            raise self._broken(package)
 
         # 3. A book that unpacks to more than any book has is refused before it is unpacked.
         size = sum(info.file_size for info in self._archive.infolist() if info.filename in names)

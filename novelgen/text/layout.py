@@ -123,7 +123,7 @@ def join_lines(lines: list[str]) -> str:
 
 
 def detect_wrapping(sample: str) -> Wrapping | None:
-    """The wrapping that the lines of `sample` give away; None where a line is a paragraph.
+    """The wrapping that the lines of `sample` show; None where a line is a paragraph.
 
     The evidence: many lines end within a few columns of one width that hardly a line exceeds, and
     most of these end in the middle of a sentence.

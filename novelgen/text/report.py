@@ -1,7 +1,7 @@
 """What an import found and what it took away, for people and for programs.
 
-A report is stored with the corpus, so it holds names and numbers in no language; they become
-sentences when they are shown.
+A report is stored with the corpus, so it holds names and numbers; they become sentences, in the
+language of the reader, when they are shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_FILES = 20
 """How many files the report lists for a person; a program gets all of them."""
 
 # What a person calls the rules, by the names that counts and JSON have for them.
-_RULE_NAMES = {
+RULE_NAMES = {
     "entities": N_("HTML entities"),
     "tags": N_("HTML tags"),
     "newlines": N_("line ends"),
@@ -51,7 +51,7 @@ def wrapped_lines(columns: int) -> Note:
 
 
 def bare_titles() -> Note:
-    """The remark that the blank lines before them gave the chapter titles away."""
+    """The remark that chapter titles were recognized by the blank lines before them."""
     return {"note": BARE_TITLES}
 
 
@@ -108,7 +108,7 @@ class Removal(NamedTuple):
 
 def describe_rule(rule: str) -> str:
     """What a rule removes, in the language that is shown."""
-    name = _RULE_NAMES.get(rule)
+    name = RULE_NAMES.get(rule)
     if name is None:
         return rule
     return _(name)
@@ -152,7 +152,7 @@ class ImportReport:
         self.removed_characters[rule] += characters
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON, in no language."""
+        """Plain data for JSON, the same in every language."""
         return {
             "encoding": self.encoding,
             "chapters": self.chapters,

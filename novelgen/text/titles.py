@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from novelgen.text.chapters import find_heading
 
 MARK = "# "
-"""Stands before a title that its blank lines gave away; see `chapters.Headings.MARKED`."""
+"""Stands before a title that its blank lines show; see `chapters.Headings.MARKED`."""
 
 # Characters.
 _LONGEST_TITLE = 30
@@ -66,10 +66,10 @@ class BareTitles:
 
 
 def detect_titles(sample: str) -> BareTitles | None:
-    """Titles that blank lines in `sample` give away and no form (第N章 …) shows; None without any.
+    """The rule for titles that only blank lines in `sample` show; None where they show none.
 
-    They do when nearly every line behind an unusual gap looks like a title, some of them have no
-    form of a heading, and more headings stand behind a gap than elsewhere.
+    They show titles when nearly every line behind an unusual gap looks like one, some of these
+    have no form of a heading (第N章 …), and more headings stand behind a gap than elsewhere.
     """
     # 1. The usual gap between lines; the first line has none before it.
     rows = list(_after_gaps(sample.split("\n")))
