@@ -1,4 +1,4 @@
-"""Files whose lines were cut at a fixed width: how to recognize and how to rejoin them.
+"""Files whose lines were cut at a fixed width: how to recognise and how to rejoin them.
 
 A line's width is counted in columns, as a terminal shows it; a full line is one that reaches the
 width at which the file was cut, and so goes on in the next.

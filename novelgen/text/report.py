@@ -51,7 +51,7 @@ def wrapped_lines(columns: int) -> Note:
 
 
 def bare_titles() -> Note:
-    """The remark that chapter titles were recognized by the blank lines before them."""
+    """The remark that chapter titles were recognised by the blank lines before them."""
     return {"note": BARE_TITLES}
 
 
@@ -70,7 +70,7 @@ def describe_note(note: Note) -> str:
             columns=note.get("columns")
         )
     if name == BARE_TITLES:
-        return _("chapter titles were recognized by the blank lines before them")
+        return _("chapter titles were recognised by the blank lines before them")
     if name == LONG_LINES:
         count = int(note.get("lines", 0))
         return ngettext(
@@ -195,15 +195,17 @@ class ImportReport:
                 yield f"  · {describe_note(note)}"
         if len(self.files) > MOST_FILES:
             # Always more than twenty, so that no singular is needed.
-            yield _("  … {count:,} files in all").format(count=len(self.files))
+            total = _("… {count:,} files in all").format(count=len(self.files))
+            yield f"  {total}"
 
     def _cleaning_lines(self) -> Iterator[str]:
         if not self.removed:
             return
         yield _("cleaning (rule: places changed, characters removed)")
         for rule, places in self.removed.items():
-            yield _("  {rule}: {places:,}, {characters:,}").format(
+            row = _("{rule}: {places:,}, {characters:,}").format(
                 rule=describe_rule(rule),
                 places=places,
                 characters=self.removed_characters[rule],
             )
+            yield f"  {row}"

@@ -54,7 +54,7 @@ def test_only_the_first_files_are_listed():
     ("note", "english"),
     [
         (wrapped_lines(80), "lines were cut at 80 columns; joined into paragraphs"),
-        (bare_titles(), "chapter titles were recognized by the blank lines before them"),
+        (bare_titles(), "chapter titles were recognised by the blank lines before them"),
         (
             long_lines(1),
             "1 line too long for a paragraph (a whole book on one line?), split at sentence ends",
