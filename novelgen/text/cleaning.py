@@ -1,4 +1,7 @@
-"""Small rules from text to text, each treating every line alone: rule(block) is its lines' results, joined again."""
+"""Small rules from text to text that make the lines of a corpus clean.
+
+Each treats every line alone: rule(block) is its lines' results, joined again.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,22 @@ import re
 from collections.abc import Callable
 
 from novelgen.errors import ConfigError
+from novelgen.i18n import _
 from novelgen.text.adverts import adverts
 
 Rule = Callable[[str], str]
 
+# The inside of a character class: ideographs, and the signs that stand for them.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff〇○□"
 
 _ENTITY = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8}[0-9]{0,2});")
-_BLOCK_TAGS = "br|p|div|li|ul|ol|dl|dt|dd|h[1-6]|tr|table|blockquote|hr|section|article|title|body|html|head|center"
+_BLOCK_TAGS = (
+    "br|p|div|li|ul|ol|dl|dt|dd|h[1-6]|tr|table|blockquote|hr|section|article|title|body|html|"
+    "head|center"
+)
 _INLINE_TAGS = (
-    "b|i|u|s|em|strong|span|font|a|img|sup|sub|small|big|strike|del|ins|td|th|tbody|thead|meta|link|"
-    "script|style|"
-    "input|iframe|ruby|rt|rp|rb|pre|code|nobr|wbr|label|form|button|o:p"
+    "b|i|u|s|em|strong|span|font|a|img|sup|sub|small|big|strike|del|ins|td|th|tbody|thead|meta|"
+    "link|script|style|input|iframe|ruby|rt|rp|rb|pre|code|nobr|wbr|label|form|button|o:p"
 )
 # An attribute needs its "=", so that a text's own "a <b and c> d" survives.
 _ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"\n]*"|'[^'\n]*'|[^\s"'<>]+))*\s*/?"""
@@ -29,12 +36,12 @@ _INLINE_TAG = re.compile(
     r"|<!DOCTYPE[^<>\n]*>|<\?xml[^<>\n]*\?>",
     re.IGNORECASE,
 )
+# Control characters (but spaces and line ends), format characters, variation selectors,
+# noncharacters, private use, surrogates, and the planes beyond those that are in use.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
-    "\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff\ud800-"
-    "\udfff"
-    "\U000e0000-\U0010ffff]+"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff\ud800-\udfff\U000e0000-\U0010ffff]+"
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SPACES = re.compile("[\t\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3164]")
@@ -42,19 +49,21 @@ _RUN_OF_SPACES = re.compile("[ 　]{2,}")
 _RULER = re.compile(r"^(?:[-=_~#+*\s＝－＊＿～]{3,}|—{5,}|[·.]{12,})$", re.MULTILINE)
 # Both neighbours of the dot in 约翰．史密斯 are characters that transcribe foreign names.
 _NAME = frozenset(
-    "阿艾爱安奥巴白柏班邦保贝比彼别宾波伯勃博布查达大戴丹道德登迪蒂丁杜多顿恩尔法范菲费弗福夫冈戈格哥"
-    "古哈海汉赫亨华霍基吉加贾杰"
-    "金卡凯坎康考科克肯库夸拉莱赖兰朗劳勒雷蕾里丽莉利列林琳卢鲁路伦罗洛马玛麦曼梅门蒙米密莫姆穆纳娜南"
-    "内欧逊翰尼宁诺帕培佩皮普奇乔"
-    "切琼让萨塞森沙莎山舍圣史什斯司苏索塔泰坦汤特腾提汀图托瓦万威韦维温文翁沃乌伍西希夏肖谢休雅亚扬耶"
-    "叶伊英尤于约泽詹"
-    "珍朱茨兹佐愛奧貝賓達爾費馮岡漢華賈凱萊賴蘭勞麗盧魯倫羅馬瑪麥門蒙諾喬薩聖蘇圖萬衛溫烏謝亞揚葉約澤"
+    "阿艾爱安奥巴白柏班邦保贝比彼别宾波伯勃博布查达大戴丹道德登迪蒂丁杜多顿恩尔法范菲费弗福夫"
+    "冈戈格哥古哈海汉赫亨华霍基吉加贾杰金卡凯坎康考科克肯库夸拉莱赖兰朗劳勒雷蕾里丽莉利列林琳"
+    "卢鲁路伦罗洛马玛麦曼梅门蒙米密莫姆穆纳娜南内欧逊翰尼宁诺帕培佩皮普奇乔切琼让萨塞森沙莎山"
+    "舍圣史什斯司苏索塔泰坦汤特腾提汀图托瓦万威韦维温文翁沃乌伍西希夏肖谢休雅亚扬耶叶伊英尤于"
+    "约泽詹珍朱茨兹佐愛奧貝賓達爾費馮岡漢華賈凱萊賴蘭勞麗盧魯倫羅馬瑪麥門蒙諾喬薩聖蘇圖萬衛溫"
+    "烏謝亞揚葉約澤"
 )
-# The mark comes before the look-behind at what is before it, because a search for single characters is fast.
-_WIDE_STOP = re.compile(
-    rf"[．｡﹒](?<=[{_HAN}”’」』）].)(?=[{_HAN}“‘「『（《”’」』]|$)", re.MULTILINE
-)
-_NARROW = re.compile(rf"[,?!;:.](?<=[{_HAN}”’」』）].)(?=[{_HAN}“‘「『（《”’」』]|$)", re.MULTILINE)
+# Between Chinese characters, closing marks before it and opening ones after it included.
+_BETWEEN_HAN = rf"(?<=[{_HAN}”’」』）].)(?=[{_HAN}“‘「『（《”’」』]|$)"
+# The mark comes before the look-behind, because a search for single characters is fast.
+_WIDE_STOP = re.compile(rf"[．｡﹒]{_BETWEEN_HAN}", re.MULTILINE)
+_NARROW = re.compile(rf"[,?!;:.]{_BETWEEN_HAN}", re.MULTILINE)
+# What follows a gap, to the end of its line or the next gap.
+_FOLLOWING = re.compile(r"[^\n]{0,200}?(?=\n|$|　　)")
+_LONGEST_FOLLOWING = 200
 _FULL_WIDTH = {",": "，", "?": "？", "!": "！", ";": "；", ":": "：", ".": "。"}
 
 
@@ -62,10 +71,14 @@ def entities(text: str) -> str:
     """HTML entities, escaped once or more often: &nbsp; &#20320; &amp;lt;."""
     if "&" not in text:
         return text
-    return _ENTITY.sub(
-        lambda match: html.unescape(match[0].replace("&amp;", "&") if match[0] != "&amp;" else "&"),
-        text,
-    )
+    return _ENTITY.sub(_unescape, text)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    """The character of an entity, however often its & was escaped."""
+    if match[0] == "&amp;":
+        return "&"
+    return html.unescape(match[0].replace("&amp;", "&"))
 
 
 def tags(text: str) -> str:
@@ -76,7 +89,7 @@ def tags(text: str) -> str:
 
 
 def newlines(text: str) -> str:
-    """Every kind of line end becomes \\n."""
+    """Every kind of line end becomes a line feed."""
     if "\r" in text:
         text = re.sub("\r+(?=\n|$)", "", text).replace("\r", "\n")
     for other in ("\x0b", "\x0c", "\x85", "\u2028", "\u2029"):
@@ -85,13 +98,22 @@ def newlines(text: str) -> str:
 
 
 def invisible(text: str) -> str:
-    """Control, zero-width, direction and private-use characters, noncharacters and lone surrogates."""
+    """Control, zero-width and private-use characters, noncharacters and lone surrogates."""
     return _INVISIBLE.sub("", text)
 
 
 def plain(text: str) -> str:
-    """A line that is meant as it stands: control characters go, those that are spaces become ordinary ones."""
-    return _CONTROL.sub(lambda match: " " if match[0].isspace() else "", text)
+    """A line that is meant as it stands, without control characters.
+
+    Those that are spaces become ordinary ones.
+    """
+    return _CONTROL.sub(_plain_space, text)
+
+
+def _plain_space(match: re.Match[str]) -> str:
+    if match[0].isspace():
+        return " "
+    return ""
 
 
 def replacement_marks(text: str) -> str:
@@ -104,24 +126,35 @@ def unusual_spaces(text: str) -> str:
     return _SPACES.sub(" ", text)
 
 
-def _is_break(match: re.Match[str]) -> bool:
+def _is_break(gap: re.Match[str]) -> bool:
     """Whether a wide gap hides a paragraph break: a sentence ends before it, or prose follows."""
-    text, start, end = match.string, match.start(), match.end()
-    if match[0].count("　") < 2 and len(match[0]) < 4:
+    text, start, end = gap.string, gap.start(), gap.end()
+    # 1. Two full-width spaces are an indentation, four others are wide enough to be one.
+    if gap[0].count("　") < 2 and len(gap[0]) < 4:
         return False
+    # 2. At either end of a line there is nothing to break.
     if start == 0 or text[start - 1] == "\n" or text[end : end + 1] in ("", "\n"):
         return False
+    # 3. A sentence ends before the gap.
     if text[start - 1] in '。！？…”’」』）!?—"':
         return True
-    following = (
-        re.compile(r"[^\n]{0,200}?(?=\n|$|　　)").match(text, end)[0] if "　" in match[0] else ""
-    )
+    # 4. Prose follows: a stop, a colon, a quotation, or two commas.
+    if "　" not in gap[0]:
+        return False
+    found = _FOLLOWING.match(text, end)
+    following = found[0] if found else text[end : end + _LONGEST_FOLLOWING]
     return bool(re.search("[。！？：“]|，.*，", following))
+
+
+def _break_or_gap(gap: re.Match[str]) -> str:
+    if _is_break(gap):
+        return "\n"
+    return gap[0]
 
 
 def hidden_breaks(text: str) -> str:
     """A paragraph's indentation in the middle of a line (　　) breaks the line."""
-    return _RUN_OF_SPACES.sub(lambda match: "\n" if _is_break(match) else match[0], text)
+    return _RUN_OF_SPACES.sub(_break_or_gap, text)
 
 
 def outer_spaces(text: str) -> str:
@@ -131,25 +164,33 @@ def outer_spaces(text: str) -> str:
 
 def inner_spaces(text: str) -> str:
     """A run of spaces inside a line becomes one; it stays full-width where it was."""
-    return _RUN_OF_SPACES.sub(lambda match: "　" if "　" in match[0] else " ", text)
+    return _RUN_OF_SPACES.sub(_one_space, text)
+
+
+def _one_space(spaces: re.Match[str]) -> str:
+    if "　" in spaces[0]:
+        return "　"
+    return " "
 
 
 def odd_stops(text: str) -> str:
-    """．and ｡ for 。 between Chinese characters; not in 3．14, nor in names such as 约翰．史密斯."""
+    """．and ｡ for 。 between Chinese characters; not in 3．14, nor in 约翰．史密斯."""
+    return _WIDE_STOP.sub(_stop, text)
 
-    def mend(match: re.Match[str]) -> str:
-        start, end = match.span()
-        return (
-            match[0]
-            if match.string[start - 1] in _NAME and match.string[end : end + 1] in _NAME
-            else "。"
-        )
 
-    return _WIDE_STOP.sub(mend, text)
+def _stop(mark: re.Match[str]) -> str:
+    """A full stop for an odd one, unless it separates the parts of a foreign name."""
+    start, end = mark.span()
+    if mark.string[start - 1] in _NAME and mark.string[end : end + 1] in _NAME:
+        return mark[0]
+    return "。"
 
 
 def narrow_punctuation(text: str) -> str:
-    """Half-width , . ? ! ; : between Chinese characters become full-width; runs such as ... stay as written."""
+    """Half-width , . ? ! ; : between Chinese characters become full-width.
+
+    Runs such as ... stay as written.
+    """
     return _NARROW.sub(lambda match: _FULL_WIDTH[match[0]], text)
 
 
@@ -171,7 +212,7 @@ TEXT_RULES: tuple[Rule, ...] = (
     odd_stops,
     narrow_punctuation,
 )
-"""What makes characters sound; fit for a prompt too."""
+"""What repairs characters, spaces and punctuation, of a prompt too."""
 
 RULES: tuple[Rule, ...] = (*TEXT_RULES, rulers, adverts)
 """What a corpus goes through, in this order."""
@@ -183,12 +224,15 @@ def _converter() -> Callable[[str], str]:
         from opencc import OpenCC
     except ImportError:
         raise ConfigError(
-            "--simplify 需要 opencc：请 pip install opencc | --simplify needs opencc; "
-            "pip install opencc"
+            _("--simplify needs opencc, which is not installed: pip install opencc")
         ) from None
-    return OpenCC("t2s").convert
+    convert: Callable[[str], str] = OpenCC("t2s").convert
+    return convert
 
 
 def simplify(text: str) -> str:
-    """Traditional Chinese characters and wording of `text` in Simplified ones (OpenCC t2s)."""
+    """`text` in Simplified Chinese characters and wording (OpenCC t2s).
+
+    Raises ConfigError where OpenCC is not installed.
+    """
     return _converter()(text)

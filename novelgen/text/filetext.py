@@ -1,5 +1,6 @@
-"""The text of one file as chunks of whole lines, a paragraph a line: what only the file as a whole can tell is settled
-here.
+"""The text of one file as chunks of whole lines, a paragraph a line.
+
+What only the file as a whole can show is decided here: its wrapping and its kind of headings.
 """
 
 from __future__ import annotations
@@ -9,21 +10,23 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from novelgen.errors import CorpusError
+from novelgen.i18n import _
 from novelgen.text.chapters import Headings
 from novelgen.text.gutenberg import strip_gutenberg
 from novelgen.text.layout import detect_wrapping
 from novelgen.text.lines import LongLines
 from novelgen.text.reading import TextFile
-from novelgen.text.report import FileReport
+from novelgen.text.report import FileReport, bare_titles, long_lines, wrapped_lines
 from novelgen.text.titles import detect_titles
 
+# Characters from which the form of a file is judged, and its wrapping alone.
 _SAMPLE = 1 << 19
 _WRAPPING_SAMPLE = 1 << 17
 _MARKDOWN = re.compile(r"^#{1,6}[ 　]+\S", re.MULTILINE)
 
 
 def _peek(chunks: Iterator[str]) -> tuple[str, Iterator[str]]:
-    """(the first half a million characters or more, all chunks again)."""
+    """(the first half a million characters or fewer, all chunks again)."""
     seen: list[str] = []
     for chunk in chunks:
         seen.append(chunk)
@@ -33,10 +36,10 @@ def _peek(chunks: Iterator[str]) -> tuple[str, Iterator[str]]:
 
 
 class FileText:
-    """Restores the paragraphs of `file` and notes in `report` what its form was; `removed` is told (rule, text) of
-    what is left out.
+    """Restores the paragraphs of `file` and notes in `report` what its form was.
 
-    `headings` says what makes a line a heading; like the notes it is known before the first line comes.
+    `removed` is called with (rule, text) for what is left out. `headings` says what makes a line
+    a heading; like the notes it is known before the first line comes.
     """
 
     def __init__(
@@ -44,18 +47,20 @@ class FileText:
     ) -> None:
         self._file = file
         self._report = report
-        self._long_lines = LongLines(self._unbroken)
+
+        # 1. Lines that memory can hold, without the frame of Project Gutenberg.
+        self._long_lines = LongLines(self._no_sentence_error)
         lines = self._long_lines.whole_lines(file.chunks())
         lines = strip_gutenberg(lines, removed)
+
+        # 2. Lines that were cut at a fixed width become paragraphs.
         sample, lines = _peek(lines)
         wrapping = detect_wrapping(sample[:_WRAPPING_SAMPLE])
         if wrapping:
-            report.notes.append(
-                f"每行约 {wrapping.width // 2} 字处断开，已按段接好 | lines were cut at "
-                f"{wrapping.width} columns; "
-                "joined into paragraphs"
-            )
+            report.notes.append(wrapped_lines(wrapping.width))
             sample, lines = _peek(wrapping.unwrap(lines))
+
+        # 3. What marks a heading: # signs, else the form of titles, else blank lines around them.
         self.headings = Headings.FORM
         titles = None
         if file.is_epub or len(_MARKDOWN.findall(sample)) >= 2:
@@ -64,31 +69,26 @@ class FileText:
             titles = detect_titles(sample)
         if titles:
             self.headings = Headings.MARKED
-            report.notes.append(
-                "章名由其前的空行认出 | chapter titles were told by the blank lines before them"
-            )
+            report.notes.append(bare_titles())
             lines = titles.mark(lines)
         self._lines = lines
 
     def lines(self) -> Iterator[str]:
-        """Chunks that end in a newline; raises CorpusError at a byte that cannot be decoded, or for a text without
-        sentences.
+        """Chunks that end in a newline.
+
+        Raises CorpusError at a byte that cannot be decoded, or for a text without sentences.
         """
         return self._lines
 
     def finish(self) -> None:
         """Adds the notes that only the end of the file can bring."""
         if self._long_lines.broken:
-            self._report.notes.append(
-                f"有 {self._long_lines.broken} 行长过一段（全书在一行？），已在句末分成段 | "
-                f"{self._long_lines.broken} "
-                "line(s) too long for a paragraph (a whole book on one line?), split at "
-                "sentence ends"
-            )
+            self._report.notes.append(long_lines(self._long_lines.broken))
 
-    def _unbroken(self) -> CorpusError:
+    def _no_sentence_error(self) -> CorpusError:
         return CorpusError(
-            f"{self._file.path}：连续一百万字既不换行也没有句末标点，不像小说；请检查文件，或先分好段 "
-            f"| a million characters without a "
-            "line end or the end of a sentence; check the file, or break it into paragraphs first"
+            _(
+                "{path}: a million characters without a line end or the end of a sentence; check"
+                " the file, or break it into paragraphs first"
+            ).format(path=self._file.path)
         )

@@ -1,4 +1,4 @@
-"""From files to numbered chapters of clean, segmented paragraphs: the stages of text/ put together."""
+"""From files to numbered chapters of clean, segmented paragraphs: all stages of text/ together."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ import numpy as np
 
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
+from novelgen.i18n import _, join_list
 from novelgen.parallel import map_in_order, processors
 from novelgen.text.blocks import Block, BlockOptions, RawBlock, process_block
+from novelgen.text.chapters import Heading
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
 from novelgen.text.reading import find_files, open_text
 from novelgen.text.report import FileReport, ImportReport, Removal
 
+# Characters that are cleaned at a time, and sent to a process.
 BLOCK_CHARACTERS = 1 << 20
 # Below this, starting processes costs more than it saves.
 PARALLEL_BYTES = 8 << 20
 
 
 class Paragraph(NamedTuple):
-    """A paragraph of chapter `chapter` (0 before the first heading), as consecutive segments; joined they are its
-    text.
+    """A paragraph as consecutive segments, which joined are its text.
+
+    `chapter` is the number of its chapter, 0 before the first heading.
     """
 
     chapter: int
@@ -36,10 +40,12 @@ class Paragraph(NamedTuple):
 class CorpusImport:
     """The paragraphs of a corpus in reading order, streamed; iterate once.
 
-    `paths` are files or folders, `workers` the processes for a large corpus (default: the processors there are). Raises
-    CorpusError when a file cannot be read (at once, or during the iteration when its middle cannot) and at the end
-    of the iteration when there were fewer than two paragraphs. `report` is complete when the iteration has ended; with
-    `list_removals` it lists everything that was removed.
+    `paths` are files or folders, `workers` the processes for a large corpus (default: one for each
+    processor). `report` is complete when the iteration has ended; with `list_removals` it lists
+    everything that was removed.
+
+    Raises CorpusError when a file cannot be read (at once, or during the iteration when its middle
+    cannot), and at the end of the iteration when there were fewer than two paragraphs.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class CorpusImport:
     def __iter__(self) -> Iterator[Paragraph]:
         for file, block in self._blocks():
             if file is not None:
+                # Repeats that end one file and begin the next are no run.
                 yield from self._end_run()
                 self._outline.start_file()
                 self.report.files.append(file)
@@ -75,45 +82,60 @@ class CorpusImport:
         if self.report.paragraphs < 2:
             raise CorpusError(self._too_little())
 
-    def _book(self, rule: str, text: str) -> None:
-        """Books `text`, taken away by `rule`."""
+    def _count_removed(self, rule: str, text: str) -> None:
+        """Counts `text`, removed by `rule`, and lists it where that was asked for."""
         self.report.count(rule, 1, len(text))
         if self._list_removals:
             self.report.removals.append(Removal(rule, text, ""))
 
     def _too_little(self) -> str:
+        """The message for a corpus of no paragraph or one."""
         report = self.report
-        names = "、".join(str(file.path) for file in self._files[:3]) + (
-            "……" if len(self._files) > 3 else ""
-        )
-        dropped = sum(report.removed.values())
-        return (
-            f"{names}：清理后只有 {report.paragraphs} 段（{report.characters} 字，清理 {dropped} 处），"
-            f"至少要两段；请给更多正文，或用 prepare --show-removed 看去掉了什么 | only {report.paragraphs} "
-            "paragraph(s) left after cleaning, at least two are needed; give more text, or see what went with "
-            "prepare --show-removed"
+        names = [str(file.path) for file in self._files[:3]]
+        if len(self._files) > 3:
+            names.append("…")
+        if report.paragraphs:
+            message = _(
+                "{names}: only one paragraph is left after cleaning ({characters:,} characters;"
+                " {places:,} places cleaned), at least two are needed; give more text, or see what"
+                " was removed with prepare --show-removed"
+            )
+        else:
+            message = _(
+                "{names}: no paragraph is left after cleaning ({places:,} places cleaned), at least"
+                " two are needed; give more text, or see what was removed with"
+                " prepare --show-removed"
+            )
+        return message.format(
+            names=join_list(names),
+            characters=report.characters,
+            places=sum(report.removed.values()),
         )
 
     def _tasks(self) -> Iterator[tuple[FileReport | None, RawBlock]]:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
             report = FileReport(str(file.path), file.encoding, file.size)
-            source = FileText(file, report, self._book)
+            # The form of the file is known before its first block, which is cleaned by it.
+            source = FileText(file, report, self._count_removed)
             options = BlockOptions(
                 source.headings,
                 self._config.segment_length,
                 self._config.simplify,
                 self._list_removals,
             )
-            is_first = True
+            file_report: FileReport | None = report
             for block in cut_blocks(source.lines(), self._block_characters):
-                yield report if is_first else None, RawBlock(block, options)
-                is_first = False
+                yield file_report, RawBlock(block, options)
+                file_report = None
             source.finish()
 
     def _blocks(self) -> Iterator[tuple[FileReport | None, Block]]:
         """Cleaned blocks, in order; made by several processes when the corpus is large."""
-        is_small = sum(file.size for file in self._files) < PARALLEL_BYTES
+        workers = self._workers
+        if sum(file.size for file in self._files) < PARALLEL_BYTES:
+            workers = 1
+        # The reports stay in this process, in the order of the blocks that go through the others.
         reports: deque[FileReport | None] = deque()
 
         def raw_blocks() -> Iterator[RawBlock]:
@@ -121,40 +143,47 @@ class CorpusImport:
                 reports.append(report)
                 yield raw
 
-        for block in map_in_order(process_block, raw_blocks(), 1 if is_small else self._workers):
+        for block in map_in_order(process_block, raw_blocks(), workers):
             yield reports.popleft(), block
 
     def _take(self, block: Block) -> Iterator[Paragraph]:
         """The paragraphs of a block that are no copies, each in its chapter."""
-        report, outline, run = self.report, self._outline, self._run
+        # 1. What cleaning removed.
+        report = self.report
         report.removed.update(block.removed)
         report.removed_characters.update(block.removed_characters)
         report.removals.extend(block.removals)
-        repeated = (
-            self._seen.add(np.frombuffer(block.hashes, dtype=np.uint64)).tolist()
-            if block.hashes
-            else []
-        )
+
+        # 2. Which paragraphs were seen before.
+        repeated: list[bool] = []
+        if block.hashes:
+            repeated = self._seen.add(np.frombuffer(block.hashes, dtype=np.uint64)).tolist()
+
+        # 3. Headings and paragraphs in their order.
         segments = block.segments.split("\n")
-        headings = iter([*block.headings, (len(repeated), None)])
-        place, heading = next(headings)
+        headings = deque(block.headings)
         start = 0
         for index, (end, is_repeated) in enumerate(zip(block.ends, repeated, strict=True)):
-            while heading is not None and place == index:
-                yield from self._end_run()
-                outline.heading(heading)
-                place, heading = next(headings)
-            own, start = tuple(segments[start:end]), end
+            while headings and headings[0][0] == index:
+                yield from self._start_heading(headings.popleft()[1])
+            own = tuple(segments[start:end])
+            start = end
             if is_repeated:
-                for copy in run.add(own):
-                    self._book("duplicates", "".join(copy))
-                continue
-            yield from self._end_run()
-            yield self._paragraph(own)
-        while heading is not None:
-            yield from self._end_run()
-            outline.heading(heading)
-            _, heading = next(headings)
+                # What is a copy turns out with the paragraphs that follow.
+                for copy in self._run.add(own):
+                    self._count_removed("duplicates", "".join(copy))
+            else:
+                yield from self._end_run()
+                yield self._paragraph(own)
+
+        # 4. Headings at the end, whose paragraphs are in the next block.
+        while headings:
+            yield from self._start_heading(headings.popleft()[1])
+
+    def _start_heading(self, heading: Heading) -> Iterator[Paragraph]:
+        """Ends the run of repeated paragraphs, then passes the heading on."""
+        yield from self._end_run()
+        self._outline.heading(heading)
 
     def _end_run(self) -> Iterator[Paragraph]:
         """The repeated paragraphs that turned out to be no copies."""
@@ -169,8 +198,9 @@ class CorpusImport:
 
 
 def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:
-    """The text of `chunks`, which end in newlines, as blocks of about `size` characters or one longer line, without
-    the last newline.
+    """The text of `chunks` as blocks of whole lines, without the newline at a block's end.
+
+    Every chunk ends in a newline. A block has at most `size` characters, or is one longer line.
     """
     text = ""
     for chunk in chunks:

@@ -1,5 +1,6 @@
-"""Headings in their order become chapters: contents lists, volumes and repeated page headings tell themselves apart
-here.
+"""Headings in their order become chapters.
+
+Their order shows which of them are entries of a table of contents, volumes or page headings.
 """
 
 from __future__ import annotations
@@ -9,36 +10,25 @@ from collections import Counter
 from novelgen.text.chapters import Heading
 from novelgen.text.report import ImportReport
 
-_ENDINGS = (
-    "尾声",
-    "尾聲",
-    "后记",
-    "後記",
-    "跋",
-    "终",
-    "終",
-    "大结局",
-    "大結局",
-    "番外",
-    "外传",
-    "外傳",
-    "附录",
-    "附錄",
-    "epilogue",
-)
+# What the units of a book's last chapters begin with.
+_LAST_CHAPTERS = "尾声|尾聲|后记|後記|跋|终|終|大结局|大結局|番外|外传|外傳|附录|附錄|epilogue"
+_ENDINGS = tuple(_LAST_CHAPTERS.split("|"))
 
 
 class Outline:
-    """Numbers chapters 1, 2, … over the whole corpus, a chapter being a heading with at least one paragraph behind it.
+    """Numbers chapters 1, 2, … over the whole corpus.
 
-    Text before the first heading of the corpus is chapter 0. A new file starts a new chapter: what stands before its
-    first heading (all of it, in a folder of one chapter a file) is a chapter of its own, unless nothing has been read
-    before.
+    A chapter is a heading with at least one paragraph behind it. Text before the first heading of
+    the corpus is chapter 0. A new file starts a new chapter: what stands before its first heading
+    (all of it, in a folder of one chapter a file) is a chapter of its own, unless nothing has been
+    read before.
     """
 
     def __init__(self, report: ImportReport) -> None:
         self._report = report
+        # Headings that no paragraph has followed yet.
         self._pending: list[Heading] = []
+        # The key of the chapter that is being read.
         self._current = ""
         self._starts_chapter = False
         self._has_numbered = False
@@ -53,9 +43,13 @@ class Outline:
 
     def heading(self, heading: Heading) -> None:
         """Takes note of a heading; it counts when a paragraph follows."""
+        # A heading that is repeated at the top of each page starts nothing.
+        last_key = self._current
+        if self._pending:
+            last_key = self._pending[-1].key
         if heading.is_entry:
             self._report.count("contents", 1, len(heading.key))
-        elif heading.key == (self._pending[-1].key if self._pending else self._current):
+        elif heading.key == last_key:
             self._report.count("repeated_headings", 1, len(heading.key))
         else:
             self._pending.append(heading)
@@ -63,7 +57,8 @@ class Outline:
     def paragraph(self) -> int:
         """The chapter number of a paragraph that comes now."""
         if self._pending:
-            self._settle()
+            self._end_headings()
+        # A chapter counts when its first paragraph has come.
         if self._starts_chapter:
             self._report.chapters += 1
             self._starts_chapter = False
@@ -74,40 +69,47 @@ class Outline:
         """Ends the last file."""
         self._drop_pending()
 
-    def _settle(self) -> None:
-        """Text follows the pending headings: which of them is its own?"""
-        run, last = self._pending, self._pending[-1]
+    def _end_headings(self) -> None:
+        """Starts the chapter of the last pending heading, because text follows.
+
+        Where all of them are a table of contents, the text is a preface and starts none.
+        """
+        run = self._pending
+        last = run[-1]
         self._pending = []
         if _is_contents(run):
-            is_front_matter = not self._has_numbered and _goes_on(run)
-            listed = run if is_front_matter else run[:-1]
-            self._report.count("contents", len(listed), sum(len(heading.key) for heading in listed))
-            if is_front_matter:
+            # Once chapters are numbered, the last heading is the next one's.
+            if not self._has_numbered and _goes_on(run):
+                self._count_contents(run)
                 return
+            self._count_contents(run[:-1])
         self._current = last.key
         self._starts_chapter = True
         self._has_numbered = self._has_numbered or last.number is not None
 
     def _drop_pending(self) -> None:
         if _is_contents(self._pending):
-            self._report.count(
-                "contents", len(self._pending), sum(len(heading.key) for heading in self._pending)
-            )
+            self._count_contents(self._pending)
         self._pending = []
+
+    def _count_contents(self, entries: list[Heading]) -> None:
+        self._report.count("contents", len(entries), sum(len(entry.key) for entry in entries))
 
 
 def _is_contents(run: list[Heading]) -> bool:
-    """Whether headings without text between them are a list of contents: three of a kind, or more than one below
-    目录.
+    """Whether headings without text between them are a table of contents.
+
+    They are when three are of a kind, or when its title (目录) is among them.
     """
     units = Counter(heading.unit for heading in run)
     return max(units.values(), default=0) >= 3 or units["目录"] > 0
 
 
 def _goes_on(run: list[Heading]) -> bool:
-    """Whether the last heading of a contents list belongs to it, the text behind it being a preface or the like.
+    """Whether the last heading of a table of contents belongs to it.
 
-    The real first chapter starts the numbers anew; an ending or the next number does not.
+    The text behind it is a preface then. The real first chapter starts the numbers again; an
+    ending or the next number does not.
     """
     last = run[-1]
     if last.unit == "目录" or last.unit.startswith(_ENDINGS):

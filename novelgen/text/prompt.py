@@ -10,7 +10,8 @@ from novelgen.text.segments import cut_segments
 def clean_prompt(text: str, config: TextConfig) -> list[str]:
     """The segments of a prompt, in order; none for a prompt of spaces.
 
-    Cleaned as a corpus is, save that headings and adverts are not looked for: what the user wrote is meant.
+    It is cleaned as a corpus is, but headings and adverts are not looked for: all that the user
+    wrote is meant.
     """
     for rule in TEXT_RULES:
         text = rule(text)
@@ -24,6 +25,6 @@ def clean_prompt(text: str, config: TextConfig) -> list[str]:
 
 
 def plain_prompt(text: str) -> list[str]:
-    """The lines of a prompt as `novelgen.data.pairs.read_pairs` cleans them; none for a prompt of spaces."""
+    """The lines of a prompt, cleaned as `data.pairs.read_pairs` does; none for one of spaces."""
     lines = (plain(line).strip() for line in text.replace("\r\n", "\n").split("\n"))
     return [line for line in lines if line]

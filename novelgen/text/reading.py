@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from novelgen.errors import CorpusError
+from novelgen.i18n import _, join_list
 from novelgen.text.cleaning import newlines
 from novelgen.text.encoding import check_encoding, detect_encoding
 from novelgen.text.epub import epub_text
 
 SUFFIXES = (".txt", ".md", ".epub")
+# Bytes that are read and decoded at a time.
 _CHUNK = 1 << 20
 
 
 def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
     """Sorts names as people number them: 第2章 before 第10章."""
 
+    # A number sorts before a word, and by its value.
     def part_key(part: str) -> tuple[tuple[int, int, str], ...]:
         return tuple(
             (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
@@ -32,39 +35,44 @@ def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The files behind `paths`, each once: files as given, folders as all text below them in natural order, but for
-    hidden ones and a README.
+    """The files behind `paths`, each once.
 
-    Raises CorpusError for a path that does not exist or a folder without text.
+    Files are taken as given; a folder is all text below it in natural order, without hidden files
+    and a README. Raises CorpusError for a path that does not exist or a folder without text.
     """
     found: dict[Path, Path] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = [
-                file
-                for file in path.rglob("*")
-                if file.suffix.lower() in SUFFIXES
-                and file.is_file()
-                and not any(part.startswith(".") for part in file.relative_to(path).parts)
-                and file.stem.lower() != "readme"
-            ]
-            if not inside:
-                raise CorpusError(
-                    f"{path}：文件夹里没有 {'、'.join(SUFFIXES)} 文件 | no such text file in this folder"
-                )
-            files = sorted(inside, key=natural_key)
+            files = _files_below(path)
         elif path.exists():
             files = [path]
         else:
-            raise CorpusError(f"{path}：没有这个文件；请检查路径 | no such file; check the path")
+            raise CorpusError(_("{path}: no such file; check the path").format(path=path))
+        # The same file may be named twice, or stand in a folder that is named too.
         for file in files:
             found.setdefault(file.resolve(), file)
     if not found:
-        raise CorpusError(
-            "没有给出语料；请用 --corpus 给出文件或文件夹 | no corpus given; name a file or folder "
-            "with --corpus"
-        )
+        raise CorpusError(_("no corpus given; name a file or folder with --corpus"))
     return list(found.values())
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """The text files below a folder in natural order. Raises CorpusError when there are none."""
+    files = [
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and file.stem.lower() != "readme"
+    ]
+    if not files:
+        raise CorpusError(
+            _("{path}: no text file ({suffixes}) in this folder").format(
+                path=folder, suffixes=join_list(SUFFIXES)
+            )
+        )
+    return sorted(files, key=natural_key)
 
 
 @dataclass(frozen=True)
@@ -78,21 +86,26 @@ class TextFile:
 
     @property
     def is_epub(self) -> bool:
+        """Whether the file is a book in a zip archive rather than plain text."""
         return self.encoding == "epub"
 
     def chunks(self) -> Iterator[str]:
-        """The text in pieces of about a megabyte that end anywhere, every line end being \\n.
+        """The text in pieces of about a megabyte that end anywhere; a line ends in a line feed.
 
         Raises CorpusError, with the place, at a byte that the encoding does not know.
         """
-        pieces = epub_text(self.path) if self.is_epub else self._decoded()
+        pieces = self._decoded()
+        if self.is_epub:
+            pieces = epub_text(self.path)
         for piece in pieces:
             yield newlines(piece)
 
     def _decoded(self) -> Iterator[str]:
+        # Both keep what a chunk has cut in two: a character, or a line end of two characters.
         decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
         line_ends = io.IncrementalNewlineDecoder(None, translate=True)
-        fed, line = 0, 1
+        fed = 0  # bytes read so far
+        line = 1  # the line that is being read
         try:
             with self.path.open("rb") as file:
                 while chunk := file.read(_CHUNK):
@@ -102,38 +115,49 @@ class TextFile:
                     yield text
                 yield line_ends.decode(decoder.decode(b"", final=True), final=True)
         except UnicodeDecodeError as error:
+            # The decoder was given the last bytes, behind those it had kept of the chunk before.
             offset = fed - len(error.object) + error.start
             line += error.object[: error.start].count(b"\n")
-            raise CorpusError(self._complaint(offset, line, error)) from None
+            bad = error.object[error.start : error.start + 1].hex().upper()
+            raise CorpusError(self._bad_byte_message(offset, line, bad)) from None
         except OSError as error:
-            raise CorpusError(
-                f"{self.path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
-            ) from None
+            raise _unreadable(self.path, error) from None
 
-    def _complaint(self, offset: int, line: int, error: UnicodeDecodeError) -> str:
-        bad = error.object[error.start : error.start + 1].hex().upper()
-        remedy = f"--encoding {self.encoding} --errors replace"
-        return (
-            f"{self.path}：第 {line} 行、第 {offset} 字节（0x{bad}）不合 {self.encoding} 编码；可加 {remedy} "
-            f"略去坏字节，或用 --encoding "
-            f"改换编码 | line {line}, byte offset {offset} (0x{bad}) is not {self.encoding}; pass {remedy} to "
-            f"drop such bytes"
+    def _bad_byte_message(self, offset: int, line: int, bad: str) -> str:
+        return _(
+            "{path}: line {line}, byte offset {offset} (0x{bad}) is not {encoding}; pass"
+            " {remedy} to drop such bytes, or name another encoding with --encoding"
+        ).format(
+            path=self.path,
+            line=line,
+            offset=offset,
+            bad=bad,
+            encoding=self.encoding,
+            remedy=f"--encoding {self.encoding} --errors replace",
         )
 
 
 def open_text(path: Path, encoding: str = "auto", errors: str = "strict") -> TextFile:
-    """The file at `path`, its encoding forced or decided by evidence. Raises CorpusError when it is empty or
-    unreadable.
+    """The file at `path`, its encoding forced or decided by evidence.
+
+    Raises CorpusError when the file is empty or unreadable, ConfigError for an unknown encoding.
     """
     try:
         size = path.stat().st_size
         if size == 0:
-            raise CorpusError(f"{path}：文件是空的 | the file is empty")
+            raise CorpusError(_("{path}: the file is empty").format(path=path))
         if path.suffix.lower() == ".epub":
             return TextFile(path, "epub", size, errors)
-        chosen = detect_encoding(path) if encoding == "auto" else check_encoding(encoding)
+        if encoding == "auto":
+            chosen = detect_encoding(path)
+        else:
+            chosen = check_encoding(encoding)
     except OSError as error:
-        raise CorpusError(
-            f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
-        ) from None
+        raise _unreadable(path, error) from None
     return TextFile(path, chosen, size, errors)
+
+
+def _unreadable(path: Path, error: OSError) -> CorpusError:
+    return CorpusError(
+        _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
+    )

@@ -1,10 +1,95 @@
-"""What an import found and what it took away, for people and for programs."""
+"""What an import found and what it took away, for people and for programs.
+
+A report is stored with the corpus, so it holds names and numbers; they become sentences, in the
+language of the reader, when they are shown.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from novelgen.i18n import N_, _, language, ngettext
+
+MOST_FILES = 20
+"""How many files the report lists for a person; a program gets all of them."""
+
+# What a person calls the rules, by the names that counts and JSON have for them.
+RULE_NAMES = {
+    "entities": N_("HTML entities"),
+    "tags": N_("HTML tags"),
+    "newlines": N_("line ends"),
+    "invisible": N_("invisible characters"),
+    "replacement_marks": N_("replacement marks"),
+    "unusual_spaces": N_("unusual spaces"),
+    "outer_spaces": N_("spaces around lines"),
+    "hidden_breaks": N_("hidden paragraph breaks"),
+    "inner_spaces": N_("runs of spaces"),
+    "odd_stops": N_("odd full stops"),
+    "narrow_punctuation": N_("half-width punctuation"),
+    "rulers": N_("rulers"),
+    "adverts": N_("adverts"),
+    "duplicates": N_("repeated paragraphs"),
+    "gutenberg": N_("Project Gutenberg's header and licence"),
+    "contents": N_("tables of contents"),
+    "repeated_headings": N_("repeated headings"),
+}
+
+# A remark about the form of a file, as plain data: its name under "note", and its numbers.
+# Stores of older versions hold sentences, the Chinese and the English one side by side.
+Note = dict[str, Any] | str
+WRAPPED_LINES = "wrapped_lines"
+BARE_TITLES = "bare_titles"
+LONG_LINES = "long_lines"
+
+
+def wrapped_lines(columns: int) -> Note:
+    """The remark that lines were cut at so many columns and joined into paragraphs."""
+    return {"note": WRAPPED_LINES, "columns": columns}
+
+
+def bare_titles() -> Note:
+    """The remark that chapter titles were recognised by the blank lines before them."""
+    return {"note": BARE_TITLES}
+
+
+def long_lines(count: int) -> Note:
+    """The remark that so many lines, too long for a paragraph, were split at sentence ends."""
+    return {"note": LONG_LINES, "lines": count}
+
+
+def describe_note(note: Note) -> str:
+    """A remark as a sentence in the language that is shown."""
+    if isinstance(note, str):
+        return _one_language(note)
+    name = note.get("note")
+    if name == WRAPPED_LINES:
+        return _("lines were cut at {columns} columns; joined into paragraphs").format(
+            columns=note.get("columns")
+        )
+    if name == BARE_TITLES:
+        return _("chapter titles were recognised by the blank lines before them")
+    if name == LONG_LINES:
+        count = int(note.get("lines", 0))
+        return ngettext(
+            "{count} line too long for a paragraph (a whole book on one line?),"
+            " split at sentence ends",
+            "{count} lines too long for a paragraph (a whole book on one line?),"
+            " split at sentence ends",
+            count,
+        ).format(count=count)
+    # A newer version wrote it: its name says more than nothing.
+    return str(name)
+
+
+def _one_language(note: str) -> str:
+    """The half of an older version's remark, `Chinese | English`, that is to be shown."""
+    chinese, separator, english = note.partition(" | ")
+    if separator and language() == "en":
+        return english
+    return chinese
 
 
 class Removal(NamedTuple):
@@ -15,7 +100,18 @@ class Removal(NamedTuple):
     after: str
 
     def __str__(self) -> str:
-        return f"[{self.rule}] {self.before!r}" + (f" → {self.after!r}" if self.after else "")
+        removed = f"[{describe_rule(self.rule)}] {self.before!r}"
+        if not self.after:
+            return removed
+        return f"{removed} → {self.after!r}"
+
+
+def describe_rule(rule: str) -> str:
+    """What a rule removes, in the language that is shown."""
+    name = RULE_NAMES.get(rule)
+    if name is None:
+        return rule
+    return _(name)
 
 
 @dataclass
@@ -25,13 +121,14 @@ class FileReport:
     path: str
     encoding: str
     size: int
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 @dataclass
 class ImportReport:
-    """Totals of an import. `removed` counts the places that each rule changed, `removed_characters` what they lost.
+    """Totals of an import.
 
+    `removed` counts the places that each rule changed, `removed_characters` what they lost.
     `removals` lists them when that was asked for.
     """
 
@@ -50,12 +147,12 @@ class ImportReport:
         return ", ".join(dict.fromkeys(file.encoding for file in self.files))
 
     def count(self, rule: str, occurrences: int, characters: int) -> None:
-        """Books `occurrences` places where `rule` took away `characters` characters in all."""
+        """Counts `occurrences` places where `rule` removed `characters` characters in all."""
         self.removed[rule] += occurrences
         self.removed_characters[rule] += characters
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Plain data for JSON, the same in every language."""
         return {
             "encoding": self.encoding,
             "chapters": self.chapters,
@@ -76,27 +173,39 @@ class ImportReport:
         }
 
     def to_text(self) -> str:
-        """The report as lines for a person, Chinese with English beside it."""
-        lines = []
-        for file in self.files[:20]:
-            lines.append(
-                f"文件 file        {file.path}（{file.encoding}，{file.size:,} 字节 bytes）"
-            )
-            lines.extend(f"                 · {note}" for note in file.notes)
-        if len(self.files) > 20:
-            lines.append(
-                f"                 ……共 {len(self.files)} 个文件 | {len(self.files)} files in all"
-            )
-        lines += [
-            f"编码 encoding    {self.encoding}",
-            f"章 chapters      {self.chapters:,}",
-            f"段 paragraphs    {self.paragraphs:,}（切成 {self.segments:,} 段 segments）",
-            f"字 characters    {self.characters:,}",
+        """The report as lines for a person, in the language that is shown."""
+        lines = [
+            *self._file_lines(),
+            _("encoding: {encoding}").format(encoding=self.encoding),
+            _("chapters: {count:,}").format(count=self.chapters),
+            _("paragraphs: {count:,} (cut into {segments:,} segments)").format(
+                count=self.paragraphs, segments=self.segments
+            ),
+            _("characters: {count:,}").format(count=self.characters),
+            *self._cleaning_lines(),
         ]
-        if self.removed:
-            lines.append("清理 cleaning    规则 rule：处数 places（去掉字数 characters removed）")
-            lines.extend(
-                f"                 {rule}：{count:,}（{self.removed_characters[rule]:,}）"
-                for rule, count in self.removed.items()
-            )
         return "\n".join(lines)
+
+    def _file_lines(self) -> Iterator[str]:
+        for file in self.files[:MOST_FILES]:
+            yield _("file: {path} ({encoding}, {size:,} bytes)").format(
+                path=file.path, encoding=file.encoding, size=file.size
+            )
+            for note in file.notes:
+                yield f"  · {describe_note(note)}"
+        if len(self.files) > MOST_FILES:
+            # Always more than twenty, so that no singular is needed.
+            total = _("… {count:,} files in all").format(count=len(self.files))
+            yield f"  {total}"
+
+    def _cleaning_lines(self) -> Iterator[str]:
+        if not self.removed:
+            return
+        yield _("cleaning (rule: places changed, characters removed)")
+        for rule, places in self.removed.items():
+            row = _("{rule}: {places:,}, {characters:,}").format(
+                rule=describe_rule(rule),
+                places=places,
+                characters=self.removed_characters[rule],
+            )
+            yield f"  {row}"

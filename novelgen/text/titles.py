@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from novelgen.text.chapters import find_heading
 
 MARK = "# "
-"""Stands before a title that its blank lines gave away; `find_heading(line, Headings.MARKED)` knows it."""
+"""Stands before a title that its blank lines show; see `chapters.Headings.MARKED`."""
 
+# Characters.
 _LONGEST_TITLE = 30
 _FEWEST_TITLES = 2
 _FEWEST_CHARACTERS_A_CHAPTER = 200
 _LETTER = re.compile(r"[^\W\d_]|^\d{1,4}$")
+# What no title has: a stop, two commas, an opening or closing quotation, a comma at its end.
 _PROSE = re.compile('[。；：]|[，、].*，|^[“‘「『"\'—…（(]|[，、…—”’」』"]$')
 
 
@@ -37,42 +39,51 @@ def _after_gaps(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
 
 @dataclass(frozen=True)
 class BareTitles:
-    """In this file a short line after more than `gap` blank lines is a chapter's title, and nothing else is a
-    heading.
+    """The rule that a short line after more than `gap` blank lines is a chapter's title.
+
+    Nothing else is a heading in such a file.
     """
 
     gap: int
 
     def mark(self, chunks: Iterable[str]) -> Iterator[str]:
         """Chunks of whole lines, with a mark before every title."""
+        # The first line counts as one behind a gap.
         gap = self.gap + 1
         for chunk in chunks:
             done = []
             for line in chunk.removesuffix("\n").split("\n"):
                 text = line.strip()
-                if text:
-                    is_title = gap > self.gap and (_is_title_like(text) or find_heading(text))
-                    done.append(MARK + text if is_title else line)
-                    gap = 0
-                else:
+                if not text:
                     gap += 1
+                    continue
+                if gap > self.gap and (_is_title_like(text) or find_heading(text)):
+                    line = MARK + text
+                done.append(line)
+                gap = 0
             if done:
                 yield "\n".join(done) + "\n"
 
 
 def detect_titles(sample: str) -> BareTitles | None:
-    """Whether blank lines in `sample` give away titles that no form (第N章 …) shows; None where they do not.
+    """The rule for titles that only blank lines in `sample` show; None where they show none.
 
-    They do when nearly every line behind an unusual gap looks like a title, some of them have no form of a
-    heading, and more headings stand behind a gap than elsewhere.
+    They show titles when nearly every line behind an unusual gap looks like one, some of these
+    have no form of a heading (第N章 …), and more headings stand behind a gap than elsewhere.
     """
+    # 1. The usual gap between lines; the first line has none before it.
     rows = list(_after_gaps(sample.split("\n")))
-    usual = Counter(gap for _, gap in rows[1:]).most_common(1)
-    base = usual[0][0] if usual else 0
-    bare = formed = formed_elsewhere = prose = 0
+    gaps = Counter(gap for _, gap in rows[1:])
+    usual = max(gaps, key=gaps.__getitem__, default=0)
+
+    # 2. What stands behind a wider gap: bare titles, titles with the form of a heading, prose.
+    bare = 0
+    formed = 0
+    prose = 0
+    formed_elsewhere = 0
     is_after_title = False
     for index, (line, gap) in enumerate(rows):
-        stands_alone = gap > base or index == 0
+        stands_alone = gap > usual or index == 0
         is_heading = find_heading(line) is not None
         if not stands_alone:
             formed_elsewhere += is_heading
@@ -81,12 +92,13 @@ def detect_titles(sample: str) -> BareTitles | None:
         elif _is_title_like(line):
             bare += 1
         elif _LETTER.search(line) and not is_after_title and index:
+            # Behind a title its first paragraph may stand alone too.
             prose += 1
         is_after_title = stands_alone and (is_heading or _is_title_like(line))
+
+    # 3. Enough titles, few exceptions, and chapters of some length between them.
     titles = bare + formed
     is_clear = bare >= _FEWEST_TITLES and titles > formed_elsewhere and prose * 20 <= titles
-    return (
-        BareTitles(base)
-        if is_clear and len(sample) >= titles * _FEWEST_CHARACTERS_A_CHAPTER
-        else None
-    )
+    if is_clear and len(sample) >= titles * _FEWEST_CHARACTERS_A_CHAPTER:
+        return BareTitles(usual)
+    return None

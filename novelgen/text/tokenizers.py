@@ -1,6 +1,8 @@
-"""Text to token ids and back, without loss: words are spelled by characters, characters by UTF-8 bytes.
+"""Text to token ids and back, without loss.
 
-Ids: PAD, BOS, EOS are 0, 1, 2; the 256 bytes 3 to 258; then the characters, then the words, each by falling count.
+A word without a token is spelled in characters, a character without one in UTF-8 bytes. Ids: PAD,
+BOS, EOS are 0, 1, 2; the 256 bytes 3 to 258; then the characters, then the words, each by falling
+count.
 """
 
 from __future__ import annotations
@@ -14,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from novelgen.errors import CheckpointError, CorpusError
+from novelgen.i18n import _
 from novelgen.text.words import Cutter, UserWord, spaced_word_cutter, word_cutter
 
-PAD, BOS, EOS = 0, 1, 2
+PAD = 0
+BOS = 1
+EOS = 2
 SPECIALS = ("<PAD>", "<BOS>", "<EOS>")
 FIRST_BYTE = len(SPECIALS)
 FIRST_CHARACTER = FIRST_BYTE + 256
@@ -26,24 +32,29 @@ FORMAT = 1
 _NEWLINE = ord("\n")
 
 
-def code_points(text: str) -> np.ndarray:
-    """The code points of `text`, (characters,) uint32. Raises CorpusError on a lone surrogate: no character."""
+def code_points(text: str) -> npt.NDArray[np.uint32]:
+    """The code points of `text`, (characters,) uint32.
+
+    Raises CorpusError on a lone surrogate, which is half a character.
+    """
     try:
         return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
     except UnicodeEncodeError as error:
         code = f"U+{ord(text[error.start]):04X}"
         raise CorpusError(
-            f"第 {error.start + 1} 字 {code} 是半个代理对，不是字符；请先删去 | "
-            f"character {error.start + 1} is a lone surrogate ({code}); remove it"
+            _("character {position} is a lone surrogate ({code}); remove it").format(
+                position=error.start + 1, code=code
+            )
         ) from None
 
 
 class Tokenizer:
-    """Characters, and with `words` also words. Every text can be encoded; decode(encode(text)) == text.
+    """Characters, and with `words` also words; decode(encode(text)) == text for every text.
 
-    `characters` and `words` (two characters and more) are the vocabulary in the order of their ids; `words` None means
-    a character tokenizer. `user_words` go to the word segmenter. `spaced` tells that the words were learned from text with
-    spaces between words too (`spaced_word_cutter`); without it jieba cuts everything.
+    `characters` and `words` (two characters and more) are the vocabulary in the order of their ids;
+    `words` None means a character tokenizer. `user_words` go to the word segmenter. `spaced` says
+    that the words were learned from text with spaces between words too (`spaced_word_cutter`);
+    without it jieba cuts everything.
     """
 
     def __init__(
@@ -54,43 +65,47 @@ class Tokenizer:
         spaced: bool = False,
     ) -> None:
         self.kind = "char" if words is None else "word"
-        self.characters, self.words, self.user_words = (
-            list(characters),
-            list(words or ()),
-            list(user_words),
-        )
+        self.characters = list(characters)
+        self.words = list(words or ())
+        self.user_words = list(user_words)
         self.spaced = spaced
+        # These errors reach a user where a file is damaged.
         if any(len(character) != 1 or character == "\n" for character in self.characters):
-            raise ValueError("an entry of the characters is not one character, or a newline")
+            raise ValueError(_("an entry of the characters is not one character, or a newline"))
         if any(len(word) < 2 or "\n" in word for word in self.words):
-            raise ValueError("a word has less than two characters, or a newline")
+            raise ValueError(_("a word has less than two characters, or a newline"))
         self._ids = {
             symbol: number
             for number, symbol in enumerate([*self.characters, *self.words], FIRST_CHARACTER)
         }
         self.size = FIRST_CHARACTER + len(self.characters) + len(self.words)
         if len(self._ids) != self.size - FIRST_CHARACTER:
-            raise ValueError("a character or word occurs twice")
+            raise ValueError(_("a character or word occurs twice"))
         known = code_points("".join(self.characters))
-        # The id of every code point, -1 for none; the last entry stands for all code points beyond the table.
+        # (code points,) int32: the id of each, -1 for none; the last entry stands for all code
+        # points beyond the table.
         self._character_ids = np.full(int(known.max(initial=_NEWLINE)) + 2, -1, dtype=np.int32)
         self._character_ids[known] = np.arange(FIRST_CHARACTER, FIRST_CHARACTER + len(known))
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text`, without BOS or EOS. Raises CorpusError on a lone surrogate."""
-        return self._encode(text).tolist()
+        ids: list[int] = self._encode(text).tolist()
+        return ids
 
-    def encode_lines(self, lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """All lines at once: ids (tokens,) int32 with EOS after each line, and how many each line has, (lines,) int64.
+    def encode_lines(
+        self, lines: Sequence[str]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The ids of all lines, (tokens,) int32, and how many each line has, (lines,) int64.
 
-        Raises CorpusError on a lone surrogate.
+        An EOS follows each line and counts as its own. Raises CorpusError on a lone surrogate.
         """
         text = "".join(f"{line}\n" for line in lines)
         if text.count("\n") == len(lines):
             ids = self._encode(text, newline=EOS)
         else:
+            # A line has a newline of its own, so that newlines cannot stand for EOS.
             pieces = [np.append(self._encode(line), np.int32(EOS)) for line in lines]
-            ids = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
+            ids = np.concatenate(pieces)
         return ids, np.diff(np.flatnonzero(ids == EOS), prepend=-1)
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -110,7 +125,8 @@ class Tokenizer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Names this very vocabulary: two tokenizers with equal fingerprints give equal ids."""
+        """A hash of the vocabulary: two tokenizers with equal fingerprints give equal ids."""
+        # Sorted keys and ASCII make the bytes the same everywhere.
         data = json.dumps(self.to_dict(), sort_keys=True).encode("ascii")
         return hashlib.sha256(data).hexdigest()[:16]
 
@@ -123,34 +139,44 @@ class Tokenizer:
         }
         if self.kind == "word":
             data.update(words=self.words, user_words=[list(entry) for entry in self.user_words])
-        if self.spaced:  # said only where it is so: the fingerprints of older vocabularies stay
+        if self.spaced:
+            # Written only where it is so, because older vocabularies keep their fingerprints.
             data["spaced"] = True
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Tokenizer:
-        """The inverse of `to_dict`. Raises CheckpointError when the data is damaged or of a newer format."""
+        """The inverse of `to_dict`.
+
+        Raises CheckpointError when the data is damaged or of a newer format.
+        """
         try:
-            if data["format"] > FORMAT:
-                raise CheckpointError(
-                    f"词表格式 {data['format']} 比本程序新；请升级 novelgen | the tokenizer's format "
-                    f"{data['format']} is newer than this program; upgrade novelgen"
-                )
-            if data["kind"] == "char":
-                return cls(data["characters"])
-            if data["kind"] == "word":
-                return cls(
-                    data["characters"],
-                    data["words"],
-                    [UserWord(*entry) for entry in data["user_words"]],
-                    bool(data.get("spaced", False)),
-                )
-            raise ValueError(f"kind {data['kind']!r}")
+            return cls._from_dict(data)
         except (KeyError, TypeError, ValueError, CorpusError) as error:
             raise CheckpointError(
-                f"词表已损坏（{error}）；请从备份恢复或重新训练 | "
-                "the tokenizer is damaged; restore it or train again"
+                _("the tokenizer is damaged ({reason}); restore it or train again").format(
+                    reason=error
+                )
             ) from None
+
+    @classmethod
+    def _from_dict(cls, data: Mapping[str, Any]) -> Tokenizer:
+        if data["format"] > FORMAT:
+            raise CheckpointError(
+                _(
+                    "the tokenizer's format {format} is newer than this program; upgrade novelgen"
+                ).format(format=data["format"])
+            )
+        if data["kind"] == "char":
+            return cls(data["characters"])
+        if data["kind"] == "word":
+            return cls(
+                data["characters"],
+                data["words"],
+                [UserWord(*entry) for entry in data["user_words"]],
+                bool(data.get("spaced", False)),
+            )
+        raise ValueError(f"kind {data['kind']!r}")
 
     def save(self, path: Path) -> None:
         """Writes the tokenizer as JSON. Raises OSError."""
@@ -159,28 +185,36 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
-        """Reads what `save` wrote. Raises CheckpointError when it is missing, damaged or of a newer format."""
+        """Reads what `save` wrote.
+
+        Raises CheckpointError when it is missing, damaged or of a newer format.
+        """
         try:
             return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
             raise CheckpointError(
-                f"{path}：读不了，{error.strerror} | cannot be read: {error.strerror}"
+                _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
             ) from None
-        except ValueError as error:  # neither JSON nor UTF-8
+        except ValueError:
             raise CheckpointError(
-                f"{path}：词表已损坏（{error}）| the tokenizer is damaged"
+                _(
+                    "{path}: the tokenizer is damaged (no JSON in UTF-8); restore it or train again"
+                ).format(path=path)
             ) from None
         except CheckpointError as error:
-            raise CheckpointError(f"{path}：{error}") from None
+            raise CheckpointError(_("{path}: {problem}").format(path=path, problem=error)) from None
 
     @cached_property
     def _cut(self) -> Cutter:
         # Loading the segmenter's dictionary takes a while, and decoding alone does not need it.
-        return (spaced_word_cutter if self.spaced else word_cutter)(tuple(self.user_words))
+        user_words = tuple(self.user_words)
+        if self.spaced:
+            return spaced_word_cutter(user_words)
+        return word_cutter(user_words)
 
     @cached_property
     def _bytes(self) -> list[bytes]:
-        """The UTF-8 bytes of every token. Bytes spelled singly never join with a whole character's to form another."""
+        """The UTF-8 bytes of every token; none for the specials."""
         single = [bytes([value]) for value in range(256)]
         return [b""] * FIRST_BYTE + single + [symbol.encode("utf-8") for symbol in self._ids]
 
@@ -191,43 +225,62 @@ class Tokenizer:
             return f"<{number - FIRST_BYTE:02X}>"
         return self._bytes[number].decode("utf-8")
 
-    def _encode(self, text: str, newline: int = -1) -> np.ndarray:
+    def _encode(self, text: str, newline: int = -1) -> npt.NDArray[np.int32]:
         """(tokens,) int32; `newline` is the token of a newline, -1 to spell it."""
         if self.kind == "char":
-            return self._spell(text, newline)[0]
-        code_points(text)  # complains about a surrogate better than the segmenter does
+            ids, _counts = self._spell(text, newline)
+            return ids
+        # Only this reports a lone surrogate well; the segmenter does not.
+        code_points(text)
+        # 1. The words that have a token.
         words = self._cut(text)
         ids = np.fromiter(map(self._ids.get, words, repeat(-1)), dtype=np.int32, count=len(words))
-        unknown = np.flatnonzero(ids < 0)
+        unknown = np.flatnonzero(ids < 0)  # (unknown words,)
         if not len(unknown):
             return ids
+        # 2. The others are spelled, all in one go.
         spelled = [words[place] for place in unknown.tolist()]
         spelling, counts = self._spell("".join(spelled), newline)
-        starts = np.cumsum([0, *map(len, spelled[:-1])])
-        return _replace(ids, unknown, spelling, np.add.reduceat(counts, starts))[0]
+        # 3. Each takes as many tokens as its characters have together.
+        starts = np.cumsum([0, *map(len, spelled[:-1])])  # (unknown words,)
+        lengths = np.add.reduceat(counts, starts)
+        ids, _counts = _replace(ids, unknown, spelling, lengths)
+        return ids
 
-    def _spell(self, text: str, newline: int) -> tuple[np.ndarray, np.ndarray]:
-        """`text` in characters and bytes: (tokens,) int32, and the tokens of each character, (characters,) int64."""
-        codes = code_points(text)
+    def _spell(
+        self, text: str, newline: int
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """`text` in characters and bytes.
+
+        The ids, (tokens,) int32, and how many tokens each character has, (characters,) int64.
+        """
+        codes = code_points(text)  # (characters,)
         ids = self._character_ids.take(codes, mode="clip")
         if newline >= 0:
             ids[codes == _NEWLINE] = newline
         unknown = np.flatnonzero(ids < 0)
+        # A character without a token is its bytes.
         in_bytes = [text[place].encode("utf-8") for place in unknown.tolist()]
         spelling = np.frombuffer(b"".join(in_bytes), dtype=np.uint8).astype(np.int32) + FIRST_BYTE
-        return _replace(
-            ids, unknown, spelling, np.array([len(piece) for piece in in_bytes], dtype=np.int64)
-        )
+        lengths = np.array([len(piece) for piece in in_bytes], dtype=np.int64)
+        return _replace(ids, unknown, spelling, lengths)
 
 
 def _replace(
-    ids: np.ndarray, places: np.ndarray, spelling: np.ndarray, lengths: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """`ids` with the one at places[i] replaced by the next lengths[i] ids of `spelling`; and the length of each."""
+    ids: npt.NDArray[np.int32],
+    places: npt.NDArray[np.intp],
+    spelling: npt.NDArray[np.int32],
+    lengths: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """`ids` with the one at places[i] replaced by the next lengths[i] ids of `spelling`.
+
+    Also how many ids stand for each now, (ids,) int64.
+    """
     counts = np.ones(len(ids), dtype=np.int64)
     counts[places] = lengths
     is_spelled = np.zeros(len(ids), dtype=bool)
     is_spelled[places] = True
+    # Every id as often as it has tokens, then the spelling in the places of what is spelled.
     longer = np.repeat(ids, counts)
     longer[np.repeat(is_spelled, counts)] = spelling
     return longer, counts

@@ -1,4 +1,4 @@
-"""Which characters and words get a token of their own: those that occur most in the training text."""
+"""Which characters and words get a token of their own: the commonest of the training text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from novelgen.config import DataConfig
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer, code_points
 from novelgen.text.words import Cutter, UserWord, is_spaced
 
-# Words held while counting. Past it the rarest are forgotten, so that memory is bounded (lossy counting, Manku and
-# Motwani, 2002); a word frequent enough for any usual vocabulary is not among them.
+# Words held while counting. Past it the rarest are forgotten, so that memory is bounded (lossy
+# counting, Manku and Motwani, 2002); a word frequent enough for any usual vocabulary is not among
+# them.
 MAX_WORDS = 1_500_000
 
 
 class SymbolCounts:
-    """How often each character and, where words are cut, each word of two characters or more occurs."""
+    """How often each character and, where words are cut, each word of two or more occurs."""
 
     def __init__(self) -> None:
         self.characters: Counter[str] = Counter()
@@ -27,12 +28,15 @@ class SymbolCounts:
     @classmethod
     def of(cls, text: str, cut: Cutter | None) -> SymbolCounts:
         """The counts of `text`, whose newlines separate segments and count as nothing."""
+        # 1. Characters: occurrences[code] for every code point up to the largest.
         counts = cls()
         occurrences = np.bincount(code_points(text))
         counts.characters.update(
             {chr(code): int(occurrences[code]) for code in np.flatnonzero(occurrences).tolist()}
         )
         del counts.characters["\n"]
+
+        # 2. Words; one of a single character is counted already.
         if cut is not None:
             counts.words.update(cut(text))
             counts.spaced = is_spaced(text)
@@ -41,7 +45,10 @@ class SymbolCounts:
         return counts
 
     def add(self, other: SymbolCounts, max_words: int = MAX_WORDS) -> None:
-        """Adds the counts of a further part of the text; past `max_words` words the rarest are forgotten."""
+        """Adds the counts of a further part of the text.
+
+        Past `max_words` words the rarest are forgotten.
+        """
         self.characters.update(other.characters)
         self.words.update(other.words)
         self.spaced |= other.spaced
@@ -53,7 +60,10 @@ class SymbolCounts:
             rare += 1
 
     def tokenizer(self, config: DataConfig, user_words: Sequence[UserWord] = ()) -> Tokenizer:
-        """A tokenizer of at most `vocabulary_size` tokens: first all characters, then words while there is room."""
+        """A tokenizer of at most `config.vocabulary_size` tokens.
+
+        First come all characters, then words while there is room.
+        """
         room = config.vocabulary_size - FIRST_CHARACTER
         characters = _commonest(self.characters, config.min_count)[:room]
         if config.tokenizer == "char":

@@ -1,6 +1,7 @@
 import pytest
 
-from novelgen.text.chapters import Headings, find_heading, parse_number
+from novelgen.text.chapters import Headings, find_heading
+from novelgen.text.numerals import parse_number
 
 
 @pytest.mark.parametrize(

@@ -102,13 +102,13 @@ def test_unclosed_tags_do_not_matter(tmp_path):
         {"OEBPS/text/two.xhtml": None},
     ],
 )
-def test_a_damaged_book_is_one_line(tmp_path, changes):
+def test_a_damaged_book_is_reported_in_one_line(tmp_path, changes):
     with pytest.raises(CorpusError, match=r"a\.epub.*damaged") as caught:
         list(epub_text(book(tmp_path / "a.epub", **changes)))
     assert "\n" not in str(caught.value)
 
 
-def test_flipped_bytes_are_one_line(tmp_path):
+def test_flipped_bytes_are_reported_in_one_line(tmp_path):
     path = book(tmp_path / "a.epub")
     data = bytearray(path.read_bytes())
     place = data.index(b"OEBPS/text/two.xhtml") + 40
@@ -118,7 +118,7 @@ def test_flipped_bytes_are_one_line(tmp_path):
         list(epub_text(path))
 
 
-def test_what_is_no_zip_is_one_line(tmp_path):
+def test_what_is_no_zip_is_reported_in_one_line(tmp_path):
     path = tmp_path / "a.epub"
     path.write_bytes(b"PK nonsense")
     with pytest.raises(CorpusError, match="not an EPUB"):
@@ -127,7 +127,8 @@ def test_what_is_no_zip_is_one_line(tmp_path):
 
 def test_an_encrypted_book_is_refused_but_scrambled_fonts_are_not(tmp_path):
     def encryption(method):
-        return f'<encryption><enc:Data><enc:EncryptionMethod Algorithm="{method}"/></enc:Data></encryption>'
+        element = f'<enc:EncryptionMethod Algorithm="{method}"/>'
+        return f"<encryption><enc:Data>{element}</enc:Data></encryption>"
 
     locked = book(
         tmp_path / "a.epub",

@@ -37,7 +37,7 @@ def stripped(text, lines=1):
         ("", FOOTER),
     ],
 )
-def test_header_and_footer_go_and_are_told(monkeypatch, header, footer, lines):
+def test_header_and_footer_are_removed_and_reported(monkeypatch, header, footer, lines):
     monkeypatch.setattr("novelgen.text.gutenberg._HEAD", 400)
     assert stripped(header + BOOK + footer, lines) == (BOOK, header + footer)
 

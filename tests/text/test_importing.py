@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
 from novelgen.text.importing import CorpusImport, cut_blocks
+from novelgen.text.report import describe_note
 
 BOOK = """第一章 风起
 
@@ -91,7 +92,7 @@ def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path, monkeypa
     with pytest.raises(CorpusError) as caught:
         load(path, encoding="big5")
     message = str(caught.value)
-    assert f"第 {line} 行" in message
+    assert f"line {line}," in message
     assert f"byte offset {offset}" in message
     assert "--encoding big5 --errors replace" in message
     paragraphs, report = load(path, encoding="big5", errors="replace")
@@ -117,12 +118,12 @@ def test_control_characters_and_lone_surrogates_are_removed_and_counted(tmp_path
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("empty.txt", b"", "空"),
-        ("binary.txt", bytes(range(256)) * 20, "二进制"),
-        ("one.txt", "他来了。\n".encode(), "两段"),
-        ("blank.txt", b" \n\n \n", "两段"),
-        ("heads.txt", "第一章\n第二章\n".encode(), "两段"),
-        ("line.txt", ("一" * 1_100_000).encode(), "一百万"),
+        ("empty.txt", b"", "empty"),
+        ("binary.txt", bytes(range(256)) * 20, "binary"),
+        ("one.txt", "他来了。\n".encode(), "only one paragraph"),
+        ("blank.txt", b" \n\n \n", "no paragraph"),
+        ("heads.txt", "第一章\n第二章\n".encode(), "no paragraph"),
+        ("line.txt", ("一" * 1_100_000).encode(), "a million"),
         ("no.epub", b"not a zip", "EPUB"),
     ],
 )
@@ -133,7 +134,7 @@ def test_bad_input_is_one_line_that_names_the_file(tmp_path, name, data, says):
         load(path)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert " | " in str(caught.value)
+    assert str(caught.value).isascii()
 
 
 def test_missing_files_and_folders_without_text(tmp_path):
@@ -177,7 +178,8 @@ def test_a_short_repeat_stays_in_its_own_file(tmp_path):
 def test_repeated_blocks_go_and_short_dialogue_stays(tmp_path):
     text = (
         BOOK
-        + "第三章 月出\n“是。”\n他走了，走得很远很远，再也没有回来过，谁也不知道。\n“是。”\n她哭了。\n"
+        + "第三章 月出\n“是。”\n他走了，走得很远很远，再也没有回来过，谁也不知道。\n"
+        + "“是。”\n她哭了。\n"
         + BOOK
     )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
@@ -205,7 +207,7 @@ def test_what_is_removed_is_counted_and_listed(tmp_path):
         "请收藏本站",
         "更多小说请访问www.abc.com",
     ]
-    assert "adverts：2" in report.to_text()
+    assert "adverts: 2" in report.to_text()
 
 
 def test_a_gutenberg_frame_is_no_chapter_zero(tmp_path):
@@ -218,7 +220,7 @@ def test_a_gutenberg_frame_is_no_chapter_zero(tmp_path):
     assert report.removed["gutenberg"] == 2
 
 
-def test_a_wrapped_book_says_so(tmp_path):
+def test_wrapped_lines_are_joined_and_noted(tmp_path):
     body = (
         "".join(
             f"{number}他走到门前看见一个人站在那里便问他是谁那人没有回答只是笑了一笑便转身去了，"
@@ -235,15 +237,17 @@ def test_a_wrapped_book_says_so(tmp_path):
     )
     assert paragraphs[:2] == [(1, body), (1, "他走了。")]
     assert paragraphs[-1] == (2, "她走了。")
-    assert any("60 columns" in note for note in report.files[0].notes)
+    assert report.files[0].notes == [{"note": "wrapped_lines", "columns": 60}]
+    assert "60 columns" in describe_note(report.files[0].notes[0])
 
 
-def test_a_book_on_one_line_says_so(tmp_path):
+def test_a_book_on_one_line_is_split_and_noted(tmp_path):
     text = "".join(f"这是第{number}天，他又来了。" for number in range(3_000))
     paragraphs, report = load(write(tmp_path / "a.txt", text))
     assert "".join(piece for _, piece in paragraphs) == text
     assert len(paragraphs) > 100
-    assert any("one line" in note for note in report.files[0].notes)
+    assert report.files[0].notes == [{"note": "long_lines", "lines": 1}]
+    assert "one line" in describe_note(report.files[0].notes[0])
 
 
 def test_headings_in_a_book_on_one_line_start_chapters(tmp_path):
@@ -268,6 +272,7 @@ def test_bare_titles_become_chapters(tmp_path):
         f"{title}\n{body.replace('他', title[0])}" for title in ("风波", "故乡", "社戏")
     )
     paragraphs, report = load(write(tmp_path / "a.txt", text))
+    assert report.files[0].notes == [{"note": "bare_titles"}]
     assert report.chapters == 3
     assert paragraphs[0][0] == 1
     assert paragraphs[-1][0] == 3
@@ -340,17 +345,15 @@ def test_blocks_are_whole_lines_and_lose_none(chunks, size):
     )
 
 
-def test_importing_is_light():
+def test_importing_loads_no_heavy_module():
+    heavy = ("torch", "numpy", "multiprocessing", "jieba")
     code = (
         "import sys, novelgen.text.prompt; "
-        "print([name for name in ('torch', 'numpy', 'multiprocessing', 'jieba') if name in sys.modules])"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "[]"
-    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_a_readme_in_a_folder_is_no_novel(tmp_path):
