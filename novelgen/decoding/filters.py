@@ -229,7 +229,7 @@ def temperature(value: float) -> Rule:
 
     def rule(logits: Logits, _: History) -> Logits:
         with np.errstate(over="ignore"):
-            divided = (logits - _finite_maximum(logits)) / np.float64(value)
+            divided: NDArray[np.float64] = (logits - _finite_maximum(logits)) / np.float64(value)
             return divided.astype(np.float32)
 
     return rule
