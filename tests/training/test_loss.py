@@ -78,7 +78,10 @@ def test_loss_stats_are_added_before_they_are_divided(one, other):
 
 @pytest.fixture
 def task():
-    """A model, its tokenizer and pairs of different lengths, with a rare character that is spelled in bytes."""
+    """A model, its tokenizer and pairs of different lengths.
+
+    A rare character is spelled in bytes.
+    """
     texts = [
         ("天下大势。", "分久必合。"),
         ("合久必分。", "周末七国分争，并入于秦。"),
