@@ -34,7 +34,7 @@ from novelgen.models.variants import resolve
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.hardware import choose_device
 
-FORMAT = 1
+FORMAT = 1  # of the whole directory, in config.json
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -58,6 +58,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def _write_failure(path: Path, error: OSError) -> str:
+    # A full disk can be helped, and happens most often; a quota that is used up is the same.
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _(
             "{path}: the disk is full; free some space and go on with --resume; "
@@ -141,6 +142,7 @@ class RunDirectory:
         source_tokenizer: Tokenizer | None = None,
     ) -> None:
         """Writes config.json, and the tokenizers that are given; `info` must hold "config"."""
+        # The tokenizers first: with config.json the directory counts as a run.
         if tokenizer is not None:
             write_whole(self._tokenizer, _json_of(tokenizer))
         if source_tokenizer is not None:
@@ -225,6 +227,7 @@ def _json_of(tokenizer: Tokenizer) -> bytes:
 def _load_tokenizer(path: Path, fingerprint: str | None) -> Tokenizer:
     with _damage_reported(path):
         tokenizer = Tokenizer.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    # Other tokens with the same ids would make nonsense of the weights, without any error.
     if tokenizer.fingerprint != fingerprint:
         raise CheckpointError(
             _(
@@ -259,6 +262,7 @@ def _damage_reported(path: Path) -> Iterator[None]:
             _("{path}: this file is missing; the run directory is incomplete").format(path=path)
         ) from None
     except _DAMAGE as error:
+        # torch's messages run over many lines; the first one says it.
         lines = str(error).splitlines() or [type(error).__name__]
         raise CheckpointError(
             _(

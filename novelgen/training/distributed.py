@@ -162,6 +162,7 @@ def init_distributed() -> Iterator[Ranks]:
         backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     with contextlib.ExitStack() as stack:
+        # What the other ranks print would be the same lines again.
         if rank:
             nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
             stack.enter_context(contextlib.redirect_stdout(nowhere))

@@ -32,6 +32,7 @@ class Interrupt:
         return self
 
     def _handle(self, number: int, _frame: Any) -> None:
+        # The second time somebody is in a hurry.
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True

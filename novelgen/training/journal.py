@@ -30,6 +30,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _records(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
+    # Only the last line can be cut short: everything behind a line that cannot be read is dropped.
     try:
         for line in lines:
             yield json.loads(line)
@@ -49,6 +50,7 @@ class Journal:
         write_whole(run.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
         # Buffered line by line: the page reads the file while the run goes on.
         self._file = run.metrics.open("a", buffering=1, encoding="utf-8")
+        # TensorBoard hides what an earlier session recorded behind the step.
         purge_step = None
         if step:
             purge_step = step + 1

@@ -12,6 +12,7 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Ada
     """AdamW (Loshchilov and Hutter, 2019); vectors, biases and scores do not decay."""
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    # Two groups, which differ in their weight decay; `fused` updates all tensors in one call.
     return torch.optim.AdamW(
         [
             {"params": matrices, "weight_decay": config.weight_decay},

@@ -28,7 +28,7 @@ def progress(config: TrainingConfig, position: Position, batches: int) -> float:
 
     `batches` is how many the current epoch has.
     """
-    shares = [0.0]
+    shares = [0.0]  # of each budget that is given
     if config.epochs is not None:
         shares.append((position.epoch + position.batch / max(batches, 1)) / config.epochs)
     if config.max_steps is not None:
@@ -47,6 +47,7 @@ def learning_rate(config: TrainingConfig, step: int, used: float) -> float:
     warm = 1.0
     if config.warmup_steps:
         warm = min(1.0, (step + 1) / config.warmup_steps)
-    floor = config.final_learning_rate
+    floor = config.final_learning_rate  # a share of the full rate
+    # 1 at the beginning of the budget, `floor` at its end.
     decay = floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * used))
     return config.learning_rate * warm * decay

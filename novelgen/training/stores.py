@@ -41,9 +41,11 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
 
     Raises CheckpointError when the corpus is gone too, or is not what it was.
     """
+    # 1. Where the run left it.
     path = directory / info["store"]
     if path.is_dir():
         return _checked(Store.open(path), info)
+    # 2. Or from the corpus, which gives the same store again.
     corpus = [directory / part for part in info["corpus"]]
     missing = [part for part in corpus if not part.exists()]
     if missing:
@@ -95,6 +97,7 @@ def shared_data(ranks: Ranks, make: Callable[[], Data]) -> Data:
     """
     if ranks.size == 1:
         return make()
+    # Rank 0 prepares, the others get a description that is small enough to be sent.
     return ranks.run_on_rank0(lambda: _parts(make())).open()
 
 

@@ -122,6 +122,7 @@ class Trainer:
     def resume(self) -> None:
         """Continues from the last save of the run."""
         saved = self._ranks.run_on_rank0(self.run.load_trainer)
+        # The last weights, not the best ones that model.safetensors holds.
         self.model.load_state_dict(saved["model"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self.position = Position(**saved["position"])
@@ -155,6 +156,7 @@ class Trainer:
                     self._save(journal)
                 reason = self._stop_reason(interrupt)
             self._finish(reason, journal)
+        # A share that is not near 0 says that the data, not the model, sets the pace.
         share = self._waited / max(self.position.seconds - start.seconds, 1e-9)
         if self._ranks.is_first:
             self._line.note(_("waited for data: {share:.2%} of the time").format(share=share))
@@ -175,6 +177,7 @@ class Trainer:
                 self._validate(journal)
             return
         self._save(journal)
+        # Interrupted before the first validation there would be nothing to write with.
         if self._ranks.is_first and not self.run.has_model:
             self.run.save_model(self.model.state_dict())
 
