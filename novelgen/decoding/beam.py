@@ -1,9 +1,12 @@
 """Beam search, batched over sources and beams.
 
-The search is the classical one (Graves, 2012; Sutskever et al., 2014): of all continuations of a source's live
-hypotheses the best ones stay, and a hypothesis that ends leaves the beam, which is narrower from then on. The rules
-decide what may be written and steer the pruning, by the log-probability under the rules; the ranking of the finished
-hypotheses is the model's own log-probability / length ** length_penalty, the score that people are shown.
+The search is the classical one (Graves, 2012; Sutskever et al., 2014): of all continuations of a
+source's live hypotheses the best ones stay, and a hypothesis that ends leaves the beam, which is
+narrower from then on. The rules decide what may be written and steer the pruning, by the
+log-probability under the rules; the ranking of the finished hypotheses is the model's own
+log-probability / length ** length_penalty, the score that people are shown.
+
+Shapes: R rows are the live hypotheses of all sources; a step leaves N continuations of them.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from novelgen.decoding.filters import apply, largest, log_sum_exp, places_within
 from novelgen.decoding.protocol import Hypothesis, Prediction, normalized, predict, select, start
@@ -20,13 +24,21 @@ from novelgen.decoding.sampling import Task
 from novelgen.text.tokenizers import EOS
 
 
-class _Step(NamedTuple):
-    """What one step kept: N continuations, each with its place among those of the step before."""
+class Continuations(NamedTuple):
+    """The N hypotheses that one step leaves, best first within each source."""
 
-    parents: np.ndarray  # (N,)
-    tokens: np.ndarray  # (N,)
-    log_probabilities: np.ndarray  # (N,) float64, the model's own
-    weights: np.ndarray  # (N, S)
+    parents: NDArray[np.int64]  # (N,) row of the hypothesis that each one extends
+    tokens: NDArray[np.int64]  # (N,)
+    ruled_log_probs: NDArray[np.float64]  # (N,) under the rules; steers the pruning
+
+
+class _Step(NamedTuple):
+    """What one step kept: N tokens, each with its place among those of the step before."""
+
+    parents: NDArray[np.int64]  # (N,)
+    tokens: NDArray[np.int64]  # (N,)
+    log_probabilities: NDArray[np.float64]  # (N,) the model's own
+    weights: NDArray[np.float32]  # (N, S)
 
 
 class _Ended(NamedTuple):
@@ -35,101 +47,133 @@ class _Ended(NamedTuple):
     score: float
     step: int
     place: int
-    finished: bool
+    finished: bool  # by EOS, not by the length limit
 
 
 class Search:
-    """The beams of all sources. `items`, `steered`, `own` and `places` describe the R live hypotheses, in rows."""
+    """The beams of all sources; `items` (R,) says for which source each live row writes."""
 
     def __init__(self, task: Task, beam_size: int, length_penalty: float, count: int) -> None:
-        self._sources, self._max_length = task.sources, task.max_length
-        self._beam_size, self._length_penalty, self._count = beam_size, length_penalty, count
+        self._sources = task.sources
+        self._max_length = task.max_length
+        self._beam_size = beam_size
+        self._length_penalty = length_penalty
+        self._count = count  # hypotheses that are asked for, of every source
+        # The R live hypotheses, at first one a source.
         rows = len(task.sources)
-        self.items = np.arange(rows)  # which source a row writes for; ascending
-        self._steered = np.zeros(rows)  # log-probability under the rules
-        self._own = np.zeros(rows)  # log-probability of the model itself
-        self._places = np.arange(rows)  # where the row's last token stands in the last step
+        self.items = np.arange(rows)  # (R,) which source a row writes for; ascending
+        self._ruled = np.zeros(rows)  # (R,) log-probability under the rules
+        self._own = np.zeros(rows)  # (R,) log-probability of the model itself
+        self._places = np.arange(rows)  # (R,) where the row's last token is in the last step
+        # What was written: a tree, from which a hypothesis is read backwards.
         self._steps: list[_Step] = []
         self._ended: list[list[_Ended]] = [[] for _ in task.sources]
 
     def advance(
         self,
         prediction: Prediction,
-        rules_logits: np.ndarray | None,
-        forced: int | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Extends the beams by one token and returns, for the rows that live on, their old rows and new tokens.
+        ruled_logits: NDArray[np.float32],
+        forced_token: int | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Extends the beams by one token; returns the old rows and new tokens of the live ones.
 
-        `rules_logits` (R, V) are the logits after the rules; not needed where the next token is `forced`.
+        `ruled_logits` (R, V) are the logits after the rules; not read where a token is forced.
         """
-        if forced is not None:
-            rows, tokens, steered = (
-                np.arange(len(self.items)),
-                np.full(len(self.items), forced),
-                self._steered,
-            )
+        # 1. Which continuations stay.
+        if forced_token is None:
+            continuations = self._best_continuations(prediction, ruled_logits)
         else:
-            is_normal = rules_logits is prediction.log_probabilities
-            log_total = np.zeros(len(self.items)) if is_normal else log_sum_exp(rules_logits)
-            rows, tokens, steered = self._best(rules_logits, log_total)
-        own_step = prediction.at(rows, tokens)
-        self._steps.append(_Step(self._places[rows], tokens, own_step, prediction.weights[rows]))
-        own = self._own[rows] + own_step
-        items, length = self.items[rows], len(self._steps)
-        out = (tokens == EOS) | (length == self._max_length)
-        for place in np.flatnonzero(out):
-            score = normalized(float(own[place]), length, self._length_penalty)
-            self._ended[items[place]].append(
-                _Ended(score, length - 1, int(place), bool(tokens[place] == EOS))
-            )
-        live = np.flatnonzero(~out & ~self._beaten(items, own))
-        self.items, self._steered, self._own, self._places = (
-            items[live],
-            steered[live],
-            own[live],
-            live,
-        )
-        return rows[live], tokens[live]
+            # The opening is given: every hypothesis goes on with the same token, none is dropped.
+            continuations = self._forced_continuations(forced_token)
+        parents = continuations.parents
+        tokens = continuations.tokens
+        # 2. They are written down, with the model's own log-probabilities.
+        own_step = prediction.at(parents, tokens)  # (N,)
+        weights = prediction.weights[parents]  # (N, S)
+        self._steps.append(_Step(self._places[parents], tokens, own_step, weights))
+        own = self._own[parents] + own_step
+        items = self.items[parents]
+        # 3. Those that end leave the beam, and so do those that cannot be among the best any more.
+        is_out = (tokens == EOS) | (len(self._steps) == self._max_length)
+        self._end(np.flatnonzero(is_out), items, own, tokens)
+        live = np.flatnonzero(~is_out & ~self._beaten(items, own))  # (R,) of the next step
+        self.items = items[live]
+        self._ruled = continuations.ruled_log_probs[live]
+        self._own = own[live]
+        self._places = live
+        return parents[live], tokens[live]
 
-    def _best(
-        self, logits: np.ndarray, log_total: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows, tokens and log-probabilities of the continuations that stay, by source, best first."""
-        # A row can place at most beam_size continuations, so no more than these compete.
-        rows, tokens = largest(logits, self._beam_size)
-        steered = self._steered[rows] + logits[rows, tokens] - log_total[rows]
-        order = np.lexsort(
-            (-steered, self.items[rows])
-        )  # it is stable: of equals the first rows and tokens
+    def _forced_continuations(self, token: int) -> Continuations:
+        """Every live hypothesis with the same next token, at no cost."""
+        rows = np.arange(len(self.items))
+        return Continuations(rows, np.full(len(rows), token), self._ruled)
+
+    def _best_continuations(
+        self, prediction: Prediction, ruled_logits: NDArray[np.float32]
+    ) -> Continuations:
+        """The likeliest continuations under the rules, as many of each source as its beam holds."""
+        # 1. A row can place at most beam_size continuations, so no more than these compete.
+        rows, tokens = largest(ruled_logits, self._beam_size)
+        # 2. Their log-probabilities. Logits that no rule changed are normal already.
+        log_total = np.zeros(len(self.items))
+        if ruled_logits is not prediction.log_probabilities:
+            log_total = log_sum_exp(ruled_logits)
+        ruled = self._ruled[rows] + ruled_logits[rows, tokens] - log_total[rows]
+        # 3. By source, best first. The sort is stable: of equals the first rows and tokens.
+        order = np.lexsort((-ruled, self.items[rows]))
         items = self.items[rows[order]]
+        # 4. A beam is narrower by each hypothesis that ended.
         room = np.array([self._beam_size - len(ended) for ended in self._ended])
         order = order[places_within(items) < room[items]]
-        return rows[order], tokens[order], steered[order]
+        return Continuations(rows[order], tokens[order], ruled[order])
 
-    def _beaten(self, items: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """Which hypotheses cannot come among the `count` best any more, however they go on.
+    def _end(
+        self,
+        places: NDArray[np.int64],
+        items: NDArray[np.int64],
+        own: NDArray[np.float64],
+        tokens: NDArray[np.int64],
+    ) -> None:
+        """Takes the continuations at `places` of the last step out of their beams."""
+        length = len(self._steps)
+        for place in places:
+            score = normalized(float(own[place]), length, self._length_penalty)
+            finished = bool(tokens[place] == EOS)
+            self._ended[items[place]].append(_Ended(score, length - 1, int(place), finished))
 
-        Log-probabilities are at most 0, so a hypothesis can at best keep its sum and spread it over max_length.
+    def _beaten(self, items: NDArray[np.int64], own: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which hypotheses (N,) cannot be among the `count` best any more, however they go on.
+
+        Log-probabilities are at most 0, so a hypothesis can at best keep its sum and spread it over
+        max_length.
         """
-        bars = np.full(len(self._ended), -np.inf)
+        bars = np.full(len(self._ended), -np.inf)  # the score to pass, of every source
         for item, ended in enumerate(self._ended):
             if len(ended) >= self._count:
                 bars[item] = sorted((entry.score for entry in ended), reverse=True)[self._count - 1]
-        return own / self._max_length**self._length_penalty <= bars[items]
+        is_beaten: NDArray[np.bool_] = own / self._max_length**self._length_penalty <= bars[items]
+        return is_beaten
 
     def stable_prefix(self, item: int) -> Hypothesis:
         """The opening on which all hypotheses of a source agree: it will not change any more."""
+        # 1. The last tokens of all hypotheses that may still win, ended or live.
         ends = [(entry.step, entry.place) for entry in self._ranked(item)]
-        ends += [(len(self._steps) - 1, int(place)) for place in self._places[self.items == item]]
-        paths = [self._path(*end)[0] for end in ends]
+        last = len(self._steps) - 1
+        ends += [(last, int(place)) for place in self._places[self.items == item]]
+        # 2. How many tokens they have in common.
+        paths = [self._path(step, place)[0] for step, place in ends]
         agreed = 0
-        while (
-            all(len(path) > agreed for path in paths) and len({path[agreed] for path in paths}) == 1
-        ):
+        for tokens in zip(*paths, strict=False):  # as far as the shortest goes
+            if len(set(tokens)) > 1:
+                break
             agreed += 1
-        whole = self._hypothesis(item, *ends[0], finished=False)
+        step, place = ends[0]
+        whole = self._hypothesis(item, step, place, finished=False)
         return Hypothesis(
-            whole.tokens[:agreed], whole.log_probabilities[:agreed], whole.attention[:agreed], False
+            whole.tokens[:agreed],
+            whole.log_probabilities[:agreed],
+            whole.attention[:agreed],
+            finished=False,
         )
 
     def hypotheses(self) -> list[list[Hypothesis]]:
@@ -146,7 +190,7 @@ class Search:
         return sorted(self._ended[item], key=lambda entry: -entry.score)[: self._count]
 
     def _path(self, step: int, place: int) -> tuple[list[int], list[int]]:
-        """Tokens and places of the hypothesis that ends at `place` of `step`, from its beginning."""
+        """Tokens and places of the hypothesis that ends at `place` of `step`, first to last."""
         tokens, places = [], []
         for entry in reversed(self._steps[: step + 1]):
             tokens.append(int(entry.tokens[place]))
@@ -156,36 +200,45 @@ class Search:
 
     def _hypothesis(self, item: int, step: int, place: int, finished: bool) -> Hypothesis:
         tokens, places = self._path(step, place)
-        trail = list(zip(self._steps, places, strict=False))
+        path = list(zip(self._steps, places, strict=False))
+        source_length = len(self._sources[item])
         return Hypothesis(
             np.array(tokens, dtype=np.int64),
-            np.array([entry.log_probabilities[place] for entry, place in trail]),
-            np.stack([entry.weights[place, : len(self._sources[item])] for entry, place in trail]),
+            np.array([entry.log_probabilities[place] for entry, place in path]),
+            np.stack([entry.weights[place, :source_length] for entry, place in path]),
             finished,
         )
 
 
 @torch.inference_mode()
 def search(task: Task, beam_size: int, length_penalty: float, count: int) -> Iterator[Search]:
-    """Searches the `count` best paragraphs for every source; yields the same search after every token."""
+    """Searches the `count` best paragraphs of every source; yields one search after every token."""
     memory, state = start(task.model, task.sources, task.device)
-    history, beams = task.history, Search(task, beam_size, length_penalty, count)
-    tokens = np.full(len(task.sources), task.first, dtype=np.int64)
+    history = task.history
+    beams = Search(task, beam_size, length_penalty, count)
+    tokens = np.full(len(task.sources), task.first, dtype=np.int64)  # (R,)
     for place in range(task.max_length):
+        # 1. The model's prediction for every live hypothesis, and what the rules make of it.
         prediction, state = predict(task.model, tokens, memory, state, task.device)
-        forced = task.prefix[place] if place < len(task.prefix) else None
-        rules_logits = (
-            apply(task.rules, prediction.log_probabilities, history) if forced is None else None
-        )
+        ruled_logits = prediction.log_probabilities  # (R, V)
+        forced_token = None
+        if place < len(task.prefix):
+            forced_token = task.prefix[place]
+        else:
+            ruled_logits = apply(task.rules, ruled_logits, history)
+        # 2. The beams go on by one token.
         items = beams.items
-        rows, tokens = beams.advance(prediction, rules_logits, forced)
+        rows, tokens = beams.advance(prediction, ruled_logits, forced_token)
         yield beams
         if not len(rows):
             return
+        # 3. State and history follow the hypotheses that live on.
         if not np.array_equal(rows, np.arange(len(items))):
             chosen = torch.from_numpy(rows).to(task.device)
-            state, history = select(state, chosen), history.select(rows)
-            # The hypotheses of one source share its memory: it moves only when a beam grows or shrinks.
+            state = select(state, chosen)
+            history = history.select(rows)
+            # The hypotheses of one source share its memory: it moves only when a beam grows or
+            # shrinks.
             if not np.array_equal(beams.items, items):
                 memory = select(memory, chosen)
         history.append(tokens)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from novelgen.decoding.history import BYTES
 from novelgen.decoding.protocol import Model, Prediction, predict, start
@@ -15,17 +16,16 @@ from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD, Tokenizer
 
 
 class Alternative(NamedTuple):
-    """A token that could have stood at a place."""
+    """A token that could have been written at a place."""
 
     token: str  # its label
     probability: float
-    opening: (
-        str | None
-    )  # the paragraph's text up to and with it; None for a byte, which is no character by itself
+    # The paragraph's text up to and with it; None for a byte, which is no character by itself.
+    opening: str | None
 
 
 class Place(NamedTuple):
-    """One token of a paragraph as the model saw it coming: temperature 1, no rules."""
+    """What the model predicted before one token of a paragraph: temperature 1, no rules."""
 
     probability: float
     entropy: float  # of the whole distribution, in bits
@@ -42,48 +42,53 @@ def inspect(
     count: int,
     first: int = BOS,
 ) -> Iterator[Place]:
-    """Reads `source` (S,), begins after `first` and follows the model through `tokens` (T,), EOS included or not: one Place a token,
-    one by one.
+    """One Place for each of a paragraph's `tokens` (T,), which may include EOS, one by one.
+
+    The model reads `source` (S,), begins after `first` and is given the tokens that were written.
     """
     memory, state = start(model, [source], device)
     before = first
     for number, token in enumerate(tokens):
+        # 1. The distribution from which the token was taken.
         prediction, state = predict(model, np.array([before]), memory, state, device)
         probabilities = _probabilities(prediction)
-        some = probabilities[probabilities > 0]
-        probability, entropy = float(probabilities[token]), float(-(some * np.log2(some)).sum())
+        possible = probabilities[probabilities > 0]
+        probability = float(probabilities[token])
+        entropy = float(-(possible * np.log2(possible)).sum())
+        # 2. The likeliest others.
         probabilities[[PAD, BOS, token]] = -1.0  # never written, or no alternative to itself
         best = np.argsort(-probabilities, kind="stable")[:count]
         opening = tokenizer.decode(whole_characters(list(tokens[:number])))
-        yield Place(
-            probability,
-            max(entropy, 0.0),
-            [
-                _alternative(tokenizer, int(other), float(probabilities[other]), opening)
-                for other in best
-            ],
-        )
+        alternatives = [
+            _alternative(tokenizer, int(other), float(probabilities[other]), opening)
+            for other in best
+        ]
+        yield Place(probability, max(entropy, 0.0), alternatives)
         before = token
 
 
-def _probabilities(prediction: Prediction) -> np.ndarray:
-    """(V,) float64."""
-    return np.exp(prediction.log_probabilities[0].astype(np.float64))
+def _probabilities(prediction: Prediction) -> NDArray[np.float64]:
+    """(V,), of the only row."""
+    probabilities: NDArray[np.float64] = np.exp(prediction.log_probabilities[0].astype(np.float64))
+    return probabilities
 
 
 def _alternative(tokenizer: Tokenizer, token: int, probability: float, opening: str) -> Alternative:
     label = tokenizer.labels([token])[0]
     if token == EOS:
         return Alternative(label, probability, opening)
-    is_byte = FIRST_BYTE <= token < FIRST_BYTE + BYTES
-    return Alternative(label, probability, None if is_byte else opening + tokenizer.decode([token]))
+    if FIRST_BYTE <= token < FIRST_BYTE + BYTES:
+        return Alternative(label, probability, None)
+    return Alternative(label, probability, opening + tokenizer.decode([token]))
 
 
 def whole_characters(tokens: list[int]) -> list[int]:
     """`tokens` without the bytes at their end that begin a character and do not complete it."""
+    # 1. Where the byte tokens at the end begin.
     start = len(tokens)
     while start and FIRST_BYTE <= tokens[start - 1] < FIRST_BYTE + BYTES:
         start -= 1
+    # 2. The decoder keeps what it could not complete.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     decoder.decode(bytes(token - FIRST_BYTE for token in tokens[start:]))
     waiting, _ = decoder.getstate()

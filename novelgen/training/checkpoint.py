@@ -1,10 +1,10 @@
-"""Run directories: written whole or not at all, read with suspicion.
+"""Run directories: written whole or not at all, and checked when they are read.
 
-config.json         the format's number, the configuration, where the data lies, the best validation result
+config.json         the format's number, the configuration, where the data is, the best validation
 tokenizer.json      the vocabulary
 source_tokenizer.json  that of the source, only where it has one of its own
 model.safetensors   the weights that did best on the validation part
-trainer.pt          what --resume needs: last weights, optimiser, position; plain tensors and numbers
+trainer.pt          what --resume needs: last weights, optimiser, position; tensors and numbers
 """
 
 from __future__ import annotations
@@ -28,18 +28,20 @@ from torch import Tensor, nn
 from novelgen.config import Config
 from novelgen.data.tasks import first_tokens
 from novelgen.errors import CheckpointError, ConfigError
+from novelgen.i18n import _
 from novelgen.models import build
 from novelgen.models.variants import resolve
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.hardware import choose_device
 
-FORMAT = 1
+FORMAT = 1  # of the whole directory, in config.json
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that a crash, a kill or a full disk leaves either the old content or the new, never a part.
+    """Writes a file so that a crash or a full disk leaves the old content or the new, never a part.
 
-    Raises CheckpointError when the disk is full or the file cannot be written; the old file is then untouched.
+    Raises CheckpointError when the disk is full or the file cannot be written; the old file is then
+    untouched.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -47,22 +49,24 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        # Only now, when all of it is on the disk, does it take the old file's name.
         partial.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = (
-            "磁盘已满，请腾出空间再用 --resume 接着训练" if full else f"写不了（{error.strerror}）"
-        )
-        english = (
-            "the disk is full; free some space and go on with --resume"
-            if full
-            else f"cannot be written: {error.strerror}"
-        )
-        raise CheckpointError(
-            f"{path}：{reason}；原来的文件完好 | {english}; the file from before is intact"
-        ) from None
+        raise CheckpointError(_write_failure(path, error)) from None
+
+
+def _write_failure(path: Path, error: OSError) -> str:
+    # A full disk can be helped, and happens most often; a quota that is used up is the same.
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _(
+            "{path}: the disk is full; free some space and go on with --resume; "
+            "the file from before is intact"
+        ).format(path=path)
+    return _("{path}: cannot be written: {reason}; the file from before is intact").format(
+        path=path, reason=error.strerror
+    )
 
 
 class RunDirectory:
@@ -70,14 +74,17 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.metrics, self.samples = self.path / "metrics.jsonl", self.path / "samples.md"
-        self._config, self._tokenizer = self.path / "config.json", self.path / "tokenizer.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.samples = self.path / "samples.md"
+        self._config = self.path / "config.json"
+        self._tokenizer = self.path / "tokenizer.json"
         self._source_tokenizer = self.path / "source_tokenizer.json"
-        self._model, self._trainer = self.path / "model.safetensors", self.path / "trainer.pt"
+        self._model = self.path / "model.safetensors"
+        self._trainer = self.path / "trainer.pt"
 
     @property
     def exists(self) -> bool:
-        """Whether a run lives here."""
+        """Whether a run is here."""
         return self._config.exists() and (self._tokenizer.exists() or self._model.exists())
 
     @property
@@ -91,43 +98,41 @@ class RunDirectory:
         return self.exists and self._trainer.exists()
 
     def check_free(self, overwrite: bool) -> None:
-        """Raises ConfigError when a new run may not be put here: a run is replaced with `overwrite` only."""
+        """Raises ConfigError when a new run may not be put here.
+
+        A run that is here is replaced only with `overwrite`, anything else never.
+        """
+        message = ""
         if self.path.exists() and not self.path.is_dir():
-            raise ConfigError(
-                f"{self.path}：是文件，不是文件夹；请换一个 --output | a file, not a folder; choose another --output"
+            message = _("{path}: a file, not a folder; choose another --output")
+        elif self.exists and not overwrite:
+            message = _(
+                "{path}: a run is here already; pass --resume to go on, --overwrite to start "
+                "again, or another --output"
             )
-        if self.exists and not overwrite:
-            raise ConfigError(
-                f"{self.path}：这里已有一次训练；接着练用 --resume，重来用 --overwrite，或换一个 --output | a run is here "
-                "already; pass --resume to go on, --overwrite to start anew, or another --output"
+        elif self.path.is_dir() and not self.exists and any(self.path.iterdir()):
+            message = _(
+                "{path}: the folder is not empty and no run directory; choose another --output"
             )
-        if self.path.is_dir() and not self.exists and any(self.path.iterdir()):
-            raise ConfigError(
-                f"{self.path}：文件夹不空，也不是训练目录；请换一个 --output | the folder is not empty and no run "
-                "directory; choose another --output"
-            )
+        if message:
+            raise ConfigError(message.format(path=self.path))
 
     def create(self, overwrite: bool) -> None:
-        """Makes the directory, empty of any earlier run; raises ConfigError as `check_free` does."""
+        """Makes the directory, empty of any earlier run; raises ConfigError as `check_free`."""
         self.check_free(overwrite)
+        # The configuration first: without it nobody takes the rest for a run.
+        earlier = [self._config, self._model, self._trainer]
+        earlier += [self._tokenizer, self._source_tokenizer]
+        earlier += [self.metrics, self.samples, self.path / "loss.png"]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for stale in (
-                self._config,
-                self._model,
-                self._trainer,
-                self._tokenizer,
-                self._source_tokenizer,
-                self.metrics,
-                self.samples,
-                self.path / "loss.png",
-                *self.path.glob("events.out.tfevents.*"),
-            ):
-                stale.unlink(missing_ok=True)
+            for path in [*earlier, *self.path.glob("events.out.tfevents.*")]:
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise ConfigError(
-                f"{self.path}：不能写入（{error.strerror}）；请换一个 --output | cannot be written; choose another "
-                "--output"
+                _("{path}: cannot be written ({reason}); choose another --output").format(
+                    path=self.path, reason=error.strerror
+                )
             ) from None
 
     def save_info(
@@ -137,52 +142,60 @@ class RunDirectory:
         source_tokenizer: Tokenizer | None = None,
     ) -> None:
         """Writes config.json, and the tokenizers that are given; `info` must hold "config"."""
-        for path, each in (
-            (self._tokenizer, tokenizer),
-            (self._source_tokenizer, source_tokenizer),
-        ):
-            if each is not None:
-                write_whole(path, json.dumps(each.to_dict(), ensure_ascii=False).encode())
+        # The tokenizers first: with config.json the directory counts as a run.
+        if tokenizer is not None:
+            write_whole(self._tokenizer, _json_of(tokenizer))
+        if source_tokenizer is not None:
+            write_whole(self._source_tokenizer, _json_of(source_tokenizer))
         text = json.dumps({"format": FORMAT, **info}, ensure_ascii=False, indent=2)
         write_whole(self._config, text.encode())
 
     def save_model(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are kept for writing and evaluating."""
-        write_whole(
-            self._model,
-            save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}),
-        )
+        # safetensors refuses views of a shared storage, and does not copy from a GPU.
+        on_host = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        write_whole(self._model, save(on_host))
 
     def save_trainer(self, state: Mapping[str, Any]) -> None:
-        """Writes the state that `--resume` continues from: nested dicts and lists of tensors and numbers."""
+        """Writes the state that `--resume` continues from.
+
+        It consists of nested dicts and lists of tensors and numbers.
+        """
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         write_whole(self._trainer, buffer.getvalue())
 
     def load_trainer(self) -> dict[str, Any]:
         """The state that `save_trainer` wrote, on the CPU."""
-        with _damage(self._trainer):
-            return torch.load(self._trainer, map_location="cpu", weights_only=True)
+        with _damage_reported(self._trainer):
+            # weights_only: no code in the file is run, whoever made it.
+            state: dict[str, Any] = torch.load(self._trainer, map_location="cpu", weights_only=True)
+        return state
 
     def load_info(self) -> dict[str, Any]:
         """The content of config.json, with "config" as a Config."""
         if not self.exists:
             raise CheckpointError(
-                f"{self.path}：没有训练好的模型（缺 config.json）；请先运行 train.py，或检查 --checkpoint | no trained "
-                "model here (no config.json); run train.py first, or check --checkpoint"
+                _(
+                    "{path}: no trained model here (no config.json); run train.py first, or check "
+                    "--checkpoint"
+                ).format(path=self.path)
             )
-        with _damage(self._config):
+        # 1. The format, before anything that depends on it.
+        with _damage_reported(self._config):
             info = json.loads(self._config.read_text(encoding="utf-8"))
-            newer = info["format"] > FORMAT
-        if newer:
+            is_newer = info["format"] > FORMAT
+        if is_newer:
             raise CheckpointError(
-                f"{self._config}：格式 {info['format']} 比本程序的 {FORMAT} 新；请升级 novelgen | format "
-                f"{info['format']} is newer than this program's {FORMAT}; upgrade novelgen"
+                _(
+                    "{path}: format {found} is newer than this program's {known}; upgrade novelgen"
+                ).format(path=self._config, found=info["format"], known=FORMAT)
             )
-        with _damage(self._config):
+        # 2. The configuration; parts that do not fit each other are damage too.
+        with _damage_reported(self._config):
             config = Config.from_dict(info["config"])
-            resolve(config.model)  # parts that do not fit each other are damage too
-            return {**info, "config": config}
+            resolve(config.model)
+        return {**info, "config": config}
 
     def load_tokenizer(self, info: Mapping[str, Any]) -> Tokenizer:
         """The vocabulary, which must be the one that the run was made with."""
@@ -191,56 +204,70 @@ class RunDirectory:
     def load_source_tokenizer(self, info: Mapping[str, Any]) -> Tokenizer | None:
         """The source's own vocabulary; None where source and target share one."""
         fingerprint = info.get("source_tokenizer")
-        return None if fingerprint is None else _load_tokenizer(self._source_tokenizer, fingerprint)
+        if fingerprint is None:
+            return None
+        return _load_tokenizer(self._source_tokenizer, fingerprint)
 
     def load_weights(self, model: nn.Module) -> None:
         """Fills a model with the saved weights."""
         if not self.has_model:
             raise CheckpointError(
-                f"{self._model}：没有这个文件，训练还没有存下模型；请用 train.py --resume 接着训练 | no such file, "
-                "nothing was saved yet; go on with train.py --resume"
+                _(
+                    "{path}: no such file, nothing was saved yet; go on with train.py --resume"
+                ).format(path=self._model)
             )
-        with _damage(self._model):
+        with _damage_reported(self._model):
             model.load_state_dict(load(self._model.read_bytes()))
 
 
+def _json_of(tokenizer: Tokenizer) -> bytes:
+    return json.dumps(tokenizer.to_dict(), ensure_ascii=False).encode()
+
+
 def _load_tokenizer(path: Path, fingerprint: str | None) -> Tokenizer:
-    with _damage(path):
+    with _damage_reported(path):
         tokenizer = Tokenizer.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    # Other tokens with the same ids would make nonsense of the weights, without any error.
     if tokenizer.fingerprint != fingerprint:
         raise CheckpointError(
-            f"{path}：词表不是这个模型的；请放回原来的 {path.name} | this vocabulary belongs to another model; put "
-            f"the original {path.name} back"
+            _(
+                "{path}: this vocabulary belongs to another model; put the original {name} back"
+            ).format(path=path, name=path.name)
         )
     return tokenizer
 
 
+# What reading a damaged file was seen to raise.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    ConfigError,
+    SafetensorError,
+    pickle.UnpicklingError,
+)
+
+
 @contextlib.contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """What a damaged file raises becomes one clear line."""
+def _damage_reported(path: Path) -> Iterator[None]:
+    """What reading a damaged file raises becomes a CheckpointError of one line."""
     try:
         yield
     except FileNotFoundError:
         raise CheckpointError(
-            f"{path}：缺少这个文件；训练目录不完整 | this file is missing; the run directory is "
-            "incomplete"
+            _("{path}: this file is missing; the run directory is incomplete").format(path=path)
         ) from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        RuntimeError,
-        ConfigError,
-        SafetensorError,
-        pickle.UnpicklingError,
-    ) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0][:160]
+    except _DAMAGE as error:
+        # torch's messages run over many lines; the first one says it.
+        lines = str(error).splitlines() or [type(error).__name__]
         raise CheckpointError(
-            f"{path}：已损坏或不属于这次训练；请换备份或重新训练 | damaged, or of another run; restore a copy or "
-            f"train again ({first})"
+            _(
+                "{path}: damaged, or of another run; restore a copy or train again ({reason})"
+            ).format(path=path, reason=lines[0][:160])
         ) from None
 
 
@@ -259,32 +286,31 @@ class Run:
 def build_model(
     config: Config, tokenizer: Tokenizer, source_tokenizer: Tokenizer | None = None
 ) -> nn.Module:
-    """A freshly initialised model, on the CPU; torch's global generator decides the starting values.
+    """A freshly initialised model, on the CPU; torch's global generator decides its first values.
 
     `source_tokenizer` is the source's own; None, or the same object, is one vocabulary for both.
     """
-    own = (
-        None if source_tokenizer is None or source_tokenizer is tokenizer else source_tokenizer.size
-    )
+    source_size = None
+    if source_tokenizer is not None and source_tokenizer is not tokenizer:
+        source_size = source_tokenizer.size
+    # Tasks other than the plain one begin with a token of their own, behind the vocabulary.
     firsts = first_tokens(config.data, tokenizer.size).values()
-    return build.build_model(
-        config.model, tokenizer.size, own, sum(first >= tokenizer.size for first in firsts)
-    )
+    first_rows = sum(first >= tokenizer.size for first in firsts)
+    return build.build_model(config.model, tokenizer.size, source_size, first_rows)
 
 
 def load_run(directory: Path | str, device: str = "auto") -> Run:
-    """Opens a run directory. Raises CheckpointError when it is missing, damaged, too new, or its parts do not fit."""
+    """Opens a run directory.
+
+    Raises CheckpointError when it is missing, damaged, too new, or its parts do not fit.
+    """
     run = RunDirectory(Path(directory))
     info = run.load_info()
-    tokenizer, source_tokenizer = run.load_tokenizer(info), run.load_source_tokenizer(info)
-    model = build_model(info["config"], tokenizer, source_tokenizer)
+    config = info["config"]
+    tokenizer = run.load_tokenizer(info)
+    source_tokenizer = run.load_source_tokenizer(info)
+    model = build_model(config, tokenizer, source_tokenizer)
     run.load_weights(model)
     chosen = choose_device(device)
-    return Run(
-        info["config"],
-        tokenizer,
-        model.to(chosen).eval(),
-        info,
-        chosen,
-        source_tokenizer or tokenizer,
-    )
+    model = model.to(chosen).eval()
+    return Run(config, tokenizer, model, info, chosen, source_tokenizer or tokenizer)

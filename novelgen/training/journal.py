@@ -1,18 +1,17 @@
-"""What a run writes down: metrics.jsonl for programs, TensorBoard events for the eye."""
+"""What a run records: metrics.jsonl for programs, TensorBoard events for people."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
 from novelgen.training.checkpoint import RunDirectory, write_whole
 
+# TensorBoard's tag for a key of metrics.jsonl.
 _SCALARS = {
     "loss": "train/loss",
     "bpc": "train/bpc",
@@ -31,47 +30,46 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _records(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
-    for line in lines:
-        try:
+    # Only the last line can be cut short: everything behind a line that cannot be read is dropped.
+    try:
+        for line in lines:
             yield json.loads(line)
-        except ValueError:
-            return
+    except ValueError:
+        return
 
 
 class Journal:
     """One record a step ("loss", "bpc", …) and one a validation ("validation_bpc", …).
 
-    Records behind `step`, of a session that died after its last save, are dropped first: they are taken again.
+    Records behind `step`, of a session that died after its last save, are dropped first: those
+    steps are taken again.
     """
 
     def __init__(self, run: RunDirectory, step: int) -> None:
         kept = [record for record in read_metrics(run.metrics) if record["step"] <= step]
         write_whole(run.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
-        self._file = run.metrics.open(
-            "a", buffering=1, encoding="utf-8"
-        )  # line by line: others read along
-        self._board = SummaryWriter(str(run.path), purge_step=step + 1 if step else None)
+        # Buffered line by line: the page reads the file while the run goes on.
+        self._file = run.metrics.open("a", buffering=1, encoding="utf-8")
+        # TensorBoard hides what an earlier session recorded behind the step.
+        purge_step = None
+        if step:
+            purge_step = step + 1
+        self._board = SummaryWriter(str(run.path), purge_step=purge_step)
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._file.close()
         self._board.close()
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def write(self, record: dict[str, Any]) -> None:
+        """Adds the record of a step or of a validation; it must have the key "step"."""
         self._file.write(json.dumps(record) + "\n")
         for name in _SCALARS.keys() & record.keys():
             self._board.add_scalar(_SCALARS[name], record[name], record["step"])
         for task, value in record.get("validation_bpc_by_task", {}).items():
             self._board.add_scalar(f"validation/bpc_{task}", value, record["step"])
-
-    step = validation = _write
 
     def flush(self) -> None:
         """Brings everything to the disk."""
@@ -79,13 +77,17 @@ class Journal:
         self._board.flush()
 
 
-class NoJournal(contextlib.AbstractContextManager["NoJournal"]):
+class NoJournal:
     """The journal of those ranks that write nothing."""
 
-    def _drop(self, record: dict[str, Any]) -> None:
+    def __enter__(self) -> NoJournal:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         pass
 
-    step = validation = _drop
+    def write(self, record: dict[str, Any]) -> None:
+        """Drops the record."""
 
-    def __exit__(self, *_: object) -> None:
-        pass
+    def flush(self) -> None:
+        """There is nothing to bring to the disk."""

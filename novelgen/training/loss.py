@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Batch, Pairs
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
+
+_LARGEST_EXPONENT = 700  # e to this is about the largest float
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class LossStats:
         )
 
     def summed(self, ranks: Ranks) -> LossStats:
-        """The sum of all ranks' tallies."""
+        """The sum over all ranks."""
         nll_sum, *counts = ranks.sum([self.nll_sum, self.tokens, self.characters, self.pairs])
         return LossStats(nll_sum, *map(int, counts))
 
@@ -46,24 +50,36 @@ class LossStats:
     def perplexity(self) -> float:
         """Exp of the mean loss of a token; inf where that overflows."""
         mean = self.nll_sum / max(self.tokens, 1)
-        return math.exp(mean) if mean < 700 else math.inf
+        if not mean < _LARGEST_EXPONENT:
+            return math.inf
+        return math.exp(mean)
 
 
 def batch_loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     """Σ −ln p of the batch's real target tokens, EOS included: a scalar to differentiate."""
-    tensors = (batch.source, batch.source_lengths, batch.target, batch.target_lengths, batch.first)
-    source, source_lengths, target, target_lengths, first = (
-        torch.from_numpy(x).to(device, non_blocking=True) for x in tensors
+    source = _to(device, batch.source)  # (B, S)
+    source_lengths = _to(device, batch.source_lengths)  # (B,)
+    target = _to(device, batch.target)  # (B, T)
+    target_lengths = _to(device, batch.target_lengths)  # (B,)
+    first = _to(device, batch.first)  # (B,) what the decoder reads before the target
+    is_token = torch.arange(target.shape[1], device=device) < target_lengths.unsqueeze(1)  # (B, T)
+    # Every variant has `start` and `nll_sum`; they have no common class that says so.
+    variant: Any = model
+    nll_sum: Tensor = variant.nll_sum(
+        target, is_token, *variant.start(source, source_lengths), first
     )
-    is_token = torch.arange(target.shape[1], device=device) < target_lengths.unsqueeze(1)
-    return model.nll_sum(target, is_token, *model.start(source, source_lengths), first)
+    return nll_sum
+
+
+def _to(device: torch.device, array: NDArray[np.int64]) -> Tensor:
+    # Batches are in pinned memory when they go to a GPU, so that the copy overlaps.
+    return torch.from_numpy(array).to(device, non_blocking=True)
 
 
 def loss_stats(batch: Batch, nll_sum: float) -> LossStats:
     """The loss of one batch with its counts."""
-    return LossStats(
-        nll_sum, int(batch.target_lengths.sum()), int(batch.characters.sum()), len(batch.target)
-    )
+    tokens = int(batch.target_lengths.sum())
+    return LossStats(nll_sum, tokens, int(batch.characters.sum()), len(batch.target))
 
 
 @torch.no_grad()
@@ -76,21 +92,26 @@ def evaluate_loss(
     precision: torch.dtype = torch.float32,
     ranks: Ranks = SINGLE_PROCESS,
 ) -> LossStats:
-    """The loss of a model over all `pairs`, in evaluation mode; the mode it was in is restored. `ranks` share the work."""
+    """The loss of a model over all `pairs`, in evaluation mode; the ranks share the work.
+
+    The mode in which the model was is restored.
+    """
     was_training = model.training
     model.eval()
     total = LossStats()
+    # Autocast to float32 is none.
+    uses_autocast = precision != torch.float32
     try:
         for indices in _plan(pairs, batch_tokens)[ranks.rank :: ranks.size]:
             batch = pairs.batch(indices)
-            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+            with torch.autocast(device.type, dtype=precision, enabled=uses_autocast):
                 total += loss_stats(batch, batch_loss(model, batch, device).item())
     finally:
         model.train(was_training)
     return total.summed(ranks)
 
 
-def _plan(pairs: Pairs, batch_tokens: int) -> Sequence[np.ndarray]:
+def _plan(pairs: Pairs, batch_tokens: int) -> Sequence[NDArray[np.int64]]:
     return plan_batches(
         pairs.source_lengths,
         pairs.target_lengths,

@@ -5,25 +5,58 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from typing import NamedTuple
+
+from novelgen.i18n import _
+
+_TO_LINE_START = "\r\x1b[K"  # and what was there is deleted
+_LIVE_INTERVAL = 0.5  # seconds between two states of the line on a terminal
 
 
 def clock(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}"
+
+
+def validation_note(
+    step: int, seconds: float, bits_per_character: float, best: float | None, is_best: bool
+) -> str:
+    """The line that a person sees of a validation; `best` is the best one, itself included."""
+    if is_best:
+        message = _("validation · step {step} · {time} · BPC {bpc:.3f} ★")
+    elif best is None:
+        message = _("validation · step {step} · {time} · BPC {bpc:.3f}")
+    else:
+        message = _("validation · step {step} · {time} · BPC {bpc:.3f} (best {best:.3f})")
+    return message.format(step=step, time=clock(seconds), bpc=bits_per_character, best=best)
+
+
+class _Sample(NamedTuple):
+    """How far the run was at a time."""
+
+    time: float
+    characters: int
+    used: float  # share of the budget
 
 
 class ProgressLine:
-    """Prints the state of a run: over itself on a terminal, a line every `interval` seconds elsewhere."""
+    """Prints the state of a run.
+
+    Over itself on a terminal, a line every `interval` seconds elsewhere.
+    """
 
     def __init__(self, interval: float = 15.0) -> None:
-        self._live = sys.stdout.isatty()
-        self._interval = 0.5 if self._live else interval
+        self._is_live = sys.stdout.isatty()
+        self._interval = interval
+        if self._is_live:
+            self._interval = _LIVE_INTERVAL
         self._shown = -1e9
-        self._samples: deque[tuple[float, int, float]] = deque(
-            maxlen=64
-        )  # time, characters so far, used share
+        # The speed is that of the last steps.
+        self._samples: deque[_Sample] = deque(maxlen=64)
 
     def update(
         self,
@@ -35,26 +68,44 @@ class ProgressLine:
         characters: int,
         used: float,
     ) -> None:
-        """One step was taken; `characters` counts target characters, `used` is the spent share of the budget."""
+        """Shows the state after a step, if it is time to.
+
+        `characters` counts target characters, `used` is the spent share of the budget.
+        """
         now = time.monotonic()
-        self._samples.append((now, characters, used))
+        self._samples.append(_Sample(now, characters, used))
         if now - self._shown < self._interval or len(self._samples) < 2:
             return
         self._shown = now
-        start, before, used_before = self._samples[0]
-        seconds = max(now - start, 1e-9)
-        pace = (used - used_before) / seconds
-        left = clock((1 - used) / pace) if pace > 0 else "?"
-        validated = "" if best is None else f" · 最好 best {best:.3f} BPC"
-        line = (
-            f"步 step {step} · 轮 epoch {epoch:.2f} · 损失 loss {loss:.3f}{validated} · "
-            f"{(characters - before) / seconds:,.0f} 字/s chars/s · 剩 left {left}"
-        )
-        print(f"\r\x1b[K{line}" if self._live else line, end="" if self._live else "\n", flush=True)
+        # The pace since the oldest sample, and how long the rest of the budget lasts at that pace.
+        start = self._samples[0]
+        seconds = max(now - start.time, 1e-9)
+        speed = (characters - start.characters) / seconds
+        pace = (used - start.used) / seconds
+        left = "?"
+        if pace > 0:
+            left = clock((1 - used) / pace)
+        if best is None:
+            message = _(
+                "step {step} · epoch {epoch:.2f} · loss {loss:.3f} · {speed:,.0f} characters/s · "
+                "{left} left"
+            )
+        else:
+            message = _(
+                "step {step} · epoch {epoch:.2f} · loss {loss:.3f} · best {best:.3f} BPC · "
+                "{speed:,.0f} characters/s · {left} left"
+            )
+        line = message.format(step=step, epoch=epoch, loss=loss, best=best, speed=speed, left=left)
+        if self._is_live:
+            print(f"{_TO_LINE_START}{line}", end="", flush=True)
+        else:
+            print(line, flush=True)
 
     def note(self, text: str) -> None:
         """A line of its own that stays."""
-        print(f"\r\x1b[K{text}" if self._live else text, flush=True)
+        if self._is_live:
+            text = f"{_TO_LINE_START}{text}"
+        print(text, flush=True)
 
     def pause(self) -> None:
         """Forgets the pace: what comes next (a validation, say) is not training."""

@@ -9,12 +9,18 @@ from novelgen.config import TrainingConfig
 
 
 class Position(NamedTuple):
-    """Where a run stands: everything that decides what comes next."""
+    """Where a run is: everything that decides what comes next."""
 
     step: int = 0  # optimiser steps taken
     epoch: int = 0
     batch: int = 0  # batches of this epoch that are done
     seconds: float = 0.0  # of training so far, validation and earlier sessions included
+
+    def after_step(self, batches: int) -> Position:
+        """The position one step on, in an epoch of so many batches."""
+        if self.batch + 1 < batches:
+            return self._replace(step=self.step + 1, batch=self.batch + 1)
+        return self._replace(step=self.step + 1, epoch=self.epoch + 1, batch=0)
 
 
 def progress(config: TrainingConfig, position: Position, batches: int) -> float:
@@ -22,7 +28,7 @@ def progress(config: TrainingConfig, position: Position, batches: int) -> float:
 
     `batches` is how many the current epoch has.
     """
-    shares = [0.0]
+    shares = [0.0]  # of each budget that is given
     if config.epochs is not None:
         shares.append((position.epoch + position.batch / max(batches, 1)) / config.epochs)
     if config.max_steps is not None:
@@ -33,9 +39,15 @@ def progress(config: TrainingConfig, position: Position, batches: int) -> float:
 
 
 def learning_rate(config: TrainingConfig, step: int, used: float) -> float:
-    """Linear warm-up over steps, then a half cosine over the budget (Loshchilov and Hutter, 2017) to the final share."""
-    warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-    floor = config.final_learning_rate
-    return (
-        config.learning_rate * warm * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * used)))
-    )
+    """The rate of a step, when the share `used` of the budget is spent.
+
+    A linear warm-up over steps, then half a cosine over the budget (Loshchilov and Hutter, 2017)
+    down to the final share.
+    """
+    warm = 1.0
+    if config.warmup_steps:
+        warm = min(1.0, (step + 1) / config.warmup_steps)
+    floor = config.final_learning_rate  # a share of the full rate
+    # 1 at the beginning of the budget, `floor` at its end.
+    decay = floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * used))
+    return config.learning_rate * warm * decay

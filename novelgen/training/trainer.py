@@ -9,30 +9,34 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from novelgen.config import TrainingConfig, flag
-from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Pairs
 from novelgen.data.tasks import TaskPairs
 from novelgen.errors import ConfigError, TrainingError
+from novelgen.i18n import _
+from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.checkpoint import RunDirectory
-from novelgen.training.distributed import SINGLE_PROCESS, GradientSum, Ranks
-from novelgen.training.graphs import record_steps
+from novelgen.training.distributed import SINGLE_PROCESS, Ranks
+from novelgen.training.epochs import EpochPlan, plan_epoch
 from novelgen.training.hardware import choose_precision, release_freed_memory
 from novelgen.training.interrupt import Interrupt
 from novelgen.training.journal import Journal, NoJournal
-from novelgen.training.loss import LossStats, batch_loss, evaluate_loss, loss_stats
+from novelgen.training.loss import LossStats, evaluate_loss
+from novelgen.training.optimizer import build_optimizer
 from novelgen.training.prefetch import BatchPrefetcher
-from novelgen.training.progress import ProgressLine, clock
+from novelgen.training.progress import ProgressLine, validation_note
 from novelgen.training.schedule import Position, learning_rate, progress
 
-# Without --validate-every: once an epoch, but neither all the time on a tiny corpus nor hardly ever on a huge one.
+# Without --validate-every: once an epoch, but neither all the time on a tiny corpus nor hardly ever
+# on a huge one.
 _VALIDATION_STEPS = (50, 1000)
 
 
 class Validation(NamedTuple):
-    """What a look at the validation part found."""
+    """What a validation found."""
 
     step: int
     bits_per_character: float
@@ -40,23 +44,28 @@ class Validation(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How training ended: `reason` is "budget", "patience" or "interrupted"."""
+    """How training ended."""
 
-    reason: str
+    reason: str  # "budget", "patience" or "interrupted"
     best: float | None  # validation BPC of the weights that were kept
+    step: int  # at which the run is now
+    steps_taken: int  # by this call; 0 where the budget was spent before it
 
 
 class Trainer:
     """Trains `model` on `train`, keeping in `run` the weights that do best on `valid`.
 
-    Everything random in a step follows from the seed and the step's number, and the batches from the seed and the epoch: a run
-    that is resumed from its last save goes on bit for bit (on CPU) as if it had never stopped, given a budget of steps or
-    epochs; one of minutes plans by the clock. `info` is what config.json
-    shall hold; `observe` is called with the model, in evaluation mode, after every validation. Where there are several tasks
-    `by_task` are the validation pairs of each, of the main one `valid` itself; the others are told and decide nothing.
+    Everything random in a step follows from the seed and the step's number, and the batches from
+    the seed and the epoch: a run that is resumed from its last save goes on bit for bit (on CPU) as
+    if it had never stopped, given a budget of steps or epochs; one of minutes plans by the clock.
 
-    Of several `ranks` each takes its rows of every batch, the first alone writes and observes, and all decide alike: the
-    numbers are those of one process but for rounding, and for the dropout masks, which are as good but others.
+    `info` is what config.json shall hold. `observe` is called with the model, in evaluation mode,
+    after every validation. Where there are several tasks `by_task` are the validation pairs of
+    each, of the main one `valid` itself; the others are reported and decide nothing.
+
+    Of several `ranks` each takes its rows of every batch, rank 0 alone writes and observes, and all
+    decide alike: the numbers are those of one process but for rounding, and for the dropout masks,
+    which are drawn by each rank for its own rows.
     """
 
     def __init__(
@@ -68,77 +77,77 @@ class Trainer:
         run: RunDirectory,
         info: dict[str, Any],
         device: torch.device,
-        observe: Callable[[nn.Module, Validation], None] = lambda model, validation: None,
+        observe: Callable[[nn.Module, Validation], None] | None = None,
         by_task: Mapping[str, Pairs] | None = None,
         ranks: Ranks = SINGLE_PROCESS,
     ) -> None:
         if config.epochs is None and config.max_steps is None and config.max_minutes is None:
-            raise ConfigError(
-                "请给出训练预算：--epochs、--max-steps 或 --max-minutes | give a budget: --epochs, --max-steps or "
-                "--max-minutes"
-            )
-        self.model, self.config, self.run, self.device = model.to(device), config, run, device
-        self._train, self._valid, self._info, self._observe, self._ranks = (
-            train,
-            valid,
-            info,
-            observe,
-            ranks,
-        )
+            raise ConfigError(_("give a budget: --epochs, --max-steps or --max-minutes"))
+        # 1. What was given.
+        self.model = model.to(device)
+        self.config = config
+        self.run = run
+        self.device = device
+        self._train = train
+        self._valid = valid
+        self._info = info
+        self._observe = observe
         self._by_task = by_task or {}
+        self._ranks = ranks
+        # 2. What a step needs.
         ranks.sync_parameters(self.model)
         self._precision = choose_precision(config.precision, device)
-        self._optimizer = _optimizer(self.model, config)
-        self._gradient_sum = GradientSum(self.model.parameters(), ranks)
-        self._graphs = (
-            record_steps(self.model, device, self._precision, ranks.size)
-            if config.cuda_graph
-            else None
+        self._optimizer = build_optimizer(self.model, config)
+        self._line = ProgressLine()
+        self._prefetcher = BatchPrefetcher(device)
+        self._batch_gradients = BatchGradients(
+            self.model,
+            config,
+            device,
+            self._precision,
+            ranks,
+            self._prefetcher,
+            self._line.note,
         )
+        self._epoch_plan: EpochPlan | None = None  # of the epoch last asked for
+        # 3. How far the run is; all but the last two are saved.
         self.position = Position()
         self._best: float | None = None
-        self._misses = 0
+        self._misses = 0  # validations since the best one
         self._characters = 0
         self._validated_step = -1
-        self._slices = config.accumulation_steps
         self._started = time.monotonic()
-        self._epoch: tuple[int, Pairs, list[np.ndarray]] | None = (
-            None  # its number, pairs and batches
-        )
-        self._feed, self._waited = BatchPrefetcher(device), 0.0
-        self._line = ProgressLine()
+        self._waited = 0.0  # seconds, for data
 
     def resume(self) -> None:
         """Continues from the last save of the run."""
         saved = self._ranks.run_on_rank0(self.run.load_trainer)
+        # The last weights, not the best ones that model.safetensors holds.
         self.model.load_state_dict(saved["model"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self.position = Position(**saved["position"])
-        self._best, self._misses, self._validated_step = (
-            saved["best"],
-            saved["misses"],
-            saved["validated_step"],
-        )
+        self._best = saved["best"]
+        self._misses = saved["misses"]
+        self._validated_step = saved["validated_step"]
         self._characters = saved["characters"]
 
     def fit(self) -> Outcome:
-        """Trains until the budget is spent, nothing improves any more, or Ctrl-C; what was reached is saved."""
-        every = self.config.validate_every or min(
-            max(len(self._plan(0)), _VALIDATION_STEPS[0]), _VALIDATION_STEPS[1]
-        )
-        before = self.position.seconds
-        self._started = time.monotonic() - before
+        """Trains until the budget is spent, nothing improves any more, or Ctrl-C; saves the end."""
+        every = self._validation_interval()
+        start = self.position
+        self._started = time.monotonic() - start.seconds
         self.model.train()
         with (
-            Interrupt(tells_sigterm=self._ranks.size == 1) as interrupt,
+            Interrupt(announces_sigterm=self._ranks.size == 1) as interrupt,
             self._journal() as journal,
-            self._feed,
+            self._prefetcher,
         ):
             if self.position.step == 0:
                 self._save(journal)  # so that a run that dies early can be resumed as well
+            # All ranks make the same decisions here, from reduced numbers.
             reason = self._stop_reason(interrupt)
             while not reason:
-                journal.step(self._step())
+                journal.write(self._step())
                 self._tick()
                 if self.position.step % every == 0:
                     self._validate(journal)
@@ -146,77 +155,89 @@ class Trainer:
                 elif self.position.step % self.config.save_every == 0:
                     self._save(journal)
                 reason = self._stop_reason(interrupt)
-            if reason != "interrupted" and self._validated_step != self.position.step:
-                self._validate(journal)
-            elif reason == "interrupted":
-                self._save(journal)
-                if self._ranks.is_first and not self.run.has_model:
-                    self.run.save_model(self.model.state_dict())
-        share = self._waited / max(self.position.seconds - before, 1e-9)
+            self._finish(reason, journal)
+        # A share that is not near 0 says that the data, not the model, sets the pace.
+        share = self._waited / max(self.position.seconds - start.seconds, 1e-9)
         if self._ranks.is_first:
-            self._line.note(f"等数据的时间 waited for data {share:.2%}")
-        return Outcome(reason, self._best)
+            self._line.note(_("waited for data: {share:.2%} of the time").format(share=share))
+        step = self.position.step
+        return Outcome(reason, self._best, step, step - start.step)
+
+    def _validation_interval(self) -> int:
+        """Steps from one validation to the next."""
+        if self.config.validate_every:
+            return self.config.validate_every
+        fewest, most = _VALIDATION_STEPS
+        return min(max(len(self._plan(0).batches), fewest), most)
+
+    def _finish(self, reason: str, journal: Journal | NoJournal) -> None:
+        """Validates the last weights, or just saves them where there is no time for it."""
+        if reason != "interrupted":
+            if self._validated_step != self.position.step:
+                self._validate(journal)
+            return
+        self._save(journal)
+        # Interrupted before the first validation there would be nothing to write with.
+        if self._ranks.is_first and not self.run.has_model:
+            self.run.save_model(self.model.state_dict())
 
     def _journal(self) -> Journal | NoJournal:
-        return Journal(self.run, self.position.step) if self._ranks.is_first else NoJournal()
+        if self._ranks.is_first:
+            return Journal(self.run, self.position.step)
+        return NoJournal()
 
     def _tick(self) -> None:
-        self.position = self.position._replace(
-            seconds=self._ranks.broadcast(time.monotonic() - self._started)
-        )
+        """Brings the position's seconds up to date, alike on all ranks."""
+        seconds = self._ranks.broadcast(time.monotonic() - self._started)
+        self.position = self.position._replace(seconds=seconds)
 
     def _stop_reason(self, interrupt: Interrupt) -> str:
+        """The outcome's reason where training is over, else the empty string."""
         if self._ranks.any(interrupt.asked):
             return "interrupted"
         if self._used() >= 1:
             return "budget"
-        return "patience" if self._misses >= self.config.patience else ""
+        if self._misses >= self.config.patience:
+            return "patience"
+        return ""
 
     def _used(self) -> float:
-        return progress(self.config, self.position, len(self._plan(self.position.epoch)))
+        """The spent share of the budget."""
+        batches = self._plan(self.position.epoch).batches
+        return progress(self.config, self.position, len(batches))
 
-    def _plan(self, epoch: int) -> list[np.ndarray]:
-        return self._of_epoch(epoch)[1]
-
-    def _of_epoch(self, epoch: int) -> tuple[Pairs, list[np.ndarray]]:
-        """What is trained in an epoch, and its batches."""
-        if self._epoch is None or self._epoch[0] != epoch:
-            with self._feed.waiting():
-                pairs = self._train.epoch(self.config.seed, epoch)
-                plan = plan_batches(
-                    pairs.source_lengths,
-                    pairs.target_lengths,
-                    batch_tokens=self.config.batch_tokens,
-                    seed=self.config.seed,
-                    epoch=epoch,
-                )
-            self._epoch = (epoch, pairs, plan)
-        return self._epoch[1:]
+    def _plan(self, epoch: int) -> EpochPlan:
+        """The pairs and batches of an epoch; that of the last one asked for is kept."""
+        plan = self._epoch_plan
+        if plan is None or plan.epoch != epoch:
+            with self._prefetcher.waiting():
+                plan = plan_epoch(self._train, self.config, epoch)
+            self._epoch_plan = plan
+        return plan
 
     def _step(self) -> dict[str, Any]:
         """One optimiser step; returns what the journal keeps of it."""
-        position, plan = self.position, self._plan(self.position.epoch)
+        # 1. Learning rate and gradients.
+        position = self.position
+        batches = self._plan(position.epoch).batches
         rate = learning_rate(self.config, position.step, self._used())
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        total = self._gradients(plan[position.batch])
+        total = self._gradients(batches[position.batch])
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm).item()
         loss = total.nll_sum / total.tokens
+        # 2. The step, unless it would spoil the weights.
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise TrainingError(self._not_a_number(loss, norm, rate))
+            raise TrainingError(self._not_finite(loss, norm, rate))
         self._optimizer.step()
-        ends = position.batch + 1 == len(plan)
-        self.position = position._replace(
-            step=position.step + 1,
-            epoch=position.epoch + ends,
-            batch=0 if ends else position.batch + 1,
-        )
+        # 3. Where the run is now.
+        self.position = position.after_step(len(batches))
         self._characters += total.characters
-        waited = self._feed.waited()
+        waited = self._prefetcher.waited()
         self._waited += waited
         self._line.update(
             step=self.position.step,
-            epoch=position.epoch + (position.batch + 1) / len(plan),
+            epoch=position.epoch + (position.batch + 1) / len(batches),
             loss=loss,
             best=self._best,
             characters=self._characters,
@@ -234,143 +255,90 @@ class Trainer:
             "waited": round(waited, 6),
         }
 
-    def _gradients(self, indices: np.ndarray) -> LossStats:
-        """Fills the gradients of a batch of the epoch: its summed loss by `batch_tokens`, so that a token counts alike in every batch.
+    def _gradients(self, indices: NDArray[np.int64]) -> LossStats:
+        """Fills the gradients of a batch of the epoch; returns its loss."""
+        plan = self._plan(self.position.epoch)
+        # At the end of an epoch there is no next batch: the next epoch is planned in its time.
+        next_indices = np.empty(0, dtype=np.int64)
+        if self.position.batch + 1 < len(plan.batches):
+            next_indices = plan.batches[self.position.batch + 1]
+        return self._batch_gradients.compute(plan.pairs, indices, next_indices, self.position.step)
 
-        In slices where asked, or the whole does not fit.
-        """
-        pairs, _ = self._of_epoch(self.position.epoch)
-        tokens = self.config.batch_tokens
-        indices = self._share(pairs, indices)
-        while True:
-            torch.manual_seed(self._step_seed())
-            self._optimizer.zero_grad()
-            total = LossStats()
-            try:
-                parts, then = self._parts(indices), self._parts(self._next_indices())
-                for number, batch in enumerate(self._feed.batches(pairs, parts, then), 1):
-                    if (
-                        self._graphs
-                        and len(parts) == 1
-                        and (nll_sum := self._graphs.gradients(batch, tokens)) is not None
-                    ):
-                        return loss_stats(batch, nll_sum)
-                    with torch.autocast(
-                        self.device.type,
-                        dtype=self._precision,
-                        enabled=self._precision != torch.float32,
-                    ):
-                        loss = batch_loss(self.model, batch, self.device)
-                    self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
-                    total += loss_stats(batch, loss.item())
-                self._gradient_sum.finish()
-                return total.summed(self._ranks)
-            except torch.OutOfMemoryError:
-                self._graphs = loss = batch = (
-                    None  # they hold the graph, which must go before the next try
-                )
-                if self._slices >= len(indices):
-                    raise TrainingError(
-                        "显存连一对段落也装不下；请调小 --segment-length 或模型 | not even one pair fits into the "
-                        "GPU's memory; lower --segment-length or the model's sizes"
-                    ) from None
-            self._slices *= 2
-            torch.cuda.empty_cache()
-            self._line.note(
-                f"显存不够，每批改分 {self._slices} 份 | out of GPU memory: a batch is now accumulated from "
-                f"{self._slices} micro-batches"
-            )
-
-    def _step_seed(self) -> int:
-        """From the seed, the step and the rank alone, so that a resumed run draws the same dropout masks."""
-        place = [
-            self.config.seed,
-            self.position.step,
-            *([self._ranks.rank] if self._ranks.rank else []),
-        ]
-        return int(np.random.SeedSequence(place).generate_state(1)[0])
-
-    def _share(self, pairs: Pairs, indices: np.ndarray) -> np.ndarray:
-        """This rank's rows of a batch."""
-        return self._ranks.share(
-            indices, pairs.source_lengths[indices] + pairs.target_lengths[indices]
-        )
-
-    def _parts(self, indices: np.ndarray) -> list[np.ndarray]:
-        """What is computed at a time."""
-        return np.array_split(indices, min(self._slices, len(indices))) if len(indices) else []
-
-    def _next_indices(self) -> np.ndarray:
-        """This rank's rows of the batch after this one, none at the end of an epoch: the next one is planned in its time."""
-        (pairs, plan), place = self._of_epoch(self.position.epoch), self.position.batch + 1
-        return self._share(pairs, plan[place]) if place < len(plan) else np.empty(0, dtype=np.int64)
-
-    def _not_a_number(self, loss: float, norm: float, rate: float) -> str:
+    def _not_finite(self, loss: float, norm: float, rate: float) -> str:
         position = self.position
-        return (
-            f"第 {position.step + 1} 步（第 {position.epoch + 1} 轮第 {position.batch + 1} 批）损失为 {loss}，梯度范数 {norm}；之前的"
-            f"检查点完好，请调低 {flag('learning_rate')}（现为 {rate:g}）后重新训练 | at step {position.step + 1} the loss is "
-            f"{loss}, the gradient norm {norm}; the last checkpoint is kept, train again with a lower "
-            f"{flag('learning_rate')}"
+        return _(
+            "at step {step} (epoch {epoch}, batch {batch}) the loss is {loss}, the gradient norm "
+            "{norm}; the last checkpoint is kept, train again with a lower {option} (now {rate:g})"
+        ).format(
+            step=position.step + 1,
+            epoch=position.epoch + 1,
+            batch=position.batch + 1,
+            loss=loss,
+            norm=norm,
+            option=flag("learning_rate"),
+            rate=rate,
         )
 
-    def _validate(self, journal: Journal) -> None:
-        found = self._measure(self._valid)
+    def _validate(self, journal: Journal | NoJournal) -> None:
+        """Measures the validation part, keeps the weights if they are the best, and saves."""
+        # 1. Bits per character of the main task and, where there are several, of each.
+        found = self._evaluate(self._valid)
         value = found.bits_per_character
-        by_task = {
-            name: value if pairs is self._valid else self._measure(pairs).bits_per_character
-            for name, pairs in self._by_task.items()
-        }
+        by_task = {}
+        for name, pairs in self._by_task.items():
+            by_task[name] = value
+            if pairs is not self._valid:
+                by_task[name] = self._evaluate(pairs).bits_per_character
+        # 2. The best weights are kept.
+        step = self.position.step
         is_best = math.isfinite(value) and (self._best is None or value < self._best)
-        self._misses = 0 if is_best else self._misses + 1
-        self._validated_step = self.position.step
-        self._best = value if is_best else self._best
-        if is_best and self._ranks.is_first:
-            self.run.save_model(self.model.state_dict())
-            self.run.save_info(
-                {**self._info, "best": {"step": self.position.step, "validation_bpc": value}}
-            )
-        journal.validation(
-            {
-                "step": self.position.step,
-                "validation_bpc": value,
-                "validation_perplexity": found.perplexity,
-                "is_best": is_best,
-                "seconds": round(self.position.seconds, 3),
-                **({"validation_bpc_by_task": by_task} if by_task else {}),
-            }
-        )
+        self._validated_step = step
+        self._misses += 1
+        if is_best:
+            self._misses = 0
+            self._best = value
+            self._save_best(step, value)
+        # 3. It is recorded, saved and shown.
+        record: dict[str, Any] = {
+            "step": step,
+            "validation_bpc": value,
+            "validation_perplexity": found.perplexity,
+            "is_best": is_best,
+            "seconds": round(self.position.seconds, 3),
+        }
+        if by_task:
+            record["validation_bpc_by_task"] = by_task
+        journal.write(record)
         self._save(journal)
-        others = "".join(f" · {name} {bits:.3f}" for name, bits in by_task.items())
-        self._line.note(
-            f"验证 validation · 步 step {self.position.step} · {clock(self.position.seconds)} · BPC {value:.3f}"
-            + (
-                " ★"
-                if is_best
-                else f"（最好 best {self._best:.3f}）"
-                if self._best is not None
-                else ""
-            )
-            + others
-        )
-        if self._ranks.is_first:
+        note = validation_note(step, self.position.seconds, value, self._best, is_best)
+        figures = [f"{name} {bits:.3f}" for name, bits in by_task.items()]
+        self._line.note(" · ".join([note, *figures]))
+        if self._ranks.is_first and self._observe is not None:
             self.model.eval()
-            self._observe(self.model, Validation(self.position.step, value, is_best))
+            self._observe(self.model, Validation(step, value, is_best))
             self.model.train()
         release_freed_memory()
         self._line.pause()
 
-    def _measure(self, pairs: Pairs) -> LossStats:
+    def _evaluate(self, pairs: Pairs) -> LossStats:
         return evaluate_loss(
             self.model,
             pairs,
-            batch_tokens=2 * self.config.batch_tokens,
+            batch_tokens=2 * self.config.batch_tokens,  # no gradients: twice as much fits
             device=self.device,
             precision=self._precision,
             ranks=self._ranks,
         )
 
-    def _save(self, journal: Journal) -> None:
+    def _save_best(self, step: int, bits_per_character: float) -> None:
+        if not self._ranks.is_first:
+            return
+        self.run.save_model(self.model.state_dict())
+        best = {"step": step, "validation_bpc": bits_per_character}
+        self.run.save_info({**self._info, "best": best})
+
+    def _save(self, journal: Journal | NoJournal) -> None:
+        """Saves what `resume` reads."""
         if not self._ranks.is_first:
             return
         journal.flush()
@@ -385,18 +353,3 @@ class Trainer:
                 "characters": self._characters,
             }
         )
-
-
-def _optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter, 2019); vectors, biases and scores do not decay."""
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    return torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=(0.9, 0.99),
-        fused=True,
-    )

@@ -116,9 +116,8 @@ def test_n_best_are_different_and_in_order(toy, seed, beam_size):
 @given(st.integers(0, 10**6), st.integers(1, 5))
 def test_log_probabilities_and_attention_are_the_models_own(toy, seed, beam_size):
     model = toy.Model(toy.vocabulary.size, seed=seed)
-    hypothesis = found(toy, model, beam_size, max_length=9, repetition_penalty=2, temperature=0.5)[
-        0
-    ][0]
+    options = {"max_length": 9, "repetition_penalty": 2, "temperature": 0.5}
+    hypothesis = found(toy, model, beam_size, **options)[0][0]
     memory, state = model.start(torch.tensor([SOURCE]), torch.tensor([len(SOURCE)]))
     for place, before in enumerate([BOS, *hypothesis.tokens[:-1]]):
         logits, state, weights = model.step(torch.tensor([before]), memory, state)
@@ -134,7 +133,10 @@ def test_a_higher_length_penalty_favours_longer_paragraphs(toy):
 
 
 def test_no_hypothesis_is_lost_when_everything_is_blocked(toy):
-    """With one letter and no unigram twice nothing is left after it but the end, and min_length forbids that."""
+    """With one letter and no unigram twice nothing is left after it but the end.
+
+    And that is forbidden by min_length.
+    """
     model = toy.Model(toy.vocabulary.size, allowed=[A])
     hypotheses = found(toy, model, 3, no_repeat_ngram=1, top_k=1, max_length=6)[0]
     assert len(hypotheses) == 1
@@ -152,7 +154,7 @@ def test_the_opening_is_given_to_every_hypothesis(toy):
 
 @SOME
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 3))
-def test_what_is_settled_never_changes(toy, seed, beam_size, count):
+def test_the_stable_prefix_never_changes(toy, seed, beam_size, count):
     model = toy.Model(toy.vocabulary.size, seed=seed, favour={EOS: 3}, spread=3.0)
     before: list[int] = []
     for beams in search(task(toy, model, max_length=12), beam_size, 1.0, min(count, beam_size)):

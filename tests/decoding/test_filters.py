@@ -128,11 +128,9 @@ def test_largest_is_exact_with_ties(rows, count):
 @SOME
 @given(st.data(), st.integers(1, 12))
 def test_well_formed_text_is_whole_characters_only(toy, data, max_length):
-    rule, history, written = (
-        well_formed(toy.vocabulary, max_length),
-        history_of(toy.vocabulary, [], max_length),
-        [],
-    )
+    rule = well_formed(toy.vocabulary, max_length)
+    history = history_of(toy.vocabulary, [], max_length)
+    written = []
     for _ in range(max_length):
         allowed = sorted(support(rule(np.zeros((1, toy.vocabulary.size), np.float32), history))[0])
         assert not {PAD, BOS} & set(allowed)
@@ -221,7 +219,10 @@ def spelled(character):
 @SOME
 @given(st.data(), st.integers(1, 4))
 def test_no_repeat_ngram_blocks_exactly_the_completions(toy, data, size):
-    """Against the definition: a token is blocked when with it the content repeats an n-gram, punctuation skipped."""
+    """Against the definition: a token is blocked when with it the content repeats an n-gram.
+
+    Punctuation is skipped.
+    """
     content = [[toy.first + place] for place in range(8, 11)]
     marks = [[token] for token in toy.tokenizer.punctuation_ids[:2]]
     pieces = st.lists(
@@ -278,7 +279,7 @@ def test_where_everything_is_blocked_the_paragraph_ends(toy):
     assert support(apply(rules, nothing, History(toy.vocabulary, 2, 9))) == [{EOS}, {toy.first}]
 
 
-def test_rules_change_nothing_that_they_are_given(toy):
+def test_rules_leave_the_logits_they_are_given_unchanged(toy):
     logits = np.random.default_rng(3).normal(0, 2, (1, toy.vocabulary.size)).astype(np.float32)
     before = logits.copy()
     config = DecodingConfig(top_k=20, min_p=0.01, no_repeat_ngram=1)
@@ -288,7 +289,7 @@ def test_rules_change_nothing_that_they_are_given(toy):
     assert (logits == before).all()
 
 
-def test_rules_that_are_off_are_not_there(toy):
+def test_rules_that_are_off_are_left_out(toy):
     assert len(build_rules(OFF, toy.vocabulary)) == 1
     assert len(build_rules(DecodingConfig(top_k=5, min_p=0.1), toy.vocabulary)) == 8
 

@@ -53,7 +53,7 @@ def test_rows_do_not_touch_each_other(toy, texts):
         assert history.units[row, : history.unit_counts[row]].tolist() == naive_units(toy, text)
 
 
-def test_specials_are_no_content(toy):
+def test_special_tokens_are_no_content(toy):
     assert content_units(toy.vocabulary, [BOS, toy.first + 8, PAD, EOS]) == [toy.first + 8]
 
 
@@ -70,7 +70,7 @@ def test_selected_rows_go_their_own_ways(toy):
     assert (first.length, first.pending, first.unit_counts.tolist()) == (2, [b"\xe9"], [1])
 
 
-def test_a_broken_character_in_a_given_opening_is_begun_anew(toy):
+def test_a_broken_character_in_a_given_opening_is_dropped(toy):
     history = filled(toy, [FIRST_BYTE + 0xE9, FIRST_BYTE + 0x41, FIRST_BYTE + 0x42])
     assert history.pending == [b""]
     assert history.units[0].tolist() == [toy.vocabulary.size + ord("B")]

@@ -57,7 +57,7 @@ def test_greedy_takes_the_first_of_the_likeliest():
     assert greedy(np.array([[0.0, 2, 2], [-np.inf, -5, -9]]), None).tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("choose", [greedy, SeededSampler([5, 6, 7])], ids=["greedy", "dice"])
+@pytest.mark.parametrize("choose", [greedy, SeededSampler([5, 6, 7])], ids=["greedy", "sampler"])
 def test_log_probabilities_and_attention_are_the_models_own(toy, choose):
     for source, found in zip(SOURCES, written(toy, choose, favour={EOS: 2}), strict=True):
         model = toy.Model(toy.vocabulary.size, favour={EOS: 2})

@@ -54,7 +54,6 @@ class Workshop:
             run.create(overwrite=True)
             run.save_info(info, self.tokenizer)
         torch.manual_seed(config.training.seed)
-        observed = {} if observe is None else {"observe": observe}
         trainer = Trainer(
             build_model(config, self.tokenizer),
             config.training,
@@ -63,7 +62,7 @@ class Workshop:
             run,
             info,
             torch.device("cpu"),
-            **observed,
+            observe,
         )
         if resume:
             trainer.resume()

@@ -83,7 +83,7 @@ def empty_weights(run):
         (empty_weights, "damaged"),
     ],
 )
-def test_what_is_wrong_with_a_run_directory_is_said_in_one_line(run, spoil, words):
+def test_a_fault_of_a_run_directory_is_reported_in_one_line(run, spoil, words):
     spoil(run)
     with pytest.raises(CheckpointError, match=words) as caught:
         load_run(run.path, "cpu")
@@ -91,7 +91,7 @@ def test_what_is_wrong_with_a_run_directory_is_said_in_one_line(run, spoil, word
     assert str(run.path) in str(caught.value)
 
 
-def test_a_directory_that_does_not_exist(tmp_path):
+def test_a_directory_that_does_not_exist_is_reported(tmp_path):
     with pytest.raises(CheckpointError, match=r"run train\.py first"):
         load_run(tmp_path / "nowhere", "cpu")
 

@@ -1,4 +1,7 @@
-"""Recorded steps, with a recorder that records nothing and runs the step again each time: shapes, padding, gradients."""
+"""Recorded steps: shapes, padding, gradients.
+
+The recorder of these tests records nothing and runs the step again each time.
+"""
 
 import pytest
 import torch
@@ -23,7 +26,7 @@ def task(workshop):
     return trainer.model.train(), workshop.train, steps
 
 
-def test_a_rounded_size_is_little_more_and_stays():
+def test_a_rounded_size_is_at_most_an_eighth_larger_and_rounds_to_itself():
     for size in range(1, 3000):
         found = graphs.rounded(size)
         assert size <= found <= max(size + 7, size * 9 / 8)
@@ -63,7 +66,7 @@ def test_a_step_is_recorded_once_and_replayed_for_other_batches_of_its_shape(tas
     )
 
 
-def test_no_more_than_so_many_steps_are_recorded(task, monkeypatch):
+def test_no_more_steps_are_recorded_than_the_limit(task, monkeypatch):
     _, pairs, steps = task
     monkeypatch.setattr(graphs, "_FREQUENT", 1)
     monkeypatch.setattr(graphs, "_MOST_GRAPHS", 1)
@@ -93,7 +96,7 @@ def test_the_trainer_learns_by_recorded_steps_as_without(workshop, monkeypatch):
     plain = workshop.trainer("plain", dropout=0.0)
     other = workshop.trainer("other", dropout=0.0)
     used = []
-    other._graphs = graphs.RecordedSteps(
+    other._batch_gradients.graphs = graphs.RecordedSteps(
         other.model, CPU, torch.float32, record=lambda run: used.append(run) or run
     )
     assert other.fit().best == pytest.approx(plain.fit().best, rel=1e-3)
@@ -118,7 +121,7 @@ def test_recorded_on_cuda_a_step_has_the_same_gradients(workshop):
                 torch.testing.assert_close(gradient, truth[name], rtol=1e-3, atol=1e-5, msg=name)
 
 
-def test_on_a_cpu_the_option_is_a_mistake_in_one_line(workshop):
+def test_on_a_cpu_the_option_is_refused(workshop):
     with pytest.raises(ConfigError, match="--cuda-graph"):
         workshop.trainer(cuda_graph=True)
 

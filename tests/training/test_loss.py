@@ -63,7 +63,7 @@ counts = st.builds(
 
 
 @given(counts, counts)
-def test_tallies_add_up_before_they_are_divided(one, other):
+def test_loss_stats_are_added_before_they_are_divided(one, other):
     both = one + other
     assert both.characters == one.characters + other.characters
     assert both.pairs == one.pairs + other.pairs
@@ -78,7 +78,10 @@ def test_tallies_add_up_before_they_are_divided(one, other):
 
 @pytest.fixture
 def task():
-    """A model, its tokenizer and pairs of different lengths, with a rare character that is spelled in bytes."""
+    """A model, its tokenizer and pairs of different lengths.
+
+    A rare character is spelled in bytes.
+    """
     texts = [
         ("天下大势。", "分久必合。"),
         ("合久必分。", "周末七国分争，并入于秦。"),
@@ -116,7 +119,7 @@ def test_batch_loss_is_the_cross_entropy_of_the_real_tokens(task):
     )
 
 
-def test_measure_counts_characters_not_tokens_and_does_not_depend_on_the_batches(task):
+def test_evaluate_loss_counts_characters_and_does_not_depend_on_the_batches(task):
     model, _, pairs = task
     model.train()
     whole, single = (

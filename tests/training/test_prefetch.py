@@ -1,4 +1,4 @@
-"""Batches made ahead are those made on the spot, and no thread outlives its feed."""
+"""Batches made ahead are those that are asked for, and no thread outlives its prefetcher."""
 
 import threading
 import time
@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from novelgen.errors import TrainingError
-from novelgen.training import trainer as trainer_module
+from novelgen.training import batch_gradients
 from novelgen.training.journal import read_metrics
+from novelgen.training.loss import LossStats
 from novelgen.training.prefetch import BatchPrefetcher
 
 CPU = torch.device("cpu")
@@ -26,8 +27,8 @@ def assert_same(one, other):
         assert np.array_equal(array, expected)
 
 
-def feeders():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("feed")]
+def prefetching_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def test_gives_the_batches_asked_for(workshop, parts):
@@ -41,7 +42,7 @@ def test_gives_the_batches_asked_for(workshop, parts):
     assert place == 6
 
 
-def test_what_was_foreseen_wrongly_is_made_on_the_spot(workshop, parts):
+def test_a_batch_that_was_not_expected_is_made_when_asked_for(workshop, parts):
     with BatchPrefetcher(CPU) as feed:
         for wrong in parts:
             list(feed.batches(workshop.train, parts[:1], [wrong]))
@@ -58,25 +59,20 @@ def test_the_next_batch_is_made_by_another_thread_meanwhile(workshop, parts, mon
 
     monkeypatch.setattr(type(workshop.train), "batch", watched)
     with BatchPrefetcher(CPU) as feed:
-        (
-            list(feed.batches(workshop.train, parts[:3], parts[3:4])),
-            list(feed.batches(workshop.train, parts[3:4])),
-        )
-    assert [makers[part.tobytes()] is threading.main_thread() for part in parts[:4]] == [
-        True,
-        False,
-        False,
-        False,
-    ]
+        list(feed.batches(workshop.train, parts[:3], parts[3:4]))
+        list(feed.batches(workshop.train, parts[3:4]))
+    in_main = [makers[part.tobytes()] is threading.main_thread() for part in parts[:4]]
+    assert in_main == [True, False, False, False]
 
 
 def test_waiting_is_counted_until_it_is_asked_for(workshop, parts, monkeypatch):
     batch = type(workshop.train).batch
-    monkeypatch.setattr(
-        type(workshop.train),
-        "batch",
-        lambda pairs, indices: (time.sleep(0.05), batch(pairs, indices))[1],
-    )
+
+    def slow(pairs, indices):
+        time.sleep(0.05)
+        return batch(pairs, indices)
+
+    monkeypatch.setattr(type(workshop.train), "batch", slow)
     with BatchPrefetcher(CPU) as feed:
         for number, _ in enumerate(feed.batches(workshop.train, parts[:3])):
             time.sleep(0.2)  # a step, in which the next batch is made
@@ -84,26 +80,23 @@ def test_waiting_is_counted_until_it_is_asked_for(workshop, parts, monkeypatch):
         assert feed.waited() == 0
 
 
-def test_an_error_of_the_thread_is_heard_and_the_thread_ends(workshop, parts):
+def test_an_error_in_the_thread_is_raised_and_the_thread_ends(workshop, parts):
     with pytest.raises(IndexError), BatchPrefetcher(CPU) as feed:
         list(feed.batches(workshop.train, [parts[0], np.array([10**6])]))
-    assert not feeders()
+    assert not prefetching_threads()
 
 
 def interrupt(trainer, monkeypatch):
+    reasons = {3: "interrupted"}
     monkeypatch.setattr(
-        trainer,
-        "_stop_reason",
-        lambda interrupt: "interrupted" if trainer.position.step == 3 else "",
+        trainer, "_stop_reason", lambda interrupt: reasons.get(trainer.position.step, "")
     )
     assert trainer.fit().reason == "interrupted"
 
 
 def fail(trainer, monkeypatch):
     monkeypatch.setattr(
-        trainer_module,
-        "loss_stats",
-        lambda batch, nll_sum: trainer_module.LossStats(float("nan"), 1, 1, 1),
+        batch_gradients, "loss_stats", lambda batch, nll_sum: LossStats(float("nan"), 1, 1, 1)
     )
     with pytest.raises(TrainingError):
         trainer.fit()
@@ -112,10 +105,10 @@ def fail(trainer, monkeypatch):
 @pytest.mark.parametrize("end", [lambda trainer, _: trainer.fit(), interrupt, fail])
 def test_no_thread_outlives_training(workshop, monkeypatch, end):
     end(workshop.trainer(), monkeypatch)
-    assert not feeders()
+    assert not prefetching_threads()
 
 
-def test_every_step_says_how_long_it_waited(workshop, capsys):
+def test_every_step_records_how_long_it_waited_for_data(workshop, capsys):
     trainer = workshop.trainer()
     trainer.fit()
     steps = [record for record in read_metrics(trainer.run.metrics) if "loss" in record]

@@ -33,7 +33,7 @@ def assert_same(one, other):
 
 
 class Killed(BaseException):
-    """Ends a run in the middle of a step, as kill -9 does: nothing is saved, nothing is tidied up."""
+    """Ends a run in the middle of a step, as kill -9 does: nothing is saved or tidied up."""
 
 
 def kill_at(trainer, step):
@@ -58,10 +58,11 @@ def test_a_run_that_died_continues_bit_for_bit(workshop, died_at, changes):
     broken = workshop.trainer("broken", **changes)
     kill_at(broken, died_at)
     resumed = workshop.trainer("broken", resume=True, **changes)
-    assert resumed.position.step == max(
-        died_at // 4 * 4, died_at // 5 * 5
-    )  # the last save, or validation
-    assert resumed.fit() == expected
+    last_save = max(died_at // 4 * 4, died_at // 5 * 5)  # a validation saves too
+    assert resumed.position.step == last_save
+    outcome = resumed.fit()
+    assert outcome.steps_taken == expected.step - last_save
+    assert outcome == expected._replace(steps_taken=outcome.steps_taken)
     assert losses(resumed) == losses(whole)
     assert_same(weights(resumed), weights(whole))
     kept = [
@@ -81,9 +82,10 @@ def test_a_half_written_last_record_is_dropped_on_resume(workshop):
     assert list(losses(resumed)) == list(range(1, 13))
 
 
-def test_seeds_matter(workshop):
+def test_another_seed_gives_other_losses(workshop):
     one, other = workshop.trainer("one"), workshop.trainer("other", seed=4)
-    one.fit(), other.fit()
+    one.fit()
+    other.fit()
     assert losses(one) != losses(other)
 
 
@@ -125,16 +127,21 @@ def test_stops_when_patience_runs_out(workshop, monkeypatch):
 def test_spends_exactly_its_budget(workshop, changes, steps):
     trainer = workshop.trainer(**changes)
     trainer.fit()
-    assert trainer.position.step == (steps or 2 * len(trainer._plan(0)))
+    assert trainer.position.step == (steps or 2 * len(trainer._plan(0).batches))
     if steps is None:
         assert trainer.position.epoch == 2
         assert trainer.position.batch == 0
-    assert (
-        read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step
-    )  # validated at the very end
+    # It was validated at the very end.
+    assert read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step
 
 
-def test_needs_a_budget(workshop):
+def test_a_budget_that_is_spent_already_takes_no_step(workshop):
+    assert workshop.trainer().fit().steps_taken == 12
+    outcome = workshop.trainer(resume=True).fit()
+    assert (outcome.reason, outcome.step, outcome.steps_taken) == ("budget", 12, 0)
+
+
+def test_a_trainer_without_a_budget_is_refused(workshop):
     with pytest.raises(ConfigError, match="--max-minutes"):
         workshop.trainer(max_steps=None)
 
@@ -165,7 +172,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(workshop, 
 def test_a_token_counts_alike_in_batches_of_any_size(workshop):
     """The gradients of a batch are the sum of those of its pairs, whatever else is in it."""
     trainer = workshop.trainer(dropout=0.0, clip_norm=1e9)
-    indices = trainer._plan(0)[0][:3]
+    indices = trainer._plan(0).batches[0][:3]
     summed = [torch.zeros_like(parameter) for parameter in trainer.model.parameters()]
     for number in range(3):
         trainer._gradients(indices[number : number + 1])
@@ -190,29 +197,28 @@ def out_of_memory_above(trainer, rows):
 
 def test_out_of_memory_halves_the_micro_batch_and_takes_the_same_step(workshop):
     whole, sliced = workshop.trainer("whole", dropout=0.0), workshop.trainer("sliced", dropout=0.0)
-    indices = whole._plan(0)[0]
+    indices = whole._plan(0).batches[0]
     out_of_memory_above(sliced, len(indices) // 3)
     assert sliced._gradients(indices).nll_sum == pytest.approx(
         whole._gradients(indices).nll_sum, rel=1e-5
     )
     for one, other in zip(whole.model.parameters(), sliced.model.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
-    assert sliced._slices == 4
+    assert sliced._batch_gradients.slices == 4
 
 
-def test_memory_too_small_for_one_pair_is_said(workshop):
+def test_memory_too_small_for_one_pair_is_reported(workshop):
     trainer = workshop.trainer()
     out_of_memory_above(trainer, 0)
     with pytest.raises(TrainingError, match="--segment-length"):
         trainer.fit()
 
 
-def test_interrupt_saves_and_the_run_goes_on_as_if_nothing_had_been(workshop):
+def test_an_interrupted_run_is_saved_and_continues_bit_for_bit(workshop):
     whole = workshop.trainer("whole")
     whole.fit()
     stopped = workshop.trainer("stopped")
     step = stopped._step
-
     before = signal.getsignal(signal.SIGINT)
 
     def interrupted():
@@ -223,9 +229,8 @@ def test_interrupt_saves_and_the_run_goes_on_as_if_nothing_had_been(workshop):
     stopped._step = interrupted
     assert stopped.fit().reason == "interrupted"
     assert stopped.position.step == 3
-    load_run(
-        stopped.run.path, "cpu"
-    )  # something to write with is there although no validation has been
+    # There are weights to write with although no validation has been.
+    load_run(stopped.run.path, "cpu")
     resumed = workshop.trainer("stopped", resume=True)
     resumed.fit()
     assert losses(resumed) == losses(whole)

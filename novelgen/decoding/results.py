@@ -1,0 +1,50 @@
+"""What was written: a paragraph with its attention, and the answer to a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from novelgen.text.tokenizers import BOS
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A written paragraph of T tokens, a given opening included, for a source of S tokens."""
+
+    text: str
+    source_tokens: list[str]  # S labels of what it was written from
+    tokens: list[str]  # T labels, EOS included where it was reached
+    log_probabilities: list[float]  # T, natural, of the model itself: temperature 1, no rules
+    # (T, S), a row sums to 1; (T, 0) from a model without attention.
+    attention: NDArray[np.float32]
+    score: float  # Σ log-probability / T ** length_penalty
+    finished: bool  # ended by itself, not by max_length
+    source_ids: list[int]  # S: source_tokens as the model knows them
+    ids: list[int]  # T: tokens as the model knows them
+    first: int = BOS  # what the model read before them
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What was written for a prompt."""
+
+    prompt: str
+    paragraphs: list[Paragraph]
+    seed: int
+    finished: bool  # nothing follows any more; False in the snapshots of a stream
+    notes: list[str]  # lines for the user about how the request was understood, translated
+    # What the paragraphs are to the prompt; those before it are in the order of their writing.
+    task: str = "next"
+
+    @property
+    def text(self) -> str:
+        """The paragraphs, one a line."""
+        return "\n".join(paragraph.text for paragraph in self.paragraphs)
+
+    @property
+    def score(self) -> float:
+        """The mean of the paragraphs' scores."""
+        return sum(paragraph.score for paragraph in self.paragraphs) / len(self.paragraphs)
