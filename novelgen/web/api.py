@@ -1,6 +1,7 @@
 """/generate: what the page's buttons do, for programs.
 
-It is served over HTTP, to gradio_client, and as an MCP tool. Its description is English only; an error is in the language of the request, English by default.
+It is served over HTTP, to gradio_client, and as an MCP tool. Its description is English only; an
+error is in the language of the request, English by default.
 """
 
 from __future__ import annotations

@@ -63,6 +63,11 @@ FIXED_TEXTS = (
     N_("Connection to the server was lost. Attempting reconnection..."),
     N_("This application is currently busy. Please try again. "),
     N_("Connection errored out. "),
+    # Our tabs: see the script.
+    N_("Write"),
+    N_("Attention"),
+    N_("Compare"),
+    N_("Model"),
     # While an event runs or waits.
     N_("queue: {place}/{count} |"),
     N_("processing |"),

@@ -33,7 +33,8 @@
   };
 
   // Texts of visitors and models may look like Gradio's: only these places hold Gradio's own.
-  const TEXTS = ".toast-body, [data-testid='status-tracker']";
+  // The labels of the tabs are drawn once, before the language can be changed above.
+  const TEXTS = ".toast-body, [data-testid='status-tracker'], [role='tab']";
   const ATTRIBUTES = ["aria-label", "title"];
 
   const changeText = (node) => {
