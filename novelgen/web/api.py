@@ -33,6 +33,7 @@ LARGEST = {
 }
 _FIELDS = {spec.name: spec for spec in dataclasses.fields(DecodingConfig)}
 _TYPES = typing.get_type_hints(DecodingConfig)
+_DEFAULTS = {name: spec.default for name, spec in _FIELDS.items()}
 # Their defaults depend on what the model was trained on, so that null must stand for them.
 _DEFAULT_BY_RUN = decoding_defaults(from_pairs=True)
 
@@ -63,7 +64,8 @@ def add(registry: ModelRegistry, blocks: gr.Blocks) -> None:
         blocks.state_holder.time_last_used.pop(session, None)
 
     # mypy: gradio re-exports this function without saying so.
-    gr.api(endpoint(registry, forget), api_name="generate", **limits.TURN)  # type: ignore[attr-defined]
+    add_endpoint = gr.api  # type: ignore[attr-defined]
+    add_endpoint(endpoint(registry, forget), api_name="generate", **limits.TURN)
 
 
 def endpoint(
@@ -112,11 +114,12 @@ def _answers(
 
 def _signature() -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    # null, where the default is known only when the run is.
+    defaults = {**_DEFAULTS, **dict.fromkeys(_DEFAULT_BY_RUN)}
     fields = []
     for name, spec in _FIELDS.items():
-        default = None if name in _DEFAULT_BY_RUN else spec.default
         annotation = _annotation(name, spec)
-        fields.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
+        fields.append(inspect.Parameter(name, kind, default=defaults[name], annotation=annotation))
     parameters = [
         inspect.Parameter("prompt", kind, annotation=str),
         inspect.Parameter("model", kind, default=None, annotation=str | None),
@@ -130,8 +133,11 @@ def _signature() -> inspect.Signature:
 def _annotation(name: str, spec: dataclasses.Field[Any]) -> Any:
     """The field's type; of a choice its names, so that programs see them."""
     choices = spec.metadata["choices"]
-    annotation = Literal[choices] if choices else _TYPES[name]
-    may_be_null = name in _DEFAULT_BY_RUN or (choices and spec.default is None)
+    annotation = _TYPES[name]
+    may_be_null = name in _DEFAULT_BY_RUN
+    if choices:
+        annotation = Literal[choices]
+        may_be_null = may_be_null or spec.default is None
     if may_be_null:
         return annotation | None
     return annotation
@@ -140,6 +146,7 @@ def _annotation(name: str, spec: dataclasses.Field[Any]) -> Any:
 def _explained(spec: dataclasses.Field[Any]) -> str:
     """A field's help with its bounds, on one line."""
     bounds = spec.metadata
+    # 1. The bounds; one that DecodingConfig has may be stricter than this page's, or the reverse.
     parts = []
     if spec.name in _DEFAULT_BY_RUN:
         parts.append(f"null: {spec.default}")
@@ -151,6 +158,7 @@ def _explained(spec: dataclasses.Field[Any]) -> str:
     known_maxima = [maximum for maximum in maxima if maximum is not None]
     if known_maxima:
         parts.append(f"≤ {min(known_maxima)}")
+    # 2. The help, which the command line shows as well.
     text: str = bounds["help"]
     if not parts:
         return text
@@ -215,9 +223,16 @@ def answer(result: generation_service.GenerationResult) -> dict[str, Any]:
 
 def _candidate(generation: Generation) -> dict[str, Any]:
     values = [value for paragraph in generation.paragraphs for value in paragraph.log_probabilities]
+    # Before the first token there is nothing to divide by; JSON has null then, and no NaN.
+    score = None
+    mean = None
+    if generation.paragraphs:
+        score = generation.score
+    if values:
+        mean = sum(values) / len(values)
     return {
         "text": generation.text,
         "seed": generation.seed,
-        "score": generation.score if generation.paragraphs else None,
-        "log_probability": sum(values) / len(values) if values else None,
+        "score": score,
+        "log_probability": mean,
     }

@@ -132,35 +132,12 @@ def _layout(registry: ModelRegistry, run: gr.Dropdown) -> _Parts:
             runs, decoders, temperatures, seed = _grid_fields(registry, run)
     # 2. The buttons.
     with gr.Row(elem_id="compare-buttons"):
-        start = gr.Button(
-            browser_text("Run the comparison"),
-            variant="primary",
-            min_width=100,
-            elem_id="compare-start",
-        )
-        stop = gr.Button(
-            browser_text("Stop"), variant="stop", min_width=100, elem_id="compare-stop"
-        )
-        csv = gr.Button(browser_text("Download CSV"), min_width=100, elem_id="compare-csv")
-        markdown = gr.Button(
-            browser_text("Download Markdown"), min_width=100, elem_id="compare-markdown"
-        )
+        start, stop, csv, markdown = _buttons()
     # 3. The table, and what its columns mean.
     status = gr.Textbox(
         label=browser_text("Progress"), interactive=False, max_lines=3, elem_id="compare-status"
     )
-    table = gr.Dataframe(
-        headers=list(COMPARISON),
-        datatype="str",
-        type="array",
-        interactive=False,
-        wrap=True,
-        row_count=0,
-        column_widths=list(_WIDTHS),
-        label=browser_text("Results"),
-        max_height=700,
-        elem_id="compare-table",
-    )
+    table = _empty_table()
     gr.Markdown(
         browser_text(
             "Log-probabilities are natural and the model's own (temperature 1, no rules), the end"
@@ -241,9 +218,41 @@ def _grid_fields(
     return runs, decoders, temperatures, seed
 
 
+def _buttons() -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
+    """Start, stop, and a download for each type of file."""
+    start = gr.Button(
+        browser_text("Run the comparison"),
+        variant="primary",
+        min_width=100,
+        elem_id="compare-start",
+    )
+    stop = gr.Button(browser_text("Stop"), variant="stop", min_width=100, elem_id="compare-stop")
+    csv = gr.Button(browser_text("Download CSV"), min_width=100, elem_id="compare-csv")
+    markdown = gr.Button(
+        browser_text("Download Markdown"), min_width=100, elem_id="compare-markdown"
+    )
+    return start, stop, csv, markdown
+
+
+def _empty_table() -> gr.Dataframe:
+    return gr.Dataframe(
+        headers=list(COMPARISON),
+        datatype="str",
+        type="array",
+        interactive=False,
+        wrap=True,
+        row_count=0,
+        column_widths=list(_WIDTHS),
+        label=browser_text("Results"),
+        max_height=700,
+        elem_id="compare-table",
+    )
+
+
 def _choices(registry: ModelRegistry, chosen: str | None, picked: Sequence[str]) -> Any:
     """The runs that are there; a choice of several stays, a single one follows the page's."""
     names = list(registry.runs())
+    # `picked` may name runs that have gone since.
     kept = [name for name in picked or () if name in names]
     follows = len(kept) <= 1 and chosen in names
     return gr.update(choices=names, value=[chosen] if follows else kept)
@@ -297,7 +306,7 @@ def _numbers(temperatures: Sequence[str]) -> list[float]:
 
 
 def _temperature(typed: str) -> float:
-    # DecodingConfig knows which temperatures there are.
+    # DecodingConfig knows which temperatures there are; it refuses nan and inf as well.
     try:
         return DecodingConfig(temperature=float(typed)).temperature
     except (ValueError, TypeError, OverflowError, ConfigError):
@@ -350,6 +359,7 @@ def _fill(registry: ModelRegistry, request: _Request) -> Iterator[_Update]:
 
 
 def _update(request: _Request, made: _Made, growing: Sequence[Row] = ()) -> _Update:
+    # `comparison` leaves out rows that are not finished; here the growing one is seen as well.
     rows = [*made.rows, *(row._replace(finished=True) for row in growing)]
     return _Update(_table(rows), _line(request, len(made.rows)), made)
 

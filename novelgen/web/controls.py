@@ -41,6 +41,7 @@ _TASKS = {
     "previous": N_("previous paragraph"),
     "same": N_("the same paragraph"),
 }
+# The defaults are the balanced preset.
 _BALANCED = (
     "temperature",
     "top_k",
@@ -82,6 +83,7 @@ class _Slider(NamedTuple):
     step: float
 
 
+# The sliders, by the decoders that have them, in the order on the page. 1. Sampling.
 _SAMPLING = (
     _Slider(
         "temperature",
@@ -116,6 +118,7 @@ _SAMPLING = (
         step=0.01,
     ),
 )
+# 2. Beam search; several candidates are possible with sampling as well.
 _BEAM = (
     _Slider(
         "beam_size",
@@ -142,6 +145,7 @@ _BEAM = (
         step=1,
     ),
 )
+# 3. All decoders.
 _RULES = (
     _Slider(
         "repetition_penalty",
@@ -198,13 +202,17 @@ class Controls:
         """
         given = dict(zip(self.fields, values, strict=True))
         decoder = given["decoder"]
-        # A hidden seed is not read: whatever stands in it is no error.
-        given["seed"] = seed_of(given["seed"]) if applies("seed", decoder) else None
+        # 1. The seed is typed as text. A hidden one is not read: what stands in it is no error.
+        seed = given.pop("seed")
+        if applies("seed", decoder):
+            given["seed"] = seed_of(seed)
+        # 2. What the visitor sees; an empty field leaves the default.
         asked = {
             name: value
             for name, value in given.items()
             if value is not None and applies(name, decoder)
         }
+        # 3. What is hidden has no effect, whatever it was set to before.
         hidden = {name: value for name, value in _NEUTRAL.items() if not applies(name, decoder)}
         return {**asked, **hidden}
 
@@ -276,13 +284,14 @@ def tasks_of(data: DataConfig | None) -> Any:
 
     To be called within a `localized` handler.
     """
-    names = list(data.task_weights) if data else []
-    has_choice = len(names) > 1
-    return gr.update(
-        choices=[(_(_TASKS[name]), name) for name in names],
-        value=names[0] if has_choice else None,
-        visible=has_choice,
-    )
+    names: list[str] = []
+    if data is not None:
+        names = list(data.task_weights)
+    choices = [(_(_TASKS[name]), name) for name in names]
+    # A run of one task does it without being asked.
+    if len(names) < 2:
+        return gr.update(choices=choices, value=None, visible=False)
+    return gr.update(choices=choices, value=names[0], visible=True)
 
 
 def _sliders(specs: Sequence[_Slider]) -> dict[str, Component]:
@@ -290,12 +299,14 @@ def _sliders(specs: Sequence[_Slider]) -> dict[str, Component]:
     made: dict[str, Component] = {}
     for spec in specs:
         default = DEFAULTS[spec.name]
+        # Without it the browser sends a whole number as 5.0.
+        precision = 0 if isinstance(default, int) else None
         made[spec.name] = gr.Slider(
             spec.minimum,
             spec.maximum,
             value=default,
             step=spec.step,
-            precision=0 if isinstance(default, int) else None,
+            precision=precision,
             label=spec.label,
             info=spec.info,
             visible=applies(spec.name, DEFAULTS["decoder"]),

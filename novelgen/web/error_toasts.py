@@ -47,7 +47,7 @@ def errors_as_toasts() -> Iterator[None]:
         # Gradio renders a message as HTML.
         text = html.escape(as_on_the_page(str(error)), quote=False)
         raise gr.Error(text, title=_("Not possible"), print_exception=False) from None
-    except gr.Error:
+    except gr.Error:  # a toast already
         raise
     except Exception as error:  # Gradio itself would say nothing about it on the page
         text = _("the program failed; its log has the cause")

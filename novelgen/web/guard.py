@@ -14,7 +14,7 @@ from novelgen.i18n import _, use_language
 from novelgen.web import limits
 from novelgen.web.language import visitor_language
 
-_RETRY_SECONDS = "10"
+_RETRY_SECONDS = "10"  # for a program that reads the header; a person reads the sentence
 
 
 class BodyLimit:
@@ -35,6 +35,7 @@ class BodyLimit:
             await JSONResponse(detail, 413)(scope, receive, send)
             return
         # 2. A body in chunks declares no length: its bytes are counted as they come.
+        #    Raised while the page reads, the exception becomes its answer.
         size = 0
 
         async def counted() -> Message:

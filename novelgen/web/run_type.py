@@ -43,10 +43,13 @@ def wire(
     @localized
     def fitted(name: str | None, before: bool) -> tuple[Any, ...]:
         from_pairs = learned_pairs(registry, name)
+        # Of two runs of the same type the second changes nothing that the visitor has set.
         if from_pairs == before:
             return (gr.skip(),) * len(outputs)
         defaults = {**DEFAULTS, **decoding_defaults(from_pairs, "sample")}
-        label = _("Source") if from_pairs else _("Manuscript")
+        label = _("Manuscript")
+        if from_pairs:
+            label = _("Source")
         return (
             from_pairs,
             gr.update(label=label),

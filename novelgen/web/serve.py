@@ -76,16 +76,18 @@ def main(args: argparse.Namespace) -> None:
     """
     validate_choice(args.device, DEVICES, "--device")
     port = free_port(args.host, args.port)
-    # Gradio reads the environment when it is imported.
+    # 1. Gradio reads the environment when it is imported, so the options come first.
     _quiet_environment(args.share)
     from novelgen.web import page
     from novelgen.web.model_registry import ModelRegistry
 
+    # 2. The page, and the server in threads of its own.
     registry = ModelRegistry(RUNS, args.checkpoint, args.device)
     blocks = page.build(registry, _PROJECT)
     start(blocks, args.host, port, share=args.share, mcp_server=args.mcp)
     message = _("open {url} in a browser to write (Ctrl-C stops the program)")
     print(message.format(url=blocks.local_url), flush=True)
+    # 3. Serve until somebody stops the program.
     _wait_for_stop()
     blocks.close(verbose=False)
 

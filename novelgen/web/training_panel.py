@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -15,6 +15,7 @@ from novelgen.web.language import browser_text, localized
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import MINUTES, Status, TinyTraining
 
+_SECONDS = 0.5  # between two states of the bar
 # The label of the bar for a screen reader comes with its value, in the visitor's language.
 _BAR = """
 <div class="bar" role="group"><progress max="1" hidden></progress><p aria-live="polite"></p></div>
@@ -34,40 +35,24 @@ watch("value", draw);
 """
 
 
+class _Parts(NamedTuple):
+    """The components of the panel."""
+
+    panel: gr.Column
+    bar: gr.HTML
+    start: gr.Button
+    cancel: gr.Button
+
+
 def build(training: TinyTraining, registry: ModelRegistry, run: gr.Dropdown) -> None:
     """The panel, visible while there is no run, or one is being trained.
 
     Afterwards the new run is chosen in `run`.
     """
-    # 1. The components.
-    with gr.Column(visible=run.value is None, elem_id="training-panel") as panel:
-        gr.Markdown(
-            browser_text(
-                "### No trained model yet\nTrain the smallest one (tiny, about two minutes) on the"
-                " novel that comes with the program, then write with it. For a novel of your own"
-                " run `python train.py --corpus mine.txt` in a terminal; the run appears here by"
-                " itself."
-            ),
-            elem_id="training-words",
-        )
-        bar = gr.HTML(
-            {"text": ""},
-            html_template=_BAR,
-            js_on_load=_BAR_SCRIPT,
-            label=browser_text("Training progress"),
-            elem_id="training-progress",
-        )
-        start = gr.Button(
-            browser_text("Train a small model"), variant="primary", elem_id="training-start"
-        )
-        cancel = gr.Button(
-            browser_text("Cancel training"),
-            variant="secondary",
-            visible=False,
-            elem_id="training-cancel",
-        )
-    timer = gr.Timer(0.5, active=run.value is None)
-    outputs = [panel, bar, start, cancel, timer, run]
+    # 1. The components. The timer looks after the training only while the panel is visible.
+    parts = _layout(visible=run.value is None)
+    timer = gr.Timer(_SECONDS, active=run.value is None)
+    outputs = [*parts, timer, run]
 
     # 2. What the buttons do; each handler returns the new state of all components.
     @localized
@@ -87,10 +72,41 @@ def build(training: TinyTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
 
     # 3. The events.
     timer.tick(look, run, outputs, **LIGHT)
-    start.click(begin, run, outputs, **LIGHT)
-    cancel.click(end, run, outputs, **LIGHT)
+    parts.start.click(begin, run, outputs, **LIGHT)
+    parts.cancel.click(end, run, outputs, **LIGHT)
     # When the page is opened: another visitor may be training.
     gr.on(None, look, run, outputs, **LIGHT)
+
+
+def _layout(visible: bool) -> _Parts:
+    with gr.Column(visible=visible, elem_id="training-panel") as panel:
+        gr.Markdown(
+            browser_text(
+                "### No trained model yet\nTrain the smallest one (tiny, about two minutes) on the"
+                " novel that comes with the program, then write with it. For a novel of your own"
+                " run `python train.py --corpus mine.txt` in a terminal; the run appears here by"
+                " itself."
+            ),
+            elem_id="training-words",
+        )
+        # What it shows comes when the page is opened, in the visitor's language.
+        bar = gr.HTML(
+            {"text": ""},
+            html_template=_BAR,
+            js_on_load=_BAR_SCRIPT,
+            label=browser_text("Training progress"),
+            elem_id="training-progress",
+        )
+        start = gr.Button(
+            browser_text("Train a small model"), variant="primary", elem_id="training-start"
+        )
+        cancel = gr.Button(
+            browser_text("Cancel training"),
+            variant="secondary",
+            visible=False,
+            elem_id="training-cancel",
+        )
+    return _Parts(panel, bar, start, cancel)
 
 
 def _begin(training: TinyTraining, registry: ModelRegistry) -> None:
@@ -109,6 +125,7 @@ def _panel(training: TinyTraining, registry: ModelRegistry, chosen: str | None) 
     status = training.status()
     names = list(registry.runs())
     is_shown = status.is_running or not names
+    # A choice that the visitor has made is left alone.
     run: Any = gr.skip()
     if not is_shown and chosen not in names:
         run = gr.Dropdown(choices=names, value=registry.newest())
@@ -154,6 +171,7 @@ def _progress(status: Status) -> str:
         left = _("finishing")
     else:
         left = _("{time} left").format(time=clock(status.seconds_left))
+    # Both BPC come with the first step and the first validation.
     figures = []
     if status.training_bpc is not None:
         figures.append(_("training {bpc:.2f}").format(bpc=status.training_bpc))

@@ -118,7 +118,7 @@ class Call:
 
 
 def _hear_ctrl_c():
-    """What a shell starts in the background ignores Ctrl-C, and so would the app in tests that run there."""
+    """A shell lets what it starts in the background ignore Ctrl-C; the app in tests must not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
