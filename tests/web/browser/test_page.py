@@ -67,7 +67,7 @@ def test_gradios_own_words_are_translated_where_it_has_them_in_english_only(page
 
 
 def test_lost_connection_is_reported_in_the_visitors_language(open_page, start_app, workplace):
-    open_page.expected += ["Failed to load resource", "net::", "Could not connect", "fetch"]
+    open_page.expected += ["Failed to load resource", "network error", "Connection errored out"]
     app = start_app(workplace)
     page = open_page(app.url)
     page.locator("#write-manuscript textarea").fill("小满上了船。")
@@ -77,8 +77,9 @@ def test_lost_connection_is_reported_in_the_visitors_language(open_page, start_a
     page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 0")
     app.process.kill()
     app.process.wait()
-    page.get_by_text("连接已断开", exact=True).wait_for()
-    page.get_by_text("与服务器的连接已断开").wait_for()
+    toast = page.locator(".toast-body")
+    toast.get_by_text("错误", exact=True).wait_for()
+    toast.get_by_text("与服务器的连接已断开").wait_for()
 
 
 def test_every_tab_opens(page):
