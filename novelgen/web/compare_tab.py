@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import gradio as gr
@@ -18,19 +17,17 @@ from novelgen.i18n import _
 from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown
 from novelgen.training.stores import ready_data
 from novelgen.web import limits
+from novelgen.web.compare_layout import lay_out
 from novelgen.web.controls import DECODERS, seed_of
 from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT, page_load
-from novelgen.web.language import browser_text, localized
+from novelgen.web.language import localized
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.writing_tab import Writing
 
 _CELLS = 60  # of one table
-_TEMPERATURES = ("0.5", "0.8", "1.0", "1.2")
 _DECODER_COLUMN = 1
-_WIDTHS = (114, 74, 104, 452, 84, 80, 84, 88, 112)  # pixels; a phone scrolls
 _PACE = 0.25  # seconds between two states of a growing table
-_SAVE = Path(__file__).with_name("static") / "save.js"
 _FILES: dict[str, Callable[[Sequence[str], Iterable[Sequence[Any]]], str]] = {
     "csv": to_csv,
     "md": to_markdown,
@@ -54,34 +51,12 @@ class _Made(NamedTuple):
     rows: tuple[Row, ...] = ()  # the finished ones
 
 
-class _Parts(NamedTuple):
-    """The components of the tab."""
-
-    prompt: gr.Textbox
-    take: gr.Button
-    runs: gr.Dropdown
-    decoders: gr.CheckboxGroup
-    temperatures: gr.Dropdown
-    seed: gr.Textbox
-    start: gr.Button
-    stop: gr.Button
-    status: gr.Textbox
-    table: gr.Dataframe
-    files: dict[str, gr.Button]
-    saver: gr.HTML
-
-    @property
-    def inputs(self) -> list[gr.Component]:
-        """What `_request` takes, in its order."""
-        return [self.prompt, self.runs, self.decoders, self.temperatures, self.seed]
-
-
 def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
     """Makes the tab where it is called.
 
     `run` is the run to begin with, `writing` has the manuscript.
     """
-    parts = _layout(registry, run)
+    parts = lay_out(registry, run)
     made = gr.State(_Made())
     outputs = [parts.table, parts.status, made]
 
@@ -120,133 +95,6 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
     parts.runs.focus(lambda: gr.update(choices=list(registry.runs())), None, parts.runs, **LIGHT)
     # 3. The headings, which the browser does not translate.
     page_load()(localized(lambda: _table([])), None, parts.table, **LIGHT)
-
-
-def _layout(registry: ModelRegistry, run: gr.Dropdown) -> _Parts:
-    """The components, from top to bottom."""
-    # 1. What to compare.
-    with gr.Row(elem_id="compare-ask"):
-        with gr.Column(scale=3, min_width=300):
-            prompt, take = _prompt_fields()
-        with gr.Column(scale=2, min_width=300):
-            runs, decoders, temperatures, seed = _grid_fields(registry, run)
-    # 2. The buttons.
-    with gr.Row(elem_id="compare-buttons"):
-        start, stop, csv, markdown = _buttons()
-    # 3. The table, and what its columns mean.
-    status = gr.Textbox(
-        label=browser_text("Progress"), interactive=False, max_lines=3, elem_id="compare-status"
-    )
-    table = _empty_table()
-    gr.Markdown(
-        browser_text(
-            "Log-probabilities are natural and the model's own (temperature 1, no rules), the end"
-            " of the paragraph included, divided by characters. Copied is the share of the text's"
-            " 8-character strings that occur in the training text; “—” where that text is gone. All"
-            " other settings are at their defaults."
-        ),
-        elem_id="compare-words",
-    )
-    # Hidden; its script saves what it is given as a file.
-    saver = gr.HTML(
-        None,
-        html_template="",
-        js_on_load=_SAVE.read_text(encoding="utf-8"),
-        visible="hidden",
-        elem_id="compare-saver",
-    )
-    return _Parts(
-        prompt=prompt,
-        take=take,
-        runs=runs,
-        decoders=decoders,
-        temperatures=temperatures,
-        seed=seed,
-        start=start,
-        stop=stop,
-        status=status,
-        table=table,
-        files={"csv": csv, "md": markdown},
-        saver=saver,
-    )
-
-
-def _prompt_fields() -> tuple[gr.Textbox, gr.Button]:
-    prompt = gr.Textbox(
-        label=browser_text("Prompt"),
-        lines=6,
-        max_lines=12,
-        placeholder=browser_text("the paragraph that the models go on from"),
-        elem_id="compare-prompt",
-    )
-    take = gr.Button(browser_text("Take the manuscript"), size="sm", elem_id="compare-take")
-    return prompt, take
-
-
-def _grid_fields(
-    registry: ModelRegistry, run: gr.Dropdown
-) -> tuple[gr.Dropdown, gr.CheckboxGroup, gr.Dropdown, gr.Textbox]:
-    """The runs, the decoders, the temperatures and the seed."""
-    runs = gr.Dropdown(
-        list(registry.runs()),
-        value=[run.value] if run.value else [],
-        multiselect=True,
-        filterable=False,
-        label=browser_text("Models"),
-        elem_id="compare-runs",
-    )
-    decoders = gr.CheckboxGroup(
-        [(label, name) for name, label in DECODERS.items()],
-        value=list(DECODERS),
-        label=browser_text("Decoders"),
-        elem_id="compare-decoders",
-    )
-    temperatures = gr.Dropdown(
-        list(_TEMPERATURES),
-        value=list(_TEMPERATURES[:3]),
-        multiselect=True,
-        allow_custom_value=True,
-        label=browser_text("Temperatures (for sampling; you can type others)"),
-        elem_id="compare-temperatures",
-    )
-    seed = gr.Textbox(
-        label=browser_text("Seed"),
-        placeholder=browser_text("random"),
-        max_lines=1,
-        elem_id="compare-seed",
-    )
-    return runs, decoders, temperatures, seed
-
-
-def _buttons() -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
-    """Start, stop, and a download for each type of file."""
-    start = gr.Button(
-        browser_text("Run the comparison"),
-        variant="primary",
-        min_width=100,
-        elem_id="compare-start",
-    )
-    stop = gr.Button(browser_text("Stop"), variant="stop", min_width=100, elem_id="compare-stop")
-    csv = gr.Button(browser_text("Download CSV"), min_width=100, elem_id="compare-csv")
-    markdown = gr.Button(
-        browser_text("Download Markdown"), min_width=100, elem_id="compare-markdown"
-    )
-    return start, stop, csv, markdown
-
-
-def _empty_table() -> gr.Dataframe:
-    return gr.Dataframe(
-        headers=list(COMPARISON),
-        datatype="str",
-        type="array",
-        interactive=False,
-        wrap=True,
-        row_count=0,
-        column_widths=list(_WIDTHS),
-        label=browser_text("Results"),
-        max_height=700,
-        elem_id="compare-table",
-    )
 
 
 def _choices(registry: ModelRegistry, chosen: str | None, picked: Sequence[str]) -> Any:
