@@ -1,18 +1,21 @@
-"""The controls that say how the model chooses, of which only those are shown that do something."""
+"""The controls of how the model decodes; only those that have an effect are shown."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
+from gradio.i18n import I18nData
 
 from novelgen.config import DataConfig, DecodingConfig
 from novelgen.errors import ConfigError
+from novelgen.i18n import N_, _
 from novelgen.web import limits
-from novelgen.web.language import both
+from novelgen.web.events import LIGHT
+from novelgen.web.language import browser_text
 
 # Which decoders have a control; all have the others.
 _ONLY_FOR = {
@@ -25,16 +28,30 @@ _ONLY_FOR = {
     "length_penalty": ("beam",),
     "num_samples": ("sample", "beam"),
 }
-# With these a hidden control does nothing.
+# With these values a hidden control has no effect.
 _NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "num_samples": 1}
-DEFAULTS = {spec.name: spec.default for spec in dataclasses.fields(DecodingConfig)}
-_TASKS = {
-    "next": both("下一段", "next paragraph"),
-    "previous": both("上一段", "previous paragraph"),
-    "same": both("原段", "the same"),
+DEFAULTS: dict[str, Any] = {spec.name: spec.default for spec in dataclasses.fields(DecodingConfig)}
+DECODERS = {
+    "sample": browser_text("sampling"),
+    "beam": browser_text("beam search"),
+    "greedy": browser_text("greedy"),
 }
+_TASKS = {
+    "next": N_("next paragraph"),
+    "previous": N_("previous paragraph"),
+    "same": N_("the same paragraph"),
+}
+# The defaults are the balanced preset.
+_BALANCED = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "no_repeat_ngram",
+)
 # What the preset buttons set; all of them sample.
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "steady": {
         "temperature": 0.6,
         "top_k": 0,
@@ -43,17 +60,7 @@ PRESETS = {
         "repetition_penalty": 1.1,
         "no_repeat_ngram": 4,
     },
-    "balanced": {
-        name: DEFAULTS[name]
-        for name in (
-            "temperature",
-            "top_k",
-            "top_p",
-            "min_p",
-            "repetition_penalty",
-            "no_repeat_ngram",
-        )
-    },
+    "balanced": {name: DEFAULTS[name] for name in _BALANCED},
     "bold": {
         "temperature": 1.1,
         "top_k": 0,
@@ -65,8 +72,110 @@ PRESETS = {
 }
 
 
+class _Slider(NamedTuple):
+    """A slider for one field of DecodingConfig."""
+
+    name: str
+    label: I18nData
+    info: I18nData
+    minimum: float
+    maximum: float
+    step: float
+
+
+# The sliders, by the decoders that have them, in the order on the page. 1. Sampling.
+_SAMPLING = (
+    _Slider(
+        "temperature",
+        browser_text("Temperature"),
+        browser_text("lower is safer, higher is wilder"),
+        minimum=0.1,
+        maximum=2.0,
+        step=0.05,
+    ),
+    _Slider(
+        "top_p",
+        browser_text("Top-p"),
+        browser_text("choose among the likeliest tokens that make up this probability; 1 is off"),
+        minimum=0.05,
+        maximum=1.0,
+        step=0.01,
+    ),
+    _Slider(
+        "top_k",
+        browser_text("Top-k"),
+        browser_text("choose among the k likeliest tokens; 0 is off"),
+        minimum=0,
+        maximum=200,
+        step=1,
+    ),
+    _Slider(
+        "min_p",
+        browser_text("Min-p"),
+        browser_text("drop tokens below this share of the likeliest one's probability; 0 is off"),
+        minimum=0.0,
+        maximum=0.5,
+        step=0.01,
+    ),
+)
+# 2. Beam search; several candidates are possible with sampling as well.
+_BEAM = (
+    _Slider(
+        "beam_size",
+        browser_text("Beam size"),
+        browser_text("how many hypotheses are kept"),
+        minimum=1,
+        maximum=limits.BEAM,
+        step=1,
+    ),
+    _Slider(
+        "length_penalty",
+        browser_text("Length penalty"),
+        browser_text("higher prefers longer paragraphs"),
+        minimum=0.0,
+        maximum=2.0,
+        step=0.1,
+    ),
+    _Slider(
+        "num_samples",
+        browser_text("Candidates"),
+        browser_text("drafts side by side; with beam search the n best"),
+        minimum=1,
+        maximum=limits.CANDIDATES,
+        step=1,
+    ),
+)
+# 3. All decoders.
+_RULES = (
+    _Slider(
+        "repetition_penalty",
+        browser_text("Repetition penalty"),
+        browser_text("makes what was just written less likely; 1 is off"),
+        minimum=1.0,
+        maximum=2.0,
+        step=0.05,
+    ),
+    _Slider(
+        "no_repeat_ngram",
+        browser_text("No-repeat n-gram"),
+        browser_text("no sequence of this many tokens is written twice; 0 is off"),
+        minimum=0,
+        maximum=10,
+        step=1,
+    ),
+    _Slider(
+        "max_length",
+        browser_text("Max length"),
+        browser_text("most tokens of a paragraph"),
+        minimum=10,
+        maximum=limits.LENGTH,
+        step=10,
+    ),
+)
+
+
 def applies(name: str, decoder: str) -> bool:
-    """Whether a field of DecodingConfig does something with a decoder."""
+    """Whether a field of DecodingConfig has an effect with a decoder."""
     return decoder in _ONLY_FOR.get(name, (decoder,))
 
 
@@ -78,7 +187,7 @@ class Controls:
 
     @property
     def components(self) -> list[Component]:
-        """Inputs of an event, in the order that `options` reads their values in."""
+        """Inputs of an event, in the order in which `options` takes their values."""
         return list(self.fields.values())
 
     @property
@@ -87,242 +196,152 @@ class Controls:
         return self.fields["seed"]
 
     def options(self, *values: Any) -> dict[str, Any]:
-        """The fields of DecodingConfig for a request. Raises ConfigError for a seed that is no number."""
+        """The fields of DecodingConfig for a request.
+
+        Raises ConfigError for a seed that is no number.
+        """
         given = dict(zip(self.fields, values, strict=True))
         decoder = given["decoder"]
-        given["seed"] = seed_of(given["seed"]) if applies("seed", decoder) else None
+        # 1. The seed is typed as text. A hidden one is not read: what stands in it is no error.
+        seed = given.pop("seed")
+        if applies("seed", decoder):
+            given["seed"] = seed_of(seed)
+        # 2. What the visitor sees; an empty field leaves the default.
         asked = {
             name: value
             for name, value in given.items()
             if value is not None and applies(name, decoder)
         }
+        # 3. What is hidden has no effect, whatever it was set to before.
         hidden = {name: value for name, value in _NEUTRAL.items() if not applies(name, decoder)}
         return {**asked, **hidden}
 
 
 def seed_of(typed: str | None) -> int | None:
-    """A seed as typed; None, which is a random one, where nothing was typed. Raises ConfigError."""
+    """A seed as typed; None, which is a random one, where nothing was typed.
+
+    Raises ConfigError.
+    """
     typed = (typed or "").strip()
     if not typed:
         return None
-    if not typed.isdecimal() or len(typed) > len(str(limits.SEED)) or int(typed) > limits.SEED:
-        raise ConfigError(
-            f"种子应是 0 到 {limits.SEED} 的整数，或者空着 | the seed must be a whole number from 0 to {limits.SEED}, "
-            "or empty"
-        )
+    # The length goes first: int() refuses a text of thousands of digits.
+    is_number = typed.isdecimal() and len(typed) <= len(str(limits.SEED))
+    if not is_number or int(typed) > limits.SEED:
+        message = _("the seed must be a whole number from 0 to {largest}, or empty")
+        raise ConfigError(message.format(largest=limits.SEED))
     return int(typed)
 
 
 def build() -> Controls:
-    """Makes the components where it is called, with their presets, and lets the decoder decide which are seen."""
+    """Makes the components where it is called, with their presets.
+
+    The decoder decides which of them are seen.
+    """
+    buttons = {}
     with gr.Row(elem_id="write-presets"):
-        buttons = {
-            "steady": gr.Button(
-                both("稳健", "Steady"), size="sm", min_width=60, elem_id="write-preset-steady"
-            ),
-            "balanced": gr.Button(
-                both("平衡", "Balanced"), size="sm", min_width=60, elem_id="write-preset-balanced"
-            ),
-            "bold": gr.Button(
-                both("大胆", "Bold"), size="sm", min_width=60, elem_id="write-preset-bold"
-            ),
-        }
-    controls = Controls({**_choice(), **_sampling(), **_beam(), **_rules()})
+        buttons["steady"] = _preset_button("steady", browser_text("Steady"))
+        buttons["balanced"] = _preset_button("balanced", browser_text("Balanced"))
+        buttons["bold"] = _preset_button("bold", browser_text("Bold"))
+    # The order here is the order on the page.
+    fields = {
+        **_choices(),
+        **_sliders(_SAMPLING),
+        **_sliders(_BEAM),
+        **_sliders(_RULES),
+        "seed": _seed(),
+    }
+    controls = Controls(fields)
     _wire(controls, buttons)
     return controls
 
 
-def _choice() -> dict[str, Component]:
-    choices = [
-        (both("采样", "sample"), "sample"),
-        (both("束搜索", "beam search"), "beam"),
-        (both("贪心", "greedy"), "greedy"),
-    ]
-    tasks = [(word, name) for name, word in _TASKS.items()]
-    return {
-        "task": gr.Radio(
-            tasks,
-            value=None,
-            label=both("写什么", "What to write"),
-            elem_id="write-task",
-            visible=False,
-            info=both(
-                "“上一段”往回写，采纳后放在稿子前面",
-                "a previous paragraph goes before the manuscript when accepted",
-            ),
-        ),
-        "decoder": gr.Radio(
-            choices, value="sample", label=both("解码", "Decoder"), elem_id="write-decoder"
-        ),
-    }
+def _preset_button(name: str, label: I18nData) -> gr.Button:
+    return gr.Button(label, size="sm", min_width=60, elem_id=f"write-preset-{name}")
+
+
+def _choices() -> dict[str, Component]:
+    """The task, which is hidden until a run has several, and the decoder."""
+    task = gr.Radio(
+        [(browser_text(label), name) for name, label in _TASKS.items()],
+        value=None,
+        label=browser_text("What to write"),
+        info=browser_text("a previous paragraph goes before the manuscript when accepted"),
+        visible=False,
+        elem_id="write-task",
+    )
+    decoder = gr.Radio(
+        [(label, name) for name, label in DECODERS.items()],
+        value="sample",
+        label=browser_text("Decoder"),
+        elem_id="write-decoder",
+    )
+    return {"task": task, "decoder": decoder}
 
 
 def tasks_of(data: DataConfig | None) -> Any:
-    """The choice of the task for a run, which is seen where there is one; the main task to begin with."""
-    names = list(data.task_weights) if data else []
-    return gr.update(
-        choices=[(_TASKS[name], name) for name in names],
-        value=names[0] if len(names) > 1 else None,
-        visible=len(names) > 1,
+    """The choice of the task for a run, visible where there is one; first the main task.
+
+    To be called within a `localized` handler.
+    """
+    names: list[str] = []
+    if data is not None:
+        names = list(data.task_weights)
+    choices = [(_(_TASKS[name]), name) for name in names]
+    # A run of one task does it without being asked.
+    if len(names) < 2:
+        return gr.update(choices=choices, value=None, visible=False)
+    return gr.update(choices=choices, value=names[0], visible=True)
+
+
+def _sliders(specs: Sequence[_Slider]) -> dict[str, Component]:
+    """Sliders by field, each at its default, visible when the default decoder has it."""
+    made: dict[str, Component] = {}
+    for spec in specs:
+        default = DEFAULTS[spec.name]
+        # Without it the browser sends a whole number as 5.0.
+        precision = 0 if isinstance(default, int) else None
+        made[spec.name] = gr.Slider(
+            spec.minimum,
+            spec.maximum,
+            value=default,
+            step=spec.step,
+            precision=precision,
+            label=spec.label,
+            info=spec.info,
+            visible=applies(spec.name, DEFAULTS["decoder"]),
+            elem_id=f"write-{spec.name.replace('_', '-')}",
+        )
+    return made
+
+
+def _seed() -> gr.Textbox:
+    # A gr.Number would send 0 when it is empty, which is a seed like any other.
+    return gr.Textbox(
+        label=browser_text("Seed"),
+        placeholder=browser_text("random"),
+        info=browser_text(
+            "empty is random; a fixed one writes the same text again, and Rewrite moves on to the"
+            " next"
+        ),
+        max_lines=1,
+        elem_id="write-seed",
     )
-
-
-def _slider(
-    name: str, label: Any, info: Any, minimum: float, maximum: float, step: float
-) -> gr.Slider:
-    """A control of the field `name`, at its default, shown when the default decoder has it."""
-    precision = 0 if isinstance(DEFAULTS[name], int) else None
-    return gr.Slider(
-        minimum,
-        maximum,
-        value=DEFAULTS[name],
-        step=step,
-        precision=precision,
-        label=label,
-        info=info,
-        visible=applies(name, DEFAULTS["decoder"]),
-        elem_id=f"write-{name.replace('_', '-')}",
-    )
-
-
-def _sampling() -> dict[str, Component]:
-    return {
-        "temperature": _slider(
-            "temperature",
-            both("温度", "Temperature"),
-            both("低则稳，高则奇", "lower is safer, higher is wilder"),
-            0.1,
-            2.0,
-            0.05,
-        ),
-        "top_p": _slider(
-            "top_p",
-            both("核采样 top-p", "Top-p"),
-            both(
-                "只从累计概率达 p 的字里选；1 为不限",
-                "choose among the likeliest tokens that make up this probability; 1 is off",
-            ),
-            0.05,
-            1.0,
-            0.01,
-        ),
-        "top_k": _slider(
-            "top_k",
-            both("前 k 个 top-k", "Top-k"),
-            both(
-                "只从最可能的 k 个里选；0 为不限", "choose among the k likeliest tokens; 0 is off"
-            ),
-            0,
-            200,
-            1,
-        ),
-        "min_p": _slider(
-            "min_p",
-            both("最低概率 min-p", "Min-p"),
-            both(
-                "舍去概率不到最可能者这一比例的字；0 为不限",
-                "drop tokens below this share of the likeliest one's probability; 0 is off",
-            ),
-            0.0,
-            0.5,
-            0.01,
-        ),
-    }
-
-
-def _beam() -> dict[str, Component]:
-    return {
-        "beam_size": _slider(
-            "beam_size",
-            both("束宽", "Beam size"),
-            both("同时保留几条路", "how many hypotheses are kept"),
-            1,
-            limits.BEAM,
-            1,
-        ),
-        "length_penalty": _slider(
-            "length_penalty",
-            both("长度归一", "Length penalty"),
-            both("大则偏爱长段", "higher prefers longer paragraphs"),
-            0.0,
-            2.0,
-            0.1,
-        ),
-        "num_samples": _slider(
-            "num_samples",
-            both("候选", "Candidates"),
-            both(
-                "并排几稿供挑选；束搜索为最好的几个（n-best）",
-                "drafts side by side; with beam search the n best",
-            ),
-            1,
-            limits.CANDIDATES,
-            1,
-        ),
-    }
-
-
-def _rules() -> dict[str, Component]:
-    return {
-        "repetition_penalty": _slider(
-            "repetition_penalty",
-            both("重复惩罚", "Repetition penalty"),
-            both("压低刚写过的字；1 为不罚", "holds back what was just written; 1 is off"),
-            1.0,
-            2.0,
-            0.05,
-        ),
-        "no_repeat_ngram": _slider(
-            "no_repeat_ngram",
-            both("不重复的词组", "No-repeat n-gram"),
-            both(
-                "这么多字的一串不写第二遍；0 为不限",
-                "no run of this many is written twice; 0 is off",
-            ),
-            0,
-            10,
-            1,
-        ),
-        "max_length": _slider(
-            "max_length",
-            both("最长", "Max length"),
-            both("一段至多多少字（词元）", "most tokens of a paragraph"),
-            10,
-            limits.LENGTH,
-            10,
-        ),
-        # A Number would send 0 when it is empty, which is a seed like any other.
-        "seed": gr.Textbox(
-            label=both("种子", "Seed"),
-            elem_id="write-seed",
-            placeholder=both("随机", "random"),
-            max_lines=1,
-            info=both(
-                "空着则随机；固定后同样的种子写同样的字，“重写”会换下一个",
-                "empty is random; a fixed one writes the same text again, and Rewrite moves on to the next",
-            ),
-        ),
-    }
 
 
 def _wire(controls: Controls, buttons: Mapping[str, gr.Button]) -> None:
-    shown = list(_ONLY_FOR)
-    outputs = [controls.fields[name] for name in shown]
-    controls.fields["decoder"].change(
-        lambda decoder: [gr.update(visible=applies(name, decoder)) for name in shown],
-        controls.fields["decoder"],
-        outputs,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    """Lets the decoder show its controls, and the buttons set theirs."""
+    conditional = list(_ONLY_FOR)
+
+    def show(decoder: str) -> list[Any]:
+        return [gr.update(visible=applies(name, decoder)) for name in conditional]
+
+    # mypy: Gradio adds the events of a component when its class is made.
+    decoder: Any = controls.fields["decoder"]
+    outputs = [controls.fields[name] for name in conditional]
+    decoder.change(show, decoder, outputs, **LIGHT)
     for name, button in buttons.items():
         values = {"decoder": "sample", **PRESETS[name]}
-        button.click(
-            lambda values=values: list(values.values()),
-            None,
-            [controls.fields[field] for field in values],
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        components = [controls.fields[field] for field in values]
+        # The default argument binds this preset's values, not the last one's.
+        button.click(lambda values=values: list(values.values()), None, components, **LIGHT)

@@ -1,8 +1,12 @@
-"""Paragraphs to begin with, of chapters that a model has not been trained on; of pairs, held-out sources."""
+"""Paragraphs to begin with, of chapters that a model was not trained on; of pairs, their sources.
+
+Both are held out from training.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from novelgen.data.novel import Novel
 from novelgen.errors import NovelgenError
@@ -10,42 +14,52 @@ from novelgen.training.stores import Data, ready_data
 from novelgen.web.model_registry import ModelRegistry
 
 _COUNT = 6
-_FEWEST, _MOST = 25, 80  # characters: enough to go on from, and not too much to read
+# Characters of a paragraph: enough to go on from, and not too much to read.
+_SHORTEST = 25
+_LONGEST = 80
 _LONGEST_SOURCE = 500
 
 
-def examples(shelf: ModelRegistry, name: str | None) -> list[str]:
-    """Some held-out paragraphs of a run's corpus, or sources of its pairs; always the same, none where the data is gone."""
+def examples(registry: ModelRegistry, name: str | None) -> list[str]:
+    """Some held-out paragraphs of a run's corpus, or sources of its pairs.
+
+    Always the same ones; none where the data is gone.
+    """
     try:
-        run = shelf.run(name)
+        run = registry.run(name)
         data = ready_data(run.path, run.load_info())
-        return (
-            [] if data is None else _of_novel(data) if isinstance(data, Novel) else _of_pairs(data)
-        )
+        if data is None:
+            return []
+        if isinstance(data, Novel):
+            return _paragraphs(data)
+        return _sources(data)
     except NovelgenError:
         return []
 
 
-def _of_novel(novel: Novel) -> list[str]:
+def _paragraphs(novel: Novel) -> list[str]:
     store = novel.store
-    held_out = store.is_in("test") & (store.characters >= _FEWEST) & (store.characters <= _MOST)
-    places = np.flatnonzero(held_out)
-    return [
-        store.tokenizer.decode(store.ids[store.offsets[place] : store.offsets[place + 1] - 1])
-        for place in _spread(places)
-    ]
+    has_length = (store.characters >= _SHORTEST) & (store.characters <= _LONGEST)
+    places = np.flatnonzero(store.is_in("test") & has_length)
+    texts = []
+    for place in _evenly(places):
+        # The last token is the paragraph's end.
+        ids = store.ids[store.offsets[place] : store.offsets[place + 1] - 1]
+        texts.append(store.tokenizer.decode(ids))
+    return texts
 
 
-def _of_pairs(data: Data) -> list[str]:
+def _sources(data: Data) -> list[str]:
     pairs = data.pairs("test")
-    texts = pairs.texts(_spread(np.arange(len(pairs))), data.tokenizer, data.source_tokenizer)
+    places = _evenly(np.arange(len(pairs)))
+    texts = pairs.texts(places, data.tokenizer, data.source_tokenizer)
+    # One source may have several targets; a dictionary keeps the order.
     return list(dict.fromkeys(source for source, _ in texts if len(source) <= _LONGEST_SOURCE))
 
 
-def _spread(places: np.ndarray) -> np.ndarray:
-    """Some of them, evenly."""
-    return (
-        places[np.unique(np.linspace(0, len(places) - 1, _COUNT).astype(np.int64))]
-        if len(places)
-        else places
-    )
+def _evenly(places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """At most _COUNT of the places, at even distances, the first and the last among them."""
+    if not len(places):
+        return places
+    chosen = np.linspace(0, len(places) - 1, _COUNT).astype(np.int64)
+    return places[np.unique(chosen)]

@@ -1,4 +1,4 @@
-"""At the door of the server: what is refused before it reaches the page, and in which words."""
+"""What the server refuses before a request reaches the page, in the language of the request."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from novelgen.i18n import _, use_language
 from novelgen.web import limits
+from novelgen.web.language import visitor_language
 
-_MOST = f"{limits.BODY // 2**20} MiB"
-_TOO_LARGE = f"请求太大，至多 {_MOST}；请缩短稿子 | the request is too large, {_MOST} at most; shorten the manuscript"
-_FULL = "排队已满，请过一会儿再试 | too many are waiting already; please try again in a moment"
+_RETRY_SECONDS = "10"  # for a program that reads the header; a person reads the sentence
 
 
 class BodyLimit:
@@ -24,53 +24,67 @@ class BodyLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
+        """Handles one connection, as ASGI defines it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        size, too_large = 0, HTTPException(413, _TOO_LARGE)
+        # 1. A length that is declared and too large is refused before anything is read.
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        if any(not value.isdigit() or int(value) > limits.BODY for value in lengths):
+            detail = {"detail": _too_large(Request(scope))}
+            await JSONResponse(detail, 413)(scope, receive, send)
+            return
+        # 2. A body in chunks declares no length: its bytes are counted as they come.
+        #    Raised while the page reads, the exception becomes its answer.
+        size = 0
 
         async def counted() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
             if size > limits.BODY:
-                raise too_large
+                raise HTTPException(413, _too_large(Request(scope)))
             return message
 
-        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
-        if any(not value.isdigit() or int(value) > limits.BODY for value in lengths):
-            await JSONResponse({"detail": _TOO_LARGE}, 413)(scope, receive, send)
-            return
         await self.app(scope, counted, send)
 
 
-async def _refused(_: Request, error: HTTPException) -> JSONResponse:
-    """What a visitor is told whom the queue has no room for.
+def _too_large(request: Request) -> str:
+    with use_language(visitor_language(request)):
+        message = _("the request is too large, {limit} MiB at most; shorten the manuscript")
+        return message.format(limit=limits.BODY // 2**20)
 
-    Gradio answers 503, for which its page has an English sentence of its own; of any other status the page shows the detail.
+
+async def _queue_full(request: Request, error: HTTPException) -> JSONResponse:
+    """The answer to a visitor for whom the queue has no room.
+
+    Gradio answers 503, for which its page has an English sentence of its own; of any other status
+    the page shows the detail.
     """
     if not str(error.detail).startswith("Queue is full"):
         return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-    return JSONResponse({"detail": _FULL}, 429, {"Retry-After": "10"})
+    with use_language(visitor_language(request)):
+        detail = _("too many requests are waiting already; please try again in a moment")
+    return JSONResponse({"detail": detail}, 429, {"Retry-After": _RETRY_SECONDS})
 
 
-async def _wrong_arguments(_: Request, error: TypeError) -> JSONResponse:
-    """Gradio raises TypeError for a parameter that the endpoint does not have or does not get; any other is a bug of ours."""
-    said = str(error)
-    if not said.startswith(("Parameter `", "No value provided")):
+async def _wrong_arguments(request: Request, error: TypeError) -> JSONResponse:
+    """The answer to a program that leaves out a parameter, or names one that does not exist.
+
+    Gradio raises TypeError for these two; any other TypeError is a bug and raised again.
+    """
+    reason = str(error)
+    if not reason.startswith(("Parameter `", "No value provided")):
         raise error
-    said = said.split(". Please")[0]
-    return JSONResponse(
-        {
-            "detail": f"参数不对，全表见 /?view=api | wrong parameters, all of them are listed at /?view=api: {said}"
-        },
-        422,
-    )
+    reason = reason.split(". Please")[0]
+    with use_language(visitor_language(request)):
+        message = _("wrong parameters ({reason}); all of them are listed at /?view=api")
+        detail = message.format(reason=reason)
+    return JSONResponse({"detail": detail}, 422)
 
 
 # For fastapi.FastAPI.
 OPTIONS: dict[str, Any] = {
-    "exception_handlers": {503: _refused, TypeError: _wrong_arguments},
+    "exception_handlers": {503: _queue_full, TypeError: _wrong_arguments},
     "middleware": [Middleware(BodyLimit)],
 }

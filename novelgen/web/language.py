@@ -1,14 +1,16 @@
 """The page in each visitor's language, both languages from the one catalogue.
 
-Two ways lead to it. A label, a button, a choice, a placeholder: `browser_text`, which the browser translates when it
-draws the page. What is only known when something happens (a number, a mistake, a status line): `_` and `ngettext` within
-an event handler that is `localized`, which makes the visitor's language the one that is shown.
+Two ways lead to it. A label, a button, a choice, a placeholder: `browser_text`, which the browser
+translates when it draws the page. What is only known when something happens (a number, an error, a
+status line): `_` and `ngettext` within an event handler that is `localized`, which makes the
+visitor's language the one that is shown.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import typing
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar, cast
 
@@ -16,14 +18,11 @@ import gradio as gr
 from gradio.i18n import I18nData
 
 from novelgen.i18n import catalogue, language_of, use_language
+from novelgen.web import gradio_texts
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-_texts: set[str] = set()  # that `browser_text` was called with
-# Browsers with any of these see Chinese; all others see English.
-_REGIONS = ("CN", "SG", "MY", "TW", "HK", "MO")
-_SCRIPTS = ("zh", "zh-Hans", "zh-Hant")
-_CHINESE = (*_SCRIPTS, *(f"{script}-{region}" for script in _SCRIPTS for region in _REGIONS))
+_messages: set[str] = set()  # that `browser_text` was called with
 
 
 def browser_text(message: str) -> I18nData:
@@ -31,39 +30,55 @@ def browser_text(message: str) -> I18nData:
 
     Must be called before the page is launched: while it is built, or at the head of a module.
     """
-    _texts.add(message)
+    _messages.add(message)
     return I18nData(message)
 
 
 def translations() -> gr.I18n:
-    """All messages that `browser_text` was called with, in both languages, for `launch`."""
+    """All messages of `browser_text` and those of Gradio's own, by locale, for `launch`."""
     to_chinese = catalogue("zh").gettext
-    english = {text: text for text in _texts}
-    chinese = {text: to_chinese(text) for text in _texts}
-    english |= {key: pair[1] for key, pair in _pairs.items()}
-    chinese |= {key: pair[0] for key, pair in _pairs.items()}
-    return gr.I18n(en=english, **dict.fromkeys(_CHINESE, chinese))
+    english = {message: message for message in _messages} | gradio_texts.KEYS
+    chinese = {key: to_chinese(message) for key, message in english.items()}
+    # A browser in a third language falls back on English for our messages. Gradio would still show
+    # its own in that language, so they are overridden there as well.
+    by_locale = dict.fromkeys(gradio_texts.LOCALES, gradio_texts.KEYS)
+    by_locale |= {"en": english, "zh-CN": chinese, "zh-TW": chinese}
+    return gr.I18n(**by_locale)
 
 
-def visitor_language(request: gr.Request | None) -> str:
-    """ "zh" or "en", by what the visitor's browser prefers; English where nothing is told, as Gradio has it."""
+def preferred_language(accept_language: str) -> str:
+    """The language for an Accept-Language header: "zh" or "en", by its first entry.
+
+    English where it has none.
+    """
+    preferred = accept_language.split(",")[0].split(";")[0].strip()
+    if preferred in ("", "*"):
+        return "en"
+    return language_of(preferred)
+
+
+def visitor_language(request: Any) -> str:
+    """The language that the visitor's browser prefers: "zh" or "en"; English where unknown.
+
+    `request` is Gradio's, Starlette's, or None.
+    """
     headers = getattr(request, "headers", None) or {}
-    preferred = headers.get("accept-language", "").split(",")[0].split(";")[0].strip()
-    return language_of(preferred) if preferred and preferred != "*" else "en"
+    return preferred_language(headers.get("accept-language", ""))
 
 
 def localized(handler: Handler) -> Handler:
-    """An event handler, a function or a generator, that runs in the language of the visitor who caused the event."""
-    takes_request = inspect.Parameter(
-        "visitor", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request
-    )
-    signature = inspect.signature(handler)
+    """The same event handler, which runs in the language of the visitor who caused the event.
+
+    The handler is a function, a generator function, a method, a partial or a lambda, and takes
+    positional arguments. This must be the outermost decorator: Gradio passes its Request to the
+    parameter in front that is added here, and reads the others from the signature.
+    """
     chosen: Any
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
         def stream(visitor: gr.Request, *values: Any) -> Iterator[Any]:
-            yield from _steps_in(visitor_language(visitor), handler(*values))
+            yield from in_language(visitor_language(visitor), handler(*values))
 
         chosen = stream
     else:
@@ -74,33 +89,46 @@ def localized(handler: Handler) -> Handler:
                 return handler(*values)
 
         chosen = call
-    # Gradio fills in a parameter that is annotated with its Request; it reads these two attributes.
-    parameters = [takes_request, *signature.parameters.values()]
-    chosen.__signature__ = signature.replace(parameters=parameters)
-    chosen.__annotations__ = {"visitor": gr.Request}
+    signature = inspect.signature(handler)
+    visitor = inspect.Parameter(
+        "visitor", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request
+    )
+    # Gradio finds its Request, and an EventData, by the annotations, and counts the parameters.
+    chosen.__signature__ = signature.replace(parameters=[visitor, *signature.parameters.values()])
+    chosen.__annotations__ = {"visitor": gr.Request, **_annotations(handler)}
     return cast("Handler", chosen)
 
 
-def _steps_in(name: str, steps: Generator[Any, None, None]) -> Iterator[Any]:
-    """Takes every step in the language `name`; between the steps this thread serves other visitors."""
+def in_language(name: str, steps: Generator[Any, None, None]) -> Iterator[Any]:
+    """The items of `steps`, every one made in the language `name`.
+
+    Between two items the language is the thread's own again, for it serves other visitors then.
+    """
     try:
         while True:
             with use_language(name):
                 try:
-                    result = next(steps)
+                    item = next(steps)
                 except StopIteration:
                     return
-            yield result
+            yield item
     finally:
         with use_language(name):
             steps.close()
 
 
+def _annotations(handler: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a handler's parameters; none where they cannot be resolved."""
+    function = handler.func if isinstance(handler, functools.partial) else handler
+    try:
+        found = typing.get_type_hints(function)
+    except (NameError, TypeError):
+        return {}
+    found.pop("return", None)
+    return found
+
+
 # Goes when the last of its callers has become a `browser_text`.
-_pairs: dict[str, tuple[str, str]] = {}
-
-
-def both(chinese: str, english: str) -> I18nData:
+def both(chinese: str, english: str) -> I18nData:  # noqa: ARG001 - a text of before the catalogue
     """A text in two languages, of before the catalogue."""
-    _pairs[english] = (chinese, english)
-    return I18nData(english)
+    return browser_text(english)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 PROMPT = 20_000  # characters; of a longer manuscript the end is used, and the page says so
 OPENING = 1_000  # characters of a given opening
 LENGTH = 1_000  # tokens of a paragraph
 PARAGRAPHS = 20  # in one go
 MANUSCRIPT = 1_000_000  # characters on a page, with its drafts
-HISTORY = (
-    2_000_000  # characters of all pages that a session can go back to, and as many to come back to
-)
+# Characters of all pages that a session can go back to, and as many to come back to.
+HISTORY = 2_000_000
 CANDIDATES = 4
 BEAM = 16
 SEED = 2**53 - 1  # the largest whole number that a browser keeps exactly
@@ -19,4 +20,4 @@ UPDATES_A_SECOND = 20
 WRITERS = 2  # generations at once
 WAITING = 32  # requests in line for all of them; further ones are answered that the line is full
 # Everything that runs a model shares one line.
-TURN = {"concurrency_id": "writing", "concurrency_limit": WRITERS}
+TURN: dict[str, Any] = {"concurrency_id": "writing", "concurrency_limit": WRITERS}

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,8 @@ from novelgen.report.curves import smooth
 
 _FILES = 16  # whose content is kept in memory
 _POINTS = 300  # of a curve; a screen shows no more
-_LARGEST = 1e12  # of any number; what is beyond is not of this world
-_TAIL = 200  # bytes before the place to read on from, by which a file is known again
+_LARGEST = 1e12  # of any number; a larger one is damaged
+_TAIL = 200  # bytes before the place to read on from, by which a file is recognized
 
 
 class Step(NamedTuple):
@@ -43,37 +43,50 @@ class History:
     """What a metrics.jsonl tells so far."""
 
     steps: list[Step] = field(default_factory=list)
-    looks: list[ValidationPoint] = field(default_factory=list)
+    validations: list[ValidationPoint] = field(default_factory=list)
 
     def add(self, record: Any) -> None:
-        """Takes a record in; one that is none of ours (the file may be a stranger's), or holds no number that can be, is left
-        out.
+        """Adds one line of the file, as JSON was read from it.
+
+        One that is not a record of ours, or has a number out of all bounds, is left out: the file
+        may come from anywhere.
         """
         try:
             if "validation_bpc" in record:
-                found = ValidationPoint(int(record["step"]), float(record["validation_bpc"]))
+                self._add_validation(record)
             else:
-                found = Step(
-                    int(record["step"]),
-                    float(record["bpc"]),
-                    int(record["characters"]),
-                    float(record["seconds"]),
-                )
+                self._add_step(record)
         except (TypeError, KeyError, ValueError, OverflowError):
             return
-        if all(abs(value) <= _LARGEST for value in found):  # no NaN either
-            (self.looks if isinstance(found, ValidationPoint) else self.steps).append(found)
+
+    def _add_validation(self, record: Any) -> None:
+        point = ValidationPoint(int(record["step"]), float(record["validation_bpc"]))
+        if _is_plausible(point):
+            self.validations.append(point)
+
+    def _add_step(self, record: Any) -> None:
+        step = Step(
+            int(record["step"]),
+            float(record["bpc"]),
+            int(record["characters"]),
+            float(record["seconds"]),
+        )
+        if _is_plausible(step):
+            self.steps.append(step)
+
+
+def _is_plausible(values: Iterable[float]) -> bool:
+    return all(abs(value) <= _LARGEST for value in values)  # a NaN is never <=
 
 
 @dataclass
 class _File:
-    """A file as far as it was read."""
+    """A file as far as it was read. One that was replaced is read from its beginning again."""
 
-    number: int = 0  # of the file's inode: one that was replaced is read anew
+    inode: int = 0
     offset: int = 0
-    tail: bytes = (
-        b""  # what stood before the offset: a new file may have been given the old one's inode
-    )
+    # What stood before the offset: a new file may have been given the old one's inode.
+    tail: bytes = b""
     history: History = field(default_factory=History)
 
 
@@ -99,24 +112,28 @@ class Metrics:
             self._files[path] = known = _read_on(path, known)
             while len(self._files) > _FILES:
                 self._files.popitem(last=False)
-            return History(list(known.history.steps), list(known.history.looks))
+            return History(list(known.history.steps), list(known.history.validations))
 
 
 def _read_on(path: Path, known: _File) -> _File:
+    """The file with what it has grown by; empty when it is missing."""
+    # 1. Read from where the last reading ended, if this is still the same file.
     try:
         with path.open("rb") as file:
-            number = os.fstat(file.fileno()).st_ino
+            inode = os.fstat(file.fileno()).st_ino
             file.seek(known.offset - len(known.tail))
-            if known.number != number or file.read(len(known.tail)) != known.tail:
-                known = _File(number)
+            if known.inode != inode or file.read(len(known.tail)) != known.tail:
+                known = _File(inode)
                 file.seek(0)
             grown = file.read()
     except OSError:
         return _File()
+    # 2. Add its whole lines.
     whole = grown[: grown.rfind(b"\n") + 1]  # the last line may be half written
     for line in whole.splitlines():
         with contextlib.suppress(ValueError, RecursionError):
             known.history.add(json.loads(line))
+    # 3. Remember the place.
     known.offset += len(whole)
     known.tail = (known.tail + whole)[-_TAIL:]
     return known
@@ -133,33 +150,36 @@ class Curves(NamedTuple):
 
 def curves(history: History, points: int = _POINTS) -> Curves | None:
     """At most `points` of each curve; None when there is nothing to draw."""
-    training: list[tuple[int, float]] = []
-    if history.steps:
-        step, bpc, totals, _ = (
-            np.array(column, dtype=float) for column in zip(*history.steps, strict=True)
-        )
-        # Batches of short paragraphs hold few characters, and the share of their ends is large.
-        weights = np.maximum(np.diff(totals, prepend=0), 1)
-        line = smooth(bpc, weights, max(1, len(bpc) // 50))
-        training = [
-            (int(step[place]), round(float(line[place]), 4)) for place in _thin(len(line), points)
-        ]
-    validation = [
-        (look.step, round(look.bpc, 4))
-        for look in (history.looks[place] for place in _thin(len(history.looks), points))
-    ]
+    training = _smooth_training(history.steps, points)
+    places = _thin(len(history.validations), points)
+    chosen = [history.validations[place] for place in places]
+    validation = [(point.step, round(point.bpc, 4)) for point in chosen]
     if not training and not validation:
         return None
     # The first steps, at chance, would press everything else flat.
-    shown = [value for _, value in training[len(training) // 20 :] + validation]
-    margin = 0.08 * (max(shown) - min(shown)) + 0.05
-    return Curves(training, validation, min(shown) - margin, max(shown) + margin)
+    settled = training[len(training) // 20 :]
+    shown = [bpc for _step, bpc in settled + validation]
+    lowest = min(shown)
+    highest = max(shown)
+    margin = 0.08 * (highest - lowest) + 0.05
+    return Curves(training, validation, lowest - margin, highest + margin)
+
+
+def _smooth_training(steps: Sequence[Step], points: int) -> list[tuple[int, float]]:
+    if not steps:
+        return []
+    bpc = np.array([step.bpc for step in steps], dtype=float)
+    totals = np.array([step.characters for step in steps], dtype=float)
+    # Batches of short paragraphs hold few characters, and the share of their ends is large.
+    weights = np.maximum(np.diff(totals, prepend=0), 1)
+    line = smooth(bpc, weights, max(1, len(bpc) // 50))
+    places = _thin(len(line), points)
+    return [(steps[place].step, round(float(line[place]), 4)) for place in places]
 
 
 def _thin(count: int, points: int) -> Sequence[int]:
     """At most `points` places of `count`, evenly, first and last among them."""
-    return (
-        range(count)
-        if count <= points
-        else np.linspace(0, count - 1, points).round().astype(int).tolist()
-    )
+    if count <= points:
+        return range(count)
+    places: list[int] = np.linspace(0, count - 1, points).round().astype(int).tolist()
+    return places

@@ -1,4 +1,4 @@
-"""The run directories that the page offers, and their models, loaded once for everybody."""
+"""The run directories that the page offers, and their models, loaded once for all visitors."""
 
 from __future__ import annotations
 
@@ -9,117 +9,145 @@ import time
 from collections import OrderedDict
 from collections.abc import Container
 from pathlib import Path
+from typing import NamedTuple
 
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError
+from novelgen.i18n import _
 from novelgen.training.checkpoint import RunDirectory
 
 _LOADED = 3  # models kept in memory
-_NAME = 80  # characters of a name that is not ours
+_NAME = 80  # characters of a name that came from outside
 _SILENCE = 1800.0  # seconds; a training that has written nothing for so long has ended
 
 
-class ModelRegistry:
-    """The runs in a folder, and perhaps one of elsewhere, by name. Threads may share it.
+class _LoadedModel(NamedTuple):
+    """A model in memory, and the age of the weights that it was loaded from."""
 
-    A visitor names a run and never a path, so that nobody can open what is not on the shelf.
+    changed: int  # nanoseconds, as _changed returns it
+    generator: Generator
+
+
+class ModelRegistry:
+    """The runs in a folder, and perhaps one from elsewhere, by name. Threads may share it.
+
+    A visitor names a run and never a path, so that nobody can open what is not registered.
     """
 
     def __init__(self, folder: Path, chosen: Path | None = None, device: str = "auto") -> None:
-        """`chosen` is the run that comes first, wherever it lies; raises CheckpointError when it cannot be used."""
-        self.folder, self._chosen, self._device = Path(folder), chosen, device
-        self._loaded: OrderedDict[Path, tuple[int, Generator]] = OrderedDict()
+        """`chosen` is the run that comes first, wherever it lies.
+
+        Raises CheckpointError when it cannot be used.
+        """
+        self.folder = Path(folder)
+        self._chosen = chosen
+        self._device = device
+        self._loaded: OrderedDict[Path, _LoadedModel] = OrderedDict()  # last used comes last
         self._lock = threading.Lock()
         if chosen is not None:
             self.generator(chosen.resolve().name)
 
     def runs(self) -> dict[str, RunDirectory]:
-        """The runs that can write, by the names of their folders; the chosen one first, then the newest."""
-        found = {
-            path.name: RunDirectory(path)
-            for path in sorted(self.folder.glob("*"), key=_changed, reverse=True)
-            if RunDirectory(path).exists and RunDirectory(path).has_model
-        }
+        """The runs that can write, by the names of their folders.
+
+        The chosen one comes first, then the newest.
+        """
+        found = {}
+        for path in sorted(self.folder.glob("*"), key=_changed, reverse=True):
+            run = RunDirectory(path)
+            if run.exists and run.has_model:
+                found[path.name] = run
         if self._chosen is None:
             return found
+        # The chosen run's path stays unknown to visitors. Of two runs of the same name it keeps the
+        # name, and the other one is numbered.
         chosen = self._chosen.resolve()
         others = {name: run for name, run in found.items() if run.path.resolve() != chosen}
-        # Where the chosen one lies is nobody's business; another of the same name is numbered, and whoever has chosen keeps it.
-        return {
-            chosen.name: RunDirectory(self._chosen),
-            **{
-                _numbered(name, others) if name == chosen.name else name: run
-                for name, run in others.items()
-            },
-        }
+        named = {chosen.name: RunDirectory(self._chosen)}
+        for name, run in others.items():
+            free_name = _numbered(name, others) if name == chosen.name else name
+            named[free_name] = run
+        return named
 
     def in_training(self) -> dict[str, RunDirectory]:
-        """The runs of the folder that have saved nothing yet to write with, by name; the one that was begun last comes first."""
-        found = [
-            run
-            for run in map(RunDirectory, self.folder.glob("*"))
-            if run.exists and not run.has_model
-        ]
-        alive = {
-            run.path.name: told for run in found if time.time() - (told := _told(run)) < _SILENCE
-        }
-        return {
-            name: RunDirectory(self.folder / name)
-            for name in sorted(alive, key=alive.get, reverse=True)
-        }
+        """The runs of the folder that have saved no model yet, by name.
+
+        The one that has written last comes first.
+        """
+        now = time.time()
+        alive = []
+        for run in map(RunDirectory, self.folder.glob("*")):
+            if not run.exists or run.has_model:
+                continue
+            written = _last_written(run)
+            if now - written < _SILENCE:
+                alive.append((written, run.path.name))
+        alive.sort(key=lambda each: each[0], reverse=True)
+        return {name: RunDirectory(self.folder / name) for _time, name in alive}
 
     def newest(self) -> str | None:
-        """The run to begin with: the chosen one, or the newest that opens; None when there is none."""
+        """The run to begin with: the chosen one, or the newest that opens.
+
+        None when there is none.
+        """
         for name in self.runs():
-            try:
+            with contextlib.suppress(CheckpointError):
                 self.generator(name)
                 return name
-            except CheckpointError:
-                continue
         return None
 
     def run(self, name: str | None) -> RunDirectory:
         """A run that is offered; raises CheckpointError for any other name."""
         found = self.runs()
         if name is None or name == "":
-            raise CheckpointError(
-                "还没有训练好的模型；请先训练一个 | no trained model yet; train one first"
-            )
+            raise CheckpointError(_("no trained model yet; train one first"))
         if name not in found:
-            raise CheckpointError(
-                f"没有训练好的模型“{name[:_NAME]}”，可能已改名或删去；请在“模型”页另选一个 | no such trained model; it "
-                "may have been renamed or deleted; choose another under Model"
+            message = _(
+                "“{name}”: no such trained model; it may have been renamed or deleted; choose"
+                " another one in the Model tab"
             )
+            raise CheckpointError(message.format(name=name[:_NAME]))
         return found[name]
 
     def generator(self, name: str | None) -> Generator:
-        """The run's generator, loaded anew only when its weights have changed. Raises CheckpointError."""
+        """The run's generator, loaded again only when its weights have changed.
+
+        Raises CheckpointError.
+        """
         run = self.run(name)
         with self._lock:
             changed = _changed(run.path)
-            known = self._loaded.get(run.path)
-            if known is None or known[0] != changed:
-                known = (changed, Generator.load(run.path, self._device))
-                known[1].warm_up()
-            self._loaded[run.path] = known
+            model = self._loaded.get(run.path)
+            # 1. Load what is not in memory, or was trained on since.
+            if model is None or model.changed != changed:
+                model = _LoadedModel(changed, Generator.load(run.path, self._device))
+                model.generator.warm_up()
+            # 2. Keep the models that were used last.
+            self._loaded[run.path] = model
             self._loaded.move_to_end(run.path)
             while len(self._loaded) > _LOADED:
                 self._loaded.popitem(last=False)
-            return known[1]
+            return model.generator
 
     def weights(self, name: str | None) -> int:
-        """Which weights a run has now: another number when they have been replaced. Raises CheckpointError."""
+        """Which weights a run has now: another number when they have been replaced.
+
+        Raises CheckpointError.
+        """
         return _changed(self.run(name).path)
 
 
 def _numbered(name: str, taken: Container[str]) -> str:
-    return next(
-        free for number in itertools.count(2) if (free := f"{name} ({number})") not in taken
-    )
+    """The name with the first number that makes it a new one."""
+    for number in itertools.count(2):
+        numbered = f"{name} ({number})"
+        if numbered not in taken:
+            return numbered
+    raise AssertionError("the numbers do not end")
 
 
-def _told(run: RunDirectory) -> float:
-    """When the training last wrote anything down, in seconds of the epoch; 0 when it never has."""
+def _last_written(run: RunDirectory) -> float:
+    """When the training last wrote anything, in seconds of the epoch; 0 when it never has."""
     times = [0.0]
     for path in (run.metrics, run.path):
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import gradio as gr
 
@@ -10,12 +11,14 @@ from novelgen.web import (
     api,
     attention_tab,
     compare_tab,
+    gradio_texts,
     limits,
     model_tab,
     training_panel,
     writing_tab,
 )
-from novelgen.web.language import both
+from novelgen.web.events import LIGHT
+from novelgen.web.language import browser_text
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import TinyTraining
 
@@ -30,14 +33,25 @@ _SANS = (
     "sans-serif",
 )
 _MONO = ("ui-monospace", "Consolas", "Noto Sans Mono CJK SC", "monospace")
-# A folder's name is somebody's own text, and is never HTML.
-_AS_TEXT = """
+# The name of a directory is anybody's text: it is set as text, never as HTML.
+_SHOW_AS_TEXT = """
 const show = () => { element.querySelector("span").textContent = props.value || ""; };
 show();
 watch("value", show);
 """
-# Gradio's margins, of which a phone has no room. They lie outside what a style sheet of ours may reach.
-HEAD = "<style>@media (max-width: 640px) { .gradio-container > .main { padding: 8px 12px !important; } }</style>"
+# Gradio's margins, for which a phone has no room. They lie outside what our style sheets reach.
+_PHONE_STYLE = """
+<style>
+@media (max-width: 640px) {
+  .gradio-container > .main { padding: 8px 12px !important; }
+}
+</style>
+"""
+
+
+def head() -> str:
+    """What goes into the page's <head>: a style, and the script for Gradio's own texts."""
+    return f"{_PHONE_STYLE}<script>{gradio_texts.script()}</script>"
 
 
 def theme() -> gr.Theme:
@@ -47,64 +61,57 @@ def theme() -> gr.Theme:
     )
 
 
-def build(shelf: ModelRegistry, project: Path) -> gr.Blocks:
-    """The page of the runs on `shelf`, not yet launched. `project` is the folder with train.py and corpus/."""
-    with gr.Blocks(title="novelgen · 中文小说", analytics_enabled=False) as blocks:
+def build(registry: ModelRegistry, project: Path) -> gr.Blocks:
+    """The page of the registry's runs, not yet launched.
+
+    `project` is the folder with train.py and corpus/.
+    """
+    # The title is the document's, which the browser does not translate.
+    with gr.Blocks(title="novelgen", analytics_enabled=False) as blocks:
         run = gr.Dropdown(
-            list(shelf.runs()),
-            value=shelf.newest(),
-            label=both("模型（训练目录）", "Model (run directory)"),
+            list(registry.runs()),
+            value=registry.newest(),
+            label=browser_text("Model (run directory)"),
             elem_id="model-run",
             interactive=True,
             filterable=False,
             render=False,
         )
         _head(run)
-        _tabs(blocks, shelf, project, run)
+        _tabs(blocks, registry, project, run)
         # Whoever opens the page gets the run that is newest then, not when the server was started.
-        blocks.load(
-            lambda: gr.Dropdown(list(shelf.runs()), value=shelf.newest()),
-            None,
-            run,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        blocks.load(lambda: _newest_run(registry), None, run, **LIGHT)
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
-    return blocks
+    return cast("gr.Blocks", blocks)
+
+
+def _newest_run(registry: ModelRegistry) -> gr.Dropdown:
+    return gr.Dropdown(list(registry.runs()), value=registry.newest())
 
 
 def _head(run: gr.Dropdown) -> None:
+    """The page's name, and beside it the name of the model in use."""
     with gr.Row(elem_id="page-head"):
-        gr.Markdown(
-            both("# novelgen · 中文小说", "# novelgen · Chinese novels"), elem_id="page-title"
-        )
+        gr.Markdown(browser_text("# novelgen · Chinese novels"), elem_id="page-title")
         name = gr.HTML(
             run.value,
             html_template="<span></span>",
-            js_on_load=_AS_TEXT,
+            js_on_load=_SHOW_AS_TEXT,
             elem_id="page-run",
             padding=False,
-            label=both("正在用的模型", "Model in use"),
+            label=browser_text("Model in use"),
         )
-    run.change(
-        lambda chosen: chosen,
-        run,
-        name,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    run.change(lambda chosen: chosen, run, name, **LIGHT)
 
 
-def _tabs(blocks: gr.Blocks, shelf: ModelRegistry, project: Path, run: gr.Dropdown) -> None:
-    training_panel.build(TinyTraining(project), shelf, run)
-    with gr.Tab(both("写作", "Write"), id="write", elem_id="write-tab"):
-        writing = writing_tab.build(shelf, run)
-    with gr.Tab(both("注意力", "Attention"), id="attention", elem_id="attention-tab"):
-        attention_tab.build(shelf, writing)
-    with gr.Tab(both("对比", "Compare"), id="compare", elem_id="compare-tab"):
-        compare_tab.build(shelf, run, writing)
-    with gr.Tab(both("模型", "Model"), id="model", elem_id="model-tab"):
-        model_tab.build(shelf, run)
-    api.add(shelf, blocks)
+def _tabs(blocks: gr.Blocks, registry: ModelRegistry, project: Path, run: gr.Dropdown) -> None:
+    training_panel.build(TinyTraining(project), registry, run)
+    with gr.Tab(browser_text("Write"), id="write", elem_id="write-tab"):
+        writing = writing_tab.build(registry, run)
+    with gr.Tab(browser_text("Attention"), id="attention", elem_id="attention-tab"):
+        attention_tab.build(registry, writing)
+    with gr.Tab(browser_text("Compare"), id="compare", elem_id="compare-tab"):
+        compare_tab.build(registry, run, writing)
+    with gr.Tab(browser_text("Model"), id="model", elem_id="model-tab"):
+        model_tab.build(registry, run)
+    api.add(registry, blocks)

@@ -1,45 +1,55 @@
-"""What the Write tab does otherwise with a run of pairs than with one of a novel."""
+"""What the Write tab does differently with a run of pairs than with one of a novel."""
 
 from __future__ import annotations
 
-import gradio as gr
-from gradio.context import Context
+from typing import Any
 
-from novelgen.config import decoding_defaults
+import gradio as gr
+
+from novelgen.config import Config, decoding_defaults
 from novelgen.errors import NovelgenError
+from novelgen.i18n import _
 from novelgen.web.controls import DEFAULTS, Controls
+from novelgen.web.events import LIGHT, page_load
+from novelgen.web.language import localized
 from novelgen.web.model_registry import ModelRegistry
 
-_LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-
-def learned_pairs(shelf: ModelRegistry, name: str | None) -> bool:
+def learned_pairs(registry: ModelRegistry, name: str | None) -> bool:
     """Whether a run was trained on pairs of a file; False where it cannot be opened."""
     try:
-        return shelf.run(name).load_info()["config"].from_pairs
+        config: Config = registry.run(name).load_info()["config"]
     except NovelgenError:
         return False
+    return config.from_pairs
 
 
 def wire(
-    shelf: ModelRegistry,
+    registry: ModelRegistry,
     run: gr.Dropdown,
     manuscript: gr.Textbox,
     paragraphs: gr.Slider,
     controls: Controls,
 ) -> None:
-    """When a run of the other kind is chosen, the settings begin anew at its defaults and the page says what it is given."""
+    """Adapts the tab when a run of the other type is chosen.
+
+    The settings go back to that type's defaults, and the text field says what it holds.
+    """
     # What sampling chooses from stays as it is: beam search does not see it.
     fields = [name for name in decoding_defaults(True, "sample") if name in controls.fields]
-    before = gr.State(False)
+    before = gr.State(False)  # whether the last run had learned pairs
+    outputs = [before, manuscript, paragraphs, *(controls.fields[name] for name in fields)]
 
-    def fitted(name: str | None, before: bool) -> tuple:
-        from_pairs = learned_pairs(shelf, name)
+    @localized
+    def fitted(name: str | None, before: bool) -> tuple[Any, ...]:
+        from_pairs = learned_pairs(registry, name)
+        # Of two runs of the same type the second changes nothing that the visitor has set.
         if from_pairs == before:
-            return (gr.skip(),) * (3 + len(fields))
+            return (gr.skip(),) * len(outputs)
         defaults = {**DEFAULTS, **decoding_defaults(from_pairs, "sample")}
-        # Both languages at once: what is only known later is not translated.
-        label = "源 Source" if from_pairs else "稿纸 Manuscript"
+        label = _("Manuscript")
+        if from_pairs:
+            label = _("Source")
         return (
             from_pairs,
             gr.update(label=label),
@@ -47,5 +57,4 @@ def wire(
             *(defaults[name] for name in fields),
         )
 
-    outputs = [before, manuscript, paragraphs, *(controls.fields[name] for name in fields)]
-    gr.on([run.change, Context.root_block.load], fitted, [run, before], outputs, **_LIGHT)
+    gr.on([run.change, page_load()], fitted, [run, before], outputs, **LIGHT)

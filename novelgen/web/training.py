@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -11,19 +12,22 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 from novelgen.errors import TrainingError
+from novelgen.i18n import VARIABLE, _, language
 from novelgen.presets import preset
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.web.metrics import Metrics
 
-MINUTES = preset("tiny").training.max_minutes
+# "tiny" is the preset that is defined by its time.
+MINUTES = cast("float", preset("tiny").training.max_minutes)
 _PATIENCE = 5.0  # seconds that the process has for ending by itself
+_RECENT = 20  # steps that the training BPC is the mean of
 
 
 class Status(NamedTuple):
-    """How the training stands."""
+    """How far the training has come."""
 
     phase: str  # "idle", "preparing", "training", "finishing", "done", "failed", "cancelled"
     name: str = ""  # of the run
@@ -32,96 +36,118 @@ class Status(NamedTuple):
     step: int = 0
     training_bpc: float | None = None
     validation_bpc: float | None = None
-    error: str = ""  # the last line that the process said
+    error: str = ""  # the last line that the process printed
 
     @property
     def is_running(self) -> bool:
+        """Whether a process is training now."""
         return self.phase in ("preparing", "training", "finishing")
 
 
-class TinyTraining:
-    """One training at a time, for all visitors together; it ends with the program. Threads may share it.
+class _Seen(NamedTuple):
+    """The last record of the run's metrics.jsonl, and when it was first seen."""
 
-    What is cancelled or fails leaves no run behind.
+    trained: float  # seconds, by the record
+    at: float  # seconds, by this process's monotonic clock
+
+
+class TinyTraining:
+    """One training at a time, for all visitors together; it ends with the program.
+
+    A training that is cancelled or fails leaves no run behind. Threads may share this.
     """
 
     def __init__(self, project: Path, minutes: float = MINUTES) -> None:
         """`project` is the folder with train.py and corpus/novel.txt."""
-        self._project, self._minutes = Path(project), minutes
+        self._project = Path(project)
+        self._minutes = minutes
         self._metrics = Metrics()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._output = Path()
-        self._status = Status("idle")  # what stays when no process runs
+        self._status = Status("idle")  # what is shown while no process runs
         self._cancelled = False
-        self._seen: tuple[float, float] | None = (
-            None  # seconds trained, by the file; when this was first seen
-        )
-        self._spent = 0.0  # seconds, as last told
+        self._seen: _Seen | None = None
+        self._spent = 0.0  # seconds, as the last status had it
         atexit.register(self.cancel)
 
     def start(self, folder: Path) -> None:
-        """Begins a training whose run will lie in `folder`; nothing when one is under way.
+        """Starts a training whose run will lie in `folder`; does nothing when one is under way.
 
-        Raises TrainingError when the program or the novel is not there, or the process does not start.
+        The process speaks the language of the visitor who started it. Raises TrainingError when
+        the program or the novel is missing, or the process does not start.
         """
         with self._lock:
             if self._process is not None:
                 return
-            script, corpus = self._project / "train.py", self._project / "corpus" / "novel.txt"
-            for needed in (script, corpus):
-                if not needed.is_file():
-                    raise TrainingError(
-                        f"{needed}：没有这个文件；请在 novelgen 的文件夹里运行 | no such file; run the program in "
-                        "novelgen's own folder"
-                    )
-            self._output = _free(Path(folder))
-            command = [
-                sys.executable,
-                str(script),
-                "--preset",
-                "tiny",
-                "--max-minutes",
-                f"{self._minutes:g}",
-                "--corpus",
-                str(corpus),
-                "--output",
-                str(self._output),
-            ]
-            try:
-                # In a session of its own, so that Ctrl-C in the terminal reaches this program alone, which then ends it.
-                self._process = subprocess.Popen(
-                    command,
-                    cwd=self._project,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    encoding="utf-8",
-                    errors="replace",
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise TrainingError(f"训练启动不了：{error} | training cannot be started") from None
-            self._cancelled, self._seen, self._spent = False, None, 0.0
-            threading.Thread(
+            self._output = _unused_folder(Path(folder))
+            self._process = self._launch(self._output)
+            self._cancelled = False
+            self._seen = None
+            self._spent = 0.0
+            watcher = threading.Thread(
                 target=self._watch, args=(self._process, self._output), daemon=True
-            ).start()
+            )
+            watcher.start()
+
+    def _launch(self, output: Path) -> subprocess.Popen[str]:
+        script = self._project / "train.py"
+        corpus = self._project / "corpus" / "novel.txt"
+        for needed in (script, corpus):
+            if not needed.is_file():
+                message = _("{path}: no such file; run the program in novelgen's own folder")
+                raise TrainingError(message.format(path=needed))
+        command = [
+            sys.executable,
+            str(script),
+            "--preset",
+            "tiny",
+            "--max-minutes",
+            f"{self._minutes:g}",
+            "--corpus",
+            str(corpus),
+            "--output",
+            str(output),
+        ]
+        try:
+            # In a session of its own, so that Ctrl-C in the terminal reaches this program alone,
+            # which then ends it.
+            return subprocess.Popen(
+                command,
+                cwd=self._project,
+                env={**os.environ, VARIABLE: language()},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            message = _("the training cannot be started: {reason}")
+            raise TrainingError(message.format(reason=error)) from None
 
     def _watch(self, process: subprocess.Popen[str], output: Path) -> None:
-        """Reads what the process says until it has ended, and clears up."""
-        last = deque((line.strip() for line in process.stdout if line.strip()), maxlen=1)
-        process.stdout.close()
+        """Reads what the process prints until it has ended, and removes what failed."""
+        # 1. A pipe that nobody reads would fill up and stop the process.
+        last_line = ""
+        if process.stdout is not None:
+            last_line = _last_line(process.stdout)
+            process.stdout.close()
         failed = process.wait() != 0
+        # 2. The run stays only where it is whole.
         if failed or self._cancelled:
             shutil.rmtree(output, ignore_errors=True)
+        # 3. What the page shows from now on.
         if self._cancelled:
             ended = Status("cancelled")
         elif failed:
-            ended = Status("failed", error=last[0] if last else f"train.py: {process.returncode}")
+            ended = Status("failed", error=last_line or f"train.py: {process.returncode}")
         else:
             ended = Status("done", output.name, 1.0)
         with self._lock:
-            self._status, self._process = ended, None
+            self._status = ended
+            self._process = None
 
     def cancel(self) -> None:
         """Ends the training, if there is one, and waits until it is gone."""
@@ -139,14 +165,14 @@ class TinyTraining:
         self.wait(_PATIENCE)
 
     def wait(self, seconds: float) -> bool:
-        """Waits for the end of the training; whether it has come."""
-        until = time.monotonic() + seconds
-        while self._process is not None and time.monotonic() < until:
+        """Waits for the end of the training, at most so long; whether it has come."""
+        deadline = time.monotonic() + seconds
+        while self._process is not None and time.monotonic() < deadline:
             time.sleep(0.02)
         return self._process is None
 
     def status(self) -> Status:
-        """How the training stands now."""
+        """How far the training is now."""
         with self._lock:
             if self._process is None:
                 return self._status
@@ -155,27 +181,46 @@ class TinyTraining:
         if not history.steps:
             return Status("preparing", output.name)
         last = history.steps[-1]
-        seen = self._seen
-        if seen is None or seen[0] != last.seconds:
-            self._seen = seen = (last.seconds, time.monotonic())
-        # The file grows by blocks, the clock in between; a bar never goes back.
-        self._spent = spent = max(self._spent, last.seconds + time.monotonic() - seen[1])
+        spent = self._advance(last.seconds)
         budget = 60 * self._minutes
-        recent = history.steps[-20:]
+        recent = history.steps[-_RECENT:]
+        validations = [point.bpc for point in history.validations]
         return Status(
-            "training" if spent < budget else "finishing",
-            output.name,
-            min(spent / budget, 1.0),
-            max(budget - spent, 0.0),
-            last.step,
-            sum(step.bpc for step in recent) / len(recent),
-            min((look.bpc for look in history.looks), default=None),
+            phase="training" if spent < budget else "finishing",
+            name=output.name,
+            share=min(spent / budget, 1.0),
+            seconds_left=max(budget - spent, 0.0),
+            step=last.step,
+            training_bpc=sum(step.bpc for step in recent) / len(recent),
+            validation_bpc=min(validations, default=None),
         )
 
+    def _advance(self, trained: float) -> float:
+        """The seconds spent, by the last record's and the clock since; they never go back.
 
-def _free(folder: Path) -> Path:
-    """A folder for the run that is not there yet."""
+        The file grows by blocks of records, and the clock fills the time in between.
+        """
+        seen = self._seen
+        if seen is None or seen.trained != trained:
+            seen = _Seen(trained, time.monotonic())
+            self._seen = seen
+        spent = max(self._spent, trained + time.monotonic() - seen.at)
+        self._spent = spent
+        return spent
+
+
+def _last_line(output: IO[str]) -> str:
+    """Reads to the end; the last line that was not blank."""
+    lines = (line.strip() for line in output)
+    last = deque((line for line in lines if line), maxlen=1)
+    return last[0] if last else ""
+
+
+def _unused_folder(folder: Path) -> Path:
+    """A folder for the run that does not exist yet."""
+    path = folder / "novel-tiny"
     number = 1
-    while (path := folder / (f"novel-tiny-{number}" if number > 1 else "novel-tiny")).exists():
+    while path.exists():
         number += 1
+        path = folder / f"novel-tiny-{number}"
     return path

@@ -1,27 +1,33 @@
-"""What the page shows while there is no trained run: an offer to train one, and how far it has come."""
+"""What the page shows while there is no trained run: an offer to train one, and its progress."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from novelgen.errors import TrainingError
+from novelgen.i18n import _, join_list
 from novelgen.training.progress import clock
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.language import both
+from novelgen.web.events import LIGHT
+from novelgen.web.language import browser_text, localized
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import MINUTES, Status, TinyTraining
 
+_SECONDS = 0.5  # between two states of the bar
+# The label of the bar for a screen reader comes with its value, in the visitor's language.
 _BAR = """
-<div class="bar" role="group"><progress max="1" aria-label="训练进度 training progress"></progress><p aria-live="polite"></p></div>
+<div class="bar" role="group"><progress max="1" hidden></progress><p aria-live="polite"></p></div>
 """
-_BAR_WORKS = """
+_BAR_SCRIPT = """
 const draw = () => {
-  const { share, text } = props.value;
+  const { share, text, label } = props.value;
   const bar = element.querySelector("progress");
   bar.hidden = share === undefined;
-  if (typeof share === "number") bar.value = share; else bar.removeAttribute("value");  // without a value it only moves
+  bar.ariaLabel = label;
+  // Without a value the bar only moves.
+  if (typeof share === "number") bar.value = share; else bar.removeAttribute("value");
   element.querySelector("p").textContent = text;
 };
 draw();
@@ -29,111 +35,152 @@ watch("value", draw);
 """
 
 
-def build(training: TinyTraining, shelf: ModelRegistry, run: gr.Dropdown) -> gr.Column:
-    """The panel: there while there is no run, or one is being trained; afterwards the new run is chosen in `run`."""
-    with gr.Column(visible=run.value is None, elem_id="training-panel") as panel:
+class _Parts(NamedTuple):
+    """The components of the panel."""
+
+    panel: gr.Column
+    bar: gr.HTML
+    start: gr.Button
+    cancel: gr.Button
+
+
+def build(training: TinyTraining, registry: ModelRegistry, run: gr.Dropdown) -> None:
+    """The panel, visible while there is no run, or one is being trained.
+
+    Afterwards the new run is chosen in `run`.
+    """
+    # 1. The components. The timer looks after the training only while the panel is visible.
+    parts = _layout(visible=run.value is None)
+    timer = gr.Timer(_SECONDS, active=run.value is None)
+    outputs = [*parts, timer, run]
+
+    # 2. What the buttons do; each handler returns the new state of all components.
+    @localized
+    def look(chosen: str | None) -> tuple[Any, ...]:
+        return _panel(training, registry, chosen)
+
+    @localized
+    def begin(chosen: str | None) -> tuple[Any, ...]:
+        with errors_as_toasts():
+            _begin(training, registry)
+        return _panel(training, registry, chosen)
+
+    @localized
+    def end(chosen: str | None) -> tuple[Any, ...]:
+        training.cancel()
+        return _panel(training, registry, chosen)
+
+    # 3. The events.
+    timer.tick(look, run, outputs, **LIGHT)
+    parts.start.click(begin, run, outputs, **LIGHT)
+    parts.cancel.click(end, run, outputs, **LIGHT)
+    # When the page is opened: another visitor may be training.
+    gr.on(None, look, run, outputs, **LIGHT)
+
+
+def _layout(visible: bool) -> _Parts:
+    with gr.Column(visible=visible, elem_id="training-panel") as panel:
         gr.Markdown(
-            both(
-                "### 还没有训练好的模型\n先用自带的小说练一个最小的（tiny，约两分钟），练好就能写。想用自己的小说：在终端里运行 "
-                "`python train.py --corpus 我的小说.txt`，练出来的会自己出现在这里。",
-                "### No trained model yet\nTrain the smallest one (tiny, about two minutes) on the novel that comes with the "
-                "program, then write with it. For a novel of your own run `python train.py --corpus mine.txt` in a "
-                "terminal; the run appears here by itself.",
+            browser_text(
+                "### No trained model yet\nTrain the smallest one (tiny, about two minutes) on the"
+                " novel that comes with the program, then write with it. For a novel of your own"
+                " run `python train.py --corpus mine.txt` in a terminal; the run appears here by"
+                " itself."
             ),
             elem_id="training-words",
         )
+        # What it shows comes when the page is opened, in the visitor's language.
         bar = gr.HTML(
-            _shown(Status("idle")),
+            {"text": ""},
             html_template=_BAR,
-            js_on_load=_BAR_WORKS,
-            label=both("训练进度", "Training progress"),
+            js_on_load=_BAR_SCRIPT,
+            label=browser_text("Training progress"),
             elem_id="training-progress",
         )
         start = gr.Button(
-            both("训练一个小模型", "Train a small model"),
-            variant="primary",
-            elem_id="training-start",
+            browser_text("Train a small model"), variant="primary", elem_id="training-start"
         )
         cancel = gr.Button(
-            both("取消训练", "Cancel training"),
+            browser_text("Cancel training"),
             variant="secondary",
             visible=False,
             elem_id="training-cancel",
         )
-    timer = gr.Timer(0.5, active=run.value is None)
-    outputs = [panel, bar, start, cancel, timer, run]
-
-    def look(chosen: str | None) -> tuple[Any, ...]:
-        return _look(training, shelf, chosen)
-
-    def begin(chosen: str | None) -> tuple[Any, ...]:
-        with errors_as_toasts():
-            _begin(training, shelf)
-        return look(chosen)
-
-    def end(chosen: str | None) -> tuple[Any, ...]:
-        training.cancel()
-        return look(chosen)
-
-    light = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    timer.tick(look, run, outputs, **light)
-    start.click(begin, run, outputs, **light)
-    cancel.click(end, run, outputs, **light)
-    gr.on(None, look, run, outputs, **light)  # when the page is opened: others may be training
-    return panel
+    return _Parts(panel, bar, start, cancel)
 
 
-def _begin(training: TinyTraining, shelf: ModelRegistry) -> None:
-    """Starts the training. Raises TrainingError when there is a run already: the offer is for those who have none.
+def _begin(training: TinyTraining, registry: ModelRegistry) -> None:
+    """Starts the training. Raises TrainingError when there is a run already.
 
-    A program could ask again and again all the same, and each time would cost the machine minutes.
+    The page then shows no offer, but a program could ask again and again, and each time would cost
+    the machine minutes.
     """
-    if shelf.runs() and not training.status().is_running:
-        raise TrainingError(
-            "已经有训练好的模型了，不用再练 | there is a trained model already; no other is trained from here"
-        )
-    training.start(shelf.folder)
+    if registry.runs() and not training.status().is_running:
+        raise TrainingError(_("there is a trained model already; no other is trained from here"))
+    training.start(registry.folder)
 
 
-def _look(training: TinyTraining, shelf: ModelRegistry, chosen: str | None) -> tuple[Any, ...]:
+def _panel(training: TinyTraining, registry: ModelRegistry, chosen: str | None) -> tuple[Any, ...]:
     """New values for the panel, the bar, both buttons, the timer and the choice of the run."""
-    status, names = training.status(), list(shelf.runs())
-    there = status.is_running or not names
-    if there or chosen in names:
-        run = gr.skip()
-    else:
-        run = gr.Dropdown(choices=names, value=shelf.newest())
+    status = training.status()
+    names = list(registry.runs())
+    is_shown = status.is_running or not names
+    # A choice that the visitor has made is left alone.
+    run: Any = gr.skip()
+    if not is_shown and chosen not in names:
+        run = gr.Dropdown(choices=names, value=registry.newest())
     return (
-        gr.Column(visible=there),
-        _shown(status),
+        gr.Column(visible=is_shown),
+        _bar(status),
         gr.Button(visible=not status.is_running),
         gr.Button(visible=status.is_running),
-        gr.Timer(active=there),
+        gr.Timer(active=is_shown),
         run,
     )
 
 
-def _shown(status: Status) -> dict[str, Any]:
-    """What the bar shows: `share` of the budget (None while unknown; absent for no bar), and a line of text."""
+def _bar(status: Status) -> dict[str, Any]:
+    """What the bar shows: `share` of the budget, a line of text, and its label.
+
+    The share is None while it is unknown, and absent where there is no bar.
+    """
+    shown: dict[str, Any] = {"label": _("Training progress"), "text": _line(status)}
     if status.phase == "preparing":
-        return {"share": None, "text": f"{status.name} · 正在准备语料…… | preparing the corpus…"}
-    if status.phase in ("training", "finishing"):
-        return {"share": status.share, "text": _line(status)}
-    if status.phase == "failed":
-        return {"text": f"训练没有成功 | the training failed: {status.error}"}
-    if status.phase == "cancelled":
-        return {"text": "训练已取消，什么也没留下 | cancelled; nothing was kept"}
-    return {
-        "text": f"预算 budget {MINUTES:g} min · corpus/novel.txt" if status.phase == "idle" else ""
-    }
+        shown["share"] = None
+    elif status.phase in ("training", "finishing"):
+        shown["share"] = status.share
+    return shown
 
 
 def _line(status: Status) -> str:
-    left = (
-        "收尾中 finishing"
-        if status.phase == "finishing"
-        else f"剩 left {clock(status.seconds_left)}"
+    if status.phase == "preparing":
+        return _("{run} · preparing the corpus…").format(run=status.name)
+    if status.phase in ("training", "finishing"):
+        return _progress(status)
+    if status.phase == "failed":
+        return _("the training failed: {reason}").format(reason=status.error)
+    if status.phase == "cancelled":
+        return _("training cancelled; nothing was kept")
+    if status.phase == "idle":
+        return _("time budget {minutes:g} min · corpus/novel.txt").format(minutes=MINUTES)
+    return ""
+
+
+def _progress(status: Status) -> str:
+    if status.phase == "finishing":
+        left = _("finishing")
+    else:
+        left = _("{time} left").format(time=clock(status.seconds_left))
+    # Both BPC come with the first step and the first validation.
+    figures = []
+    if status.training_bpc is not None:
+        figures.append(_("training {bpc:.2f}").format(bpc=status.training_bpc))
+    if status.validation_bpc is not None:
+        figures.append(_("validation {bpc:.2f}").format(bpc=status.validation_bpc))
+    return _("{run} · {share:.0%} · {left} · step {step:,} · BPC: {figures}").format(
+        run=status.name,
+        share=status.share,
+        left=left,
+        step=status.step,
+        figures=join_list(figures),
     )
-    figures = [("训练 training", status.training_bpc), ("验证 validation", status.validation_bpc)]
-    bpc = "，".join(f"{name} {value:.2f}" for name, value in figures if value is not None)
-    return f"{status.name} · {status.share:.0%} · {left} · 步 step {status.step:,} · BPC {bpc}"

@@ -17,13 +17,21 @@ import pytest
 from novelgen.web import limits
 
 PROJECT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "PYTHONIOENCODING": "utf-8",
+    "NOVELGEN_LANG": "en",
+}
 STARTS_WITHIN = 120  # seconds, on a busy machine
 
 
 @pytest.fixture(scope="session")
 def train_novel(tmp_path_factory):
-    """Trains with these options in a new folder, which it returns: a few steps on the shipped novel, into checkpoints/novel."""
+    """Trains a few steps on the shipped novel, with the given options; returns the folder.
+
+    The run is in its checkpoints/novel.
+    """
 
     def train(*options):
         folder = tmp_path_factory.mktemp("workplace")
@@ -62,13 +70,14 @@ def train_novel(tmp_path_factory):
 def workplace(train_novel):
     """A folder with a run that writes nonsense, but it writes.
 
-    With GRU cells, for which no step is compiled: what tests look at while it is being written must take a while.
+    With GRU cells, for which no step is compiled: tests look at texts while they grow, so writing
+    must take a while.
     """
     return train_novel("--cell", "gru", "--precision", "float32")
 
 
 class Call:
-    """A request to /generate over plain HTTP; it is listened to when told."""
+    """A request to /generate over plain HTTP; `listen` opens the stream of its answers."""
 
     def __init__(self, port, values):
         self._port = port
@@ -109,7 +118,7 @@ class Call:
 
 
 def _hear_ctrl_c():
-    """What a shell starts in the background ignores Ctrl-C, and so would the app in tests that run there."""
+    """A shell lets what it starts in the background ignore Ctrl-C; the app in tests must not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -1,4 +1,7 @@
-"""The endpoint for programs: its description, its checks, and the real thing by gradio_client, HTTP and MCP."""
+"""The endpoint for programs: its description, its checks, and calls by every way there is.
+
+These are gradio_client, plain HTTP and MCP.
+"""
 
 import ast
 import dataclasses
@@ -29,7 +32,7 @@ PROMPT = "小满坐在船头，数着河边的石阶。"
 
 
 class OneRun:
-    """A shelf with one run."""
+    """A registry with one run."""
 
     def __init__(self, generator):
         self._generator = generator
@@ -47,7 +50,7 @@ class OneRun:
 
 @pytest.fixture
 def call(toy):
-    """Calls the endpoint on the toy model with named values, as gradio does: every parameter, by position."""
+    """Calls the endpoint on the toy model as gradio does: every parameter, by position."""
     ended = []
     function = api.endpoint(OneRun(toy.generator()), ended.append)
     parameters = inspect.signature(function).parameters
@@ -84,7 +87,7 @@ def test_every_decoding_option_is_a_typed_and_described_parameter():
     assert "novel" in description
     assert "finished" in " ".join(returns)
     del explained["caller"]  # comes from Gradio, not from the program
-    assert all("|" in text for text in explained.values()), explained
+    assert all(explained.values()), explained
     assert f"≤ {limits.LENGTH}" in explained["max_length"]
     assert f"≤ {limits.SEED}" in explained["seed"]
     assert "≤ 100" in explained["temperature"]
@@ -123,7 +126,7 @@ def test_null_is_the_default_and_whole_numbers_may_have_a_point(call):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "named"),
     [
         ({"max_length": limits.LENGTH + 1}, str(limits.LENGTH)),
         ({"paragraphs": limits.PARAGRAPHS + 1}, str(limits.PARAGRAPHS)),
@@ -145,10 +148,21 @@ def test_null_is_the_default_and_whole_numbers_may_have_a_point(call):
         ({"min_length": 50, "max_length": 40}, "min"),
     ],
 )
-def test_what_cannot_be_done_is_said(call, values, told):
-    with pytest.raises(gr.Error, match=told) as raised:
+def test_impossible_request_is_refused_with_the_reason(call, values, named):
+    with pytest.raises(gr.Error, match=named) as raised:
         call(**{"prompt": "宝玉笑道。", **values})
     assert raised.value.print_exception is False
+
+
+def test_an_error_is_in_the_language_of_the_request(toy):
+    function = api.endpoint(OneRun(toy.generator()), lambda _session: None)
+    parameters = inspect.signature(function).parameters
+    values = {name: each.default for name, each in parameters.items()} | {"prompt": 5}
+    for accepted, is_english in (("zh-CN", False), ("en", True)):
+        values["caller"] = SimpleNamespace(session_hash="me", headers={"accept-language": accepted})
+        with pytest.raises(gr.Error) as raised:
+            list(function(*values.values()))
+        assert raised.value.message.isascii() == is_english
 
 
 def test_limits_count_for_the_checks_too():
@@ -174,7 +188,9 @@ blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
 client = Client(blocks.local_url, verbose=False)
 client.predict(prompt="船来了。", max_length=5, api_name="/generate")
 print(len(blocks.state_holder.session_data), len(blocks.state_holder.time_last_used))
-job = client.submit(prompt="船来了。", min_length=900, max_length=900, paragraphs=20, api_name="/generate")
+job = client.submit(
+    prompt="船来了。", min_length=900, max_length=900, paragraphs=20, api_name="/generate"
+)
 next(iter(job))
 print(len(blocks.state_holder.session_data))
 job.cancel()
@@ -223,14 +239,14 @@ def test_only_generate_is_public(client):
     assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/generate"]
 
 
-def test_a_python_program_is_told_its_mistake(client):
-    with pytest.raises(AppError, match="本页至多"):
+def test_python_program_gets_the_reason_of_a_refusal(client):
+    with pytest.raises(AppError, match="this page allows"):
         client.predict(prompt=PROMPT, max_length=5000, api_name="/generate")
     with pytest.raises(AppError, match="no such trained model"):
         client.predict(prompt=PROMPT, model="../novel", api_name="/generate")
 
 
-def test_a_long_prompt_is_cut_and_this_is_said(client):
+def test_long_prompt_is_cut_with_a_note(client):
     answer = client.predict(prompt=PROMPT * 2000, max_length=10, api_name="/generate")
     assert any("20,000" in note for note in answer["notes"])
 
@@ -313,4 +329,4 @@ def test_mcp_offers_the_same(app, client):
     assert not good.isError
     assert ast.literal_eval(good.content[0].text)["text"] == whole["text"]
     assert bad.isError
-    assert "本页至多" in bad.content[0].text
+    assert "this page allows" in bad.content[0].text

@@ -29,7 +29,7 @@ def options(controls, **changes):
 
 
 def told(toy, asked):
-    """All that a reader can see of the answer of a model that likes a few characters, and so repeats itself."""
+    """All that a reader sees of a model's answer; it likes a few characters, and repeats itself."""
     generator = toy.generator(favour={toy.first + place: 6.0 for place in range(12)})
     return [
         (each.text, each.seed, [paragraph.score for paragraph in each.paragraphs])
@@ -140,7 +140,7 @@ def test_the_seed_as_typed(controls, typed, seed):
 
 @pytest.mark.parametrize("typed", ["-1", "1.5", "种子", str(limits.SEED + 1), "9" * 5000, "²"])
 def test_a_seed_that_is_none_is_refused(controls, typed):
-    with pytest.raises(ConfigError, match="种子"):
+    with pytest.raises(ConfigError, match="the seed must be a whole number"):
         options(controls, seed=typed)
 
 

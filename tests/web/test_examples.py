@@ -10,8 +10,8 @@ from novelgen.web.model_registry import ModelRegistry
 
 
 @pytest.fixture
-def shelf(novel, make_run, tmp_path):
-    """A shelf with the run "of-novel", whose data is there, and its store."""
+def registry_and_store(novel, make_run, tmp_path):
+    """A registry with the run "of-novel", whose data is there, and its store."""
     store = open_or_build([novel], TextConfig(), DataConfig(min_count=1), tmp_path / "stores")
     run = make_run(tmp_path / "runs" / "of-novel")
     info = json.loads((run / "config.json").read_text(encoding="utf-8"))
@@ -25,9 +25,9 @@ def shelf(novel, make_run, tmp_path):
     return ModelRegistry(tmp_path / "runs"), store
 
 
-def test_they_are_held_out_paragraphs_of_the_runs_corpus(shelf):
-    shelf, store = shelf
-    found = examples(shelf, "of-novel")
+def test_examples_are_held_out_paragraphs_of_the_runs_corpus(registry_and_store):
+    registry, store = registry_and_store
+    found = examples(registry, "of-novel")
     segments = [
         store.tokenizer.decode(ids[:-1])
         for ids in (
@@ -41,13 +41,13 @@ def test_they_are_held_out_paragraphs_of_the_runs_corpus(shelf):
     assert held_out.isdisjoint(
         text for text, is_in in zip(segments, store.is_in("train"), strict=True) if is_in
     )
-    assert found == examples(shelf, "of-novel")
+    assert found == examples(registry, "of-novel")
 
 
-def test_without_the_data_there_are_none_and_nothing_is_built(shelf, tmp_path):
-    shelf, store = shelf
+def test_without_the_data_there_are_none_and_nothing_is_built(registry_and_store, tmp_path):
+    registry, store = registry_and_store
     shutil.rmtree(store.directory)
-    assert examples(shelf, "of-novel") == []
+    assert examples(registry, "of-novel") == []
     assert not store.directory.exists()
 
 
@@ -72,19 +72,19 @@ def test_of_a_run_that_says_nothing_of_its_data_there_are_none(make_run, tmp_pat
         {"tokenizer": 7},
     ],
 )
-def test_of_a_run_that_tells_nonsense_of_its_data_there_are_none(shelf, facts):
-    shelf, _ = shelf
-    path = shelf.folder / "of-novel" / "config.json"
+def test_of_a_run_that_tells_nonsense_of_its_data_there_are_none(registry_and_store, facts):
+    registry, _store = registry_and_store
+    path = registry.folder / "of-novel" / "config.json"
     path.write_text(
         json.dumps(json.loads(path.read_text(encoding="utf-8")) | facts), encoding="utf-8"
     )
-    assert examples(shelf, "of-novel") == []
+    assert examples(registry, "of-novel") == []
 
 
-def test_of_a_run_that_does_not_say_what_its_data_held_there_are_none(shelf):
-    shelf, _ = shelf
-    path = shelf.folder / "of-novel" / "config.json"
+def test_of_a_run_that_does_not_say_what_its_data_held_there_are_none(registry_and_store):
+    registry, _store = registry_and_store
+    path = registry.folder / "of-novel" / "config.json"
     info = json.loads(path.read_text(encoding="utf-8"))
     del info["content"]
     path.write_text(json.dumps(info), encoding="utf-8")
-    assert examples(shelf, "of-novel") == []
+    assert examples(registry, "of-novel") == []

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from contextlib import closing
 
 import pytest
@@ -21,8 +22,9 @@ def post(app, path, body, headers):
         return reply.status, reply.read().decode()
 
 
-def ask(app, **values):
-    return post(app, "call/v2/generate", json.dumps(values), {"Content-Type": "application/json"})
+def ask(app, headers=(), **values):
+    headers = {"Content-Type": "application/json", **dict(headers)}
+    return post(app, "call/v2/generate", json.dumps(values), headers)
 
 
 def pieces(size):
@@ -40,16 +42,25 @@ def test_wrong_parameters_are_named(app, values, named):
     status, body = ask(app, **values)
     assert status == 422
     assert named in body
-    assert "参数不对" in json.loads(body)["detail"]
+    assert "wrong parameters" in json.loads(body)["detail"]
 
 
-def test_a_request_beyond_all_measure_is_refused_unread(app):
+def test_a_refusal_is_in_the_language_of_the_request(app):
+    chinese = {"Accept-Language": "zh-CN,zh;q=0.9"}
+    for values in ({"prompt": "x" * limits.BODY}, {"max_length": 8}):
+        _status, body = ask(app, headers=chinese, **values)
+        assert re.search(r"[\u4e00-\u9fff]", json.loads(body)["detail"])
+        _status, body = ask(app, **values)
+        assert json.loads(body)["detail"].isascii()
+
+
+def test_too_large_request_is_refused_unread(app):
     status, body = ask(app, prompt="x" * limits.BODY)
     assert status == 413
     assert "too large" in body
 
 
-def test_one_that_does_not_tell_its_length_is_refused_as_well(app):
+def test_too_large_request_in_chunks_is_refused(app):
     kind = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     try:
         status = post(app, "call/v2/generate", pieces(2 * limits.BODY), kind)[0]
@@ -59,8 +70,9 @@ def test_one_that_does_not_tell_its_length_is_refused_as_well(app):
     assert post(app, "call/v2/generate", pieces(2**17), kind)[0] == 200
 
 
-def test_nobody_uploads_files(app):
-    form = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhello\r\n--x--\r\n'
+def test_uploads_are_refused(app):
+    heading = 'Content-Disposition: form-data; name="files"; filename="a.txt"'
+    form = f"--x\r\n{heading}\r\n\r\nhello\r\n--x--\r\n"
     status, body = post(app, "upload", form, {"Content-Type": "multipart/form-data; boundary=x"})
     assert status == 413, body
 
@@ -68,7 +80,8 @@ def test_nobody_uploads_files(app):
 @pytest.mark.parametrize(
     "values", [{"temperature": 10**400}, {"prefix": "船" * (limits.OPENING + 1)}, {"seed": 10**400}]
 )
-def test_what_is_absurd_is_answered_in_words(app, values):
+def test_absurd_values_are_answered_with_a_message(app, values):
     call = app.call({"prompt": PROMPT, **values})
     body = call.rest()
-    assert "event: error" in body and next(iter(values)) in body, body
+    assert "event: error" in body, body
+    assert next(iter(values)) in body, body

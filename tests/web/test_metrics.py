@@ -16,7 +16,7 @@ def step(number, bpc=5.0):
     }
 
 
-def look(number, bpc=6.0):
+def validation(number, bpc=6.0):
     return {"step": number, "validation_bpc": bpc, "is_best": True}
 
 
@@ -36,9 +36,9 @@ def test_a_journal_is_read_on_as_it_grows(path):
     path.write_text(lines(step(1), step(2)) + '{"step": 3, "bp', encoding="utf-8")
     first = metrics.history(path)
     assert first == History([Step(1, 5.0, 100, 0.5), Step(2, 5.0, 200, 1.0)])
-    path.write_text(lines(step(1), step(2), step(3), look(3)), encoding="utf-8")
+    path.write_text(lines(step(1), step(2), step(3), validation(3)), encoding="utf-8")
     assert [each.step for each in metrics.history(path).steps] == [1, 2, 3]
-    assert metrics.history(path).looks == [ValidationPoint(3, 6.0)]
+    assert metrics.history(path).validations == [ValidationPoint(3, 6.0)]
     assert len(first.steps) == 2
 
 
@@ -55,7 +55,7 @@ def test_only_what_is_new_is_read(path, monkeypatch):
     assert len(parsed) == 11
 
 
-def test_a_journal_that_was_replaced_is_read_anew(path, tmp_path):
+def test_a_journal_that_was_replaced_is_read_from_the_beginning(path, tmp_path):
     metrics = Metrics()
     path.write_text(lines(step(1), step(2)), encoding="utf-8")
     metrics.history(path)
@@ -66,8 +66,8 @@ def test_a_journal_that_was_replaced_is_read_anew(path, tmp_path):
     assert [each.bpc for each in metrics.history(path).steps] == [8.0]
 
 
-def test_a_new_journal_with_the_old_ones_inode_is_read_anew(path):
-    """As when a run is deleted and trained again: file systems give a freed number to the next file."""
+def test_a_new_journal_with_the_same_inode_is_read_from_the_beginning(path):
+    """As when a run is deleted and trained again: the next file may get a freed number."""
     metrics = Metrics()
     path.write_text(lines(*(step(number, 9.0) for number in range(1, 4))), encoding="utf-8")
     metrics.history(path)
@@ -81,7 +81,7 @@ def test_a_new_journal_with_the_old_ones_inode_is_read_anew(path):
         assert metrics.stamp(path) != before
 
 
-def test_what_is_no_record_of_ours_is_left_out(path):
+def test_lines_that_are_no_record_of_ours_are_left_out(path):
     strange = [
         "[]",
         "7",

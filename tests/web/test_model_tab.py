@@ -39,7 +39,10 @@ def journal(folder, name, steps):
 
 
 def shown(folder, name, metrics=None):
-    """The card by field, the plot, the words in its place, and what is remembered; "problem" is what is wrong, if it is seen."""
+    """The card by field, the plot, the words in its place, and the state.
+
+    The card's "problem" is what is wrong, if that is visible.
+    """
     problem, *card, plot, words, state = model_tab._shown(
         ModelRegistry(folder), metrics or Metrics(), name
     )
@@ -62,12 +65,10 @@ def test_a_run_is_shown_with_its_curves(folder):
     assert not words.visible
     assert plot.y_lim[0] < 6.5 < plot.y_lim[1]
     rows = plot.value["data"]
-    assert {row[2] for row in rows} == {"训练 training", "验证 validation"}
-    assert [
-        130,
-        6.5,
-        "验证 validation",
-    ] in rows
+    assert {row[2] for row in rows} == {"training", "validation"}
+    assert [130, 6.5, "validation"] in rows
+    assert set(plot.color_map) == {"training", "validation"}
+    assert (plot.x_title, plot.y_title) == ("steps", "bits per character (BPC)")
 
 
 def test_without_a_journal_words_stand_in_for_the_curves(folder):
@@ -86,7 +87,7 @@ def test_without_a_run_the_card_is_empty_and_nothing_is_wrong(tmp_path):
     assert not words.visible
 
 
-def test_of_a_run_that_has_gone_the_page_says_so(folder):
+def test_a_run_that_has_gone_is_reported(folder):
     card, plot, words, _ = shown(folder, "gone")
     assert "“gone”" in card.pop("problem")
     assert set(card.values()) == {UNKNOWN}
@@ -139,7 +140,7 @@ def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
     journal(folder, "one", 130)
     found = watched(folder)
     assert found["part"]["visible"]
-    assert found["choice"]["choices"] == [("one · 训练中 training", "one")]
+    assert found["choice"]["choices"] == [("one · in training", "one")]
     assert found["choice"]["value"] == "one"
     assert "bahdanau" in found["architecture"]
     assert "130" in found["progress"]
@@ -159,7 +160,7 @@ def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder
     assert "value" not in grown["choice"]
     (folder / "two" / "model.safetensors").unlink()
     assert len(watched(folder, "one", grown["state"], metrics)["choice"]["choices"]) == 2
-    assert watched(folder, "two", None, metrics)["state"][1] == "two"
+    assert watched(folder, "two", None, metrics)["state"].drawn.run == "two"
     (folder / "one" / "config.json").write_text("[1]")
     broken = watched(folder, "one", None, metrics)
     assert "config.json" in broken["progress"]
@@ -168,28 +169,31 @@ def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder
 
 
 def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
-    shelf, metrics = ModelRegistry(folder), Metrics()
-    states = [model_tab._state(shelf, metrics, "one")]
-    assert model_tab._state(shelf, metrics, "one") == states[0] == shown(folder, "one", metrics)[3]
+    registry = ModelRegistry(folder)
+    metrics = Metrics()
+    states = [model_tab._state(registry, metrics, "one")]
+    assert (
+        model_tab._state(registry, metrics, "one") == states[0] == shown(folder, "one", metrics)[3]
+    )
     journal(folder, "one", 10)
-    states.append(model_tab._state(shelf, metrics, "one"))
+    states.append(model_tab._state(registry, metrics, "one"))
     journal(folder, "one", 20)
     states += [
-        model_tab._state(shelf, metrics, "one"),
-        model_tab._state(shelf, metrics, "two"),
-        model_tab._state(shelf, metrics, "gone"),
+        model_tab._state(registry, metrics, "one"),
+        model_tab._state(registry, metrics, "two"),
+        model_tab._state(registry, metrics, "gone"),
     ]
     assert len(set(states)) == len(states)
 
 
 def test_new_runs_are_found_and_one_that_went_is_replaced(folder, make_run):
-    shelf = ModelRegistry(folder)
+    registry = ModelRegistry(folder)
     make_run(folder / "three")
-    found = model_tab._choices(shelf, "two")
+    found = model_tab._choices(registry, "two")
     assert set(found["choices"]) == {"one", "two", "three"}
     assert "value" not in found
     assert (
-        model_tab._choices(shelf, "gone")["value"]
-        == model_tab._choices(shelf, None)["value"]
-        == shelf.newest()
+        model_tab._choices(registry, "gone")["value"]
+        == model_tab._choices(registry, None)["value"]
+        == registry.newest()
     )

@@ -18,11 +18,13 @@ def find(name):
     )
 
 
-SHELF = SimpleNamespace(run=find)
+REGISTRY = SimpleNamespace(run=find)
 
 
-def test_what_kind_a_run_is():
-    assert [run_type.learned_pairs(SHELF, name) for name in ("pairs", "novel", "gone", None)] == [
+def test_a_run_of_pairs_is_recognized():
+    assert [
+        run_type.learned_pairs(REGISTRY, name) for name in ("pairs", "novel", "gone", None)
+    ] == [
         True,
         False,
         False,
@@ -30,12 +32,12 @@ def test_what_kind_a_run_is():
     ]
 
 
-def test_settings_begin_anew_only_when_the_kind_changes():
+def test_settings_return_to_their_defaults_only_when_the_type_of_run_changes():
     async def build():
         with gr.Blocks() as blocks:
             built = controls.build()
             run_type.wire(
-                SHELF, gr.Dropdown(["novel", "pairs"]), gr.Textbox(), gr.Slider(1, 9), built
+                REGISTRY, gr.Dropdown(["novel", "pairs"]), gr.Textbox(), gr.Slider(1, 9), built
             )
         return blocks, built
 
@@ -46,7 +48,9 @@ def test_settings_begin_anew_only_when_the_kind_changes():
     def values(*inputs):
         return dict(
             zip(
-                (fields.get(each) for each in event.outputs[3:]), event.fn(*inputs)[3:], strict=True
+                (fields.get(each) for each in event.outputs[3:]),
+                event.fn(None, *inputs)[3:],
+                strict=True,
             )
         )
 
@@ -58,12 +62,12 @@ def test_settings_begin_anew_only_when_the_kind_changes():
     assert values("novel", True) == {
         name: getattr(DecodingConfig(), name) for name in values("pairs", False)
     }
-    first, label, slider, *_ = event.fn("pairs", False)
+    first, label, slider, *_ = event.fn(None, "pairs", False)
     assert first is True
-    assert "Source" in label["label"]
+    assert label["label"] == "Source"
     assert slider["visible"] is False
     assert all(
         value == gr.skip()
         for inputs in (("pairs", True), ("novel", False))
-        for value in event.fn(*inputs)
+        for value in event.fn(None, *inputs)
     )

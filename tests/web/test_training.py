@@ -1,28 +1,32 @@
 import itertools
+import json
 import sys
 import time
 
 import pytest
 
 from novelgen.errors import TrainingError
+from novelgen.i18n import use_language
 from novelgen.web import training
 from novelgen.web.training import TinyTraining
 
-# A train.py that does as it is told, quickly. Its first record says 0.0 seconds, as it can on a quick machine.
+# A train.py that follows a plan. Its first record may say 0.0 seconds, as on a quick machine.
 SCRIPT = """
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 output = pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
 plan = json.loads(pathlib.Path(__file__).with_name("plan.json").read_text())
 print("arguments:", *sys.argv[1:], flush=True)
 output.mkdir(parents=True)
 with (output / "metrics.jsonl").open("a") as file:
     for number in range(plan["steps"]):
-        record = {"step": number + 1, "bpc": 8.0, "characters": 100, "seconds": plan["seconds"] * number}
+        seconds = plan["seconds"] * number
+        record = {"step": number + 1, "bpc": 8.0, "characters": 100, "seconds": seconds}
         print(json.dumps(record), file=file, flush=True)
         time.sleep(plan["pause"])
     print(json.dumps({"step": plan["steps"], "validation_bpc": 7.5}), file=file, flush=True)
 time.sleep(plan["end"])
-print("错误 error: the disk is full", file=sys.stderr)
+words = {"en": "error: the disk is full", "zh": "\\u9519\\u8bef"}
+print(words[os.environ["NOVELGEN_LANG"]], file=sys.stderr)
 sys.exit(plan["code"])
 """
 
@@ -37,8 +41,8 @@ def make(tmp_path):
         (project / "corpus").mkdir(parents=True)
         (project / "corpus" / "novel.txt").write_text("第一章", encoding="utf-8")
         (project / "train.py").write_text(SCRIPT, encoding="utf-8")
-        plan = f'{{"steps": {steps}, "seconds": {seconds}, "pause": {pause}, "end": {end}, "code": {code}}}'
-        (project / "plan.json").write_text(plan, encoding="utf-8")
+        plan = {"steps": steps, "seconds": seconds, "pause": pause, "end": end, "code": code}
+        (project / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
         made.append(TinyTraining(project, minutes))
         return made[-1]
 
@@ -135,16 +139,25 @@ def test_a_process_that_does_not_listen_is_killed(make, tmp_path, monkeypatch):
     assert tiny.status().phase == "cancelled"
 
 
-def test_a_failure_is_told_in_the_processes_own_words(make, tmp_path):
+def test_the_process_speaks_the_language_of_who_started_it(make, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
+    tiny = make(code=2)
+    with use_language("zh"):
+        tiny.start(tmp_path / "checkpoints")
+    assert tiny.wait(20)
+    assert tiny.status().error == "错误"
+
+
+def test_a_failure_is_shown_in_the_words_of_the_process(make, tmp_path):
     tiny = make(code=2)
     tiny.start(tmp_path / "checkpoints")
     assert tiny.wait(20)
     assert tiny.status().phase == "failed"
-    assert tiny.status().error == "错误 error: the disk is full"
+    assert tiny.status().error == "error: the disk is full"
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
-def test_a_run_that_is_there_is_never_touched(make, tmp_path):
+def test_an_existing_run_is_never_touched(make, tmp_path):
     (tmp_path / "novel-tiny").mkdir()
     tiny = make(end=30)
     tiny.start(tmp_path)

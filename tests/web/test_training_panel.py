@@ -21,8 +21,8 @@ class Training:
 
 
 def look(folder, status, chosen=None):
-    """What the panel would show: whether it is there, its bar, which of its buttons, whether it looks again, the run."""
-    panel, bar, start, cancel, timer, run = training_panel._look(
+    """Whether the panel is visible, its bar, which buttons are, whether it looks again, the run."""
+    panel, bar, start, cancel, timer, run = training_panel._panel(
         Training(status), ModelRegistry(folder), chosen
     )
     return panel.visible, bar, (start.visible, cancel.visible), timer.active, run
@@ -72,17 +72,17 @@ def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "reason"),
     [
-        (Status("failed", error="错误 error: the disk is full"), "the disk is full"),
+        (Status("failed", error="error: the disk is full"), "the disk is full"),
         (Status("cancelled"), "nothing was kept"),
     ],
 )
-def test_what_went_wrong_is_told_and_it_can_be_tried_again(tmp_path, status, told):
+def test_a_failure_is_shown_and_the_training_can_be_started_again(tmp_path, status, reason):
     there, bar, buttons, *_ = look(tmp_path, status)
     assert there
     assert buttons == (True, False)
-    assert told in bar["text"]
+    assert reason in bar["text"]
     assert "share" not in bar
 
 

@@ -19,7 +19,7 @@ CHROMIUM = next(
 
 @pytest.fixture(scope="module")
 def browser():
-    """One browser for a module; its loop must not outlive it, for other tests run loops of their own."""
+    """One browser for a module; its loop must not outlive it: other tests run their own loops."""
     if CHROMIUM is None:
         pytest.skip("no chromium in PATH (Debian/Ubuntu: apt install chromium)")
     playwright = pytest.importorskip("playwright.sync_api")
@@ -34,9 +34,10 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, app):
-    """Opens the app in a fresh session: `open_page(url=app.url, locale="zh-CN", width=1280, dark=False)` → Page.
+    """Opens the app in a fresh session and returns the page.
 
-    A test fails at its end when one of its pages threw, wrote an error to the console, or asked another host for anything;
+    `open_page(url=app.url, locale="zh-CN", width=1280, dark=False)`. A test fails at its end when
+    one of its pages threw, wrote an error to the console, or asked another host for anything;
     errors with a text that the test has put into `open_page.expected` are all right.
     """
     contexts, complaints, expected = [], [], []

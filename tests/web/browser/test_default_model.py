@@ -1,4 +1,7 @@
-"""The page with the model that people get: LSTM cells, whose steps are compiled. The run that other tests share writes slowly."""
+"""The page with the default model: LSTM cells, whose steps are compiled.
+
+The run that other tests share writes slowly.
+"""
 
 import pytest
 
@@ -17,8 +20,12 @@ def test_a_paragraph_is_written_looked_at_and_accepted(open_page, default_app, d
     page.locator("#write-decoder label").filter(has_text=decoder).first.click()
     page.locator("#write-continue").click()
     page.wait_for_function(
-        """() => { const text = document.querySelector('#write-draft-1 textarea').value, before = window.before;
-        window.before = text; return text && text === before; }""",
+        """() => {
+            const text = document.querySelector('#write-draft-1 textarea').value;
+            const before = window.before;
+            window.before = text;
+            return text && text === before;
+        }""",
         polling=1000,
     )  # until nothing is added any more
     page.get_by_role("tab", name="注意力", exact=True).click()

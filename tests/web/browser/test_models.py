@@ -17,7 +17,8 @@ def value(page, name):
 
 def wait_for(page, name, beginning):
     page.wait_for_function(
-        "([name, beginning]) => document.querySelector(`#${name} textarea`)?.value.startsWith(beginning)",
+        """([name, beginning]) =>
+            document.querySelector(`#${name} textarea`)?.value.startsWith(beginning)""",
         arg=[name, beginning],
         timeout=60_000,
     )
@@ -38,14 +39,14 @@ def test_a_run_shows_its_card_and_its_curves(page):
     open_tab(page, "模型")
     page.wait_for_selector("#model-curves canvas, #model-curves svg")
     assert value(page, "model-corpus") == "novel.txt"
-    assert "characters" in value(page, "model-tokenizer")
+    assert "字" in value(page, "model-tokenizer")
     assert float(value(page, "model-bpc")) > 1
     assert value(page, "model-steps") in ("6", "12")
     assert "第 12 步" in value(page, "model-progress")
 
 
 def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, start_app, open_page):
-    """Another process trains on: its steps appear by themselves, and its run when the list is opened."""
+    """Another process trains on: its steps appear by themselves, its run in the opened list."""
     app = start_app(own_folder)
     page = open_page(app.url)
     open_tab(page, "模型")
@@ -145,7 +146,7 @@ def test_a_grid_grows_row_by_row_and_is_kept_as_files(page):
     assert value(page, "compare-prompt") == PROMPT + MARKUP
     page.locator("#compare-seed textarea, #compare-seed input").fill("7")
     page.locator("#compare-start").click()
-    wait_for(page, "compare-status", "完成 done · 5/5")
+    wait_for(page, "compare-status", "完成 · 5/5")
     files = {}
     for name in ("csv", "markdown"):
         with page.expect_download() as download:
@@ -195,7 +196,7 @@ def test_a_grid_is_stopped_and_the_finished_rows_stay(page):
 def test_a_mistake_is_one_toast(page):
     open_tab(page, "对比")
     page.locator("#compare-start").click()
-    page.get_by_text("give a prompt first").wait_for()
+    page.get_by_text("请先填上文").wait_for()
     assert page.locator(".toast-body").count() == 1
 
 
@@ -211,7 +212,7 @@ def test_without_a_run_a_training_is_offered_shown_and_cancelled(tmp_path, start
         "bar => bar.value > 0 && bar.value < 1"
     )
     page.locator("#training-cancel").click()
-    bar.get_by_text("nothing was kept").wait_for()
+    bar.get_by_text("训练已取消").wait_for()
     visitor.locator("#training-start").wait_for()
     assert not list((tmp_path / "checkpoints").glob("novel*"))
     page.locator("#training-start").click()

@@ -1,19 +1,85 @@
-"""The page as a whole: languages, the dark, a phone, and no word to anybody else."""
+"""The page as a whole: languages, the dark theme, a phone, and no request to other hosts."""
+
+import re
 
 import pytest
 
 TABS = {
     "zh-CN": ["写作", "注意力", "对比", "模型"],
     "zh-TW": ["写作", "注意力", "对比", "模型"],
+    "zh-HK": ["写作", "注意力", "对比", "模型"],
     "en-US": ["Write", "Attention", "Compare", "Model"],
     "fr-FR": ["Write", "Attention", "Compare", "Model"],
 }
 
 
 @pytest.mark.parametrize("locale", TABS)
-def test_the_browsers_language_chooses_the_words(open_page, locale):
+def test_the_browsers_language_is_the_language_of_the_tabs(open_page, locale):
     page = open_page(locale=locale)
-    assert [tab.strip() for tab in page.get_by_role("tab").all_inner_texts()] == TABS[locale]
+    page.wait_for_function(
+        """labels => [...document.querySelectorAll("[role=tab]")]
+            .map(tab => tab.innerText.trim()).join() === labels.join()""",
+        arg=TABS[locale],
+    )
+
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# What a visitor sees or hears of the page itself, without what was written, and the names of files.
+TEXTS = """() => {
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    if (element.closest("script, style, #page-run, .gallery")) continue;
+    for (const name of ["aria-label", "title"]) found.push(element.getAttribute(name));
+    for (const node of element.childNodes) {
+      if (node.nodeType === Node.TEXT_NODE) found.push(node.data);
+    }
+  }
+  return found.filter(text => text && text.trim());
+}"""
+# Names that stay in any language.
+NAMES = re.compile(
+    r"novelgen|CSV|Markdown|JSON|PNG|API|MCP|BPC|distinct-2|top-[kp]|min-p|n-gram|n-best|\.txt"
+    r"|bahdanau|novel|GRU|^(sample|beam|greedy)$|metrics\.jsonl|tiny|python train\.py.*txt"
+)
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("tab", range(4))
+def test_the_page_speaks_one_language(open_page, locale, tab):
+    page = open_page(locale=locale)
+    page.get_by_role("tab").nth(tab).click()
+    page.wait_for_timeout(2500)
+    texts = [NAMES.sub("", text) for text in page.evaluate(TEXTS)]
+    if locale == "zh-CN":
+        others = [text for text in texts if re.search("[A-Za-z]{3}", text)]
+    else:
+        others = [text for text in texts if CHINESE.search(text)]
+    assert others == []
+
+
+def test_gradios_own_words_are_translated_where_it_has_them_in_english_only(page):
+    page.locator("#write-temperature").get_by_label("恢复默认值").wait_for()
+    page.locator("#write-temperature").get_by_label("温度：滑块").wait_for()
+    page.locator("#write-continue").click()
+    toast = page.locator(".toast-body")
+    toast.get_by_text("错误", exact=True).wait_for()
+    toast.get_by_label("关闭").click()
+
+
+def test_lost_connection_is_reported_in_the_visitors_language(open_page, start_app, workplace):
+    open_page.expected += ["Failed to load resource", "network error", "Connection errored out"]
+    app = start_app(workplace)
+    page = open_page(app.url)
+    page.locator("#write-manuscript textarea").fill("小满上了船。")
+    page.locator("#write-max-length input[type=number]").fill("1000")
+    page.locator("#write-max-length input[type=number]").press("Tab")
+    page.locator("#write-continue").click()
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 0")
+    app.process.kill()
+    app.process.wait()
+    toast = page.locator(".toast-body")
+    toast.get_by_text("错误", exact=True).wait_for()
+    toast.get_by_text("与服务器的连接已断开").wait_for()
 
 
 def test_every_tab_opens(page):
@@ -32,7 +98,7 @@ def test_a_phone_needs_no_sideways_scrolling(open_page, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
-def test_the_dark_is_dark(open_page):
+def test_the_dark_theme_is_dark(open_page):
     colours = [
         open_page(dark=dark).evaluate("getComputedStyle(document.body).backgroundColor")
         for dark in (False, True)
@@ -65,7 +131,7 @@ def test_without_a_run_the_page_opens_and_offers_to_train_one(open_page, start_a
     page.wait_for_selector("#training-start", state="visible")
     page.locator("#write-manuscript textarea").fill("小满上了船。")
     page.locator("#write-continue").click()
-    page.get_by_text("train one first").wait_for()
+    page.get_by_text("请先训练一个").wait_for()
     assert (
         page.locator("#write-manuscript textarea").input_value() == "小满上了船。"
     )  # nothing that was typed is lost

@@ -88,21 +88,16 @@ def test_the_manuscript_survives_a_reload(page):
     assert text_of(page, "write-manuscript") == PROMPT
 
 
-def test_a_mistake_is_a_toast(page):
+def test_an_error_is_one_toast(page):
     page.locator("#write-continue").click()
-    page.get_by_text("the manuscript is empty").wait_for()
+    page.locator(".toast-body").get_by_text("空").wait_for()
     assert page.locator(".toast-body").count() == 1
 
 
-def test_who_waits_sees_the_place_in_the_line(page, app, busy):
+def test_a_waiting_visitor_sees_the_place_in_the_queue(page, app, busy):
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.locator("#write-continue").click()
-    waiting = (
-        page.locator("#write-draft-1")
-        .get_by_text("queue")
-        .or_(page.locator("#write-draft-1").get_by_text("排队"))
-        .first
-    )
+    waiting = page.locator("#write-draft-1").get_by_text("排队").first
     waiting.wait_for()
     page.locator("#write-stop").click()
     waiting.wait_for(state="hidden")
@@ -115,7 +110,7 @@ def test_who_waits_sees_the_place_in_the_line(page, app, busy):
     assert text_of(page, "write-draft-1") == ""
 
 
-def test_a_full_line_is_said_in_the_page(open_page, app, busy):
+def test_a_full_queue_is_shown_on_the_page(open_page, app, busy):
     open_page.expected.append("429")
     page = open_page()
     waiting = [
