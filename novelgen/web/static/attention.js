@@ -172,8 +172,8 @@ chooser.addEventListener("change", () => {
     trigger("show", {candidate, paragraph});
 });
 
-// The view asks for the text that was written last when the tab is opened, or when a text is written
-// while it is open.
+// The view asks for the text that was written last when the tab is opened, or when a text is
+// written while it is open.
 const isSeen = () => element.offsetParent !== null;
 new IntersectionObserver(entries => {
     if (!entries.at(-1).isIntersecting) return;

@@ -64,8 +64,8 @@ function rasterOf(matrix, colours, isLog) {
 }
 
 // Draws one view of a matrix: {context, matrix, raster, colours, isLog, words, width, height, left,
-// top, cell, x, y, selected, cursor}. x and y are where the first cell stands, in pixels to the right
-// of the axis and below it.
+// top, cell, x, y, selected, cursor}. x and y are where the first cell stands, in pixels to the
+// right of the axis and below it.
 function paint(view) {
     const {context, matrix, cell, left, top} = view;
     const right = Math.min(view.width, left + view.x + cell * matrix.columns.length);
@@ -88,7 +88,8 @@ function paint(view) {
     const rows = down[1] - down[0];
     context.drawImage(
         view.raster, across[0], down[0], columns, rows,
-        left + view.x + across[0] * cell, top + view.y + down[0] * cell, columns * cell, rows * cell,
+        left + view.x + across[0] * cell, top + view.y + down[0] * cell,
+        columns * cell, rows * cell,
     );
     paintLines(view, across, down, right, bottom);
     context.restore();
@@ -200,7 +201,7 @@ function matrixOf(rows, columns, weights) {
         const count = [...name].length;
         return isWide(name) || count === 1 ? LABEL * count : width(name);
     };
-    const most = (names, size) => names.reduce((largest, name) => Math.max(largest, size(name)), LABEL);
+    const most = (names, size) => names.reduce((most, name) => Math.max(most, size(name)), LABEL);
     return {
         rows, columns, weights,
         largest: weights.reduce((largest, weight) => Math.max(largest, weight), 0),

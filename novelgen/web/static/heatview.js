@@ -1,8 +1,8 @@
 // Moving about in the heatmap: hover, zoom, drag, pinch, keys.
 
 class Heatmap {
-    // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)` when
-    // a row is selected.
+    // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)`
+    // when a row is selected.
     constructor(canvas, words, onPoint, onSelect) {
         Object.assign(this, {canvas, words, onPoint, onSelect});
         Object.assign(this, {matrix: null, selected: null, cursor: null});
@@ -124,7 +124,9 @@ class Heatmap {
 
     // Where the middle of a cell is on the canvas.
     middle([i, j]) {
-        return [this.left + this.x + (j + 0.5) * this.cell, this.top + this.y + (i + 0.5) * this.cell];
+        const x = this.left + this.x + (j + 0.5) * this.cell;
+        const y = this.top + this.y + (i + 0.5) * this.cell;
+        return [x, y];
     }
 
     point(cell) {
@@ -155,7 +157,8 @@ class Heatmap {
         if (!this.matrix || (this.fitted && event.deltaY > 0)) return;
         event.preventDefault();
         const pixels = event.deltaY * (event.deltaMode ? 20 : 1);
-        this.zoom(Math.exp(-Math.max(-120, Math.min(120, pixels)) / 300), event.offsetX, event.offsetY);
+        const factor = Math.exp(-Math.max(-120, Math.min(120, pixels)) / 300);
+        this.zoom(factor, event.offsetX, event.offsetY);
         this.point(this.cellAt(event.offsetX, event.offsetY));
     }
 

@@ -20,8 +20,8 @@
         .filter(name => name.startsWith(ENTRY))
         .map(name => read(name) ?? {name, time: 0})
         .sort((one, other) => other.time - one.time);
-    // 1. The entry to start with. While a tab is open, its name is not in sessionStorage: the browser
-    //    copies that when it duplicates a tab, and the copy needs an entry of its own.
+    // 1. The entry to start with. While a tab is open, its name is not in sessionStorage: the
+    //    browser copies that when it duplicates a tab, and the copy needs an entry of its own.
     let mine = null, begun = null, entries = [];
     try {
         mine = sessionStorage.getItem(MINE);

@@ -117,12 +117,15 @@ class Reading {
         this.describe();
     }
 
-    // Lights the source by the weights of a row; returns [weight, span] of the spans, largest first.
+    // Lights the source by the weights of a row; returns [weight, span] of the spans, largest
+    // first.
     light(token) {
         const across = this.data.source.length;
         const row = this.data.weights.subarray(token * across, (token + 1) * across);
-        const sumOver = ({first, count}) => row.subarray(first, first + count).reduce((a, b) => a + b, 0);
-        const shares = this.sources.spans.map(span => [sumOver(span), span]);
+        const sum = values => values.reduce((a, b) => a + b, 0);
+        const shares = this.sources.spans.map(span => [
+            sum(row.subarray(span.first, span.first + span.count)), span,
+        ]);
         const largest = Math.max(...shares.map(([share]) => share), 1e-9);
         for (const [share, span] of shares) {
             const strength = strengthOf(share / largest, this.isLog).toFixed(2);
@@ -191,7 +194,8 @@ class Reading {
         const {words} = this;
         const list = node("div", "attention-alternatives", "", node("h3", "", words.alternatives));
         const row = (name, probability, className, tag) => {
-            const parts = [node("b", "", name), node("i", ""), node("span", "", percent(probability))];
+            const share = node("span", "", percent(probability));
+            const parts = [node("b", "", name), node("i", ""), share];
             const made = node(tag, `attention-alternative ${className}`, "", ...parts);
             made.style.setProperty("--share", probability);
             list.append(made);
