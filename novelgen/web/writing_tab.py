@@ -140,8 +140,8 @@ def _wire_generation(
         "show_progress_on": parts.drafts[0].text,
         "api_visibility": "private",
     }
-    # In no queue: a rewrite that would change nothing is refused at once.
-    unqueued: dict[str, Any] = {
+    # Without a limit: a rewrite that would change nothing is refused without waiting.
+    unlimited: dict[str, Any] = {
         "concurrency_limit": None,
         "show_progress": "hidden",
         "api_visibility": "private",
@@ -153,7 +153,7 @@ def _wire_generation(
     _cancel_on_click([buttons["rewrite"]], [continued], parts.cancellation)
     number = gr.State(0)
     start_rewriting = localized(handlers.start_rewriting)
-    started = buttons["rewrite"].click(start_rewriting, inputs, number, **unqueued)
+    started = buttons["rewrite"].click(start_rewriting, inputs, number, **unlimited)
     rewrite_inputs = [number, *inputs]
     rewritten = started.success(localized(handlers.rewrite), rewrite_inputs, targets, **queued)
     # 3. Stop.

@@ -243,9 +243,9 @@ def slowly(monkeypatch, registry, seconds):
 
 def test_inspecting_a_long_paragraph_gives_signs_of_life(monkeypatch, registry, shown):
     slowly(monkeypatch, registry, 0.1)
-    told = [time.monotonic(), *(time.monotonic() for _ in inspect_paragraph(registry, shown))]
-    assert len(told) > 3
-    assert max(after - before for before, after in pairwise(told)) < 0.5
+    times = [time.monotonic(), *(time.monotonic() for _ in inspect_paragraph(registry, shown))]
+    assert len(times) > 3
+    assert max(after - before for before, after in pairwise(times)) < 0.5
     *before, last = inspect_paragraph(registry, shown)
     assert set(before) == {None}
     assert last == shown

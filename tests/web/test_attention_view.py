@@ -132,12 +132,12 @@ def test_the_last_paragraph_of_the_first_candidate_is_shown_unless_another_is_as
 
 def test_a_paragraph_that_has_not_begun_is_not_shown(generator, result):
     empty = dataclasses.replace(result.generations[0].paragraphs[0], ids=[], tokens=[], text="")
-    begun = dataclasses.replace(
+    started = dataclasses.replace(
         result.generations[0], paragraphs=[result.generations[0].paragraphs[0], empty]
     )
-    assert choose(dataclasses.replace(result, generations=(begun,)), {})[1:3] == (0, 0)
+    assert choose(dataclasses.replace(result, generations=(started,)), {})[1:3] == (0, 0)
     nothing = dataclasses.replace(
-        result, generations=(dataclasses.replace(begun, paragraphs=[empty]),)
+        result, generations=(dataclasses.replace(started, paragraphs=[empty]),)
     )
     assert choose(nothing, {}) is None
     assert choose(None, {}) is None

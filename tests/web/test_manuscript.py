@@ -134,18 +134,18 @@ def test_every_typed_text_is_reachable_by_undo_or_redo(steps):
 
 
 def test_a_growing_text_is_undone_in_one_step():
-    before, begun = EditorState("一。"), result_of("一。", "宝玉笑道。", finished=False)
+    before, partial = EditorState("一。"), result_of("一。", "宝玉笑道。", finished=False)
     undo_history = record_change(
-        UndoHistory(), before, EditorState("一。", drafts("宝玉笑道。"), begun)
+        UndoHistory(), before, EditorState("一。", drafts("宝玉笑道。"), partial)
     )
-    seen = EditorState("一。", drafts("宝玉"), begun)  # the browser is behind
+    seen = EditorState("一。", drafts("宝玉"), partial)  # the browser is behind
     state, undo_history = undo(seen, undo_history)
     assert state == before
     assert redo(state, undo_history)[0].drafts == drafts("宝玉笑道。")
     edited = seen._replace(drafts=drafts("宝玉哭"))
     assert undo(
         edited,
-        record_change(UndoHistory(), before, EditorState("一。", drafts("宝玉笑道。"), begun)),
+        record_change(UndoHistory(), before, EditorState("一。", drafts("宝玉笑道。"), partial)),
     )[0].drafts == drafts("宝玉笑道。")
 
 
@@ -164,16 +164,16 @@ def test_history_is_bounded_in_characters_but_keeps_the_last_state(monkeypatch):
 
 
 def test_snapshots_of_one_request_are_one_change():
-    begun = EditorState("一。", drafts("旧。"), result_of("", "旧。"))
+    start = EditorState("一。", drafts("旧。"), result_of("", "旧。"))
     undo_history = UndoHistory()
     for text in ("宝", "宝玉", "宝玉笑道。"):
         growing = record_change(
             undo_history,
-            begun,
+            start,
             EditorState("一。\n旧。", drafts(text), result_of("一。\n旧。", text)),
         )
     assert len(growing.past) == 1
-    assert undo(growing.present, growing)[0] is begun
+    assert undo(growing.present, growing)[0] is start
 
 
 def test_levels_are_bounded_and_older_ones_have_no_result():

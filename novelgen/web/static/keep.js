@@ -22,20 +22,20 @@
         .sort((one, other) => other.time - one.time);
     // 1. The entry to start with. While a tab is open, its name is not in sessionStorage: the
     //    browser copies that when it duplicates a tab, and the copy needs an entry of its own.
-    let mine = null, begun = null, entries = [];
+    let mine = null, initial = null, entries = [];
     try {
         mine = sessionStorage.getItem(MINE);
         sessionStorage.removeItem(MINE);
         entries = found();
-        begun = (mine && read(mine)) || entries.find(entry => entry.texts) || null;
+        initial = (mine && read(mine)) || entries.find(entry => entry.texts) || null;
         for (const entry of entries.slice(KEPT)) {
-            if (entry !== begun) localStorage.removeItem(entry.name);
+            if (entry !== initial) localStorage.removeItem(entry.name);
         }
     } catch { /* a browser that keeps nothing */ }
     mine ??= `${ENTRY}${Date.now()}-${Math.random()}`;
 
     // 2. Storing what has changed.
-    let kept = JSON.stringify(begun?.texts ?? []); // as it was stored last
+    let kept = JSON.stringify(initial?.texts ?? []); // as it was stored last
     let latest = null, timer = null, hasFailed = false;
     const put = texts => localStorage.setItem(mine, JSON.stringify({time: Date.now(), texts}));
     const store = () => {
@@ -77,7 +77,7 @@
     });
 
     // 3. The values to start with: of the texts, and which drafts are shown.
-    const [title = "", manuscript = "", opening = "", ...drafts] = begun?.texts ?? [];
+    const [title = "", manuscript = "", opening = "", ...drafts] = initial?.texts ?? [];
     const all = Array.from({length: COUNT}, (_, place) => drafts[place] ?? "");
     const count = Math.max(1, all.findLastIndex(text => text !== "") + 1);
     const columns = all.map((_, place) => ({visible: place < count, __type__: "update"}));

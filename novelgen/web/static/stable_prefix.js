@@ -6,8 +6,8 @@ async (...values) => {
     // Milliseconds since the draft changed last.
     const quiet = () => performance.now() - (window.novelgenDraftChanged ?? -1e9);
     if (quiet() > 800) return values;
-    const begun = performance.now();
-    while (quiet() < 300 && performance.now() < begun + 2000) {
+    const start = performance.now();
+    while (quiet() < 300 && performance.now() < start + 2000) {
         await new Promise(resume => setTimeout(resume, 30));
     }
     return values;

@@ -9,8 +9,8 @@ from novelgen.web import limits
 
 PROMPT = "小满坐在船头，数着河边的石阶。"
 WAIT_IDLE = "document.querySelector('#write-draft-1 .wrap').classList.contains('hide')"
-# Clicks a button and returns when the first draft changed, in milliseconds since the click, until it
-# has not changed for a second.
+# Clicks a button and returns when the first draft changed, in milliseconds since the click, until
+# it has not changed for a second.
 CHANGES = """async name => {
     const field = document.querySelector('#write-draft-1 textarea');
     const begun = performance.now();
