@@ -211,8 +211,8 @@ def _wire_editing(parts: Parts, events: list[Any]) -> None:
     handlers = {
         buttons["accept"]: _handler(_accept(None)),
         buttons["clear"]: _handler(_replace_manuscript("")),
-        buttons["undo"]: _handler(lambda state, past, opening: (*undo(state, past), opening)),
-        buttons["redo"]: _handler(lambda state, past, opening: (*redo(state, past), opening)),
+        buttons["undo"]: _handler(lambda state, history, opening: (*undo(state, history), opening)),
+        buttons["redo"]: _handler(lambda state, history, opening: (*redo(state, history), opening)),
     }
     for place, draft in enumerate(parts.drafts):
         handlers[draft.accept] = _handler(_accept(place))
