@@ -1,46 +1,59 @@
-"""What the page writes: requests to a Generator as a stream of snapshots, at the pace of the eye."""
+"""Runs the model for the page: a request becomes a stream of snapshots of the growing text.
+
+Nothing here knows of Gradio. The snapshots come at a rate that the eye can follow.
+"""
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from novelgen.config import DecodingConfig
 from novelgen.data.tasks import trained_task
 from novelgen.decoding.generator import Generation, Generator, Paragraph
 from novelgen.errors import CheckpointError, ConfigError
+from novelgen.i18n import _
 from novelgen.web import limits
 from novelgen.web.model_registry import ModelRegistry
 
-_FURTHER = 100  # tokens that a paragraph may at least go on for when it is written on from one of its characters
-_SILENCE = 0.5  # seconds between snapshots without text: who is gone or has pressed stop is noticed at a snapshot only
+# Tokens that a paragraph may at least grow by when it is continued from one of its characters.
+_MIN_CONTINUATION = 100
+# Seconds between two snapshots without text. That a visitor has left or pressed Stop is noticed
+# only at a snapshot.
+_MAX_SILENCE = 0.5
+
+# The snapshots of one request. Closing it stops the model, so it is no mere iterator.
+ResultStream: TypeAlias = "collections.abc.Generator[GenerationResult, None, None]"
 
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """What was last written in a session, complete or as far as it has come."""
+    """What a request has generated, complete or as far as it has come."""
 
-    run: str  # by whom
-    weights: int  # and by which of its weights, as ModelRegistry.weights tells
-    manuscript: str  # after what
-    options: Mapping[
-        str, Any
-    ]  # fields of DecodingConfig, as asked for; the seed that was used is in the generations
-    generations: tuple[Generation, ...]  # one, or the candidates
-    seconds: float  # since the request was begun
+    run: str
+    # Which weights of the run: a number from ModelRegistry.weights.
+    weights: int
+    # The text that it continues.
+    manuscript: str
+    # Fields of DecodingConfig, as asked for. The seeds that were used are in the generations.
+    options: Mapping[str, Any]
+    # One, or all candidates.
+    generations: tuple[Generation, ...]
+    # Since the request was started.
+    seconds: float
     device: str
     finished: bool
-    given: int = (
-        0  # characters of all candidates that were there before: paragraphs that stayed, openings
-    )
+    # Characters of all candidates that this request did not generate: kept paragraphs, openings.
+    given_characters: int = 0
 
     @property
     def characters(self) -> int:
-        """Written so far, all candidates together."""
+        """Number of characters so far, all candidates together."""
         return sum(
             len(paragraph.text)
             for generation in self.generations
@@ -49,123 +62,148 @@ class GenerationResult:
 
     @property
     def speed(self) -> float:
-        """Characters a second that the model has written; 0 where it has written none."""
-        return max(self.characters - self.given, 0) / self.seconds if self.seconds else 0.0
+        """Generated characters a second; 0 where the model has generated none."""
+        if not self.seconds:
+            return 0.0
+        return max(self.characters - self.given_characters, 0) / self.seconds
 
 
 def write(
-    shelf: ModelRegistry, run: str | None, manuscript: str, options: Mapping[str, Any]
-) -> Iterator[GenerationResult]:
-    """Writes on from the end of `manuscript` and yields what there is: the first character at once, then at most
-    `limits.UPDATES_A_SECOND`, and the whole at the end.
+    registry: ModelRegistry, run: str | None, manuscript: str, options: Mapping[str, Any]
+) -> ResultStream:
+    """Continues `manuscript` and yields snapshots; closing the stream stops the model.
 
-    Raises NovelgenError as Generator.stream and ModelRegistry.generator do, and for an opening that is too long. Closing the iterator
-    stops the writing.
+    The first comes with the first character, then at most `limits.UPDATES_A_SECOND`, and the
+    complete result at the end. Raises NovelgenError as Generator.stream and ModelRegistry.generator
+    do, and ConfigError for an opening that is too long.
     """
     opening = options.get("prefix", "")
     if len(opening) > limits.OPENING:
         raise ConfigError(
-            f"--prefix 有 {len(opening):,} 字，至多 {limits.OPENING:,}；请缩短 | it has {len(opening):,} characters, at most "
-            f"{limits.OPENING:,} are allowed; shorten it"
+            _(
+                "--prefix has {count:,} characters, at most {limit:,} are allowed; shorten it"
+            ).format(count=len(opening), limit=limits.OPENING)
         )
-    return _write(shelf, run, manuscript, options, ())
+    return _stream(registry, run, manuscript, options, ())
 
 
-def writer(shelf: ModelRegistry, written: GenerationResult) -> Generator:
-    """The model that has written it. Raises CheckpointError when it is gone, or another one goes by its name now."""
-    generator = shelf.generator(written.run)
-    if shelf.weights(written.run) != written.weights:
+def generator_of(registry: ModelRegistry, result: GenerationResult) -> Generator:
+    """The model that generated `result`.
+
+    Raises CheckpointError when it is gone, or when its run has other weights by now.
+    """
+    generator = registry.generator(result.run)
+    if registry.weights(result.run) != result.weights:
         raise CheckpointError(
-            f"{written.run}：模型在这段写好之后换过了；请重写一段 | the model has changed since this paragraph was "
-            "written; write another one"
+            _(
+                "{run}: the model has changed since this paragraph was written; "
+                "write another paragraph"
+            ).format(run=result.run)
         )
     return generator
 
 
 def write_from(
-    shelf: ModelRegistry, written: GenerationResult, candidate: int, paragraph: int, opening: str
-) -> Iterator[GenerationResult]:
-    """Writes a paragraph of a candidate anew, so that it begins with `opening`; what stood before it stays.
+    registry: ModelRegistry,
+    result: GenerationResult,
+    candidate: int,
+    paragraph: int,
+    opening: str,
+) -> ResultStream:
+    """Writes a paragraph of a candidate again, beginning with `opening`.
 
-    A paragraph that was as long as it may be goes on for a while nevertheless. Raises ConfigError when the opening itself is as
-    long as any paragraph may be.
+    The candidate's paragraphs before it are kept. A paragraph that has reached its maximum length
+    is allowed to grow further. Raises ConfigError when `opening` alone is longer than any paragraph
+    may be, and CheckpointError as `generator_of` does.
     """
-    kept, seed = (
-        written.generations[candidate].paragraphs[:paragraph],
-        written.generations[candidate].seed,
-    )
-    tokens = len(writer(shelf, written).tokenizer.encode(opening))
+    generation = result.generations[candidate]
+    tokens = len(generator_of(registry, result).tokenizer.encode(opening))
     if tokens >= limits.LENGTH:
         raise ConfigError(
-            f"这一段到这里已有 {tokens:,} 个词元，而一段最多 {limits.LENGTH:,} 个；请从更前面的字接着写 | the paragraph has "
-            f"{tokens:,} tokens up to here, and {limits.LENGTH:,} is the most; go on from an earlier character"
+            _(
+                "the paragraph already has {count:,} tokens up to here, and {limit:,} is the "
+                "limit; go on from an earlier character"
+            ).format(count=tokens, limit=limits.LENGTH)
         )
-    longest = max(
-        written.options.get("max_length", DecodingConfig.max_length),
-        min(tokens + _FURTHER, limits.LENGTH),
-    )
+    asked_length = result.options.get("max_length", DecodingConfig.max_length)
+    needed_length = min(tokens + _MIN_CONTINUATION, limits.LENGTH)
     options = {
-        **written.options,
+        **result.options,
         "prefix": opening,
         "paragraphs": 1,
         "num_samples": 1,
-        "seed": seed,
-        "max_length": longest,
+        "seed": generation.seed,
+        "max_length": max(asked_length, needed_length),
     }
-    return _write(shelf, written.run, written.manuscript, options, kept)
+    kept = generation.paragraphs[:paragraph]
+    return _stream(registry, result.run, result.manuscript, options, kept)
 
 
-def _write(
-    shelf: ModelRegistry,
+def _stream(
+    registry: ModelRegistry,
     run: str | None,
     manuscript: str,
     options: Mapping[str, Any],
     kept: Sequence[Paragraph],
-) -> Iterator[GenerationResult]:
+) -> ResultStream:
+    """Snapshots of what continues the manuscript and the paragraphs `kept`."""
+    # 1. The model, and the text that it reads.
     began = time.monotonic()
-    generator, weights = shelf.generator(run), shelf.weights(run)
+    generator = registry.generator(run)
+    assert run is not None  # which the registry has refused
+    weights = registry.weights(run)
     is_backwards = trained_task(generator.config.data, options.get("task")) == "previous"
-    prompt, notes = _prompt(manuscript, [paragraph.text for paragraph in kept], is_backwards)
-    given, shown = (
-        sum(len(paragraph.text) for paragraph in kept) + len(options.get("prefix", "")),
-        -1.0,
-    )
-    with closing(
-        generator.stream_candidates(prompt, pause=1 / limits.UPDATES_A_SECOND, **options)
-    ) as stream:
+    texts = [paragraph.text for paragraph in kept]
+    prompt, notes = _prompt(manuscript, texts, is_backwards)
+    given_characters = sum(map(len, texts)) + len(options.get("prefix", ""))
+    # 2. A snapshot when there is text, and now and then while there is none.
+    last_snapshot = -1.0
+    pause = 1 / limits.UPDATES_A_SECOND
+    with closing(generator.stream_candidates(prompt, pause=pause, **options)) as stream:
         for generations in stream:
-            seconds, finished = time.monotonic() - began, generations[0].finished
-            if finished or any(each.text for each in generations) or seconds - shown >= _SILENCE:
-                shown = seconds
-                whole = tuple(
-                    dataclasses.replace(
-                        each, paragraphs=[*kept, *each.paragraphs], notes=[*notes, *each.notes]
-                    )
-                    for each in generations
-                )
-                yield GenerationResult(
-                    run,
-                    weights,
-                    manuscript,
-                    options,
-                    whole,
-                    seconds,
-                    generator.device.type,
-                    finished,
-                    given * len(whole),
-                )
+            seconds = time.monotonic() - began
+            finished = generations[0].finished
+            has_text = any(generation.text for generation in generations)
+            if not (finished or has_text or seconds - last_snapshot >= _MAX_SILENCE):
+                continue
+            last_snapshot = seconds
+            yield GenerationResult(
+                run=run,
+                weights=weights,
+                manuscript=manuscript,
+                options=options,
+                generations=tuple(_with_kept(each, kept, notes) for each in generations),
+                seconds=seconds,
+                device=generator.device.type,
+                finished=finished,
+                given_characters=given_characters * len(generations),
+            )
+
+
+def _with_kept(
+    generation: Generation, kept: Sequence[Paragraph], notes: Sequence[str]
+) -> Generation:
+    """The generation with the kept paragraphs and the notes of the request before its own."""
+    return dataclasses.replace(
+        generation,
+        paragraphs=[*kept, *generation.paragraphs],
+        notes=[*notes, *generation.notes],
+    )
 
 
 def _prompt(manuscript: str, kept: Sequence[str], is_backwards: bool) -> tuple[str, list[str]]:
-    """The text to write on from, as much of it as may be used, and a note where that is not all; backwards its beginning counts."""
-    paragraphs = [*reversed(kept), manuscript] if is_backwards else [manuscript, *kept]
-    prompt = "\n".join(paragraphs)
-    if len(prompt) <= limits.PROMPT:
-        return prompt, []
+    """The text for the model, at most `limits.PROMPT` characters, and a note where it was cut.
+
+    Of a longer text the end is used; its beginning where the model writes backwards.
+    """
+    paragraphs = [manuscript, *kept]
     if is_backwards:
-        return prompt[: limits.PROMPT], [
-            f"只用最前 {limits.PROMPT:,} 字 | only the first {limits.PROMPT:,} characters are used"
-        ]
-    return prompt[-limits.PROMPT :], [
-        f"只用最后 {limits.PROMPT:,} 字 | only the last {limits.PROMPT:,} characters are used"
-    ]
+        paragraphs = [*reversed(kept), manuscript]
+    text = "\n".join(paragraphs)
+    if len(text) <= limits.PROMPT:
+        return text, []
+    if is_backwards:
+        note = _("only the first {count:,} characters are used").format(count=limits.PROMPT)
+        return text[: limits.PROMPT], [note]
+    note = _("only the last {count:,} characters are used").format(count=limits.PROMPT)
+    return text[-limits.PROMPT :], [note]

@@ -1,4 +1,7 @@
-"""The manuscript and the drafts below it: what the buttons of the Write tab do to them, without the page."""
+"""The manuscript and the drafts below it: what the buttons of the Write tab do to them.
+
+Pure functions of the editor's state and its undo history; nothing here knows of the page.
+"""
 
 from __future__ import annotations
 
@@ -9,175 +12,209 @@ from typing import Any, NamedTuple
 from novelgen.web import limits
 from novelgen.web.generation_service import GenerationResult
 
-_LEVELS = 20  # of undoing
-_INSPECTABLE = 4  # of these the last ones can still be looked into; weights of the others would only fill the memory
+# Steps that can be undone.
+_LEVELS = 20
+# The newest of them keep their GenerationResult, for the Attention tab. It holds the attention
+# weights: those of all levels would fill the memory.
+_LEVELS_WITH_RESULT = 4
 NO_DRAFTS = ("",) * limits.CANDIDATES
 
 
 class EditorState(NamedTuple):
-    """What stands on the page."""
+    """All text in the editor at one moment."""
 
     manuscript: str = ""
-    drafts: tuple[str, ...] = (
-        NO_DRAFTS  # limits.CANDIDATES texts, edited perhaps; "" where there is none
-    )
-    written: GenerationResult | None = None  # what was last written; the drafts come from it
+    # limits.CANDIDATES texts, edited perhaps; "" where there is none.
+    drafts: tuple[str, ...] = NO_DRAFTS
+    # The last generation, from which the drafts come.
+    result: GenerationResult | None = None
 
     @property
     def size(self) -> int:
-        """Characters that stand on it."""
+        """Number of characters, drafts included."""
         return len(self.manuscript) + sum(map(len, self.drafts))
+
+    @property
+    def texts(self) -> tuple[str, tuple[str, ...]]:
+        """The manuscript and the drafts, to compare two states by what can be read."""
+        return self.manuscript, self.drafts
 
 
 class UndoHistory(NamedTuple):
-    """What the tab remembers of a session."""
+    """The states that a session can go back and forth to."""
 
-    history: tuple[EditorState, ...] = ()  # the pages to go back to, oldest first
-    left: EditorState | None = (
-        None  # as the tab itself last left it, None before; the reader or another tab may have written since
-    )
-    undone: tuple[EditorState, ...] = ()  # the pages to come back to, the next one last
+    # States to undo to, oldest first.
+    past: tuple[EditorState, ...] = ()
+    # The state as the Write tab itself last made it, None before the first. The visitor or another
+    # tab may have changed the editor since.
+    present: EditorState | None = None
+    # States to redo, the next one last.
+    future: tuple[EditorState, ...] = ()
 
 
 class CancellationToken:
-    """Only one request of a session writes: the last that has taken the pen. An earlier one sees it and ends."""
+    """Lets one request of a session generate at a time: starting one cancels those before it."""
 
     def __init__(self) -> None:
-        self.holder = 0
+        self._current = 0
 
-    def take(self) -> int:
-        """The number of the new holder."""
-        self.holder += 1
-        return self.holder
+    def start(self) -> int:
+        """Cancels all earlier requests; returns the number of the new one."""
+        self._current += 1
+        return self._current
 
-    def drop(self) -> None:
-        """Nobody writes any more."""
-        self.holder += 1
+    def cancel(self) -> None:
+        """Cancels all requests so far."""
+        self._current += 1
+
+    def is_cancelled(self, number: int) -> bool:
+        """Whether the request with this number has been cancelled."""
+        return number != self._current
 
 
-def drafts_of(written: GenerationResult) -> tuple[str, ...]:
-    """The candidates' texts, limits.CANDIDATES of them."""
-    texts = tuple(generation.text for generation in written.generations)
+def drafts_of(result: GenerationResult) -> tuple[str, ...]:
+    """The candidates' texts, filled up with "" to limits.CANDIDATES of them."""
+    texts = tuple(generation.text for generation in result.generations)
     return (*texts, *NO_DRAFTS)[: limits.CANDIDATES]
 
 
 def append(manuscript: str, text: str, task: str = "next") -> str:
-    """The manuscript with further paragraphs, one a line; what was written backwards comes before it, the last of it first."""
+    """The manuscript with further paragraphs, one a line.
+
+    Paragraphs of the task "previous" were generated backwards: they are put before the manuscript,
+    the one generated last at the top.
+    """
     if task == "previous":
         return "\n".join([*reversed(text.strip().splitlines()), manuscript.lstrip()])
     return f"{manuscript.rstrip()}\n{text.strip()}".lstrip("\n")
 
 
-def first_draft(page: EditorState) -> int | None:
-    """Which draft is accepted when none is picked; None without any."""
-    return next((place for place, draft in enumerate(page.drafts) if draft.strip()), None)
+def first_draft(state: EditorState) -> int | None:
+    """Index of the draft that is accepted when none is picked; None without any."""
+    return next((place for place, draft in enumerate(state.drafts) if draft.strip()), None)
 
 
-def accept(page: EditorState, desk: UndoHistory, chosen: int | None) -> EditorState:
-    """The page with a draft taken over into the manuscript and the others put away."""
-    if chosen is None or not page.drafts[chosen].strip():
-        return page
-    task = page.written.generations[0].task if page.written else "next"
-    return EditorState(
-        append(_source(page, desk), page.drafts[chosen], task), NO_DRAFTS, page.written
+def accept(state: EditorState, undo_history: UndoHistory, chosen: int | None) -> EditorState:
+    """The state with the draft of index `chosen` moved into the manuscript, the others removed."""
+    if chosen is None or not state.drafts[chosen].strip():
+        return state
+    task = "next"
+    if state.result is not None:
+        task = state.result.generations[0].task
+    manuscript = append(_continued_text(state, undo_history), state.drafts[chosen], task)
+    return EditorState(manuscript, NO_DRAFTS, state.result)
+
+
+def _continued_text(state: EditorState, undo_history: UndoHistory) -> str:
+    """The text that the drafts continue: the manuscript.
+
+    With one exception: the Attention tab can write another version of a paragraph that has already
+    been accepted. Such a draft replaces the accepted paragraph.
+    """
+    result = state.result
+    present = undo_history.present
+    if result is None or present is None or not undo_history.past:
+        return state.manuscript
+    was_just_accepted = present.texts == (state.manuscript, NO_DRAFTS)
+    is_new_version = (
+        result is not present.result and result.manuscript == undo_history.past[-1].manuscript
     )
+    if was_just_accepted and is_new_version:
+        return result.manuscript
+    return state.manuscript
 
 
-def _source(page: EditorState, desk: UndoHistory) -> str:
-    """What the drafts continue: the manuscript.
+def record_change(
+    undo_history: UndoHistory, before: EditorState, after: EditorState
+) -> UndoHistory:
+    """The undo history when `before` has become `after`.
 
-    But another tab can write a paragraph anew that has been accepted already: such a draft takes its place.
+    States that were undone, and the state before the visitor edited it, are moved into the past
+    before `before`: no text gets out of reach.
     """
-    written, left = page.written, desk.left
-    accepted_last = desk.history and left.drafts == NO_DRAFTS and left.manuscript == page.manuscript
-    if (
-        accepted_last
-        and written is not left.written
-        and written.manuscript == desk.history[-1].manuscript
-    ):
-        return written.manuscript
-    return page.manuscript
+    present = undo_history.present
+    if before.texts == after.texts:
+        return undo_history._replace(present=after)
+    past = [*undo_history.past, *reversed(undo_history.future)]
+    if present is not None and _is_changed(before, present):
+        past.append(present)
+    return UndoHistory(_within_limits((*past, before)), after)
 
 
-def turn(desk: UndoHistory, before: EditorState, after: EditorState) -> UndoHistory:
-    """The desk when `before` has become `after`, which can be undone.
+def undo(state: EditorState, undo_history: UndoHistory) -> tuple[EditorState, UndoHistory]:
+    """The state before the last change, and the undo history for it.
 
-    What had been undone and what stood there before it was edited come to lie before it: no text is out of reach.
+    What another tab has generated is undone first, then what was typed since; `redo` restores it.
     """
-    if before[:2] == after[:2]:  # the same text
-        return desk._replace(left=after)
-    edited = () if desk.left is None or not _is_changed(before, desk.left) else (desk.left,)
-    return UndoHistory(_kept((*desk.history, *reversed(desk.undone), *edited, before)), after)
+    present = undo_history.present
+    if present is None:
+        return state, undo_history
+    # 1. The editor has been changed from outside: back to what the tab itself last made.
+    if _is_changed(state, present):
+        earlier = present
+        if state.result is not present.result:
+            earlier = present._replace(manuscript=state.manuscript)
+        future = _within_limits((*undo_history.future, state))
+        return earlier, undo_history._replace(future=future)
+    # 2. Otherwise one step back. `present` is kept rather than `state`, which may lag behind a
+    #    text that is still being generated.
+    if not undo_history.past:
+        return state, undo_history
+    *past, earlier = undo_history.past
+    future = _within_limits((*undo_history.future, present))
+    return earlier, UndoHistory(tuple(past), earlier, future)
 
 
-def undo(page: EditorState, desk: UndoHistory) -> tuple[EditorState, UndoHistory]:
-    """The page before the last change, and the desk for it.
-
-    What another tab has written is undone first, then what was typed since, which `redo` brings back.
-    """
-    left = desk.left
-    if left is not None and _is_changed(page, left):
-        earlier = (
-            left if page.written is left.written else left._replace(manuscript=page.manuscript)
-        )
-        return earlier, desk._replace(undone=_kept((*desk.undone, page)))
-    if left is None or not desk.history:
-        return page, desk
-    # What stands on the page may lag behind what was being written.
-    return desk.history[-1], UndoHistory(
-        desk.history[:-1], desk.history[-1], _kept((*desk.undone, left))
-    )
+def redo(state: EditorState, undo_history: UndoHistory) -> tuple[EditorState, UndoHistory]:
+    """The state that was undone last, and the undo history for it, with `state` in its past."""
+    if not undo_history.future:
+        return state, undo_history
+    *future, later = undo_history.future
+    past = undo_history.past
+    if state.texts != later.texts:
+        past = _within_limits((*past, state))
+    return later, UndoHistory(past, later, tuple(future))
 
 
-def redo(page: EditorState, desk: UndoHistory) -> tuple[EditorState, UndoHistory]:
-    """The page that was undone last, and the desk for it; what stands now can be gone back to."""
-    if not desk.undone:
-        return page, desk
-    later = desk.undone[-1]
-    history = desk.history if page[:2] == later[:2] else _kept((*desk.history, page))
-    return later, UndoHistory(history, later, desk.undone[:-1])
-
-
-def _is_changed(page: EditorState, left: EditorState) -> bool:
-    """Whether the reader or another tab has changed the page. Of a text in the making the browser has a beginning only."""
-    if page.written is not left.written:
+def _is_changed(state: EditorState, present: EditorState) -> bool:
+    """Whether the visitor or another tab has changed the editor since the state `present`."""
+    if state.result is not present.result:
         return True
-    if (
-        left.written is not None
-        and not left.written.finished
-        and page.manuscript == left.manuscript
-    ):
-        return not all(
-            whole.startswith(shown) for whole, shown in zip(left.drafts, page.drafts, strict=True)
-        )
-    return page[:2] != left[:2]
+    is_growing = present.result is not None and not present.result.finished
+    if is_growing and state.manuscript == present.manuscript:
+        # The browser has no more than a beginning of a text that is still being generated.
+        pairs = zip(present.drafts, state.drafts, strict=True)
+        return not all(whole.startswith(shown) for whole, shown in pairs)
+    return state.texts != present.texts
 
 
-def _kept(pages: tuple[EditorState, ...]) -> tuple[EditorState, ...]:
-    """The last pages, as many as a session may remember; the older ones cannot be looked into any more."""
-    pages = pages[-_LEVELS:]
-    sizes = [0, *itertools.accumulate(page.size for page in reversed(pages))]
-    count = max(sum(size <= limits.HISTORY for size in sizes) - 1, 1)  # the last one in any case
-    pages = pages[-count:]
-    return (
-        *(page._replace(written=None) for page in pages[:-_INSPECTABLE]),
-        *pages[-_INSPECTABLE:],
-    )
+def _within_limits(states: tuple[EditorState, ...]) -> tuple[EditorState, ...]:
+    """The last states, as many as a session may keep; the older of them lose their result."""
+    states = states[-_LEVELS:]
+    # sizes[n] is how many characters the last n states have; the last state is kept in any case.
+    sizes = [0, *itertools.accumulate(state.size for state in reversed(states))]
+    count = max(sum(size <= limits.HISTORY for size in sizes) - 1, 1)
+    states = states[-count:]
+    older = (state._replace(result=None) for state in states[:-_LEVELS_WITH_RESULT])
+    return (*older, *states[-_LEVELS_WITH_RESULT:])
 
 
 def next_opening(before: EditorState, after: EditorState, opening: str) -> str:
-    """The opening of the next paragraph: an accepted draft has used up the one that it was written with."""
-    used = (
-        after.manuscript != before.manuscript
-        and before.written is not None
-        and before.written.options.get("prefix") == opening
-    )
-    return "" if used else opening
+    """The opening of the next paragraph: "" once the draft that began with it is accepted."""
+    if before.result is None or after.manuscript == before.manuscript:
+        return opening
+    is_used = before.result.options.get("prefix") == opening
+    return "" if is_used else opening
 
 
-def next_seed(options: Mapping[str, Any], written: GenerationResult | None) -> dict[str, int]:
-    """The option to write otherwise than `written` was: a pinned seed moves behind those of all its candidates."""
+def next_seed(options: Mapping[str, Any], result: GenerationResult | None) -> int | None:
+    """The seed with which the same settings write another text than `result`.
+
+    A pinned seed moves behind the seeds of all candidates of `result`. None where the seed in
+    `options` is random, or another one than the result's.
+    """
     seed = options.get("seed")
-    if seed is None or written is None or written.generations[0].seed != seed:
-        return {}
-    return {"seed": (seed + options["num_samples"]) % (limits.SEED + 1)}
+    if seed is None or result is None or result.generations[0].seed != seed:
+        return None
+    following: int = (seed + options["num_samples"]) % (limits.SEED + 1)
+    return following

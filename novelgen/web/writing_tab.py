@@ -1,413 +1,336 @@
-"""The Write tab: the manuscript, and the model's drafts of how it may go on."""
+"""The Write tab: the manuscript, and the model's drafts of how it may go on.
+
+This module connects the components of writing_layout with what their events do: the buttons that
+run the model (writing_request), those that only move text (manuscript), and what happens in the
+browser alone (static/*.js).
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import gradio as gr
-from gradio.components import Component
-from gradio.context import Context
+from gradio.blocks import Block
 
 from novelgen.errors import ConfigError, NovelgenError
-from novelgen.web import generation_service, limits, run_type
-from novelgen.web.controls import Controls, applies, tasks_of
+from novelgen.web import limits, run_type
+from novelgen.web.controls import Controls, tasks_of
 from novelgen.web.error_toasts import errors_as_toasts
+from novelgen.web.events import LIGHT, page_load
 from novelgen.web.examples import examples
 from novelgen.web.generation_service import GenerationResult
+from novelgen.web.language import localized
 from novelgen.web.manuscript import (
     CancellationToken,
     EditorState,
     UndoHistory,
     accept,
-    drafts_of,
     first_draft,
     next_opening,
     next_seed,
+    record_change,
     redo,
-    turn,
     undo,
 )
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.writing_layout import Parts, lay_out
+from novelgen.web.writing_request import (
+    check_rewrite_differs,
+    read_request,
+    read_state,
+    request_inputs,
+    stream_values,
+)
+from novelgen.web.writing_view import Values, editor_values, stopped_line
 
 _STATIC = Path(__file__).parent / "static"
-# Events that only move text: at once, whoever else is writing.
-_LIGHT = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+# The editor's state, its undo history, and the opening of the next paragraph.
+_Editor: TypeAlias = tuple[EditorState, UndoHistory, str]
+# What a button does that only moves text.
+_Move: TypeAlias = Callable[[EditorState, UndoHistory, str], _Editor]
 
 
 class Writing(NamedTuple):
     """What the other tabs need of this one."""
 
     manuscript: gr.Textbox
-    written: gr.State  # GenerationResult | None
-    controls: Controls
-    drafts: list[gr.Textbox]
-    outputs: list[Component]  # what a stream of GenerationResult updates, by the values of `show`
-    show: Callable[[GenerationResult], tuple]
-    events: list[Any]  # those that write
-    pen: gr.State  # CancellationToken, which other tabs take as well when they write
+    # GenerationResult or None.
+    result: gr.State
+    # What a stream of results updates, by the values of writing_view.result_values.
+    outputs: list[Block]
+    # Those that run the model.
+    events: list[Any]
+    # The session's CancellationToken, for all tabs that generate text into the drafts.
+    cancellation: gr.State
     stop: gr.Button
 
 
-def status(written: GenerationResult) -> str:
-    """The status line as HTML."""
-    seeds = [generation.seed for generation in written.generations]
-    seed = f"{seeds[0]}–{seeds[-1]}" if seeds[-1] != seeds[0] else f"{seeds[0]}"
-    speed = [f"{written.speed:,.0f} 字/秒 chars/s"] if written.speed else []
-    figures = [f"{written.characters:,} 字 chars", *speed, written.device]
-    if applies("seed", written.options.get("decoder", "sample")):
-        figures.append(f"种子 seed {seed}")
-    notes = "".join(f"<small>{html.escape(note)}</small>" for note in written.generations[0].notes)
-    return f"<span>{html.escape(' · '.join(figures))}</span>{notes}"
-
-
-def show(written: GenerationResult) -> tuple:
-    """Values for Writing.outputs."""
-    return written, status(written), *_shown(drafts_of(written), len(written.generations))
-
-
-def _shown(drafts: tuple[str, ...], count: int) -> tuple:
-    """Values for the drafts and their columns; the first column always stands."""
-    return *drafts, *(gr.update(visible=place < max(count, 1)) for place in range(len(drafts)))
-
-
-def _shown_page(page: EditorState, desk: UndoHistory, opening: str) -> tuple:
-    """Values for the components that the light events update."""
-    count = max((place + 1 for place, draft in enumerate(page.drafts) if draft), default=1)
-    return page.manuscript, page.written, desk, opening, *_shown(page.drafts, count)
-
-
-def build(shelf: ModelRegistry, run: gr.Dropdown) -> Writing:
-    """Makes the tab where it is called. `run` holds the name of the model that writes."""
+def build(registry: ModelRegistry, run: gr.Dropdown) -> Writing:
+    """Makes the tab where it is called; `run` holds the name of the model that writes."""
     parts = lay_out()
-    outputs = [parts.written, parts.status, *parts.drafts, *parts.columns]
-    events = _wire_writing(shelf, run, parts, outputs)
-    _wire_pages(parts, events)
+    outputs = [parts.result, parts.status, *parts.draft_texts, *parts.draft_columns]
+    events = _wire_generation(registry, run, parts, outputs)
+    _wire_editing(parts, events)
     _wire_browser(parts)
-    _wire_examples(shelf, run, parts)
-    _wire_tasks(shelf, run, parts)
-    run_type.wire(shelf, run, parts.manuscript, parts.paragraphs, parts.controls)
+    _wire_examples(registry, run, parts)
+    _wire_tasks(registry, run, parts)
+    run_type.wire(registry, run, parts.manuscript, parts.paragraphs, parts.controls)
     return Writing(
-        parts.manuscript,
-        parts.written,
-        parts.controls,
-        parts.drafts,
-        outputs,
-        show,
-        events,
-        parts.pen,
-        parts.buttons["stop"],
+        manuscript=parts.manuscript,
+        result=parts.result,
+        outputs=outputs,
+        events=events,
+        cancellation=parts.cancellation,
+        stop=parts.buttons["stop"],
     )
 
 
-def _wire_writing(
-    shelf: ModelRegistry, run: gr.Dropdown, parts: Parts, outputs: list[Component]
-) -> list[Any]:
-    """The buttons that run the model, and the one that stops it."""
-    controls, buttons = parts.controls, parts.buttons
+class _GenerationHandlers:
+    """What the buttons do that run the model; their values are those of `request_inputs`."""
 
-    def write_on(*values: Any) -> Iterator[tuple]:
+    def __init__(self, registry: ModelRegistry, controls: Controls) -> None:
+        self._registry = registry
+        self._controls = controls
+
+    def continue_writing(self, *values: Any) -> Iterator[Values]:
+        """Accepts a draft and writes what follows it."""
         with errors_as_toasts():
-            request = _request(controls, *values)
-            # A source that is read again is read alone; only a story goes on from its drafts.
-            taken = (
-                None if run_type.learned_pairs(shelf, request.run) else first_draft(request.page)
-            )
-            accepted = accept(request.page, request.desk, taken)
-            yield from _stream(
-                shelf, request, accepted, next_opening(request.page, accepted, request.opening), {}
-            )
+            request = read_request(self._controls, *values)
+            chosen = first_draft(request.state)
+            # A run of pairs reads its source alone: no draft becomes a part of it.
+            if run_type.learned_pairs(self._registry, request.run):
+                chosen = None
+            accepted = accept(request.state, request.undo_history, chosen)
+            opening = next_opening(request.state, accepted, request.opening)
+            yield from stream_values(self._registry, request, accepted, opening)
 
     @errors_as_toasts()
-    def asked(*values: Any) -> int:
-        request = _request(controls, *values)
-        _must_differ(request)
-        return request.pen.take()
+    def start_rewriting(self, *values: Any) -> int:
+        """Checks the request, before it waits in the queue, and returns its number."""
+        request = read_request(self._controls, *values)
+        check_rewrite_differs(request)
+        return request.cancellation.start()
 
-    def rewrite(taken: int, *values: Any) -> Iterator[tuple]:
+    def rewrite(self, number: int, *values: Any) -> Iterator[Values]:
+        """Writes the drafts again, unless Stop was pressed while the request was in the queue."""
         with errors_as_toasts():
-            request = _request(controls, *values)
-            if request.pen.holder == taken:  # nobody has pressed stop since
-                seed = next_seed(request.options, request.page.written)
-                yield from _stream(shelf, request, request.page, request.opening, seed)
-
-    inputs = [
-        run,
-        parts.pen,
-        parts.manuscript,
-        parts.written,
-        parts.desk,
-        parts.opening,
-        parts.paragraphs,
-        *parts.drafts,
-        *controls.components,
-    ]
-    targets = [parts.manuscript, parts.opening, controls.seed, parts.desk, *outputs]
-    # The place in the queue is shown on the draft; the manuscript stays free to edit.
-    heavy = {**limits.TURN, "show_progress_on": parts.drafts[0], "api_visibility": "private"}
-    begun = buttons["continue"].click(write_on, inputs, targets, **heavy)
-    _break_off([buttons["rewrite"]], [begun], parts.pen)
-    # Who would wait for nothing is told so at once, and not at the end of the line.
-    taken = gr.State(0)
-    at_once = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-    again = (
-        buttons["rewrite"]
-        .click(asked, inputs, taken, **at_once)
-        .success(rewrite, [taken, *inputs], targets, **heavy)
-    )
-    _break_off([buttons["stop"]], [begun, again], parts.pen)
-    buttons["stop"].click(_stopped, parts.written, parts.status, **_LIGHT)
-    return [begun, again]
+            request = read_request(self._controls, *values)
+            if request.cancellation.is_cancelled(number):
+                return
+            seed = next_seed(request.options, request.state.result)
+            yield from stream_values(self._registry, request, request.state, request.opening, seed)
 
 
-def _break_off(buttons: Sequence[Component], events: list[Any], pen: gr.State) -> None:
-    """Lets the buttons end what is being written. To be called before their other events are set up.
+def _wire_generation(
+    registry: ModelRegistry, run: gr.Dropdown, parts: Parts, outputs: list[Block]
+) -> list[Any]:
+    """Continue, Rewrite and Stop; returns the events that run the model."""
+    buttons = parts.buttons
+    handlers = _GenerationHandlers(registry, parts.controls)
+    inputs = request_inputs(run, parts)
+    seed = parts.controls.seed
+    targets = [parts.manuscript, parts.opening, seed, parts.undo_history, *outputs]
+    # The place in the queue is shown on the draft; the manuscript can be edited meanwhile.
+    queued: dict[str, Any] = {
+        **limits.TURN,
+        "show_progress_on": parts.drafts[0].text,
+        "api_visibility": "private",
+    }
+    # Without a limit: a rewrite that would change nothing is refused without waiting.
+    unlimited: dict[str, Any] = {
+        "concurrency_limit": None,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    # 1. Continue. It is made first, so that Rewrite and Stop can cancel it.
+    continue_writing = localized(handlers.continue_writing)
+    continued = buttons["continue"].click(continue_writing, inputs, targets, **queued)
+    # 2. Rewrite: cancel, check, write.
+    _cancel_on_click([buttons["rewrite"]], [continued], parts.cancellation)
+    number = gr.State(0)
+    start_rewriting = localized(handlers.start_rewriting)
+    started = buttons["rewrite"].click(start_rewriting, inputs, number, **unlimited)
+    rewrite_inputs = [number, *inputs]
+    rewritten = started.success(localized(handlers.rewrite), rewrite_inputs, targets, **queued)
+    # 3. Stop.
+    _cancel_on_click([buttons["stop"]], [continued, rewritten], parts.cancellation)
+    buttons["stop"].click(_stopped, parts.result, parts.status, **LIGHT)
+    return [continued, rewritten]
 
-    The browser goes through the events of one click in the order of their making, and waits for the end of each: with
-    `cancels` in the other event it would cancel when that is through. It cannot cancel what it does not know the number
-    of yet, a moment after the click that began it; so the pen is taken away as well.
+
+def _cancel_on_click(buttons: Sequence[Any], events: list[Any], cancellation: gr.State) -> None:
+    """Lets the buttons cancel what is being generated; to be called before their other events.
+
+    The browser goes through the events of one click in the order in which they were made, and waits
+    for the end of each: with `cancels` in the other event, it would cancel when that one is
+    through. A moment after the click that started it, the browser does not know the number of an
+    event yet and cannot cancel it: hence the token.
     """
     for button in buttons:
-        button.click(None, cancels=events, **_LIGHT)
-        button.click(CancellationToken.drop, pen, None, **_LIGHT)
+        button.click(None, cancels=events, **LIGHT)
+        button.click(CancellationToken.cancel, cancellation, None, **LIGHT)
 
 
-def _page(
-    manuscript: str, drafts: tuple[str | None, ...], written: GenerationResult | None
-) -> EditorState:
-    """The page as the browser sends it, which has no value for a draft that it does not show.
-
-    Raises ConfigError when it is larger than what the app remembers of anybody.
-    """
-    page = EditorState(manuscript, tuple(draft or "" for draft in drafts), written)
-    if page.size > limits.MANUSCRIPT:
-        raise ConfigError(
-            f"稿纸连同各稿超过 {limits.MANUSCRIPT:,} 字，写不下了；请下载后分成几稿 | the manuscript and its drafts are "
-            f"longer than {limits.MANUSCRIPT:,} characters; download it and divide it"
-        )
-    return page
+@localized
+def _stopped(result: GenerationResult | None) -> Any:
+    """The status line after Stop."""
+    if result is None or result.finished:
+        return gr.skip()
+    return stopped_line(result)
 
 
-class _Request(NamedTuple):
-    """What a button that writes was pressed on."""
-
-    run: str | None
-    pen: CancellationToken
-    page: EditorState
-    desk: UndoHistory
-    opening: str
-    options: dict[str, Any]
+def _pinned_seed(result: GenerationResult | None) -> Any:
+    if result is None:
+        return gr.skip()
+    return str(result.generations[0].seed)
 
 
-def _request(
-    controls: Controls,
-    run: str | None,
-    pen: CancellationToken,
-    manuscript: str,
-    written: GenerationResult | None,
-    desk: UndoHistory,
-    opening: str,
-    paragraphs: int,
-    *values: Any,
-) -> _Request:
-    drafts, settings = values[: limits.CANDIDATES], values[limits.CANDIDATES :]
-    options = {**controls.options(*settings), "paragraphs": paragraphs}
-    return _Request(run, pen, _page(manuscript, drafts, written), desk, opening, options)
-
-
-def _stream(
-    shelf: ModelRegistry,
-    request: _Request,
-    source: EditorState,
-    opening: str,
-    seed: Mapping[str, int],
-) -> Iterator[tuple]:
-    """Writes on from the manuscript of `source`; the components that the reader may be editing are set once only.
-
-    With the first snapshot, so that a request that cannot be answered changes nothing.
-    """
-    if not source.manuscript.strip():
-        raise ConfigError(
-            "稿纸还是空的：写一段，或点一个例子 | the manuscript is empty: write a paragraph, or click an example"
-        )
-    options = {**request.options, **seed, "prefix": opening}
-    once = (
-        _changed(request.page.manuscript, source.manuscript),
-        _changed(request.opening, opening),
-        str(seed["seed"]) if seed else gr.skip(),
-    )
-    holder = request.pen.take()
-    with closing(
-        generation_service.write(shelf, request.run, source.manuscript, options)
-    ) as stream:
-        for written in stream:
-            if request.pen.holder != holder:
-                return
-            after = EditorState(source.manuscript, drafts_of(written), written)
-            yield *once, turn(request.desk, request.page, after), *show(written)
-            once = (gr.skip(),) * len(once)
-
-
-def _must_differ(request: _Request) -> None:
-    """Raises ConfigError when to write anew would write just what stands there."""
-    page, written, options = (
-        request.page,
-        request.page.written,
-        {**request.options, "prefix": request.opening},
-    )
-    if (
-        options["decoder"] != "sample"
-        and written is not None
-        and written.finished
-        and drafts_of(written) == page.drafts
-        and (written.run, written.manuscript, written.options)
-        == (request.run, page.manuscript, options)
-    ):
-        raise ConfigError(
-            "束搜索和贪心不掷骰子，同样的设置只会写出同样的字；请改一个设置，或改用采样 | beam search and greedy roll no "
-            "dice, and the same settings write the same text; change one, or sample"
-        )
-
-
-def _changed(before: str, after: str) -> Any:
-    return gr.skip() if before == after else after
-
-
-def _stopped(written: GenerationResult | None) -> Any:
-    """The status line of a text that was broken off."""
-    return (
-        gr.skip()
-        if written is None or written.finished
-        else f"{status(written)}<small>已停止 stopped</small>"
-    )
-
-
-def _pin(written: GenerationResult | None) -> Any:
-    return gr.skip() if written is None else str(written.generations[0].seed)
-
-
-def _wire_pages(parts: Parts, events: list[Any]) -> None:
-    """The buttons that only move text. They break off what is being written."""
-    inputs = [parts.manuscript, parts.written, parts.desk, parts.opening, *parts.drafts]
+def _wire_editing(parts: Parts, events: list[Any]) -> None:
+    """The buttons that only move text; they cancel what is being generated."""
+    buttons = parts.buttons
+    inputs = [
+        parts.manuscript,
+        parts.result,
+        parts.undo_history,
+        parts.opening,
+        *parts.draft_texts,
+    ]
     outputs = [
         parts.status,
         parts.manuscript,
-        parts.written,
-        parts.desk,
+        parts.result,
+        parts.undo_history,
         parts.opening,
-        *parts.drafts,
-        *parts.columns,
+        *parts.draft_texts,
+        *parts.draft_columns,
     ]
-
-    def handler(
-        move: Callable[[EditorState, UndoHistory, str], tuple[EditorState, UndoHistory, str]],
-    ) -> Callable[..., tuple]:
-        def moved(
-            manuscript: str,
-            written: GenerationResult | None,
-            desk: UndoHistory,
-            opening: str,
-            *drafts: str | None,
-        ) -> tuple:
-            try:
-                return gr.skip(), *_shown_page(
-                    *move(_page(manuscript, drafts, written), desk, opening)
-                )
-            except ConfigError as error:  # what does not stand in line has no toasts
-                return html.escape(str(error)), *(gr.skip() for _ in outputs[1:])
-
-        return moved
-
-    def accepted(place: int | None) -> Callable[..., tuple]:
-        def move(
-            page: EditorState, desk: UndoHistory, opening: str
-        ) -> tuple[EditorState, UndoHistory, str]:
-            after = accept(page, desk, first_draft(page) if place is None else place)
-            return after, turn(desk, page, after), next_opening(page, after, opening)
-
-        return handler(move)
-
-    def cleared(
-        page: EditorState, desk: UndoHistory, opening: str
-    ) -> tuple[EditorState, UndoHistory, str]:
-        after = EditorState(written=page.written)
-        return after, turn(desk, page, after), opening
-
-    def begun(sample: list[str], *values: Any) -> tuple:
-        def move(
-            page: EditorState, desk: UndoHistory, opening: str
-        ) -> tuple[EditorState, UndoHistory, str]:
-            after = EditorState(sample[0], written=page.written)
-            return after, turn(desk, page, after), opening
-
-        return handler(move)(*values)
-
-    buttons, stable_prefix = parts.buttons, _script("stable_prefix.js")
-    moves = {
-        "accept": accepted(None),
-        "clear": handler(cleared),
-        "undo": handler(lambda page, desk, opening: (*undo(page, desk), opening)),
-        "redo": handler(lambda page, desk, opening: (*redo(page, desk), opening)),
+    handlers = {
+        buttons["accept"]: _handler(_accept(None)),
+        buttons["clear"]: _handler(_replace_manuscript("")),
+        buttons["undo"]: _handler(lambda state, history, opening: (*undo(state, history), opening)),
+        buttons["redo"]: _handler(lambda state, history, opening: (*redo(state, history), opening)),
     }
-    clicked = {
-        **{buttons[name]: move for name, move in moves.items()},
-        **{pick: accepted(place) for place, pick in enumerate(parts.picks)},
-    }
-    _break_off([*clicked, parts.examples], events, parts.pen)
-    for button, move in clicked.items():
-        button.click(move, inputs, outputs, js=stable_prefix, **_LIGHT)
-    parts.examples.click(begun, [parts.examples, *inputs], outputs, cancels=events, **_LIGHT)
-    # Text that came a moment ago tells that more may be on its way; see stable_prefix.js.
-    parts.drafts[0].change(
-        None, js="() => { window.novelgenDraftChanged = performance.now(); return []; }", **_LIGHT
-    )
-    buttons["pin"].click(_pin, parts.written, parts.controls.seed, **_LIGHT)
+    for place, draft in enumerate(parts.drafts):
+        handlers[draft.accept] = _handler(_accept(place))
+
+    @localized
+    def take_example(sample: list[str], *values: Any) -> Values:
+        return _moved(_replace_manuscript(sample[0]), *values)
+
+    # First cancel, then move the text: the events of a click are handled in this order.
+    _cancel_on_click([*handlers, parts.examples], events, parts.cancellation)
+    stable_prefix = _script("stable_prefix.js")
+    for button, handler in handlers.items():
+        button.click(handler, inputs, outputs, js=stable_prefix, **LIGHT)
+    example_inputs = [parts.examples, *inputs]
+    parts.examples.click(take_example, example_inputs, outputs, cancels=events, **LIGHT)
+    # When text came last: more may be on its way; see stable_prefix.js.
+    note_time = "() => { window.novelgenDraftChanged = performance.now(); return []; }"
+    parts.drafts[0].text.change(None, js=note_time, **LIGHT)
+    buttons["pin"].click(_pinned_seed, parts.result, parts.controls.seed, **LIGHT)
+
+
+def _accept(place: int | None) -> _Move:
+    """Moves a draft into the manuscript: that of index `place`, or the first one with text."""
+
+    def move(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
+        chosen = first_draft(state) if place is None else place
+        after = accept(state, undo_history, chosen)
+        recorded = record_change(undo_history, state, after)
+        return after, recorded, next_opening(state, after, opening)
+
+    return move
+
+
+def _replace_manuscript(text: str) -> _Move:
+    """Begins a new manuscript with `text`."""
+
+    def move(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
+        # The result stays, for the Attention tab.
+        after = EditorState(text, result=state.result)
+        return after, record_change(undo_history, state, after), opening
+
+    return move
+
+
+def _handler(move: _Move) -> Callable[..., Values]:
+    """The event handler of a button that moves text."""
+
+    @localized
+    def handler(*values: Any) -> Values:
+        return _moved(move, *values)
+
+    return handler
+
+
+def _moved(
+    move: _Move,
+    manuscript: str,
+    result: GenerationResult | None,
+    undo_history: UndoHistory,
+    opening: str,
+    *drafts: str | None,
+) -> Values:
+    """Values for the status line and the editor after a move."""
+    try:
+        state = read_state(manuscript, drafts, result)
+    except ConfigError as error:
+        # An event outside of the queue has no toasts: the error becomes the status line.
+        unchanged = [gr.skip()] * (4 + 2 * len(drafts))
+        return html.escape(str(error)), *unchanged
+    return gr.skip(), *editor_values(*move(state, undo_history, opening))
 
 
 def _wire_browser(parts: Parts) -> None:
-    """What happens in the browser alone: what stands on the page survives a reload, and the manuscript becomes a file."""
-    load, texts = (
-        Context.root_block.load,
-        [parts.title, parts.manuscript, parts.opening, *parts.drafts],
-    )
-    load(
-        None,
-        None,
-        [*texts, *parts.columns],
-        js=_script("keep.js").replace("COUNT", str(limits.CANDIDATES)),
-        **_LIGHT,
-    )
+    """What happens in the browser alone.
+
+    The text survives a reload, its fields have names for screen readers, and the manuscript becomes
+    a file.
+    """
+    load = page_load()
+    texts = [parts.title, parts.manuscript, parts.opening, *parts.draft_texts]
+    restored = [*texts, *parts.draft_columns]
+    # 1. What the browser has kept is put back, and kept again after every change.
+    keep = _script("keep.js").replace("COUNT", str(limits.CANDIDATES))
+    load(None, None, restored, js=keep, **LIGHT)
+    keep_again = "(...texts) => window.novelgenKeep?.(...texts) ?? []"
     for text in texts:
-        text.change(
-            None, texts, None, js="(...texts) => window.novelgenKeep?.(...texts) ?? []", **_LIGHT
-        )
-    load(None, None, None, js=_script("label.js"), **_LIGHT)
-    parts.buttons["download"].click(None, texts[:2], None, js=_script("download.js"), **_LIGHT)
+        text.change(None, texts, None, js=keep_again, **LIGHT)
+    # 2. Names for screen readers.
+    load(None, None, None, js=_script("label.js"), **LIGHT)
+    # 3. The file.
+    file_texts = [parts.title, parts.manuscript]
+    download = _script("download.js")
+    parts.buttons["download"].click(None, file_texts, None, js=download, **LIGHT)
 
 
 def _script(name: str) -> str:
     return (_STATIC / name).read_text(encoding="utf-8")
 
 
-def _wire_examples(shelf: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
-    def refreshed(name: str | None) -> Any:
-        found = examples(shelf, name)
+def _wire_examples(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
+    """Offers the examples of the chosen run."""
+
+    def offer(name: str | None) -> Any:
+        found = examples(registry, name)
         return gr.Dataset(samples=[[text] for text in found], visible=bool(found))
 
-    gr.on([run.change, Context.root_block.load], refreshed, run, parts.examples, **_LIGHT)
+    gr.on([run.change, page_load()], offer, run, parts.examples, **LIGHT)
 
 
-def _wire_tasks(shelf: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
-    def offered(name: str | None) -> Any:
+def _wire_tasks(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
+    """Offers the tasks that the chosen run was trained on."""
+    task = parts.controls.fields["task"]
+
+    def offer(name: str | None) -> Any:
         try:
-            return tasks_of(shelf.run(name).load_info()["config"].data)
+            return tasks_of(registry.run(name).load_info()["config"].data)
         except NovelgenError:
+            # The run is gone or damaged: there is no choice of tasks.
             return tasks_of(None)
 
-    gr.on(
-        [run.change, Context.root_block.load], offered, run, parts.controls.fields["task"], **_LIGHT
-    )
+    gr.on([run.change, page_load()], offer, run, task, **LIGHT)

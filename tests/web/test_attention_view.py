@@ -21,7 +21,7 @@ def generator(toy):
 
 
 @pytest.fixture
-def written(generator):
+def result(generator):
     """Two candidates of three paragraphs."""
     options = {
         "num_samples": 2,
@@ -36,8 +36,8 @@ def written(generator):
 
 
 @pytest.fixture
-def shown(generator, written):
-    shown = Shown(written, 1, 1)
+def shown(generator, result):
+    shown = Shown(result, 1, 1)
     return shown._replace(places=list(generator.inspect(shown.paragraph)))
 
 
@@ -49,9 +49,9 @@ def spelled(text):
     ("ids", "expected"),
     [
         ([], []),
-        ([*spelled("鑫"), *spelled("a")], [["鑫", 3], ["a", 1]]),
-        (spelled("鑫")[:2], [["�", 2]]),
-        ([EOS], [["¶", 1]]),
+        ([*spelled("鑫"), *spelled("a")], [("鑫", 3), ("a", 1)]),
+        (spelled("鑫")[:2], [("�", 2)]),
+        ([EOS], [("¶", 1)]),
     ],
 )
 def test_bytes_become_the_character_that_they_spell(toy, ids, expected):
@@ -70,13 +70,13 @@ def test_pieces_have_all_tokens_whatever_the_bytes(toy):
 def test_bytes_cut_short_do_not_swallow_what_follows(toy):
     ids = [*spelled("鑫")[:2], toy.first, *spelled("鑫")]
     assert pieces(ids, toy.tokenizer.labels(ids)) == [
-        ["�", 2],
-        [toy.tokenizer.labels([toy.first])[0], 1],
-        ["鑫", 3],
+        ("�", 2),
+        (toy.tokenizer.labels([toy.first])[0], 1),
+        ("鑫", 3),
     ]
 
 
-def test_the_payload_holds_the_matrix_exactly(shown):
+def test_payload_holds_the_matrix_exactly(shown):
     data = json.loads(json.dumps(payload(shown), allow_nan=False))
     assert (
         data["shape"]
@@ -88,12 +88,12 @@ def test_the_payload_holds_the_matrix_exactly(shown):
     assert (data["candidate"], data["paragraph"], data["run"], data["seed"]) == (1, 1, "run", 5)
 
 
-def test_the_payload_says_what_the_model_expected(shown):
+def test_payload_has_what_the_model_expected(shown):
     data = payload(shown)
     assert len(data["places"]) == len(data["output"])
-    for told, place in zip(data["places"], shown.places, strict=True):
-        assert told["probability"] == pytest.approx(place.probability, abs=1e-6)
-        assert len(told["alternatives"]) == 5
+    for sent, place in zip(data["places"], shown.places, strict=True):
+        assert sent["probability"] == pytest.approx(place.probability, abs=1e-6)
+        assert len(sent["alternatives"]) == 5
     assert payload(shown._replace(places=None))["places"] is None
 
 
@@ -109,57 +109,57 @@ def test_alternatives_say_what_a_click_does(shown):
     } <= {"write", "byte"}
 
 
-def test_all_paragraphs_are_offered_by_how_they_begin(written):
-    offered = payload(choose(written, {}))["paragraphs"]
+def test_all_paragraphs_are_offered_by_how_they_begin(result):
+    offered = payload(choose(result, {}))["paragraphs"]
     assert [len(texts) for texts in offered] == [3, 3]
-    for texts, generation in zip(offered, written.generations, strict=True):
+    for texts, generation in zip(offered, result.generations, strict=True):
         for text, paragraph in zip(texts, generation.paragraphs, strict=True):
             assert text
             assert len(text) <= 12
             assert paragraph.text.startswith(text.removesuffix("…"))
 
 
-def test_the_last_paragraph_of_the_first_candidate_is_shown_unless_another_is_asked_for(written):
-    assert choose(written, {})[1:3] == (0, 2)
-    assert choose(written, {"candidate": 1, "paragraph": 0})[1:3] == (1, 0)
+def test_the_last_paragraph_of_the_first_candidate_is_shown_unless_another_is_asked_for(result):
+    assert choose(result, {})[1:3] == (0, 2)
+    assert choose(result, {"candidate": 1, "paragraph": 0})[1:3] == (1, 0)
     for nonsense in (
         {"candidate": 2, "paragraph": 0},
         {"candidate": -1, "paragraph": -1},
         {"candidate": "x", "paragraph": [1]},
     ):
-        assert choose(written, nonsense)[1:3] == (0, 2)
+        assert choose(result, nonsense)[1:3] == (0, 2)
 
 
-def test_a_paragraph_that_has_not_begun_is_not_shown(generator, written):
-    empty = dataclasses.replace(written.generations[0].paragraphs[0], ids=[], tokens=[], text="")
-    begun = dataclasses.replace(
-        written.generations[0], paragraphs=[written.generations[0].paragraphs[0], empty]
+def test_a_paragraph_that_has_not_begun_is_not_shown(generator, result):
+    empty = dataclasses.replace(result.generations[0].paragraphs[0], ids=[], tokens=[], text="")
+    started = dataclasses.replace(
+        result.generations[0], paragraphs=[result.generations[0].paragraphs[0], empty]
     )
-    assert choose(dataclasses.replace(written, generations=(begun,)), {})[1:3] == (0, 0)
+    assert choose(dataclasses.replace(result, generations=(started,)), {})[1:3] == (0, 0)
     nothing = dataclasses.replace(
-        written, generations=(dataclasses.replace(begun, paragraphs=[empty]),)
+        result, generations=(dataclasses.replace(started, paragraphs=[empty]),)
     )
     assert choose(nothing, {}) is None
     assert choose(None, {}) is None
     assert payload(None) == {}
 
 
-def test_a_model_without_attention_is_shown_as_such(shown):
+def test_payload_of_a_model_without_attention_has_no_weights(shown):
     blind = dataclasses.replace(
         shown.paragraph, attention=np.zeros((len(shown.paragraph.ids), 0), np.float32)
     )
-    generation = dataclasses.replace(shown.written.generations[0], paragraphs=[blind])
-    data = payload(choose(dataclasses.replace(shown.written, generations=(generation,)), {}))
+    generation = dataclasses.replace(shown.result.generations[0], paragraphs=[blind])
+    data = payload(choose(dataclasses.replace(shown.result, generations=(generation,)), {}))
     assert data["shape"] == [len(data["output"]), 0]
     assert data["weights"] == ""
     assert data["output_pieces"]
 
 
-def test_growing_text_never_falls_behind_its_opening(written):
-    text = written.generations[0].paragraphs[-1].text
-    assert growing(written, text[:2], 7) == {"turn": 7, "growing": text, "kept": 2}
-    assert growing(written, text + "宝玉", 8) == {
-        "turn": 8,
+def test_growing_text_never_falls_behind_its_opening(result):
+    text = result.generations[0].paragraphs[-1].text
+    assert growing(result, text[:2], 7) == {"revision": 7, "growing": text, "kept": 2}
+    assert growing(result, text + "宝玉", 8) == {
+        "revision": 8,
         "growing": text + "宝玉",
         "kept": len(text) + 2,
     }
@@ -176,9 +176,9 @@ def test_a_paragraph_can_be_ended_at_any_later_place(shown):
     after = ended(shown, number, end)
     (generation,) = after.generations
     kept, short = generation.paragraphs
-    assert after.speed == 0 < shown.written.speed
+    assert after.speed == 0 < shown.result.speed
     assert after.finished
-    assert kept is shown.written.generations[1].paragraphs[0]
+    assert kept is shown.result.generations[1].paragraphs[0]
     assert short.text == end.opening == "".join(shown.paragraph.tokens[:number])
     assert short.finished
     assert (
@@ -193,7 +193,7 @@ def test_a_paragraph_can_be_ended_at_any_later_place(shown):
     assert short.score == pytest.approx(sum(short.log_probabilities) / (number + 1) ** 0.5)
 
 
-def test_an_ended_paragraph_is_what_the_model_would_have_said_of_it(generator, shown):
+def test_an_ended_paragraph_has_the_models_log_probabilities(generator, shown):
     number, end = next(
         (number, each)
         for number, place in enumerate(shown.places)

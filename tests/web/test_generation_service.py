@@ -13,7 +13,7 @@ from novelgen.web.generation_service import write, write_from
 PROMPT = "宝玉笑道：“我来了。”"
 
 
-def shelf_of(generator):
+def registry_of(generator):
     return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
 
 
@@ -30,9 +30,9 @@ def slow(toy, seconds, **options):
     return generator
 
 
-def test_what_is_written_is_what_the_generator_writes(toy):
+def test_result_is_what_the_generator_writes(toy):
     options = {"num_samples": 3, "seed": 5, "paragraphs": 2, "max_length": 20}
-    *_, last = write(shelf_of(toy.generator()), "run", PROMPT, options)
+    *_, last = write(registry_of(toy.generator()), "run", PROMPT, options)
     assert last.finished
     assert last.device == "cpu"
     assert last.run == "run"
@@ -44,17 +44,17 @@ def test_what_is_written_is_what_the_generator_writes(toy):
     )
 
 
-def test_backwards_it_is_written_from_the_beginning_and_so_is_what_goes_on(toy):
-    shelf = shelf_of(toy.generator(Config().replace(tasks="next,previous")))
+def test_backwards_the_beginning_is_read_also_by_a_continuation(toy):
+    registry = registry_of(toy.generator(Config().replace(tasks="next,previous")))
     text, options = (
         f"{PROMPT}\n" + "黛玉道：“我不来。”\n" * 3_000,
         {"task": "previous", "seed": 2, "max_length": 12, "paragraphs": 2},
     )
-    *_, last = write(shelf, "run", text, options)
+    *_, last = write(registry, "run", text, options)
     assert last.generations[0].task == "previous"
-    assert "最前" in last.generations[0].notes[0]
-    assert last.generations[0].text == shelf.generator("").generate(PROMPT, **options).text
-    *_, again = write_from(shelf, last, 0, 1, "宝")
+    assert "only the first" in last.generations[0].notes[0]
+    assert last.generations[0].text == registry.generator("").generate(PROMPT, **options).text
+    *_, again = write_from(registry, last, 0, 1, "宝")
     first, second = again.generations[0].paragraphs
     assert first.text == last.generations[0].paragraphs[0].text
     assert second.text.startswith("宝")
@@ -64,9 +64,9 @@ def test_backwards_it_is_written_from_the_beginning_and_so_is_what_goes_on(toy):
 
 def test_text_only_grows(toy):
     texts = [
-        written.generations[0].text
-        for written in write(
-            shelf_of(slow(toy, 0.004)),
+        result.generations[0].text
+        for result in write(
+            registry_of(slow(toy, 0.004)),
             "run",
             PROMPT,
             {"seed": 1, "min_length": 60, "max_length": 80},
@@ -76,21 +76,21 @@ def test_text_only_grows(toy):
     assert all(after.startswith(before) for before, after in pairwise(texts))
 
 
-def test_the_first_character_comes_at_once_and_the_others_at_the_pace_of_the_eye(toy):
+def test_first_character_comes_at_once_and_updates_are_limited(toy):
     began, times = time.monotonic(), []
     generator = slow(toy, 0.004)
-    for written in write(
-        shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 150, "max_length": 150}
+    for result in write(
+        registry_of(generator), "run", PROMPT, {"seed": 1, "min_length": 150, "max_length": 150}
     ):
         times.append(time.monotonic() - began)
         if len(times) == 1:
-            assert 1 <= written.characters <= 2
+            assert 1 <= result.characters <= 2
     assert times[-1] > 0.5
     # The first, the last, and those between them.
     assert 5 < len(times) <= 2 + times[-1] * limits.UPDATES_A_SECOND
 
 
-def test_without_text_there_is_a_sign_of_life(monkeypatch):
+def test_without_text_there_are_snapshots_twice_a_second(monkeypatch):
     """A beam whose hypotheses do not agree yet; a visitor who leaves must be noticed meanwhile."""
     clock = iter(range(0, 10_000, 100))
     monkeypatch.setattr(
@@ -109,19 +109,19 @@ def test_without_text_there_is_a_sign_of_life(monkeypatch):
     )
     for each in silent:
         each.paragraphs, each.notes = [], []
-    seconds = [written.seconds for written in write(shelf_of(generator), "run", PROMPT, {})]
+    seconds = [result.seconds for result in write(registry_of(generator), "run", PROMPT, {})]
     gaps = [after - before for before, after in pairwise(seconds)]
     assert len(seconds) > 3
     assert max(gaps) <= 0.6
 
 
-def test_closing_stops_the_writing(toy):
+def test_closing_stops_the_model(toy):
     steps = []
     generator = slow(toy, 0.0)
     step = generator.model.step
     generator.model.step = lambda *values: (steps.append(1), step(*values))[1]
     stream = write(
-        shelf_of(generator), "run", PROMPT, {"seed": 1, "min_length": 500, "max_length": 500}
+        registry_of(generator), "run", PROMPT, {"seed": 1, "min_length": 500, "max_length": 500}
     )
     next(stream)
     stream.close()
@@ -130,24 +130,24 @@ def test_closing_stops_the_writing(toy):
     assert written == len(steps) < 500
 
 
-def test_a_long_manuscript_is_cut_to_its_end_and_the_page_says_so(toy):
+def test_a_long_manuscript_is_cut_to_its_end_with_a_note(toy):
     long = "宝玉笑道。\n" * (limits.PROMPT // 6 + 50)
-    *_, last = write(shelf_of(toy.generator()), "run", long, {"seed": 1, "max_length": 8})
+    *_, last = write(registry_of(toy.generator()), "run", long, {"seed": 1, "max_length": 8})
     assert last.manuscript == long
     assert len(last.generations[0].prompt) == limits.PROMPT
     assert any("20,000" in note for note in last.generations[0].notes)
     *_, last = write(
-        shelf_of(toy.generator()), "run", long[-limits.PROMPT :], {"seed": 1, "max_length": 8}
+        registry_of(toy.generator()), "run", long[-limits.PROMPT :], {"seed": 1, "max_length": 8}
     )
     assert not any("20,000" in note for note in last.generations[0].notes)
 
 
-def test_a_paragraph_is_written_anew_from_an_opening(toy):
-    shelf = shelf_of(toy.generator())
+def test_write_from_writes_a_paragraph_again_from_an_opening(toy):
+    registry = registry_of(toy.generator())
     *_, first = write(
-        shelf, "run", PROMPT, {"seed": 3, "num_samples": 2, "paragraphs": 3, "max_length": 20}
+        registry, "run", PROMPT, {"seed": 3, "num_samples": 2, "paragraphs": 3, "max_length": 20}
     )
-    *_, again = write_from(shelf, first, 1, 1, "黛玉道：")
+    *_, again = write_from(registry, first, 1, 1, "黛玉道：")
     (generation,), kept = again.generations, first.generations[1].paragraphs
     assert again.finished
     assert len(generation.paragraphs) == 2
@@ -161,53 +161,53 @@ def test_a_paragraph_is_written_anew_from_an_opening(toy):
 
 @pytest.fixture
 def full(toy):
-    """A shelf with a model that never ends a paragraph, and one that is as long as was allowed."""
-    shelf = shelf_of(toy.generator(allowed=range(toy.first, toy.tokenizer.size)))
-    *_, written = write(shelf, "run", PROMPT, {"seed": 3, "max_length": 20})
-    assert len(written.generations[0].paragraphs[0].ids) == 20
-    return shelf, written
+    """A registry with a model that never ends a paragraph, and a paragraph of maximum length."""
+    registry = registry_of(toy.generator(allowed=range(toy.first, toy.tokenizer.size)))
+    *_, result = write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
+    assert len(result.generations[0].paragraphs[0].ids) == 20
+    return registry, result
 
 
-def test_a_full_paragraph_goes_on_nevertheless(full):
-    shelf, written = full
+def test_a_paragraph_of_maximum_length_can_be_continued(full):
+    registry, result = full
     for _ in range(3):
-        opening = written.generations[0].text[:-1] + "山"
-        *_, written = write_from(shelf, written, 0, 0, opening)
-        assert written.generations[0].text.startswith(opening)
-        assert written.characters >= len(opening) + 50
+        opening = result.generations[0].text[:-1] + "山"
+        *_, result = write_from(registry, result, 0, 0, opening)
+        assert result.generations[0].text.startswith(opening)
+        assert result.characters >= len(opening) + 50
 
 
 def test_no_paragraph_grows_beyond_the_limit(full, monkeypatch):
-    shelf, written = full
+    registry, result = full
     monkeypatch.setattr(limits, "LENGTH", 30)
-    *_, after = write_from(shelf, written, 0, 0, written.generations[0].text)
+    *_, after = write_from(registry, result, 0, 0, result.generations[0].text)
     assert len(after.generations[0].paragraphs[0].ids) == 30
     with pytest.raises(ConfigError, match="earlier character") as caught:
-        write_from(shelf, after, 0, 0, after.generations[0].text)
+        write_from(registry, after, 0, 0, after.generations[0].text)
     assert "--" not in str(caught.value)
 
 
-def test_the_speed_is_that_of_what_was_written_now(toy):
-    shelf = shelf_of(toy.generator())
+def test_speed_counts_only_what_this_request_generated(toy):
+    registry = registry_of(toy.generator())
     *_, first = write(
-        shelf,
+        registry,
         "run",
         PROMPT,
         {"seed": 3, "paragraphs": 3, "max_length": 20, "num_samples": 2, "prefix": "宝玉"},
     )
     written = first.characters - 2 * len("宝玉")
     assert first.speed == pytest.approx(written / first.seconds)
-    *_, again = write_from(shelf, first, 1, 2, "黛玉道：")
+    *_, again = write_from(registry, first, 1, 2, "黛玉道：")
     written = len(again.generations[0].paragraphs[2].text) - len("黛玉道：")
     assert again.speed == pytest.approx(written / again.seconds)
     assert again.characters > written + len("黛玉道：")
 
 
-def test_a_mistake_is_told_before_anything_is_written(toy):
+def test_a_wrong_request_raises_before_anything_is_generated(toy):
     for manuscript, options in (
         ("  \n", {}),
         (PROMPT, {"temperature": 0}),
         (PROMPT, {"no_such_option": 1}),
     ):
         with pytest.raises(ConfigError):
-            next(write(shelf_of(toy.generator()), "run", manuscript, options))
+            next(write(registry_of(toy.generator()), "run", manuscript, options))

@@ -1,18 +1,24 @@
-// The Attention tab: what comes from the server is shown in the heatmap and in the linked texts, and clicks go back.
-// All texts are set as text, never as HTML.
+// The Attention tab: shows what comes from the server in the heatmap and in the linked texts, and
+// sends clicks back. All texts are set as text, never as HTML.
+//
+// The payload is made by attention_view.py, the texts by attention_words.py.
 
 const root = element.querySelector(".attention");
-const words = Object.fromEntries(Object.entries(props.words).map(([name, texts]) => [name, texts[navigator.language.startsWith("zh") ? 0 : 1]]));
+// The browser's language, as for the rest of the page.
+const words = props.words[navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"];
 const find = id => root.querySelector(`#attention-${id}`);
-const tip = root.querySelector(".attention-tip"), readout = find("cell"), chooser = find("paragraph");
-let data = null; // the payload, with weights as a Float32Array
-let turn = 0; // of what is shown
+const tip = root.querySelector(".attention-tip");
+const readout = find("cell");
+const chooser = find("paragraph");
+let data = null; // the payload, with weights as a Float32Array of T * S
+let revision = 0; // of what is shown; an answer with a lower one comes too late
 
 function decoded(text) {
-    return new Float32Array(Uint8Array.from(atob(text), letter => letter.charCodeAt(0)).buffer);
+    const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+    return new Float32Array(bytes.buffer);
 }
 
-// One name a token: a character that is spelled in bytes stands at its first byte.
+// A name for every token: a character that is spelled in bytes stands at its first byte.
 function namesOf(pieces) {
     return pieces.flatMap(([text, count]) => [nameOf(text), ...Array(count - 1).fill("·")]);
 }
@@ -22,6 +28,7 @@ function select(token) {
     heatmap.select(token);
 }
 
+// Shows the weight of the cell that is pointed at, below the heatmap and in a tip beside the cell.
 function pointed(row, column) {
     reading.point(row, column);
     tip.hidden = row === undefined || !data;
@@ -31,29 +38,46 @@ function pointed(row, column) {
     }
     const textAt = (spans, token) => spans.byToken[token].textContent.trim() || "␣";
     const weight = percent(data.weights[row * data.source.length + column]);
-    readout.textContent = filled(words.cell, {row: textAt(reading.outputs, row), column: textAt(reading.sources, column), i: row + 1,
-        j: column + 1, weight});
-    tip.replaceChildren(node("span", "", textAt(reading.outputs, row)), node("i", "", "→"), node("span", "", textAt(reading.sources, column)),
-        node("b", "", weight));
-    const [x, y] = heatmap.middle([row, column]), width = tip.offsetWidth;
-    tip.style.transform = `translate(${Math.max(0, Math.min(heatmap.width - width, x - width / 2))}px, ${y > 90 ? y - 52 - heatmap.cell / 2 : y + 14 + heatmap.cell / 2}px)`;
+    const from = textAt(reading.outputs, row);
+    const to = textAt(reading.sources, column);
+    const values = {row: from, column: to, i: row + 1, j: column + 1, weight};
+    readout.textContent = filled(words.cell, values);
+    tip.replaceChildren(
+        node("span", "", from), node("i", "", "→"), node("span", "", to), node("b", "", weight),
+    );
+    // Above the cell, or below it where there is no room; never beyond the heatmap's sides.
+    const [x, y] = heatmap.middle([row, column]);
+    const width = tip.offsetWidth;
+    const left = Math.max(0, Math.min(heatmap.width - width, x - width / 2));
+    const top = y > 90 ? y - 52 - heatmap.cell / 2 : y + 14 + heatmap.cell / 2;
+    tip.style.transform = `translate(${left}px, ${top}px)`;
 }
 
 function offerParagraphs({paragraphs, candidate, paragraph}) {
-    chooser.replaceChildren(...paragraphs.flatMap((texts, row) => texts.map((text, number) => {
-        const name = filled(words.place, {candidate: row + 1, paragraph: number + 1});
-        const option = node("option", "", `${name}：${text}`);
-        Object.assign(option, {value: `${row} ${number}`, disabled: !text});
-        return option;
-    })));
+    const option = (text, row, number) => {
+        const values = {candidate: row + 1, paragraph: number + 1, text};
+        const made = node("option", "", filled(words.place, values));
+        made.value = `${row} ${number}`;
+        made.disabled = !text;
+        return made;
+    };
+    const optionsOf = (texts, row) => texts.map((text, number) => option(text, row, number));
+    chooser.replaceChildren(...paragraphs.flatMap(optionsOf));
     chooser.value = `${candidate} ${paragraph}`;
 }
 
+function stateOf(value) {
+    if (!value.weights && !value.output) return "empty";
+    return value.shape[1] ? "shown" : "unseen"; // unseen: a model without attention
+}
+
+// Shows the payload.
 function show() {
     const value = JSON.parse(JSON.stringify(props.value ?? {}));
-    if (value.turn < turn) return; // an answer that has been overtaken
-    const isKnown = value.turn === turn && data !== null;
-    turn = value.turn ?? turn;
+    if (value.revision < revision) return; // an answer that comes too late
+    const isKnown = value.revision === revision && data !== null;
+    revision = value.revision ?? revision;
+    // 1. A paragraph that is being written.
     if (value.growing !== undefined) {
         root.dataset.state = "growing";
         heatmap.point(null);
@@ -61,21 +85,26 @@ function show() {
         reading.grow(value.growing, value.kept);
         return;
     }
-    root.dataset.state = !value.weights && !value.output ? "empty" : value.shape[1] ? "shown" : "unseen";
+    // 2. Nothing to show.
+    root.dataset.state = stateOf(value);
     if (root.dataset.state === "empty") {
         data = null;
         return;
     }
-    if (isKnown) { // the same text: only what the model expected is new
+    // 3. The same text: only what the model expected is new.
+    if (isKnown) {
         data.places = value.places;
-        reading.understand(value.places);
+        reading.setPlaces(value.places);
         reading.select(reading.selected);
         return;
     }
+    // 4. Another text.
     data = {...value, weights: decoded(value.weights)};
     offerParagraphs(data);
     reading.show(data);
-    if (root.dataset.state === "shown") heatmap.show(namesOf(data.output_pieces), namesOf(data.source_pieces), data.weights);
+    if (root.dataset.state === "shown") {
+        heatmap.show(namesOf(data.output_pieces), namesOf(data.source_pieces), data.weights);
+    }
     pointed();
     select(value.selected);
     if (!value.places) trigger("look", {});
@@ -89,23 +118,31 @@ function save(blob, suffix) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-// What `generate --attention` writes for a paragraph, and what the model expected.
+// The file that `generate --attention` writes for a paragraph, and what the model expected.
 function report() {
+    const {run, seed, candidate, paragraph, weights, places} = data;
     const across = data.source.length;
-    const attention = data.output.map((_, row) => Array.from(data.weights.subarray(row * across, (row + 1) * across)));
-    const {run, seed, candidate, paragraph} = data;
-    return {run, seed, candidate: candidate + 1, paragraph: paragraph + 1, source_tokens: data.source, tokens: data.output, attention,
-        places: data.places};
+    const rowOf = row => Array.from(weights.subarray(row * across, (row + 1) * across));
+    return {
+        run, seed, candidate: candidate + 1, paragraph: paragraph + 1,
+        source_tokens: data.source, tokens: data.output,
+        attention: data.output.map((_, row) => rowOf(row)), places,
+    };
 }
 
 const reading = new Reading(root, words, {
     onSelect: select,
     onChoose: (place, alternative) => trigger("choose", {place, alternative}),
-    onPoint: column => heatmap.matrix && data && heatmap.point(column === null ? null : [reading.selected, column]),
+    onPoint: column => {
+        if (!heatmap.matrix || !data) return;
+        heatmap.point(column === null ? null : [reading.selected, column]);
+    },
 });
 const heatmap = new Heatmap(find("heatmap"), words, pointed, select);
 
-for (const part of root.querySelectorAll("[data-word]")) part.textContent = words[part.dataset.word];
+for (const part of root.querySelectorAll("[data-word]")) {
+    part.textContent = words[part.dataset.word];
+}
 for (const part of root.querySelectorAll("[data-title]")) {
     part.title = words[part.dataset.title];
     part.setAttribute("aria-label", part.title);
@@ -123,19 +160,25 @@ find("log").addEventListener("click", event => {
     heatmap.recolour();
     if (data) reading.light(reading.selected);
 });
-find("png").addEventListener("click", async () => save(await pictureOf(heatmap.matrix, heatmap.isLog, words), "png"));
-find("json").addEventListener("click", () => save(new Blob([JSON.stringify(report())], {type: "application/json"}), "json"));
+find("png").addEventListener("click", async () => {
+    save(await pictureOf(heatmap.matrix, heatmap.isLog, words), "png");
+});
+find("json").addEventListener("click", () => {
+    save(new Blob([JSON.stringify(report())], {type: "application/json"}), "json");
+});
 find("stop").addEventListener("click", () => trigger("halt", {}));
 chooser.addEventListener("change", () => {
     const [candidate, paragraph] = chooser.value.split(" ").map(Number);
     trigger("show", {candidate, paragraph});
 });
 
-// What was written last is asked for when the tab is opened, or when something is written while it is open.
+// The view asks for the text that was written last when the tab is opened, or when a text is
+// written while it is open.
 const isSeen = () => element.offsetParent !== null;
 new IntersectionObserver(entries => {
     if (!entries.at(-1).isIntersecting) return;
-    trigger("show", data && !data.places ? {again: true} : {}); // again: the answer has failed
+    const hasFailed = data && !data.places; // the answer to `look` never came
+    trigger("show", hasFailed ? {again: true} : {});
 }).observe(element);
 document.addEventListener("novelgen-written", () => isSeen() && trigger("show", {}));
 watch("value", show);

@@ -1,35 +1,58 @@
 // A matrix of attention weights on a canvas: written tokens down, source tokens across.
 
-const FONT = 'system-ui, -apple-system, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif';
+const FONT = [
+    "system-ui", "-apple-system", '"PingFang SC"', '"Microsoft YaHei"', '"Noto Sans CJK SC"',
+    '"WenQuanYi Zen Hei"', "sans-serif",
+].join(", ");
+// Pixels: of a cell at most, of a cell when the whole is shown, of a label's letter, of the legend.
 const LARGEST_CELL = 64, FITTED_CELL = 32, LABEL = 14, LEGEND = 26;
-const PAPER = {background: [255, 255, 255], middle: [225, 60, 50], far: [90, 10, 20], text: "#1c1917", faint: "#78716c", dark: false};
+const PAPER = {
+    background: [255, 255, 255], middle: [225, 60, 50], far: [90, 10, 20],
+    text: "#1c1917", faint: "#78716c", dark: false,
+};
 
-// What stands for a token on an axis: nothing is invisible, nothing too long.
+// How a character is written on an axis: nothing is invisible.
+function visible(character) {
+    if (character === " " || character === "\u3000") return "␣";
+    if (!/[\p{C}\p{Z}]/u.test(character)) return character;
+    return `U+${character.codePointAt(0).toString(16).toUpperCase()}`;
+}
+
+// What stands for a token on an axis, not too long.
 function nameOf(piece) {
-    const shown = [...piece].map(c => c === " " || c === "\u3000" ? "␣" : /[\p{C}\p{Z}]/u.test(c) ? "U+" + c.codePointAt(0).toString(16).toUpperCase() : c);
+    const shown = [...piece].map(visible);
     return shown.length > 6 ? shown.slice(0, 5).join("") + "…" : shown.join("");
 }
 
-// Two digits at least, also of what is hardly there.
-const percent = share => share >= 0.001 ? `${(100 * share).toFixed(1)}%` : share >= 1e-7 ? `${Number((100 * share).toPrecision(2))}%` : "≈ 0";
+// With two digits at least, so that a small share is told from none.
+function percent(share) {
+    if (share >= 0.001) return `${(100 * share).toFixed(1)}%`;
+    return share >= 1e-7 ? `${Number((100 * share).toPrecision(2))}%` : "≈ 0";
+}
 
 const isWide = text => [...text].every(c => c.codePointAt(0) > 0x2e7f);
 
 function colourOf(share, colours) {
-    const [from, to, part] = share < 0.65 ? [colours.background, colours.middle, share / 0.65]
-        : [colours.middle, colours.far, (share - 0.65) / 0.35];
+    const isLow = share < 0.65;
+    const from = isLow ? colours.background : colours.middle;
+    const to = isLow ? colours.middle : colours.far;
+    const part = isLow ? share / 0.65 : (share - 0.65) / 0.35;
     return from.map((value, channel) => value + (to[channel] - value) * part);
 }
 
-// How strongly a weight is coloured, by its share of the largest: the square root, or the logarithm over four decades, which shows
-// also what is hardly looked at.
+// How strongly a weight is coloured, by its share of the largest: the square root, or the logarithm
+// over four decades, which shows small weights as well.
 const DECADES = 4;
-const strengthOf = (share, isLog) => isLog ? Math.max(0, 1 + Math.log10(share) / DECADES) : Math.sqrt(share);
+function strengthOf(share, isLog) {
+    return isLog ? Math.max(0, 1 + Math.log10(share) / DECADES) : Math.sqrt(share);
+}
 
 // The matrix as a picture of one pixel a cell.
 function rasterOf(matrix, colours, isLog) {
     const table = Array.from({length: 256}, (_, step) => colourOf(step / 255, colours));
-    const picture = new ImageData(Math.max(matrix.columns.length, 1), Math.max(matrix.rows.length, 1));
+    const width = Math.max(matrix.columns.length, 1);
+    const height = Math.max(matrix.rows.length, 1);
+    const picture = new ImageData(width, height);
     matrix.weights.forEach((weight, cell) => {
         const colour = table[Math.round(255 * strengthOf(weight / (matrix.largest || 1), isLog))];
         picture.data.set([colour[0], colour[1], colour[2], 255], 4 * cell);
@@ -40,14 +63,20 @@ function rasterOf(matrix, colours, isLog) {
     return canvas;
 }
 
-// Draws one view of a matrix: {context, matrix, raster, colours, isLog, words, width, height, left, top, cell, x, y, selected, cursor}.
-// x and y are where the first cell stands, in pixels right and down of the axes.
+// Draws one view of a matrix: {context, matrix, raster, colours, isLog, words, width, height, left,
+// top, cell, x, y, selected, cursor}. x and y are where the first cell stands, in pixels to the
+// right of the axis and below it.
 function paint(view) {
     const {context, matrix, cell, left, top} = view;
     const right = Math.min(view.width, left + view.x + cell * matrix.columns.length);
     const bottom = Math.min(view.height - LEGEND, top + view.y + cell * matrix.rows.length);
-    const across = [Math.max(0, Math.floor(-view.x / cell)), Math.ceil((right - left - view.x) / cell)];
-    const down = [Math.max(0, Math.floor(-view.y / cell)), Math.ceil((bottom - top - view.y) / cell)];
+    // The columns and rows that are seen: [first, last + 1].
+    const seen = (offset, room) => [
+        Math.max(0, Math.floor(-offset / cell)),
+        Math.ceil((room - offset) / cell),
+    ];
+    const across = seen(view.x, right - left);
+    const down = seen(view.y, bottom - top);
     context.fillStyle = `rgb(${view.colours.background})`;
     context.fillRect(0, 0, view.width, view.height);
     context.save();
@@ -55,8 +84,13 @@ function paint(view) {
     context.rect(left, top, right - left, bottom - top);
     context.clip();
     context.imageSmoothingEnabled = false;
-    context.drawImage(view.raster, across[0], down[0], across[1] - across[0], down[1] - down[0], left + view.x + across[0] * cell,
-        top + view.y + down[0] * cell, (across[1] - across[0]) * cell, (down[1] - down[0]) * cell);
+    const columns = across[1] - across[0];
+    const rows = down[1] - down[0];
+    context.drawImage(
+        view.raster, across[0], down[0], columns, rows,
+        left + view.x + across[0] * cell, top + view.y + down[0] * cell,
+        columns * cell, rows * cell,
+    );
     paintLines(view, across, down, right, bottom);
     context.restore();
     paintLabels(view, across, down, right, bottom);
@@ -67,8 +101,12 @@ function paintLines(view, across, down, right, bottom) {
     const {context, cell, left, top} = view;
     if (cell >= 10) {
         context.fillStyle = view.colours.dark ? "rgba(255,255,255,.06)" : "rgba(0,0,0,.06)";
-        for (let j = across[0]; j <= across[1]; j++) context.fillRect(Math.round(left + view.x + j * cell), top, 1, bottom - top);
-        for (let i = down[0]; i <= down[1]; i++) context.fillRect(left, Math.round(top + view.y + i * cell), right - left, 1);
+        for (let j = across[0]; j <= across[1]; j++) {
+            context.fillRect(Math.round(left + view.x + j * cell), top, 1, bottom - top);
+        }
+        for (let i = down[0]; i <= down[1]; i++) {
+            context.fillRect(left, Math.round(top + view.y + i * cell), right - left, 1);
+        }
     }
     const frame = (i, colour) => {
         context.strokeStyle = colour;
@@ -83,13 +121,19 @@ function paintLines(view, across, down, right, bottom) {
     }
 }
 
+// Small cells have a name every few only, and the one that is pointed at or selected.
 function paintLabels(view, across, down, right, bottom) {
     const {context, matrix, cell, left, top} = view;
-    const size = Math.max(9, Math.min(LABEL, cell * 0.9)), every = Math.max(1, Math.ceil((size + 1) / cell));
+    const size = Math.max(9, Math.min(LABEL, cell * 0.9));
+    const every = Math.max(1, Math.ceil((size + 1) / cell));
     const [row, column] = view.cursor ?? [view.selected, null];
     context.font = `${size}px ${FONT}`;
     context.textBaseline = "middle";
-    const isShown = (number, marked) => number === marked || (number % every === 0 && (marked === null || Math.abs(number - marked) >= every));
+    const isShown = (number, marked) => {
+        if (number === marked) return true;
+        const isFree = marked === null || Math.abs(number - marked) >= every;
+        return isFree && number % every === 0;
+    };
     context.textAlign = "right";
     for (let i = down[0]; i < down[1]; i++) {
         const y = top + view.y + (i + 0.5) * cell;
@@ -114,7 +158,9 @@ function paintLabels(view, across, down, right, bottom) {
 function paintColumnName(context, name, x, top, size) {
     const letters = [...name];
     if (letters.length === 1 || isWide(name)) {
-        letters.forEach((letter, place) => context.fillText(letter, x, top - 4 - size * (letters.length - place - 0.5)));
+        letters.forEach((letter, place) => {
+            context.fillText(letter, x, top - 4 - size * (letters.length - place - 0.5));
+        });
         return;
     }
     context.save();
@@ -126,9 +172,13 @@ function paintColumnName(context, name, x, top, size) {
 }
 
 function paintLegend(view) {
-    const {context, isLog, matrix} = view, y = view.height - 13, from = view.left, width = 120;
+    const {context, isLog, matrix} = view;
+    const y = view.height - 13, from = view.left, width = 120;
     const band = context.createLinearGradient(from, 0, from + width, 0);
-    for (let step = 0; step <= 16; step++) band.addColorStop(step / 16, `rgb(${colourOf(isLog ? step / 16 : strengthOf(step / 16), view.colours)})`);
+    for (let step = 0; step <= 16; step++) {
+        const strength = isLog ? step / 16 : strengthOf(step / 16);
+        band.addColorStop(step / 16, `rgb(${colourOf(strength, view.colours)})`);
+    }
     context.fillStyle = band;
     context.fillRect(from, y - 4, width, 8);
     context.strokeStyle = view.colours.faint;
@@ -137,7 +187,9 @@ function paintLegend(view) {
     context.fillStyle = view.colours.faint;
     context.font = `11px ${FONT}`;
     context.textAlign = "left";
-    context.fillText(`${isLog ? percent(matrix.largest / 10 ** DECADES) : 0} … ${percent(matrix.largest)}  ${view.words.weight}`, from + width + 8, y);
+    const smallest = isLog ? percent(matrix.largest / 10 ** DECADES) : 0;
+    const range = `${smallest} … ${percent(matrix.largest)}`;
+    context.fillText(`${range}  ${view.words.weight}`, from + width + 8, y);
 }
 
 // {rows, columns, weights} with the margins that its names need.
@@ -145,21 +197,33 @@ function matrixOf(rows, columns, weights) {
     const measure = document.createElement("canvas").getContext("2d");
     measure.font = `${LABEL}px ${FONT}`;
     const width = name => measure.measureText(name).width;
-    const height = name => isWide(name) || [...name].length === 1 ? LABEL * [...name].length : width(name);
-    const most = (names, size) => names.reduce((largest, name) => Math.max(largest, size(name)), LABEL);
-    return {rows, columns, weights, largest: weights.reduce((largest, weight) => Math.max(largest, weight), 0),
-        left: Math.ceil(Math.max(most(rows, width) + 12, 24)), top: Math.ceil(20 + most(columns, height) + 6)};
+    const height = name => {
+        const count = [...name].length;
+        return isWide(name) || count === 1 ? LABEL * count : width(name);
+    };
+    const most = (names, size) => names.reduce((most, name) => Math.max(most, size(name)), LABEL);
+    return {
+        rows, columns, weights,
+        largest: weights.reduce((largest, weight) => Math.max(largest, weight), 0),
+        left: Math.ceil(Math.max(most(rows, width) + 12, 24)),
+        top: Math.ceil(20 + most(columns, height) + 6),
+    };
 }
 
 // The whole matrix, light as paper, as a PNG of at most about 8,000 pixels a side.
 function pictureOf(matrix, isLog, words) {
-    const cell = Math.max(4, Math.min(24, Math.floor(4000 / Math.max(matrix.rows.length, matrix.columns.length, 1))));
-    const width = Math.max(matrix.left + cell * matrix.columns.length + 16, 320), height = matrix.top + cell * matrix.rows.length + LEGEND + 8;
+    const longest = Math.max(matrix.rows.length, matrix.columns.length, 1);
+    const cell = Math.max(4, Math.min(24, Math.floor(4000 / longest)));
+    const width = Math.max(matrix.left + cell * matrix.columns.length + 16, 320);
+    const height = matrix.top + cell * matrix.rows.length + LEGEND + 8;
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [2 * width, 2 * height];
     const context = canvas.getContext("2d");
     context.scale(2, 2);
-    paint({context, matrix, raster: rasterOf(matrix, PAPER, isLog), colours: PAPER, isLog, words, width, height, left: matrix.left, top: matrix.top,
-        cell, x: 0, y: 0, selected: null, cursor: null});
+    paint({
+        context, matrix, raster: rasterOf(matrix, PAPER, isLog), colours: PAPER, isLog, words,
+        width, height, left: matrix.left, top: matrix.top, cell, x: 0, y: 0,
+        selected: null, cursor: null,
+    });
     return new Promise(resolve => canvas.toBlob(resolve, "image/png"));
 }

@@ -1,25 +1,35 @@
-// The heatmap as one moves about in it: hover, zoom, drag, pinch, keys.
+// Moving about in the heatmap: hover, zoom, drag, pinch, keys.
 
 class Heatmap {
-    // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)` when a row is chosen.
+    // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)`
+    // when a row is selected.
     constructor(canvas, words, onPoint, onSelect) {
-        Object.assign(this, {canvas, words, onPoint, onSelect, matrix: null, selected: null, cursor: null, fitted: true, waiting: false, isLog: false});
+        Object.assign(this, {canvas, words, onPoint, onSelect});
+        Object.assign(this, {matrix: null, selected: null, cursor: null});
+        Object.assign(this, {fitted: true, waiting: false, isLog: false});
         this.context = canvas.getContext("2d");
         this.pointers = new Map();
         new ResizeObserver(() => this.resize()).observe(canvas.parentElement);
-        new MutationObserver(() => this.recolour()).observe(document.body, {attributes: true, attributeFilter: ["class"]});
+        const classes = {attributes: true, attributeFilter: ["class"]};
+        new MutationObserver(() => this.recolour()).observe(document.body, classes); // light, dark
         canvas.addEventListener("wheel", event => this.wheel(event), {passive: false});
         canvas.addEventListener("pointerdown", event => this.down(event));
         canvas.addEventListener("pointermove", event => this.move(event));
-        for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, event => this.up(event));
-        canvas.addEventListener("pointerleave", event => event.pointerType === "mouse" && this.point(null)); // a finger leaves when it is lifted
+        for (const name of ["pointerup", "pointercancel"]) {
+            canvas.addEventListener(name, event => this.up(event));
+        }
+        // A finger leaves whenever it is lifted: what it pointed at stays.
+        canvas.addEventListener("pointerleave", event => {
+            if (event.pointerType === "mouse") this.point(null);
+        });
         canvas.addEventListener("blur", () => this.point(null));
         canvas.addEventListener("keydown", event => this.key(event));
     }
 
     show(rows, columns, weights) {
         this.matrix = matrixOf(rows, columns, weights);
-        Object.assign(this, {left: this.matrix.left, top: this.matrix.top, cursor: null, fitted: true});
+        const {left, top} = this.matrix;
+        Object.assign(this, {left, top, cursor: null, fitted: true});
         this.recolour();
         this.resize();
     }
@@ -28,8 +38,9 @@ class Heatmap {
         if (!this.matrix) return;
         const dark = document.body.classList.contains("dark");
         const style = getComputedStyle(this.canvas);
-        this.colours = dark ? {background: channels(style.backgroundColor), middle: [235, 85, 70], far: [255, 236, 200], dark}
-            : {...PAPER, background: channels(style.backgroundColor)};
+        const background = channels(style.backgroundColor);
+        this.colours = dark ? {background, middle: [235, 85, 70], far: [255, 236, 200], dark}
+            : {...PAPER, background};
         this.colours.text = style.color;
         this.colours.faint = style.caretColor;
         this.raster = rasterOf(this.matrix, this.colours, this.isLog);
@@ -45,18 +56,23 @@ class Heatmap {
         this.height = Math.round(Math.max(220, Math.min(wanted, 760, innerHeight * 0.8)));
         const sharpness = devicePixelRatio || 1;
         this.canvas.style.height = `${this.height}px`;
-        [this.canvas.width, this.canvas.height] = [Math.round(width * sharpness), Math.round(this.height * sharpness)];
+        this.canvas.width = Math.round(width * sharpness);
+        this.canvas.height = Math.round(this.height * sharpness);
         this.context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
         this.fitted ? this.fit() : this.place();
     }
 
     // The room for cells, in pixels.
     get room() {
-        return [Math.max(this.width - this.left - 4, 1), Math.max(this.height - this.top - LEGEND, 1)];
+        const width = this.width - this.left - 4;
+        const height = this.height - this.top - LEGEND;
+        return [Math.max(width, 1), Math.max(height, 1)];
     }
 
     get smallest() {
-        return Math.min(FITTED_CELL, this.room[0] / this.matrix.columns.length, this.room[1] / this.matrix.rows.length);
+        const [width, height] = this.room;
+        const {rows, columns} = this.matrix;
+        return Math.min(FITTED_CELL, width / columns.length, height / rows.length);
     }
 
     fit() {
@@ -99,14 +115,18 @@ class Heatmap {
 
     cellAt(x, y) {
         const [width, height] = this.room;
-        if (x < this.left || y < this.top || x >= this.left + width || y >= this.top + height) return null;
-        const j = Math.floor((x - this.left - this.x) / this.cell), i = Math.floor((y - this.top - this.y) / this.cell);
+        if (x < this.left || y < this.top) return null;
+        if (x >= this.left + width || y >= this.top + height) return null;
+        const j = Math.floor((x - this.left - this.x) / this.cell);
+        const i = Math.floor((y - this.top - this.y) / this.cell);
         return i < this.matrix.rows.length && j < this.matrix.columns.length ? [i, j] : null;
     }
 
     // Where the middle of a cell is on the canvas.
     middle([i, j]) {
-        return [this.left + this.x + (j + 0.5) * this.cell, this.top + this.y + (i + 0.5) * this.cell];
+        const x = this.left + this.x + (j + 0.5) * this.cell;
+        const y = this.top + this.y + (i + 0.5) * this.cell;
+        return [x, y];
     }
 
     point(cell) {
@@ -124,16 +144,21 @@ class Heatmap {
 
     // Moves the view as little as needed to show a row, and a column unless it is null.
     reveal(i, j) {
-        const [width, height] = this.room, [x, y] = this.middle([i, j ?? 0]), half = this.cell / 2;
+        const [width, height] = this.room;
+        const [x, y] = this.middle([i, j ?? 0]);
+        const half = this.cell / 2;
         this.y += Math.max(0, this.top + half - y) - Math.max(0, y + half - this.top - height);
-        if (j !== null) this.x += Math.max(0, this.left + half - x) - Math.max(0, x + half - this.left - width);
+        if (j === null) return;
+        this.x += Math.max(0, this.left + half - x) - Math.max(0, x + half - this.left - width);
     }
 
     wheel(event) {
-        if (!this.matrix || (this.fitted && event.deltaY > 0)) return; // nothing to zoom out of: the page scrolls
+        // The whole is shown already: the page scrolls.
+        if (!this.matrix || (this.fitted && event.deltaY > 0)) return;
         event.preventDefault();
         const pixels = event.deltaY * (event.deltaMode ? 20 : 1);
-        this.zoom(Math.exp(-Math.max(-120, Math.min(120, pixels)) / 300), event.offsetX, event.offsetY);
+        const factor = Math.exp(-Math.max(-120, Math.min(120, pixels)) / 300);
+        this.zoom(factor, event.offsetX, event.offsetY);
         this.point(this.cellAt(event.offsetX, event.offsetY));
     }
 
@@ -146,11 +171,18 @@ class Heatmap {
 
     move(event) {
         if (!this.matrix) return;
-        const before = this.pointers.get(event.pointerId), now = [event.offsetX, event.offsetY];
+        const before = this.pointers.get(event.pointerId);
+        const now = [event.offsetX, event.offsetY];
+        // 1. Nothing is pressed: hover.
         if (!before) return this.point(this.cellAt(...now));
         const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
         this.pointers.set(event.pointerId, now);
-        if (other) return this.zoom(distance(now, other) / Math.max(distance(before, other), 1), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+        // 2. Two fingers: zoom around the middle between them.
+        if (other) {
+            const factor = distance(now, other) / Math.max(distance(before, other), 1);
+            return this.zoom(factor, (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+        }
+        // 3. One: drag.
         this.travelled += distance(before, now);
         this.point(null);
         this.x += now[0] - before[0];
@@ -159,7 +191,9 @@ class Heatmap {
     }
 
     up(event) {
-        if (!this.pointers.delete(event.pointerId) || this.travelled > 6 || event.type !== "pointerup") return;
+        const wasDown = this.pointers.delete(event.pointerId);
+        const isClick = wasDown && this.travelled <= 6 && event.type === "pointerup";
+        if (!isClick) return;
         const cell = this.cellAt(event.offsetX, event.offsetY);
         this.point(cell);
         if (cell) this.onSelect(cell[0]);
@@ -168,9 +202,10 @@ class Heatmap {
     key(event) {
         const steps = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
         const zooms = {"+": 1.25, "=": 1.25, "-": 0.8};
+        const around = this.cursor && this.matrix ? this.middle(this.cursor) : [];
         if (!this.matrix || event.ctrlKey || event.metaKey || event.altKey) return;
         if (event.key in steps) this.step(...steps[event.key]);
-        else if (event.key in zooms) this.zoom(zooms[event.key], ...(this.cursor ? this.middle(this.cursor) : []));
+        else if (event.key in zooms) this.zoom(zooms[event.key], ...around);
         else if (event.key === "0") this.fit();
         else if (event.key === "Enter" && this.cursor) this.onSelect(this.cursor[0]);
         else return;
@@ -180,7 +215,11 @@ class Heatmap {
     // Moves the cursor by a cell, and the view with it.
     step(down, across) {
         const [i, j] = this.cursor ?? [(this.selected ?? 0) - down, -across];
-        const cell = [Math.max(0, Math.min(this.matrix.rows.length - 1, i + down)), Math.max(0, Math.min(this.matrix.columns.length - 1, j + across))];
+        const {rows, columns} = this.matrix;
+        const cell = [
+            Math.max(0, Math.min(rows.length - 1, i + down)),
+            Math.max(0, Math.min(columns.length - 1, j + across)),
+        ];
         this.reveal(...cell);
         this.place();
         this.point(cell);

@@ -1,19 +1,25 @@
-// A text's name is its label's words; the copy button stands inside the label, which would otherwise belong to the button. And the
-// status line is read out when the writing has ended.
+// Names for screen readers: a text box is called what its label says. Gradio puts the copy button
+// inside the label, which would otherwise belong to that button. The status line is read out when
+// the model has ended.
 () => {
-    const root = document.querySelector("#write"), line = root.querySelector("#write-status");
+    const root = document.querySelector("#write");
+    const line = root.querySelector("#write-status");
     line.setAttribute("aria-live", "polite");
-    const mend = () => {
+    const setNames = () => {
         for (const label of root.querySelectorAll("label:not([for]):has(button)")) {
-            const field = label.querySelector("textarea"), words = label.querySelector("[data-testid=block-info]");
+            const field = label.querySelector("textarea");
+            const words = label.querySelector("[data-testid=block-info]");
             const name = label.closest("[id]").id;
             field.id = label.htmlFor = `${name}-text`;
             words.id = `${name}-label`;
             field.setAttribute("aria-labelledby", words.id);
         }
-        line.ariaBusy = String(root.querySelector("#write-draft-1 :is(.generating, .progress-text)") !== null);
+        const busy = root.querySelector("#write-draft-1 :is(.generating, .progress-text)");
+        line.ariaBusy = String(busy !== null);
     };
-    new MutationObserver(mend).observe(root, {childList: true, subtree: true, attributes: true, attributeFilter: ["class"]});
-    mend();
+    new MutationObserver(setNames).observe(root, {
+        childList: true, subtree: true, attributes: true, attributeFilter: ["class"],
+    });
+    setNames();
     return [];
 }

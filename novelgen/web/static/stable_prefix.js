@@ -1,11 +1,13 @@
-// Lets a stream that was broken off run dry before a button moves text: what has arrived already is still being shown, on a
-// slow machine or from a continuation of the Attention tab, and would fill a draft anew that was just put away. The values are
-// those of the moment of the click.
+// Before a button moves text, waits until no more text arrives from a request that was cancelled.
+// What the browser has received is still being shown then, on a slow machine or from the Attention
+// tab, and would fill a draft again that was just removed. Returns the values of the moment of the
+// click.
 async (...values) => {
+    // Milliseconds since the draft changed last.
     const quiet = () => performance.now() - (window.novelgenDraftChanged ?? -1e9);
     if (quiet() > 800) return values;
-    const begun = performance.now();
-    while (quiet() < 300 && performance.now() < begun + 2000) {
+    const start = performance.now();
+    while (quiet() < 300 && performance.now() < start + 2000) {
         await new Promise(resume => setTimeout(resume, 30));
     }
     return values;

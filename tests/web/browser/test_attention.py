@@ -1,4 +1,4 @@
-"""The Attention tab: where the model looked, what else it might have written, and how the story goes on from there."""
+"""The Attention tab: where the model looked, and what else it might have written."""
 
 import json
 import re
@@ -17,15 +17,22 @@ def write(page, manuscript=SOURCE):
     page.get_by_role("tab", name="写作", exact=True).click()
     page.locator("#write-manuscript textarea").fill(manuscript)
     # What a draft before left there is not to be taken for this one.
-    page.evaluate(
-        "() => { window.before = undefined; window.old = document.querySelector('#write-draft-1 textarea')?.value; }"
-    )
+    page.evaluate("""() => {
+        window.before = undefined;
+        window.old = document.querySelector('#write-draft-1 textarea')?.value;
+    }""")
     page.locator("#write-continue").click()
-    page.wait_for_function("""() => { const text = document.querySelector('#write-draft-1 textarea').value;
-        return text.length > 3 && text !== window.old; }""")
+    page.wait_for_function("""() => {
+        const text = document.querySelector('#write-draft-1 textarea').value;
+        return text.length > 3 && text !== window.old;
+    }""")
     page.wait_for_function(
-        """() => { const text = document.querySelector('#write-draft-1 textarea').value, before = window.before;
-        window.before = text; return text === before; }""",
+        """() => {
+            const text = document.querySelector('#write-draft-1 textarea').value;
+            const before = window.before;
+            window.before = text;
+            return text === before;
+        }""",
         polling=700,
     )
 
@@ -54,7 +61,10 @@ def downloaded(page, button):
 
 
 def go_on(page):
-    """Has the model go on from an alternative, another one when it is finished before that could be seen; the text that is kept."""
+    """Has the model go on from an alternative; returns the text that is kept.
+
+    Another alternative is tried when the text was finished before it could be seen to grow.
+    """
     kept = "document.querySelector('[data-state=growing] .attention-kept')?.innerText"
     for place in (2, 1, 2, 1, 2):
         page.wait_for_selector("[data-state=shown] #attention-alternative-1")
@@ -63,6 +73,20 @@ def go_on(page):
         with suppress(TimeoutError):
             return page.wait_for_function(kept, timeout=3000).json_value()
     raise AssertionError("nothing was seen to be written")
+
+
+def test_an_english_visitor_reads_english(open_page):
+    page = open_page(locale="en-US")
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    assert page.locator(".attention-empty").inner_text().startswith("Write a paragraph")
+    page.get_by_role("tab", name="Write", exact=True).click()
+    page.locator("#write-manuscript textarea").fill(SOURCE)
+    page.locator("#write-continue").click()
+    page.locator("#write-status").get_by_text(re.compile(r"^[\d,]+ characters? · ")).wait_for()
+    page.get_by_role("tab", name="Attention", exact=True).click()
+    page.wait_for_selector("#attention-alternative-1")
+    facts = page.locator("#attention-place .attention-facts").inner_text()
+    assert all(name in facts for name in ("Probability", "Surprise", "Entropy", "bits"))
 
 
 @pytest.fixture
@@ -110,7 +134,7 @@ def test_arrow_keys_go_from_character_to_character(attention):
     )
 
 
-def test_an_alternative_is_gone_on_from_and_the_draft_follows(attention):
+def test_continuing_from_an_alternative_changes_the_draft(attention):
     before = written(attention)
     # An opening is cleaned of odd characters, which a model that knows nothing writes now and then.
     place = 2 if before[:2].isprintable() else 0
@@ -147,7 +171,7 @@ def test_stopping_keeps_what_is_written(attention):
     assert attention.locator("#write-draft-1 textarea").input_value().strip() == kept
 
 
-def test_who_waits_to_go_on_sees_the_place_in_the_line(attention, app, request):
+def test_a_waiting_continuation_shows_its_place_in_the_queue(attention, app, request):
     attention.locator("#attention-output .attention-piece").nth(2).click()
     request.getfixturevalue("busy")
     attention.locator("#attention-place button:enabled").filter(has_not_text="¶").first.click()
@@ -162,20 +186,23 @@ def test_who_waits_to_go_on_sees_the_place_in_the_line(attention, app, request):
     place.wait_for(state="hidden")
 
 
-# Clicks 重写 and tells, for as long as the draft changes, whether its text begins so.
+# Clicks Rewrite and returns, for as long as the draft changes, whether its text begins so.
 BEGINS = """async opening => {
-    const field = document.querySelector('#write-draft-1 textarea'), begun = performance.now();
-    let text = field.value, changed = begun, begins = [text.startsWith(opening)];
+    const field = document.querySelector('#write-draft-1 textarea');
+    let text = field.value, changed = performance.now(), begins = [text.startsWith(opening)];
     document.querySelector('#write-rewrite').click();
     while (performance.now() - changed < 1500) {
         await new Promise(requestAnimationFrame);
-        if (field.value !== text) { text = field.value; changed = performance.now(); begins.push(text.startsWith(opening)); }
+        if (field.value === text) continue;
+        text = field.value;
+        changed = performance.now();
+        begins.push(text.startsWith(opening));
     }
     return begins;
 }"""
 
 
-def test_writing_anew_ends_a_continuation(page):
+def test_rewriting_ends_a_continuation(page):
     page.locator("#write-max-length input[type=number]").fill("1000")
     page.locator("#write-max-length input[type=number]").press("Tab")
     write(page)
@@ -202,10 +229,10 @@ def test_the_heatmap_says_both_characters_and_the_weight(attention):
         heatmap.press(key)
     said = attention.locator("#attention-cell").inner_text()
     row, i, column, j, weight = re.fullmatch(
-        r"写“(.+)”（第 (\d+)）时看“(.+)”（第 (\d+)）：权重 ([\d.]+)%", said
+        r"写“(.+)”（第 (\d+) 个）时看“(.+)”（第 (\d+) 个）：权重 ([\d.]+)%", said
     ).groups()
     token = data["tokens"][int(i) - 1]
-    # A byte is told as the character that it is part of.
+    # A byte is shown as the character that it is part of.
     byte = re.fullmatch("<([0-9A-F]{2})>", token)
     assert int(byte[1], 16) in row.encode() if byte else token == row
     assert data["source_tokens"][int(j) - 1] == column
@@ -321,15 +348,18 @@ def test_in_the_dark_the_heatmap_is_dark(open_page):
         page.wait_for_timeout(200)
         shades.append(
             page.locator("#attention-heatmap").evaluate(
-                "canvas => canvas.getContext('2d').getImageData(canvas.width - 3, canvas.height - 3, 1, 1).data[0]"
+                """canvas => {
+                    const [x, y] = [canvas.width - 3, canvas.height - 3];
+                    return canvas.getContext('2d').getImageData(x, y, 1, 1).data[0];
+                }"""
             )
         )
     assert shades[0] > 200
     assert shades[1] < 60
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_after_a_failed_answer_it_is_asked_for_once(open_page, anew):
+@pytest.mark.parametrize("is_rewritten", [False, True])
+def test_after_a_failed_answer_the_view_asks_once(open_page, is_rewritten):
     open_page.expected.append("Failed to load")
     page = open_page()
     write(page)
@@ -343,7 +373,7 @@ def test_after_a_failed_answer_it_is_asked_for_once(open_page, anew):
     page.unroute("**/queue/join*")
     page.get_by_role("tab", name="写作", exact=True).click()
     page.wait_for_timeout(300)
-    if anew:
+    if is_rewritten:
         write(page, f"{SOURCE}他来了。")
     asked = []
     page.on(

@@ -33,7 +33,10 @@ def text(page, name):
 
 def wait_for(page, name, value):
     page.wait_for_function(
-        "([name, value]) => document.querySelector(`#write-${name} :is(textarea, input)`)?.value === value",
+        """([name, value]) => {
+            const field = document.querySelector(`#write-${name} :is(textarea, input)`);
+            return field?.value === value;
+        }""",
         arg=[name, value],
     )
 
@@ -61,7 +64,7 @@ def written(page, count=1):
     number(page, "max-length", 20)
     number(page, "num-samples", count)
     page.locator("#write-continue").click()
-    page.wait_for_function("document.querySelector('#write-status')?.innerText.includes('chars')")
+    page.wait_for_function("document.querySelector('#write-status')?.innerText.includes('字/秒')")
     page.wait_for_function(
         "document.querySelector('#write-draft-1 .wrap').classList.contains('hide')"
     )
@@ -138,7 +141,7 @@ def test_typing_in_a_long_manuscript_is_fluid(page):
     assert times[20] < 100, times  # some 20 ms on a machine that does nothing else
 
 
-def test_a_manuscript_beyond_all_bounds_is_refused_and_stays(page):
+def test_too_long_a_manuscript_is_refused_and_stays(page):
     field(page, "manuscript").fill("长" * 1_000_001)
     page.locator("#write-accept").click()
     page.locator("#write-status").get_by_text("1,000,000").wait_for()
@@ -147,12 +150,13 @@ def test_a_manuscript_beyond_all_bounds_is_refused_and_stays(page):
     assert len(text(page, "manuscript")) == 1_000_001
 
 
-def test_fields_are_called_what_their_labels_say(page):
+def test_fields_have_the_names_of_their_labels(page):
     written(page, count=2)
-    for name in ("稿纸", "第 1 稿", "第 2 稿"):
+    for name in ("稿子", "草稿 1", "草稿 2"):
         assert page.get_by_role("textbox", name=name, exact=True).count() == 1
     assert page.evaluate(
-        "[...document.querySelectorAll('#write label')].every(label => label.control?.tagName !== 'BUTTON')"
+        """[...document.querySelectorAll('#write label')].every(
+            label => label.control?.tagName !== 'BUTTON')"""
     )
     page.locator("#write-manuscript [data-testid=block-info]").click()
     assert (
@@ -161,7 +165,7 @@ def test_fields_are_called_what_their_labels_say(page):
     )
 
 
-def test_the_status_is_told_to_those_who_listen_when_all_is_written(page):
+def test_the_status_is_announced_when_all_is_written(page):
     written(page)
     status = page.locator("#write-status")
     assert status.get_attribute("aria-live") == "polite"
@@ -173,7 +177,7 @@ def test_the_status_is_told_to_those_who_listen_when_all_is_written(page):
     page.wait_for_function("document.querySelector('#write-status').ariaBusy === 'false'")
 
 
-def test_after_a_mistake_the_page_is_at_rest_and_the_draft_can_be_read(page):
+def test_after_an_error_the_page_is_idle_and_the_draft_can_be_read(page):
     resting = page.locator("#write-stop").evaluate(
         "button => getComputedStyle(button).backgroundColor"
     )
@@ -181,20 +185,27 @@ def test_after_a_mistake_the_page_is_at_rest_and_the_draft_can_be_read(page):
     field(page, "manuscript").fill("")
     page.locator("#write-draft-1 textarea").fill("")
     page.locator("#write-continue").click()
-    page.get_by_text("the manuscript is empty").wait_for()
+    page.get_by_text("稿子还是空的").wait_for()
     page.locator("#write-draft-1 textarea").fill(drafts[0])
     page.wait_for_timeout(300)
-    style = "name => (({backgroundColor, opacity}) => [backgroundColor, opacity])(getComputedStyle(document.querySelector(name)))"
+    style = """name => {
+        const {backgroundColor, opacity} = getComputedStyle(document.querySelector(name));
+        return [backgroundColor, opacity];
+    }"""
     assert page.evaluate(style, "#write-stop")[0] == resting
     assert page.evaluate(style, "#write-continue")[1] == "1"
     assert not page.locator("#write-draft-1 .error").is_visible()
-    on_top = """() => { const field = document.querySelector('#write-draft-1 textarea'), box = field.getBoundingClientRect();
-        return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === field; }"""
+    on_top = """() => {
+        const field = document.querySelector('#write-draft-1 textarea');
+        const box = field.getBoundingClientRect();
+        const found = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        return found === field;
+    }"""
     page.locator("#write-draft-1").scroll_into_view_if_needed()
     assert page.evaluate(on_top)
 
 
-def test_what_was_typed_is_undone_first_and_can_be_had_again(page):
+def test_what_was_typed_is_undone_first_and_can_be_redone(page):
     (draft,) = written(page)
     page.locator("#write-accept").click()
     wait_for(page, "manuscript", f"{PROMPT}\n{draft}")
@@ -210,19 +221,19 @@ def test_what_was_typed_is_undone_first_and_can_be_had_again(page):
 
 
 @pytest.mark.parametrize("place", [1, 2])
-def test_without_dice_the_same_is_not_written_again(page, place):
+def test_without_sampling_the_same_request_is_refused(page, place):
     page.locator("#write-decoder label").nth(place).click()
     page.wait_for_selector("#write-temperature", state="hidden")
     field(page, "manuscript").fill(PROMPT)
     number(page, "max-length", 20)
     page.locator("#write-continue").click()
-    page.wait_for_function("document.querySelector('#write-status')?.innerText.includes('chars')")
+    page.wait_for_function("document.querySelector('#write-status')?.innerText.includes('字/秒')")
     page.wait_for_function(
         "document.querySelector('#write-draft-1 .wrap').classList.contains('hide')"
     )
     begun = time.monotonic()
     page.locator("#write-rewrite").click()
-    page.get_by_text("roll no dice").wait_for()
+    page.get_by_text("没有随机性").wait_for()
     assert time.monotonic() - begun < 5
     before = text(page, "draft-1")
     number(page, "max-length", 10)  # another setting: it is written

@@ -9,14 +9,17 @@ from novelgen.web import limits
 
 PROMPT = "小满坐在船头，数着河边的石阶。"
 WAIT_IDLE = "document.querySelector('#write-draft-1 .wrap').classList.contains('hide')"
-# Clicks a button and tells when the first draft changed, in milliseconds since then, until it has not for a second.
+# Clicks a button and returns when the first draft changed, in milliseconds since the click, until
+# it has not changed for a second.
 CHANGES = """async name => {
-    const field = document.querySelector('#write-draft-1 textarea'), before = field.value, begun = performance.now();
-    let text = before, changes = [];
+    const field = document.querySelector('#write-draft-1 textarea');
+    const begun = performance.now();
+    const passed = () => performance.now() - begun;
+    let text = field.value, changes = [];
     document.querySelector(name).click();
-    while (performance.now() - begun < 15000 && performance.now() - begun - (changes.at(-1) ?? 14000) < 1000) {
+    while (passed() < 15000 && passed() - (changes.at(-1) ?? 14000) < 1000) {
         await new Promise(requestAnimationFrame);
-        if (field.value !== text) { text = field.value; changes.push(performance.now() - begun); }
+        if (field.value !== text) { text = field.value; changes.push(passed()); }
     }
     return changes;
 }"""
@@ -74,7 +77,7 @@ def test_continuing_accepts_the_draft_and_writes_the_next(page):
     assert manuscript(page) == PROMPT
 
 
-def test_writing_anew_changes_the_draft_alone_and_can_be_undone(page):
+def test_rewriting_changes_only_the_draft_and_can_be_undone(page):
     run(page)
     first = draft(page)
     run(page, "rewrite")
@@ -86,7 +89,7 @@ def test_writing_anew_changes_the_draft_alone_and_can_be_undone(page):
     )
 
 
-def test_a_pinned_seed_writes_the_same_and_writing_anew_takes_the_next(page):
+def test_a_pinned_seed_repeats_the_text_and_rewriting_takes_the_next_seed(page):
     run(page)
     first = draft(page)
     page.locator("#write-pin").click()
@@ -94,7 +97,7 @@ def test_a_pinned_seed_writes_the_same_and_writing_anew_takes_the_next(page):
         "document.querySelector('#write-seed textarea, #write-seed input').value !== ''"
     )
     pinned = int(seed(page).input_value())
-    assert f"seed {pinned}" in page.locator("#write-status").inner_text()
+    assert f"种子 {pinned}" in page.locator("#write-status").inner_text()
     run(page, "rewrite")
     assert int(seed(page).input_value()) == pinned + 1
     assert draft(page) != first
@@ -139,7 +142,7 @@ def test_the_beams_best_are_offered(page):
     assert draft(page, 1)
     assert draft(page, 2)
     assert draft(page, 1) != draft(page, 2)
-    assert "seed" not in page.locator("#write-status").inner_text()
+    assert "种子" not in page.locator("#write-status").inner_text()
 
 
 def test_the_opening_is_continued_once(page):
@@ -168,7 +171,7 @@ def test_an_edited_draft_is_what_is_accepted(page):
     assert manuscript(page) == f"{PROMPT}\n我改过的一段。"
 
 
-def test_what_is_accepted_while_it_is_written_ends_there(page):
+def test_accepting_a_growing_draft_ends_the_request(page):
     number(page, "write-max-length", 160)
     number(page, "write-paragraphs", limits.PARAGRAPHS)
     for _ in range(3):
@@ -194,29 +197,35 @@ def test_what_is_accepted_while_it_is_written_ends_there(page):
 
 # Accepts the draft while text is still coming in, for a second, and tells how long it took.
 LATE = """async () => {
-    const field = document.querySelector('#write-manuscript textarea'), before = field.value, begun = performance.now();
+    const field = document.querySelector('#write-manuscript textarea');
+    const before = field.value, begun = performance.now();
     const comes = () => { window.novelgenDraftChanged = performance.now(); };
     comes();
     const late = setInterval(comes, 50);
     setTimeout(() => clearInterval(late), 1000);
     document.querySelector('#write-accept').click();
-    while (field.value === before && performance.now() - begun < 8000) await new Promise(requestAnimationFrame);
+    while (field.value === before && performance.now() - begun < 8000) {
+        await new Promise(requestAnimationFrame);
+    }
     return performance.now() - begun;
 }"""
 
 
-def test_text_is_moved_when_the_stream_has_run_dry(page):
-    """What had arrived on a slow machine would fill the draft anew; so it did every third time with a continuation in Attention."""
+def test_accepting_waits_until_no_more_text_arrives(page):
+    """Otherwise text that arrives late fills the draft again.
+
+    It did so every third time with a continuation of the Attention tab.
+    """
     run(page)
     assert page.evaluate("window.novelgenDraftChanged > 0")
     assert 1000 < page.evaluate(LATE) < 8000
 
 
-def test_the_page_is_updated_at_the_pace_of_the_eye(page):
+def test_updates_a_second_are_limited(page):
     number(page, "write-max-length", 160)
     number(page, "write-paragraphs", 5)
     changes = page.evaluate(CHANGES, "#write-continue")
-    # Frames that were held up may bring two updates close together; the pace over the whole is what counts.
+    # Frames that were held up may bring two updates close together; the rate over the whole counts.
     assert (
         3 <= len(changes) <= 2 + (changes[-1] - changes[0]) / 1000 * limits.UPDATES_A_SECOND * 1.1
     )
@@ -279,11 +288,11 @@ def test_every_control_has_a_label_and_nothing_shares_an_id(page):
     assert all(re.fullmatch(r"write-[a-z0-9-]+", name) for name in ids)
     for field in page.locator("#write textarea:visible, #write input[type=number]:visible").all():
         assert field.evaluate(
-            "field => !!(field.labels?.length || field.getAttribute('aria-label') || field.closest('label'))"
+            "field => !!(field.labels?.length || field.ariaLabel || field.closest('label'))"
         )
 
 
-def test_no_button_makes_the_app_complain(page, app):
+def test_no_button_makes_the_app_print_a_warning(page, app):
     before = len(app.printed())
     run(page)
     for button in ("pin", "accept", "undo", "rewrite", "stop", "clear", "undo", "continue", "stop"):
@@ -293,8 +302,8 @@ def test_no_button_makes_the_app_complain(page, app):
     assert "Warning" not in app.printed()[before:], app.printed()[before:]
 
 
-def test_stop_counts_before_the_browser_knows_the_number_of_the_request(open_page, page):
-    """On a slow line the answer to the first click is still on its way when the second one comes."""
+def test_stop_works_before_the_browser_knows_the_event_id(open_page, page):
+    """With a slow connection the first click's answer is on its way when the second click comes."""
     open_page.expected.append("422")  # gradio's own cancelling fails then
 
     def late(route):
