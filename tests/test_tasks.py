@@ -172,7 +172,7 @@ def test_generate_takes_a_task(checkpoint, capsys):
     call(generate, *words, "--task", "previous")
     printed = capsys.readouterr()
     assert printed.out == "乙来了。\n"
-    assert "最前 1 段" in printed.err
+    assert "reads the first 1" in printed.err
     call(generate, *words, "--task", "same")
     assert capsys.readouterr().out == "辛来了。\n"
     with pytest.raises(ConfigError, match="same"):

@@ -126,9 +126,3 @@ def _annotations(handler: Callable[..., Any]) -> dict[str, Any]:
         return {}
     found.pop("return", None)
     return found
-
-
-# Goes when the last of its callers has become a `browser_text`.
-def both(chinese: str, english: str) -> I18nData:  # noqa: ARG001 - a text of before the catalogue
-    """A text in two languages, of before the catalogue."""
-    return browser_text(english)

@@ -315,6 +315,7 @@ def _script(name: str) -> str:
 def _wire_examples(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
     """Offers the examples of the chosen run."""
 
+    @localized
     def offer(name: str | None) -> Any:
         found = examples(registry, name)
         return gr.Dataset(samples=[[text] for text in found], visible=bool(found))
@@ -326,6 +327,7 @@ def _wire_tasks(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None
     """Offers the tasks that the chosen run was trained on."""
     task = parts.controls.fields["task"]
 
+    @localized
     def offer(name: str | None) -> Any:
         try:
             return tasks_of(registry.run(name).load_info()["config"].data)

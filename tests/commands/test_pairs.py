@@ -8,7 +8,8 @@ import pytest
 from novelgen.cli import Parser
 from novelgen.commands import compare, evaluate, generate, train
 from novelgen.config import Config, DecodingConfig
-from novelgen.decoding.generator import Generator, _Story
+from novelgen.decoding.generator import Generator
+from novelgen.decoding.session import GenerationSession
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.report.card import card
 from novelgen.training.checkpoint import RunDirectory, load_run
@@ -153,11 +154,11 @@ def test_a_source_may_be_said_again(toy):
     """The rules against repetition look at the target alone: ids of the source may be of another vocabulary."""
     prompt, config = "宝玉笑道：“我来了，你说去不去？”", DecodingConfig(no_repeat_ngram=2)
     story, pairs = (
-        _Story(toy.generator(Config().replace(pairs=path)), prompt, config)
+        GenerationSession(toy.generator(Config().replace(pairs=path)), prompt, config)
         for path in (None, "a.tsv")
     )
-    assert story._task(()).history.earlier[0]
-    assert not pairs._task(()).history.earlier[0]
+    assert story.task(()).history.earlier[0]
+    assert not pairs.task(()).history.earlier[0]
 
 
 def test_evaluation_of_parts_other_files_and_writing(runs, tmp_path, capsys):
