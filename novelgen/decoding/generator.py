@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections import abc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,7 @@ class Generator:
             pass
         return session.generations()
 
-    def stream(self, prompt: str, **options: Any) -> Iterator[Generation]:
+    def stream(self, prompt: str, **options: Any) -> abc.Generator[Generation, None, None]:
         """Snapshots, whose text grows, of what `generate` writes; the last one is finished.
 
         Text that was yielded once stays: a character is held back until all its bytes are there,
@@ -109,7 +109,7 @@ class Generator:
 
     def stream_candidates(
         self, prompt: str, *, pause: float = 0.0, **options: Any
-    ) -> Iterator[list[Generation]]:
+    ) -> abc.Generator[list[Generation], None, None]:
         """Streams what `candidates` writes.
 
         Of a beam one text, until the end of the first paragraph makes it n best. Once there is
@@ -134,7 +134,7 @@ class Generator:
             )
         return config
 
-    def inspect(self, paragraph: Paragraph, count: int = 5) -> Iterator[Place]:
+    def inspect(self, paragraph: Paragraph, count: int = 5) -> abc.Generator[Place, None, None]:
         """What the model expected at each of the T tokens of a paragraph that it wrote.
 
         One Place after the other, each with `count` alternatives.
@@ -150,7 +150,9 @@ class Generator:
         )
 
 
-def _snapshots(session: GenerationSession, pause: float) -> Iterator[list[Generation]]:
+def _snapshots(
+    session: GenerationSession, pause: float
+) -> abc.Generator[list[Generation], None, None]:
     due = 0.0
     for draft in session.write():
         if time.monotonic() >= due:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +41,7 @@ def inspect(
     tokens: Sequence[int],
     count: int,
     first: int = BOS,
-) -> Iterator[Place]:
+) -> Generator[Place, None, None]:
     """One Place for each of a paragraph's `tokens` (T,), which may include EOS, one by one.
 
     The model reads `source` (S,), begins after `first` and is given the tokens that were written.
