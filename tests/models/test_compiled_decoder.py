@@ -1,4 +1,4 @@
-"""The compiled twin of the default model against the model itself, step by step."""
+"""The compiled decoder of the default model against the model itself, step by step."""
 
 import sys
 import threading
@@ -78,10 +78,10 @@ def test_follows_the_model_for_any_size(data):
     chance = np.random.default_rng(len(sources))
     turns = [chance.integers(0, rows if place else len(sources), rows) for place in range(steps)]
     tokens = chance.integers(0, VOCABULARY, (steps, rows))
-    twin = optimize_for_inference(model, "float32")
-    assert isinstance(twin, CompiledDecoder)
+    compiled = optimize_for_inference(model, "float32")
+    assert isinstance(compiled, CompiledDecoder)
     for mine, truth in zip(
-        follow(twin, sources, tokens, turns), follow(model, sources, tokens, turns), strict=True
+        follow(compiled, sources, tokens, turns), follow(model, sources, tokens, turns), strict=True
     ):
         torch.testing.assert_close(mine[0], truth[0], rtol=2e-5, atol=2e-5)
         torch.testing.assert_close(mine[1], truth[1], rtol=2e-5, atol=2e-6)
@@ -143,17 +143,17 @@ def test_damaged_weights_show(name):
 
 
 def test_a_step_leaves_memory_and_state_as_they_were():
-    twin = optimize_for_inference(make())
-    memory, state = start(twin, [[3, 4], [5]], CPU)
-    first = twin.step(torch.tensor([1, 2]), memory, state)
-    twin.step(torch.tensor([7, 8]), memory, first[1])
-    again = twin.step(torch.tensor([1, 2]), memory, state)
+    compiled = optimize_for_inference(make())
+    memory, state = start(compiled, [[3, 4], [5]], CPU)
+    first = compiled.step(torch.tensor([1, 2]), memory, state)
+    compiled.step(torch.tensor([7, 8]), memory, first[1])
+    again = compiled.step(torch.tensor([1, 2]), memory, state)
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[2], again[2])
 
 
-def test_threads_share_one_twin():
-    twin, tokens = optimize_for_inference(make()), [[1], [4], [9], [6]] * 10
+def test_threads_share_one_compiled():
+    compiled, tokens = optimize_for_inference(make()), [[1], [4], [9], [6]] * 10
     alone = [
         follow(optimize_for_inference(make()), [[3 + number, 5]], tokens)[-1][0]
         for number in range(6)
@@ -161,7 +161,7 @@ def test_threads_share_one_twin():
     found = [None] * 6
 
     def write(number):
-        found[number] = follow(twin, [[3 + number, 5]], tokens)[-1][0]
+        found[number] = follow(compiled, [[3 + number, 5]], tokens)[-1][0]
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -183,10 +183,10 @@ def test_without_numba_the_model_writes_itself_and_says_so_once(monkeypatch, cap
     monkeypatch.setitem(sys.modules, "novelgen.models.kernels.stepping", None)
     monkeypatch.delattr("novelgen.models.kernels.stepping")
     model, tokens = make(), [[1], [5]]
-    twin = optimize_for_inference(model)
+    compiled = optimize_for_inference(model)
     for _ in range(2):
         for mine, truth in zip(
-            follow(twin, [[3, 4]], tokens), follow(model, [[3, 4]], tokens), strict=True
+            follow(compiled, [[3, 4]], tokens), follow(model, [[3, 4]], tokens), strict=True
         ):
             assert torch.equal(mine[0], truth[0])
     assert len(capsys.readouterr().err.splitlines()) == 1
