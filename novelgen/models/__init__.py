@@ -9,6 +9,6 @@ recurrent, encoder  recurrent layers along a sequence, and the encoder made of t
 bridges             from what the encoder read to the decoder's first state
 attention           the scores, and attending with them
 decoders            decoders without attention; bahdanau, luong: those that attend
-compiled_decoder    one step at a time on a CPU, compiled, for generation
+compiled_decoder    a trained model for generation on a CPU: weights packed, one step compiled
 kernels/            the fast time loops, each beside its reference
 """

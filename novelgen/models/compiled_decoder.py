@@ -1,6 +1,6 @@
-"""A trained model as decoding runs it on a CPU: weights packed, a step compiled.
+"""A trained model for generation on a CPU: weights packed, one step compiled.
 
-B rows that are written, U sources, S source length, L layers, H hidden size, A attention size,
+B rows that are generated, U sources, S source length, L layers, H hidden size, A attention size,
 M size of the annotations, E size of embeddings and readout, V vocabulary.
 """
 
@@ -38,9 +38,9 @@ _LONGEST_REASON = 160
 
 
 def optimize_for_inference(model: Any, precision: str = "auto") -> Any:
-    """What decoding should step: a `CompiledDecoder` where there is one for this model and device.
+    """A `CompiledDecoder` where there is one for this model and device, else the model itself.
 
-    Elsewhere it is the model itself. precision is that of the weights that a step reads: "float32"
+    Either has `start` and `step`. precision is that of the weights that a step reads: "float32"
     gives the model's own texts; "bfloat16", which "auto" takes, is faster. The compiled decoder
     holds copies of the weights as they are when it is first used.
     """
@@ -78,9 +78,12 @@ class _Packed(NamedTuple):
 
 @dataclass(frozen=True)
 class _Memory:
-    """Sources as `stepping.step` reads them: each once, however many rows write from it."""
+    """Sources as `stepping.step` reads them: each once, however many rows attend to it.
 
-    rows: Integers  # (B,): which source a row writes from
+    It has a `select` of its own where other memories are tuples of batch-first tensors.
+    """
+
+    rows: Integers  # (B,): which source a row attends to
     lengths: Integers  # (U,)
     exp_keys: Floats  # (U, S, A): exp(2 U h_j)
     values: Floats  # (U, S, M) or (U, S, 4H + E)

@@ -37,9 +37,7 @@ def test_distribution_is_the_mixture_of_the_paper(model, make, batch):
 
 @pytest.mark.parametrize("chunk", [20, 50, 1 << 20])
 @pytest.mark.parametrize("model", MODELS)
-def test_loss_and_gradients_are_those_of_the_distribution(
-    monkeypatch, model, chunk, make, batch
-):
+def test_loss_and_gradients_are_those_of_the_distribution(monkeypatch, model, chunk, make, batch):
     monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", chunk)
     network = make(model=model, copy=True)
     source, lengths, target = batch
