@@ -141,9 +141,9 @@ def _check_last_bridge(config: ModelConfig, width: int, size: int) -> None:
     if config.encoder_layers != config.decoder_layers:
         raise ConfigError(
             _(
-                "--bridge last: the encoder has {encoder_layers} layers, the decoder "
-                "{decoder_layers}, and states are handed over layer by layer; "
-                "change the layers, or use --bridge projected"
+                "--bridge last: states are handed over layer by layer, and the encoder's layers "
+                "({encoder_layers}) are not as many as the decoder's ({decoder_layers}); "
+                "change one of them, or use --bridge projected"
             ).format(encoder_layers=config.encoder_layers, decoder_layers=config.decoder_layers)
         )
     if width != size:
