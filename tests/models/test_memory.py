@@ -65,7 +65,6 @@ def small_chunks(monkeypatch):
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("loop", [backends.attention_loop, manual.attention_loop])
 def test_neither_all_scores_nor_all_logits_exist(loop, precision):
     largest, kept = step(loop, precision)
@@ -103,7 +102,7 @@ class Products(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_sources_of_other_widths_bring_no_new_products():
+def test_sources_of_other_widths_bring_no_new_products(bfloat16):
     torch.manual_seed(0)
     model = build_model(
         Config()
@@ -115,7 +114,7 @@ def test_sources_of_other_widths_bring_no_new_products():
     for width in (10, 21, 30):
         source = torch.randint(3, VOCABULARY, (ROWS, width))
         with Products() as products:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=bfloat16):
                 loss = model.nll_sum(
                     target, target >= 0, *model.start(source, torch.full((ROWS,), width))
                 )
@@ -135,13 +134,13 @@ def test_the_last_chunks_of_logits_have_few_sizes(rows):
 
 
 @pytest.mark.parametrize("shape", [(3, 100), (4, 64), (1, 1)])
-def test_padded_products_are_those_of_the_layer(shape):
+def test_padded_products_are_those_of_the_layer(shape, bfloat16):
     torch.manual_seed(0)
     layer = torch.nn.Linear(16, 24)
     inputs = torch.randn(*shape, 16, requires_grad=True)
     weighed, found = torch.randn(*shape, 24), []
     for call in (layer, lambda given: in_few_shapes(layer, given)):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=bfloat16):
             result = call(inputs)
         found.append(
             (result, *torch.autograd.grad((result * weighed).sum(), (inputs, *layer.parameters())))
