@@ -121,14 +121,16 @@ def run_layer(
     row is that after its last token.
 
     On CUDA the layer runs in the precision of its weights even under autocast: PyTorch's autocast
-    runs cuDNN's LSTM in float16, whatever dtype was asked for, and gradients underflow there.
+    runs cuDNN's LSTM in float16, whatever dtype was asked for, and gradients underflow there. So it
+    does on CPUs where `backends.needs_float32`.
     """
-    if sequence.device.type != "cuda":
+    device = sequence.device.type
+    if device != "cuda" and not backends.needs_float32(layer, sequence):
         return _run_layer(layer, sequence, state, lengths)
     dtype = layer_weights(layer).weight_hh.dtype
     if state:
         state = tuple(part.to(dtype) for part in state)
-    with torch.autocast("cuda", enabled=False):
+    with torch.autocast(device, enabled=False):
         return _run_layer(layer, sequence.to(dtype), state, lengths)
 
 
@@ -236,6 +238,10 @@ def read_to_end(
         return output, (_at_end(output, lengths),)
     if sequence.device.type == "cuda":
         return run_layer(layer, sequence, lengths=lengths)
+    if backends.needs_float32(layer, sequence):
+        with torch.autocast("cpu", enabled=False):
+            dtype = layer_weights(layer).weight_hh.dtype
+            return _hold_cells(layer, sequence.to(dtype), lengths)
     return _hold_cells(layer, sequence, lengths)
 
 

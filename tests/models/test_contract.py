@@ -211,11 +211,11 @@ def test_resolving_a_resolved_configuration_changes_nothing(parts):
     "model", ["luong", "cho", "sutskever", "seq2seq", "lm", "transformer", "bahdanau"]
 )
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_bfloat16_is_close_to_float32_and_has_finite_gradients(model, cell, make, batch):
+def test_bfloat16_is_close_to_float32_and_has_finite_gradients(model, cell, make, batch, bfloat16):
     network = make(model=model, **({} if model == "transformer" else {"cell": cell})).float()
     source, lengths, target = batch
     exact, _ = network.unroll(target, *network.start(source, lengths))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         rough, _ = network.unroll(target, *network.start(source, lengths))
     torch.testing.assert_close(rough.float(), exact, atol=0.1, rtol=0.1)
     rough.float().square().sum().backward()

@@ -65,7 +65,6 @@ def small_chunks(monkeypatch):
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("loop", [backends.attention_loop, manual.attention_loop])
 def test_neither_all_scores_nor_all_logits_exist(loop, precision):
     largest, kept = step(loop, precision)
@@ -106,7 +105,7 @@ class Products(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_source_width_brings_no_new_shapes_of_products():
+def test_source_width_brings_no_new_shapes_of_products(bfloat16):
     torch.manual_seed(0)
     sizes = {"embedding_size": 16, "encoder_size": 8, "decoder_size": 16, "attention_size": 8}
     model = build_model(Config().replace(**sizes).model, VOCABULARY)
@@ -114,7 +113,7 @@ def test_source_width_brings_no_new_shapes_of_products():
     for width in (10, 21, 30):
         source = torch.randint(3, VOCABULARY, (ROWS, width))
         with Products() as products:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=bfloat16):
                 loss = model.nll_sum(
                     target, target >= 0, *model.start(source, torch.full((ROWS,), width))
                 )
@@ -133,13 +132,13 @@ def test_last_chunks_of_logits_have_few_sizes(rows):
 
 
 @pytest.mark.parametrize("shape", [(3, 100), (4, 64), (1, 1)])
-def test_padded_products_equal_the_layer(shape):
+def test_padded_products_equal_the_layer(shape, bfloat16):
     torch.manual_seed(0)
     layer = torch.nn.Linear(16, 24)
     inputs = torch.randn(*shape, 16, requires_grad=True)
     weighed, found = torch.randn(*shape, 24), []
     for call in (layer, lambda given: in_few_shapes(layer, given)):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=bfloat16):
             result = call(inputs)
         found.append(
             (result, *torch.autograd.grad((result * weighed).sum(), (inputs, *layer.parameters())))
