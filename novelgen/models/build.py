@@ -121,7 +121,7 @@ def _bahdanau_decoder(config: ModelConfig) -> Decoder:
         config.decoder_size,
         _present(config.decoder_layers),
     )
-    # These parts have a time loop written for speed; what it computes is the same.
+    # These parts have a time loop written for speed, and drop recurrent weights in training.
     is_fast = config.cell == "lstm" and config.score == "additive" and not config.coverage
     if is_fast:
         return BahdanauDecoder(*sizes, _present(config.attention_size), config.dropout)

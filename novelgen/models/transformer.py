@@ -92,7 +92,7 @@ def attend(
 
 
 class Transformer(ConditionalLM):
-    """An encoder-decoder whose only memory of what was read and written is attention.
+    """An encoder-decoder made of attention and feed-forward layers alone.
 
     The layers are PyTorch's own, normalised before each part (Xiong et al., 2020), which trains
     without a long warm-up. The encoder runs as they are. The decoder runs their parts one by one,
