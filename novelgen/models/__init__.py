@@ -1,1 +1,14 @@
-"""The models: `start`, `step` and `unroll` over one memory and one moving state. `build` puts a variant together."""
+"""The models: `start`, `step` and `unroll` over a fixed memory and a moving state.
+
+variants            the table of variants and their parts; needs no torch
+build               from a configuration to a model with its starting values
+conditional_lm      p(target given source): what every model offers to the rest of the program
+seq2seq             encoder, bridge and decoder; language_model, transformer: the models that differ
+pointer             copying tokens of the source, around any model that attends
+recurrent, encoder  recurrent layers along a sequence, and the encoder made of them
+bridges             from what the encoder read to the decoder's first state
+attention           the scores, and attending with them
+decoders            decoders without attention; bahdanau, luong: those that attend
+compiled_decoder    a trained model for generation on a CPU: weights packed, one step compiled
+kernels/            the fast time loops, each beside its reference
+"""

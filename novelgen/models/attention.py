@@ -1,97 +1,130 @@
-"""Attention scores, and attending with them over all of a target at once."""
+"""Attention scores, and attending with them over all of a target at once.
+
+B batch, T target length, S source length, H size of the queries, M size of the annotations,
+A hidden units of a score that has a hidden layer.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
-from novelgen.models.kernels.reference import LoopMemory as Memory
+from novelgen.models.kernels.reference import LoopMemory
 
 
-class DotScore(nn.Module):
-    """e_ij = s_i · h_j (Luong et al., 2015, "dot"); state and annotations must be equally wide."""
+class AttentionScore(nn.Module):
+    """e_ij, how well annotation h_j fits query s_i.
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int | None) -> None:
+    `keys` is what depends on the annotations alone, computed once for each source. `forward` takes
+    queries (B, T, H) and these keys (B, S, K), and returns scores (B, T, S).
+    """
+
+    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
+        """The sizes H, M and A; scores without a hidden layer do not read A."""
         super().__init__()
+        self.query_size = query_size
+        self.memory_size = memory_size
+        self.attention_size = attention_size
 
     def keys(self, annotations: Tensor) -> Tensor:
         """What is computed once of annotations (B, S, M): (B, S, K)."""
+        raise NotImplementedError
+
+
+class DotScore(AttentionScore):
+    """e_ij = s_i · h_j (Luong et al., 2015, "dot"), of queries as wide as annotations."""
+
+    def keys(self, annotations: Tensor) -> Tensor:
+        """The annotations (B, S, M) as they are."""
         return annotations
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Queries (B, T, H), keys (B, S, K) → scores (B, T, S)."""
+        """Scores (B, T, S) of queries (B, T, H) and keys (B, S, H)."""
         return queries @ keys.transpose(1, 2)
 
 
 class GeneralScore(DotScore):
-    """e_ij = s_iᵀ W h_j (Luong et al., 2015, "general")."""
-
-    def __init__(self, query_size: int, memory_size: int, attention_size: int | None) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.key = nn.Linear(memory_size, query_size, bias=False)
-
-    def keys(self, annotations: Tensor) -> Tensor:
-        """W h_j: (B, S, H)."""
-        return self.key(annotations)
-
-
-class AdditiveScore(nn.Module):
-    """e_ij = vᵀ tanh(W s_i + U h_j) (Bahdanau et al., 2015)."""
+    """e_ij = s_iᵀ W h_j (Luong et al., 2015, "general"): the dot product with W h_j."""
 
     def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__()
-        self.key = nn.Linear(memory_size, attention_size, bias=False)
-        self.query = nn.Linear(query_size, attention_size, bias=False)
-        self.score = nn.Parameter(torch.empty(attention_size))
+        super().__init__(query_size, memory_size, attention_size)
+        self.key = nn.Linear(memory_size, query_size, bias=False)  # W
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """U h_j: (B, S, A)."""
-        return self.key(annotations)
+        """W h_j (B, S, H) of annotations (B, S, M)."""
+        keys: Tensor = self.key(annotations)
+        return keys
+
+
+class _AdditiveParts(AttentionScore):
+    """W, U and v, which the additive score has with and without coverage."""
+
+    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
+        super().__init__(query_size, memory_size, attention_size)
+        self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
+        self.query = nn.Linear(query_size, attention_size, bias=False)  # W
+        self.score = nn.Parameter(torch.empty(attention_size))  # v
+
+    def keys(self, annotations: Tensor) -> Tensor:
+        """U h_j (B, S, A) of annotations (B, S, M)."""
+        keys: Tensor = self.key(annotations)
+        return keys
+
+
+class AdditiveScore(_AdditiveParts):
+    """e_ij = vᵀ tanh(W s_i + U h_j) (Bahdanau et al., 2015)."""
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Queries (B, T, H), keys (B, S, A) → scores (B, T, S)."""
-        return torch.tanh(self.query(queries).unsqueeze(2) + keys.unsqueeze(1)) @ self.score
+        """Scores (B, T, S) of queries (B, T, H) and keys (B, S, A)."""
+        projected = self.query(queries).unsqueeze(2)  # W s_i: (B, T, 1, A)
+        hidden = torch.tanh(projected + keys.unsqueeze(1))  # (B, T, S, A)
+        return hidden @ self.score
 
 
-class CoverageScore(AdditiveScore):
-    """e_ij = vᵀ tanh(W s_i + U h_j + w C_ij), where C_ij = Σ_{k<i} α_kj is the attention that h_j has had (Tu et al., 2016).
+class CoverageScore(_AdditiveParts):
+    """e_ij = vᵀ tanh(W s_i + U h_j + w C_ij) (Tu et al., 2016).
 
-    Learnt by likelihood alone, without the penalty of See, Liu and Manning (2017), which they add when training is nearly over.
+    C_ij = Σ_{k<i} α_kj is the attention that h_j has had so far, so a query stands alone: T is 1.
+    Learnt by likelihood alone, without the penalty of See, Liu and Manning (2017), which they add
+    when training is nearly over.
     """
 
     def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
         super().__init__(query_size, memory_size, attention_size)
-        self.coverage = nn.Parameter(torch.zeros(attention_size))
+        self.coverage = nn.Parameter(torch.zeros(attention_size))  # w
 
     def forward(self, queries: Tensor, keys: Tensor, covered: Tensor) -> Tensor:
-        """Queries (B, 1, H), keys (B, S, A), covered (B, S): C_i → scores (B, 1, S)."""
-        return (
-            torch.tanh(self.query(queries) + keys + covered.unsqueeze(2) * self.coverage)
-            .matmul(self.score)
-            .unsqueeze(1)
-        )
+        """Scores (B, 1, S) of queries (B, 1, H), keys (B, S, A) and covered (B, S): C_i."""
+        covering = covered.unsqueeze(2) * self.coverage  # w C_ij: (B, S, A)
+        hidden = torch.tanh(self.query(queries) + keys + covering)  # (B, S, A)
+        return hidden.matmul(self.score).unsqueeze(1)
 
 
-class ConcatScore(nn.Module):
-    """e_ij = vᵀ tanh(W [s_i; h_j]) (Luong et al., 2015, "concat"): the additive score with W and U as one matrix."""
+class ConcatScore(AttentionScore):
+    """e_ij = vᵀ tanh(W [s_i; h_j]) (Luong et al., 2015, "concat").
+
+    It is the additive score with its two matrices as one: the first H columns of W read s_i, the
+    others h_j.
+    """
 
     def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__()
-        self.both = nn.Linear(query_size + memory_size, attention_size, bias=False)
-        self.score = nn.Parameter(torch.empty(attention_size))
-        self.query_size = query_size
+        super().__init__(query_size, memory_size, attention_size)
+        self.both = nn.Linear(query_size + memory_size, attention_size, bias=False)  # W
+        self.score = nn.Parameter(torch.empty(attention_size))  # v
 
     def keys(self, annotations: Tensor) -> Tensor:
-        """The share of h_j in W [s_i; h_j]: (B, S, A)."""
-        return nn.functional.linear(annotations, self.both.weight[:, self.query_size :])
+        """What h_j adds to W [s_i; h_j] (B, S, A), of annotations (B, S, M)."""
+        return linear(annotations, self.both.weight[:, self.query_size :])
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Queries (B, T, H), keys (B, S, A) → scores (B, T, S)."""
-        moved = nn.functional.linear(queries, self.both.weight[:, : self.query_size])
-        return torch.tanh(moved.unsqueeze(2) + keys.unsqueeze(1)) @ self.score
+        """Scores (B, T, S) of queries (B, T, H) and keys (B, S, A)."""
+        projected = linear(queries, self.both.weight[:, : self.query_size])  # (B, T, A)
+        hidden = torch.tanh(projected.unsqueeze(2) + keys.unsqueeze(1))  # (B, T, S, A)
+        return hidden @ self.score
 
 
-SCORES = {
+SCORES: dict[str, type[AttentionScore]] = {
     "additive": AdditiveScore,
     "dot": DotScore,
     "general": GeneralScore,
@@ -100,14 +133,15 @@ SCORES = {
 
 
 def attend(
-    score: nn.Module, queries: Tensor, memory: Memory, *covered: Tensor
+    score: AttentionScore, queries: Tensor, memory: LoopMemory, *covered: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """α_i = softmax(e_i) over real positions, c_i = Σ_j α_ij h_j: queries (B, T, H) → contexts (B, T, M), α (B, T, S).
+    """Contexts c_i = Σ_j α_ij h_j (B, T, M) and weights α_i = softmax(e_i) (B, T, S).
 
-    A CoverageScore is told what is covered (B, S), and T is 1.
+    queries (B, T, H). The softmax is over real positions only. A CoverageScore needs `covered`
+    (B, S), and T is 1 there.
     """
-    scores = score(queries, memory.keys, *covered).masked_fill(
-        ~memory.is_token.unsqueeze(1), -torch.inf
-    )
-    weights = torch.softmax(scores, dim=-1)
-    return weights @ memory.annotations, weights
+    scores = score(queries, memory.keys, *covered)  # e: (B, T, S)
+    scores = scores.masked_fill(~memory.is_token.unsqueeze(1), -torch.inf)
+    weights = torch.softmax(scores, dim=-1)  # α: (B, T, S)
+    contexts = weights @ memory.annotations  # c: (B, T, M)
+    return contexts, weights

@@ -1,4 +1,8 @@
-"""The fast twin of a trained model for writing on a CPU: the same `start` and `step`, with weights packed and code compiled."""
+"""A trained model for generation on a CPU: weights packed, one step compiled.
+
+B rows that are generated, U sources, S source length, L layers, H hidden size, A attention size,
+M size of the annotations, E size of embeddings and readout, V vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -10,70 +14,103 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import linear
 
-from novelgen.models.decoders import BahdanauDecoder
-from novelgen.models.recurrent import State
+from novelgen.i18n import _
+from novelgen.models.bahdanau import BahdanauDecoder
+from novelgen.models.kernels.reference import LoopMemory
+from novelgen.models.recurrent import State, layer_weights, layers_of
 from novelgen.models.seq2seq import Seq2Seq
 
-# The tokens' share in gates and readout is looked up, not computed, where the table for all of them is no larger than this.
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+PackedWeight = npt.NDArray[np.float32] | npt.NDArray[np.uint16]  # bfloat16 as uint16
+
+# What tokens add to gates and readout is looked up, not computed, where the table for all of them
+# is no larger than this, in bytes.
 _LARGEST_TABLE = 2**26
+
+# Of an error's first line that is shown.
+_LONGEST_REASON = 160
 
 
 def optimize_for_inference(model: Any, precision: str = "auto") -> Any:
-    """What decoding should step: a `CompiledDecoder` where there is one for this model and device, else the model itself.
+    """A `CompiledDecoder` where there is one for this model and device, else the model itself.
 
-    precision is that of the weights that a step reads: "float32" gives the model's own texts; "bfloat16", which "auto" takes, is
-    faster. The twin holds copies of the weights as they are when it is first used.
+    Either has `start` and `step`. precision is that of the weights that a step reads: "float32"
+    gives the model's own texts; "bfloat16", which "auto" takes, is faster. The compiled decoder
+    holds copies of the weights as they are when it is first used.
     """
     if not isinstance(model, Seq2Seq) or not isinstance(model.decoder, BahdanauDecoder):
         return model
-    if (model.output_bias.device.type, model.output_bias.dtype) != ("cpu", torch.float32):
+    weight = model.output_bias
+    if weight.device.type != "cpu" or weight.dtype != torch.float32:
         return model
-    return CompiledDecoder(model, torch.float32 if precision == "float32" else torch.bfloat16)
+    dtype = torch.bfloat16
+    if precision == "float32":
+        dtype = torch.float32
+    return CompiledDecoder(model, model.decoder, dtype)
 
 
 class _Weights(NamedTuple):
-    """The last arguments of `stepping.step`, which says their shapes."""
+    """The last arguments of `stepping.step`."""
 
-    score: np.ndarray
-    from_state: np.ndarray
-    from_context: np.ndarray
-    from_below: np.ndarray
-    upper_bias: np.ndarray
-    from_top: np.ndarray
-    output: np.ndarray
-    output_bias: np.ndarray
+    score: Floats  # (A,): −2v
+    from_state: PackedWeight  # (A + 4H, H): query over recurrent
+    from_context: PackedWeight  # (4H + E, M), or 0 rows where the values are multiplied already
+    from_below: PackedWeight  # (L − 1, 4H, 2H): of upper layers, input beside recurrent
+    upper_bias: Floats  # (L − 1, 4H)
+    from_top: PackedWeight  # (E, H): the readout of the highest layer's output
+    output: PackedWeight  # (V, E)
+    output_bias: Floats  # (V,)
+
+
+class _Packed(NamedTuple):
+    """Everything that is made of the model once."""
+
+    weights: _Weights
+    context: Tensor  # (4H + E, M) float32: what a context adds to gates and readout
+    token_table: Floats | None  # (V + first tokens, 4H + E): what every token adds to them
 
 
 @dataclass(frozen=True)
 class _Memory:
-    """Sources as `stepping.step` reads them: each once, however many rows write from it."""
+    """Sources as `stepping.step` reads them: each once, however many rows attend to it.
 
-    rows: np.ndarray  # (B,) int64: which source a row writes from
-    lengths: np.ndarray  # (U,) int64
-    exp_keys: np.ndarray  # (U, S, A) float32: exp(2 U h_j)
-    values: np.ndarray  # (U, S, M) or (U, S, 4H + E) float32
+    It has a `select` of its own where other memories are tuples of batch-first tensors.
+    """
+
+    rows: Integers  # (B,): which source a row attends to
+    lengths: Integers  # (U,)
+    exp_keys: Floats  # (U, S, A): exp(2 U h_j)
+    values: Floats  # (U, S, M) or (U, S, 4H + E)
     weights: _Weights  # without `from_context` where the values need it no more
 
     def select(self, rows: Tensor) -> _Memory:
-        """For the given rows; the sources stay where they are."""
+        """The memory of the given rows; the sources stay where they are."""
         return dataclasses.replace(self, rows=self.rows[rows.numpy()])
 
 
 class CompiledDecoder:
-    """Writes as a `Seq2Seq` with a `BahdanauDecoder` does; `stepping.step` is what it calls.
+    """Steps as a `Seq2Seq` with a `BahdanauDecoder` does, by `stepping.step`.
 
-    Its state is one tensor (B, 2L, H). Where numba is missing or cannot compile here, it is the model itself, and says so once.
-    Several threads may use one: what moves is in memory and state alone.
+    Its state is one tensor (B, 2L, H). Where numba is missing or cannot compile here, it is the
+    model itself, and says so once. Several threads may use one: what moves is in memory and state
+    alone.
     """
 
-    def __init__(self, model: Seq2Seq, dtype: torch.dtype) -> None:
-        self._model, self._dtype = model, dtype
+    def __init__(self, model: Seq2Seq, decoder: BahdanauDecoder, dtype: torch.dtype) -> None:
+        """`decoder` is that of the model; `dtype` is that of the weights that a step reads."""
+        self._model = model
+        self._decoder = decoder
+        self._dtype = dtype
         self._lock = threading.Lock()
-        self._kernel: ModuleType | None = None
         self._is_ready = False
+        self._packed: _Packed | None = None
+        self._kernel: ModuleType | None = None
 
     @torch.inference_mode()
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
@@ -82,41 +119,40 @@ class CompiledDecoder:
         with self._lock:
             if not self._is_ready:
                 self._prepare()
-        if self._kernel is None:
+        if self._kernel is None or self._packed is None:
             return memory, state
-        weights, annotations = self._weights, memory.annotations
-        # What every position adds to gates and readout is W c_i = Σ_j α_ij W h_j: with W h_j computed once, a step reads those and
-        # not W. They are wider than h_j, so it pays for sources that are short together.
+
+        annotations, keys, _ = LoopMemory(*memory)
+
+        # What every position adds to gates and readout is W c_i = Σ_j α_ij W h_j: with W h_j
+        # computed once, a step reads those and not W. They are wider than h_j, so it pays for
+        # sources that are short together.
+        weights = self._packed.weights
         if source.numel() <= annotations.shape[2]:
-            weights, annotations = (
-                weights._replace(from_context=weights.from_context[:0]),
-                annotations @ self._context.t(),
-            )
-        return (
-            _Memory(
-                np.arange(len(source)),
-                lengths.numpy(),
-                self._kernel.exponentials(memory.keys.numpy()),
-                np.ascontiguousarray(annotations.numpy()),
-                weights,
-            ),
-            (torch.stack(state, dim=1),),
+            weights = weights._replace(from_context=weights.from_context[:0])
+            annotations = annotations @ self._packed.context.t()  # (U, S, 4H + E)
+        compiled_memory = _Memory(
+            np.arange(len(source)),
+            lengths.numpy(),
+            self._kernel.exponentials(keys.numpy()),
+            np.ascontiguousarray(annotations.numpy()),
+            weights,
         )
+        return compiled_memory, (torch.stack(state, dim=1),)  # (B, 2L, H)
 
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.step`."""
-        if not isinstance(memory, _Memory):
+        if self._kernel is None or self._packed is None or not isinstance(memory, _Memory):
             return self._model.step(token, memory, state)
-        if self._table is None:
-            places, fixed = (
-                np.arange(len(token)),
-                self._token_share(self._model.embedding(token)).detach().numpy(),
-            )
-        else:
-            places, fixed = token.numpy(), self._table
+        # What the tokens add to gates and readout: rows of `added`, in which `places` finds them.
+        added = self._packed.token_table
+        places = token.numpy()  # (B,)
+        if added is None:
+            added = self._from_tokens(self._model.embedding(token)).detach().numpy()  # (B, 4H + E)
+            places = np.arange(len(token))
         logits, after, alphas = self._kernel.step(
             places,
-            fixed,
+            added,
             state[0].numpy(),
             memory.rows,
             memory.lengths,
@@ -129,71 +165,91 @@ class CompiledDecoder:
     def _prepare(self) -> None:
         """Packs the weights and compiles the step, by taking one."""
         self._is_ready = True
-        decoder = self._model.decoder
-        size, memory_size = decoder.recurrent.in_features, decoder.key.in_features
-        from_top, from_context, _ = decoder.readout.weight.split(
-            [size, memory_size, self._model.embedding.embedding_dim], dim=1
-        )
-        self._context = torch.cat([decoder.context.weight, from_context])
-        table = (
-            4 * size + len(from_top)
-        ) * self._model.embedding.num_embeddings <= _LARGEST_TABLE // 4
-        self._table = self._token_share(self._model.embedding.weight).numpy() if table else None
-        above = [
-            torch.cat([layer.weight_ih_l0, layer.weight_hh_l0], dim=1) for layer in decoder.upper
-        ]
-        biases = [layer.bias_ih_l0 + layer.bias_hh_l0 for layer in decoder.upper]
-        none = self._context.new_empty
-        self._weights = _Weights(
-            (-2 * decoder.score).numpy(),
-            self._packed(torch.cat([decoder.query.weight, decoder.recurrent.weight])),
-            self._packed(self._context),
-            self._packed(torch.stack(above) if above else none(0, 4 * size, 2 * size)),
-            (torch.stack(biases) if biases else none(0, 4 * size)).numpy(),
-            self._packed(from_top),
-            self._packed(self._model.embedding.vocabulary),
-            self._model.output_bias.numpy().copy(),
-        )
+        self._packed = self._pack()
         try:
             from novelgen.models.kernels import stepping
 
-            one, key = (
-                np.zeros((1, 4 * size + len(from_top)), np.float32),
-                np.ones((1, 1, len(decoder.score)), np.float32),
-            )
-            state = np.zeros((1, 2 + 2 * len(above), size), np.float32)
-            stepping.step(
-                np.zeros(1, np.int64),
-                one,
-                state,
-                np.zeros(1, np.int64),
-                np.ones(1, np.int64),
-                stepping.exponentials(key),
-                np.zeros((1, 1, memory_size), np.float32),
-                *self._weights,
-            )
+            self._take_empty_step(stepping, self._packed.weights)
             self._kernel = stepping
-        except Exception as error:  # numba fails in many ways, and writing must not
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-            print(
-                f"numba 用不了，写得慢些 | numba cannot be used, writing is slower: {reason}",
-                file=sys.stderr,
-                flush=True,
-            )
+        except Exception as error:  # numba fails in many ways, and generation must not
+            lines = str(error).splitlines() or [type(error).__name__]
+            reason = lines[0][:_LONGEST_REASON]
+            message = _("numba cannot be used, writing is slower: {reason}").format(reason=reason)
+            print(message, file=sys.stderr, flush=True)
 
-    def _token_share(self, embedded: Tensor) -> Tensor:
-        """What tokens add to gates and readout, biases included: (N, E) → (N, 4H + E)."""
-        decoder = self._model.decoder
-        of_token = decoder.readout.weight[:, -embedded.shape[1] :]
-        return torch.cat(
-            [
-                decoder.token(embedded),
-                nn.functional.linear(embedded, of_token, decoder.readout.bias),
-            ],
-            dim=1,
+    def _pack(self) -> _Packed:
+        """The model's weights as `stepping.step` reads them."""
+        model = self._model
+        decoder = self._decoder
+        size = decoder.recurrent.in_features  # H
+        memory_size = decoder.key.in_features  # M
+
+        # 1. The readout's columns for s, c and y; those for c go with what c adds to the gates.
+        columns = [size, memory_size, model.embedding.embedding_dim]
+        from_top, from_context, _ = torch.split(decoder.readout.weight, columns, dim=1)
+        context = torch.cat([decoder.context.weight, from_context])  # (4H + E, M)
+
+        # 2. The layers above the first, or none.
+        above = [layer_weights(layer) for layer in layers_of(decoder.upper)]
+        from_below = context.new_empty(0, 4 * size, 2 * size)
+        upper_bias = context.new_empty(0, 4 * size)
+        if above:
+            from_below = torch.stack(
+                [torch.cat([layer.weight_ih, layer.weight_hh], dim=1) for layer in above]
+            )  # (L − 1, 4H, 2H)
+            upper_bias = torch.stack(
+                [layer.bias_ih + layer.bias_hh for layer in above]
+            )  # (L − 1, 4H)
+
+        # 3. Contiguous copies.
+        weights = _Weights(
+            score=(-2 * decoder.score).numpy(),
+            from_state=self._copy(torch.cat([decoder.query.weight, decoder.recurrent.weight])),
+            from_context=self._copy(context),
+            from_below=self._copy(from_below),
+            upper_bias=upper_bias.numpy(),
+            from_top=self._copy(from_top),
+            output=self._copy(model.embedding.vocabulary),
+            output_bias=model.output_bias.numpy().copy(),
+        )
+        return _Packed(weights, context, self._token_table(len(context)))
+
+    def _token_table(self, width: int) -> Floats | None:
+        """What every token adds to gates and readout, `width` float32; None where too large."""
+        embedding = self._model.embedding
+        if 4 * width * embedding.num_embeddings > _LARGEST_TABLE:
+            return None
+        return self._from_tokens(embedding.weight).numpy()
+
+    def _take_empty_step(self, stepping: ModuleType, weights: _Weights) -> None:
+        """Compiles `stepping.step` for these weights: one row, one source of one position."""
+        size = weights.from_state.shape[1]  # H
+        width, memory_size = weights.from_context.shape  # 4H + E, M
+        layers = 1 + len(weights.from_below)
+        row = np.zeros(1, np.int64)
+        key = np.ones((1, 1, len(weights.score)), np.float32)
+        stepping.step(
+            row,  # places
+            np.zeros((1, width), np.float32),  # what the token adds
+            np.zeros((1, 2 * layers, size), np.float32),  # state
+            row,  # rows
+            np.ones(1, np.int64),  # lengths
+            stepping.exponentials(key),
+            np.zeros((1, 1, memory_size), np.float32),  # values
+            *weights,
         )
 
-    def _packed(self, weight: Tensor) -> np.ndarray:
+    def _from_tokens(self, embedded: Tensor) -> Tensor:
+        """What tokens add to gates and readout, biases included: (N, E) → (N, 4H + E)."""
+        readout = self._decoder.readout
+        columns = readout.weight[:, -embedded.shape[1] :]  # (E, E): those for y
+        gates = self._decoder.token(embedded)  # (N, 4H)
+        return torch.cat([gates, linear(embedded, columns, readout.bias)], dim=1)
+
+    def _copy(self, weight: Tensor) -> PackedWeight:
         """A contiguous copy: float32, or bfloat16 as uint16."""
-        packed = weight.to(self._dtype).contiguous().clone()
-        return packed.numpy() if self._dtype == torch.float32 else packed.view(torch.uint16).numpy()
+        copied = weight.to(self._dtype).contiguous().clone()
+        if self._dtype != torch.float32:
+            copied = copied.view(torch.uint16)
+        packed: PackedWeight = copied.numpy()
+        return packed

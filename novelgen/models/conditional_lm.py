@@ -1,4 +1,7 @@
-"""What all variants are to the rest of the program: `start`, `step`, `unroll`, and output tied to the embeddings."""
+"""p(target given source): what every model offers to the rest of the program.
+
+B batch, S source length, T target length, D size of the embeddings, V vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,15 @@ from torch import Tensor, nn
 from novelgen.models.kernels.cross_entropy import linear_cross_entropy
 from novelgen.models.recurrent import State, VariationalDropout
 
-BOS = 1
+BOS = 1  # as in every tokenizer
 
 
 class TokenEmbedding(nn.Embedding):
-    """The vocabulary's V rows, and behind them rows of first tokens, which tell the decoder its task and are never written."""
+    """The vocabulary's V rows, and behind them rows of first tokens.
+
+    A first token stands before the target in the place of BOS and tells the decoder its task. It is
+    read, and never predicted.
+    """
 
     def __init__(self, vocabulary_size: int, size: int, first_tokens: int = 0) -> None:
         super().__init__(vocabulary_size + first_tokens, size)
@@ -22,20 +29,21 @@ class TokenEmbedding(nn.Embedding):
 
     @property
     def vocabulary(self) -> Tensor:
-        """(V, D): the rows of what can be written."""
-        return (
-            self.weight[: self.vocabulary_size]
-            if len(self.weight) > self.vocabulary_size
-            else self.weight
-        )
+        """The rows (V, D) of what can be predicted."""
+        if len(self.weight) == self.vocabulary_size:
+            return self.weight
+        return self.weight[: self.vocabulary_size]
 
 
 class ConditionalLM(nn.Module):
     """Source tokens in, a distribution over the next target token out.
 
-    `start` reads the source; `step` writes one token; `unroll` is teacher forcing over a whole target and equals
-    repeated `step`. Nothing that moves is kept on the module, so several threads may use one model. A variant gives `start`
-    and `run`. A model without attention returns weights of no source position: (B, 0), (B, T, 0). What stands before a target
+    `start` reads the source, `step` takes one token, and `unroll` is teacher forcing over a whole
+    target, which equals repeated `step`. A variant gives `start` and `run`. The output layer is
+    tied to the embeddings.
+
+    Nothing that moves is kept on the module, so several threads may use one model. A model without
+    attention returns weights of no source position: (B, 0), (B, T, 0). What stands before a target
     is BOS, or another token in each row: `first` (B,) int64.
     """
 
@@ -45,7 +53,7 @@ class ConditionalLM(nn.Module):
         dropout: float,
         source_embedding: nn.Embedding | None = None,
     ) -> None:
-        """`source_embedding` reads the source; None where source and target share one vocabulary, and `embedding` reads both."""
+        """`source_embedding` is None where source and target share a vocabulary and its rows."""
         super().__init__()
         self.embedding = embedding
         self.source_embedding = source_embedding
@@ -53,40 +61,52 @@ class ConditionalLM(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(embedding.vocabulary_size))
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
-        """Encodes: source (B, S) int64, lengths (B,) int64 ≥ 1 → the memory and the first state."""
+        """Encodes source (B, S) int64, lengths (B,) int64 ≥ 1: the memory and the first state."""
         raise NotImplementedError
 
     def run(self, tokens: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
-        """Reads tokens (B, T) int64: the readouts (B, T, D) after each, the state after the last, weights (B, T, S)."""
+        """Reads tokens (B, T) int64.
+
+        Returns the readouts (B, T, D) after each, the state after the last, weights (B, T, S).
+        """
         raise NotImplementedError
 
     def embed_source(self, source: Tensor) -> Tensor:
-        """Source (B, S) int64 → (B, S, D)."""
-        return (self.embedding if self.source_embedding is None else self.source_embedding)(source)
+        """The embeddings (B, S, D) of source (B, S) int64."""
+        embedding = self.source_embedding or self.embedding
+        embedded: Tensor = embedding(source)
+        return embedded
 
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
-        """One token on: token (B,) int64, the one before → logits (B, V), the next state, attention weights (B, S)."""
-        readout, state, weights = self.run(token.unsqueeze(1), memory, state)
+        """Takes the token before, (B,) int64, and predicts the next.
+
+        Returns logits (B, V), the next state, attention weights (B, S).
+        """
+        readout, state, weights = self.run(token.unsqueeze(1), memory, state)  # (B, 1, D)
         return self.project(readout.squeeze(1)), state, weights.squeeze(1)
 
     def unroll(
         self, target: Tensor, memory: Any, state: State, first: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: target (B, T) int64, the tokens to predict → logits (B, T, V), attention weights (B, T, S)."""
-        readout, weights = self.read(target, memory, state, first)
+        """Teacher forcing over target (B, T) int64, the tokens to predict.
+
+        Returns logits (B, T, V) and attention weights (B, T, S).
+        """
+        readout, weights = self.read(target, memory, state, first)  # (B, T, D), (B, T, S)
         return self.project(readout), weights
 
     def read(
         self, target: Tensor, memory: Any, state: State, first: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """`unroll` up to its readouts (B, T, D)."""
-        first = target.new_full((len(target),), BOS) if first is None else first
-        before = torch.cat([first.unsqueeze(1), target[:, :-1]], dim=1)
+        if first is None:
+            first = target.new_full((len(target),), BOS)  # (B,)
+        before = torch.cat([first.unsqueeze(1), target[:, :-1]], dim=1)  # (B, T)
         readout, _, weights = self.run(before, memory, state)
         return readout, weights
 
     def project(self, readout: Tensor) -> Tensor:
-        """Readouts (…, D) → logits (…, V), through the embeddings (Press and Wolf, 2017)."""
+        """Logits E t + b (…, V) of readouts t (…, D), E the embeddings (Press and Wolf, 2017)."""
         return nn.functional.linear(readout, self.embedding.vocabulary, self.output_bias)
 
     def nll_sum(
@@ -97,10 +117,16 @@ class ConditionalLM(nn.Module):
         state: State,
         first: Tensor | None = None,
     ) -> Tensor:
-        """Σ −ln p of the real tokens of target (B, T) int64, where is_token (B, T) bool: a scalar; no logits are held."""
-        readout, _ = self.read(target, memory, state, first)
+        """Σ −ln p of the real tokens of target (B, T) int64: a scalar; no logits are kept.
+
+        is_token (B, T) bool: True = real.
+        """
+        readout, _ = self.read(target, memory, state, first)  # (B, T, D)
         return linear_cross_entropy(
-            readout[is_token], self.embedding.vocabulary, self.output_bias, target[is_token]
+            readout[is_token],  # (N, D), N real tokens
+            self.embedding.vocabulary,
+            self.output_bias,
+            target[is_token],  # (N,)
         )
 
     def static_nll_sum(
@@ -111,10 +137,13 @@ class ConditionalLM(nn.Module):
         state: State,
         first: Tensor | None = None,
     ) -> Tensor:
-        """As `nll_sum`, computing padding too: no shape depends on is_token, as a CUDA graph needs it."""
-        readout, _ = self.read(target, memory, state, first)
+        """`nll_sum` without a shape that depends on is_token, as a CUDA graph needs it.
+
+        The padding is computed too, and left out of the sum.
+        """
+        readout, _ = self.read(target, memory, state, first)  # (B, T, D)
         return linear_cross_entropy(
-            readout.flatten(0, 1),
+            readout.flatten(0, 1),  # (B · T, D)
             self.embedding.vocabulary,
             self.output_bias,
             target.flatten(),

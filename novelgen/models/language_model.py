@@ -12,8 +12,8 @@ from novelgen.models.recurrent import State
 class LanguageModel(ConditionalLM):
     """One recurrent network reads the source, BOS and the target as one sequence (Graves, 2013).
 
-    `start` leaves the state after the source, which is all that is known of it; the memory is empty. Source and target have
-    a dropout mask each.
+    `start` leaves the state after the source, which is all that is known of it; the memory is
+    empty. Source and target have a dropout mask each.
     """
 
     def __init__(
@@ -28,8 +28,11 @@ class LanguageModel(ConditionalLM):
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[()], State]:
         """As `ConditionalLM.start`."""
-        return (), self.decoder.read(self.dropout(self.embed_source(source)), lengths)
+        embedded = self.dropout(self.embed_source(source))  # (B, S, D)
+        return (), self.decoder.read(embedded, lengths)
 
     def run(self, tokens: Tensor, memory: tuple[()], state: State) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.run`."""
-        return self.decoder(self.dropout(self.embedding(tokens)), memory, state)
+        embedded = self.dropout(self.embedding(tokens))  # (B, T, D)
+        readouts, state, weights = self.decoder(embedded, memory, state)
+        return readouts, state, weights

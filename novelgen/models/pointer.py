@@ -1,6 +1,11 @@
-"""The pointer-generator: what stands in the source can be written again, however rare it is."""
+"""The pointer-generator: copying tokens of the source, around any model that attends.
+
+B batch, S source length, T target length, D size of the readout, V vocabulary, N real tokens.
+"""
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,16 +18,21 @@ from novelgen.models.recurrent import State
 
 
 class PointerGenerator(nn.Module):
-    """An attending model that writes from the vocabulary or copies from the source (See, Liu and Manning, 2017).
+    """A model that predicts from the vocabulary or copies from the source.
 
-    p(w) = g · softmax(E t + b)_w + (1 − g) · Σ_{j: x_j = w} α_j, where g = σ(wᵀ t + b) and t is the readout, in which state, context
-    and last token are mixed. The "logits" are log p(w). The memory is that of the model behind the source (B, S).
+    See, Liu and Manning (2017), with E, b and the weights α of the model that it wraps:
+
+    g = σ(wᵀ t + b_g), where t is the readout, which mixes state, context and last token
+    p(w) = g · softmax(E t + b)_w + (1 − g) · Σ_{j: x_j = w} α_j
+
+    Its "logits" are ln p(w). Its memory is that of the model, and before it the source (B, S).
     """
 
     def __init__(self, writer: ConditionalLM) -> None:
+        """`writer` is the model that attends; its name is part of the keys in saved files."""
         super().__init__()
         self.writer = writer
-        self.gate = nn.Linear(writer.embedding.embedding_dim, 1)
+        self.gate = nn.Linear(writer.embedding.embedding_dim, 1)  # w, b_g
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`."""
@@ -33,15 +43,18 @@ class PointerGenerator(nn.Module):
         self, token: Tensor, memory: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.step`."""
-        readout, state, weights = self.writer.run(token.unsqueeze(1), memory[1:], state)
-        return self._mixture(readout, weights, memory[0]).squeeze(1), state, weights.squeeze(1)
+        source, *own_memory = memory
+        readout, state, weights = self.writer.run(token.unsqueeze(1), own_memory, state)
+        log_p = self._log_mixture(readout, weights, source)  # (B, 1, V)
+        return log_p.squeeze(1), state, weights.squeeze(1)
 
     def unroll(
         self, target: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """As `ConditionalLM.unroll`."""
-        readout, weights = self.writer.read(target, memory[1:], state, first)
-        return self._mixture(readout, weights, memory[0]), weights
+        source, *own_memory = memory
+        readout, weights = self.writer.read(target, own_memory, state, first)
+        return self._log_mixture(readout, weights, source), weights
 
     def nll_sum(
         self,
@@ -51,42 +64,57 @@ class PointerGenerator(nn.Module):
         state: State,
         first: Tensor | None = None,
     ) -> Tensor:
-        """As `ConditionalLM.nll_sum`; the logits exist a chunk at a time, and are computed again for the gradients."""
-        readout, weights = self.writer.read(target, memory[1:], state, first)
-        is_copy = memory[0].unsqueeze(1) == target.unsqueeze(2)
-        copied = (weights * is_copy).sum(2)
+        """As `ConditionalLM.nll_sum`.
+
+        The logits exist a chunk at a time, and are computed again for the gradients.
+        """
+        source, *own_memory = memory
+        readout, weights = self.writer.read(target, own_memory, state, first)
+
+        # 1. What a target token gets by copying: the attention on its occurrences in the source.
+        is_copy = source.unsqueeze(1) == target.unsqueeze(2)  # (B, T, S)
+        copied = (weights * is_copy).sum(2)  # (B, T)
+
+        # 2. Chunks of the N real tokens, so that no logits (N, V) of all of them ever exist.
         size = chunk_rows(self.writer.embedding.vocabulary)
-        parts = zip(
-            *(tensor[is_token].split(size) for tensor in (readout, copied, target)), strict=True
+        chunks = zip(
+            *(torch.split(tensor[is_token], size) for tensor in (readout, copied, target)),
+            strict=True,
         )
-        return torch.stack(
-            [checkpoint(self._chunk_nll_sum, *part, use_reentrant=False) for part in parts]
-        ).sum()
+        nll_sums = [
+            cast(Tensor, checkpoint(self._chunk_nll_sum, *chunk, use_reentrant=False))
+            for chunk in chunks
+        ]
+        return torch.stack(nll_sums).sum()
 
     def _chunk_nll_sum(self, readout: Tensor, copied: Tensor, target: Tensor) -> Tensor:
-        """Readouts (N, D), the attention on copies of their targets (N,), targets (N,) → Σ −ln p."""
-        written, log_copy = self._written(readout)
-        target_logit = written.gather(1, target.unsqueeze(1)).squeeze(1)
-        return -torch.logaddexp(
-            target_logit, _log(copied.to(target_logit.dtype)) + log_copy.squeeze(1)
-        ).sum()
+        """Σ −ln p of targets (N,), of readouts (N, D) and the attention on their copies (N,)."""
+        log_generated, log_copying = self._log_parts(readout)  # (N, V), (N, 1)
+        log_generated = log_generated.gather(1, target.unsqueeze(1)).squeeze(1)  # (N,)
+        log_copied = _log(copied.to(log_generated.dtype)) + log_copying.squeeze(1)  # (N,)
+        return -torch.logaddexp(log_generated, log_copied).sum()
 
-    def _written(self, readout: Tensor) -> tuple[Tensor, Tensor]:
-        """Readouts (…, D) → ln(g · softmax) (…, V) and ln(1 − g) (…, 1), in the dtype of the weights."""
+    def _log_parts(self, readout: Tensor) -> tuple[Tensor, Tensor]:
+        """ln(g · softmax(E t + b)) (…, V) and ln(1 − g) (…, 1) of readouts t (…, D).
+
+        Both are in the dtype of the weights, under autocast too.
+        """
         dtype = self.gate.weight.dtype
-        gate = self.gate(readout).to(dtype)
-        return log_softmax(self.writer.project(readout).to(dtype), dim=-1) + logsigmoid(
-            gate
-        ), logsigmoid(-gate)
+        gate = self.gate(readout).to(dtype)  # wᵀ t + b_g: (…, 1)
+        logits = self.writer.project(readout).to(dtype)  # (…, V)
+        log_generated = log_softmax(logits, dim=-1) + logsigmoid(gate)  # ln σ(x) = logsigmoid(x)
+        log_copying = logsigmoid(-gate)  # 1 − σ(x) = σ(−x)
+        return log_generated, log_copying
 
-    def _mixture(self, readout: Tensor, weights: Tensor, source: Tensor) -> Tensor:
-        """Readouts (B, T, D), weights (B, T, S), source (B, S) → ln p (B, T, V)."""
-        written, log_copy = self._written(readout)
-        places = source.unsqueeze(1).expand_as(weights)
-        copied = torch.zeros_like(written).scatter_add(2, places, weights.to(written.dtype))
-        return torch.logaddexp(written, _log(copied) + log_copy)
+    def _log_mixture(self, readout: Tensor, weights: Tensor, source: Tensor) -> Tensor:
+        """The ln p (B, T, V) of readouts (B, T, D), weights (B, T, S) and source (B, S)."""
+        log_generated, log_copying = self._log_parts(readout)  # (B, T, V), (B, T, 1)
+        tokens = source.unsqueeze(1).expand_as(weights)  # x_j at every step: (B, T, S)
+        nothing = torch.zeros_like(log_generated)
+        copied = nothing.scatter_add(2, tokens, weights.to(nothing.dtype))  # Σ α_j: (B, T, V)
+        return torch.logaddexp(log_generated, _log(copied) + log_copying)
 
 
 def _log(probs: Tensor) -> Tensor:
-    """ln, of nothing the smallest there is: −∞ would make the gradients NaN."""
+    """The logarithm; of 0 the smallest there is, as −∞ would make the gradients NaN."""
     return probs.clamp_min(torch.finfo(probs.dtype).tiny).log()

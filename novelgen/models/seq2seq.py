@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.decoders import Decoder
-from novelgen.models.recurrent import Encoder, State
+from novelgen.models.encoder import Encoded, Encoder
+from novelgen.models.recurrent import State
 
 
 class Seq2Seq(ConditionalLM):
-    """Encoder → bridge → decoder; which ones makes the variant."""
+    """Encoder → bridge → decoder; which ones these are makes the variant."""
 
     def __init__(
         self,
@@ -24,14 +23,22 @@ class Seq2Seq(ConditionalLM):
         source_embedding: nn.Embedding | None = None,
     ) -> None:
         super().__init__(embedding, dropout, source_embedding)
-        self.encoder, self.bridge, self.decoder = encoder, bridge, decoder
+        self.encoder = encoder
+        self.bridge = bridge
+        self.decoder = decoder
 
-    def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
+    def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`; the memory is what the decoder remembers."""
-        encoded = self.encoder(self.dropout(self.embed_source(source)), lengths)
+        embedded = self.dropout(self.embed_source(source))  # (B, S, D)
+        encoded: Encoded = self.encoder(embedded, lengths)
         memory = self.decoder.remember(encoded)
-        return memory, self.decoder.begin(self.bridge(encoded), memory)
+        state = self.decoder.begin(self.bridge(encoded), memory)
+        return memory, state
 
-    def run(self, tokens: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
+    def run(
+        self, tokens: Tensor, memory: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.run`."""
-        return self.decoder(self.dropout(self.embedding(tokens)), memory, state)
+        embedded = self.dropout(self.embedding(tokens))  # (B, T, D)
+        readouts, state, weights = self.decoder(embedded, memory, state)
+        return readouts, state, weights

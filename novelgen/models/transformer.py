@@ -1,8 +1,12 @@
-"""The encoder-decoder Transformer of Vaswani et al. (2017)."""
+"""The encoder-decoder Transformer of Vaswani et al. (2017).
+
+B batch, S source length, T target length, t tokens taken before, D size of the model, h heads.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,33 +15,49 @@ from torch.nn.functional import dropout, linear
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.recurrent import State, token_mask
 
-_HEAD = 64  # width of a head in the paper; narrower models have one head
+# Width of a head in the paper; narrower models have one head.
+_HEAD_SIZE = 64
+
+# The base of the sinusoids' wavelengths.
+_LONGEST_WAVE = 10_000
 
 
 def heads_of(size: int) -> int:
-    """The number of heads: at most one for every 64 numbers, and a divisor of the width."""
-    return next(count for count in range(max(size // _HEAD, 1), 0, -1) if size % count == 0)
+    """The number of heads: at most one for every 64 features, and a divisor of the size."""
+    most = max(size // _HEAD_SIZE, 1)
+    return next(count for count in range(most, 0, -1) if size % count == 0)
 
 
 def positions(start: int, count: int, size: int, like: Tensor) -> Tensor:
-    """Sinusoids of places start … start + count - 1: (count, size), sines at even features and cosines at odd ones."""
-    places = torch.arange(start, start + count, dtype=torch.float64, device=like.device).unsqueeze(
-        1
-    )
-    rates = torch.exp(
-        torch.arange(0, size, 2, dtype=torch.float64, device=like.device)
-        * (-math.log(10_000) / size)
-    )
-    waves = torch.stack([torch.sin(places * rates), torch.cos(places * rates)], dim=-1)
+    """The sinusoids (count, size) of positions start … start + count − 1.
+
+    PE(pos, 2i) = sin(pos / 10000^(2i / D)) and PE(pos, 2i + 1) = cos(pos / 10000^(2i / D)), in
+    dtype and device of `like`.
+    """
+    # Computed in float64 and rounded once, whatever the dtype of the model.
+    place = torch.arange(start, start + count, dtype=torch.float64, device=like.device)  # (T,)
+    even = torch.arange(0, size, 2, dtype=torch.float64, device=like.device)  # 2i: (D / 2,)
+    rates = torch.exp(even * (-math.log(_LONGEST_WAVE) / size))  # (D / 2,)
+    angles = place.unsqueeze(1) * rates  # (T, D / 2)
+    waves = torch.stack([torch.sin(angles), torch.cos(angles)], dim=-1)  # (T, D / 2, 2)
     return waves.flatten(1)[:, :size].to(like.dtype)
 
 
-def project_keys(attention: nn.MultiheadAttention, sequence: Tensor) -> tuple[Tensor, Tensor]:
-    """Keys and values (B, S, D) of a sequence (B, S, D), all heads side by side."""
+class KeysAndValues(NamedTuple):
+    """What attention reads of a sequence, all heads side by side."""
+
+    keys: Tensor  # (B, S, D)
+    values: Tensor  # (B, S, D)
+
+
+def project_keys(attention: nn.MultiheadAttention, sequence: Tensor) -> KeysAndValues:
+    """Keys and values of a sequence (B, S, D)."""
     size = attention.embed_dim
-    return linear(sequence, attention.in_proj_weight[size:], attention.in_proj_bias[size:]).chunk(
-        2, dim=-1
-    )
+    # PyTorch keeps the projections of queries, keys and values as one matrix (3D, D).
+    weight = attention.in_proj_weight[size:]
+    bias = attention.in_proj_bias[size:]
+    keys, values = linear(sequence, weight, bias).chunk(2, dim=-1)  # (B, S, D) each
+    return KeysAndValues(keys, values)
 
 
 def attend(
@@ -47,30 +67,38 @@ def attend(
     values: Tensor,
     allowed: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """softmax(Q Kᵀ / √d) V with the module's weights, of keys and values that were projected before.
+    """softmax(Q Kᵀ / √d) V with the module's weights, of keys and values projected before.
 
-    sequence (B, T, D), keys and values (B, S, D), allowed (B or 1, T or 1, S) bool → (B, T, D), weights (B, T, S), the heads' mean.
+    sequence (B, T, D), keys and values (B, S, D), allowed (B or 1, T or 1, S) bool. Returns what
+    was read (B, T, D) and the weights (B, T, S), the heads' mean.
     """
-    size, heads = attention.embed_dim, attention.num_heads
+    size = attention.embed_dim
+    heads = attention.num_heads
+    head_size = size // heads  # d
 
-    def split(tensor: Tensor) -> Tensor:
-        return tensor.unflatten(-1, (heads, size // heads)).transpose(1, 2)
+    def split_heads(tensor: Tensor) -> Tensor:
+        """(B, T, D) → (B, h, T, d)."""
+        return torch.unflatten(tensor, -1, (heads, head_size)).transpose(1, 2)
 
-    queries = split(
-        linear(sequence, attention.in_proj_weight[:size], attention.in_proj_bias[:size])
-    )
-    scores = queries @ split(keys).transpose(2, 3) / math.sqrt(size // heads)
-    weights = torch.softmax(scores.masked_fill(~allowed.unsqueeze(1), -torch.inf), dim=-1)
-    read = dropout(weights, attention.dropout, attention.training) @ split(values)
-    return attention.out_proj(read.transpose(1, 2).flatten(2)), weights.mean(1)
+    projected = linear(sequence, attention.in_proj_weight[:size], attention.in_proj_bias[:size])
+    queries = split_heads(projected)  # Q: (B, h, T, d)
+    scores = queries @ split_heads(keys).transpose(2, 3) / math.sqrt(head_size)  # (B, h, T, S)
+    scores = scores.masked_fill(~allowed.unsqueeze(1), -torch.inf)
+    weights = torch.softmax(scores, dim=-1)  # (B, h, T, S)
+    dropped = dropout(weights, attention.dropout, attention.training)
+    read = dropped @ split_heads(values)  # (B, h, T, d)
+    joined: Tensor = attention.out_proj(read.transpose(1, 2).flatten(2))  # (B, T, D)
+    return joined, weights.mean(1)
 
 
 class Transformer(ConditionalLM):
-    """Layers are PyTorch's own, normalised before each part (Xiong et al., 2020), which trains without a long warm-up.
+    """An encoder-decoder made of attention and feed-forward layers alone.
 
-    The encoder runs as they are. The decoder runs their parts one by one, so that keys and values of what is written can be
-    kept: the state is (B, t, D) keys and values of every layer, and a step costs O(t). The memory is where real source tokens
-    are, and every layer's keys and values of the source. The weights are those of the highest layer.
+    The layers are PyTorch's own, normalised before each part (Xiong et al., 2020), which trains
+    without a long warm-up. The encoder runs as they are. The decoder runs their parts one by one,
+    so that keys and values of the tokens before can be kept, and a step costs O(t): the state is
+    keys and values (B, t, D) of every layer. The memory is where real source tokens are (B, S), and
+    every layer's keys and values of the source. The weights are those of the highest layer.
     """
 
     def __init__(
@@ -86,61 +114,75 @@ class Transformer(ConditionalLM):
         """encoder_size and decoder_size are the widths of the feed-forward layers."""
         super().__init__(embedding, rate, source_embedding)
         size = embedding.embedding_dim
-        options = {"batch_first": True, "norm_first": True}
-        layer = nn.TransformerEncoderLayer(size, heads_of(size), encoder_size, rate, **options)
+        heads = heads_of(size)
+        encoder_layer = nn.TransformerEncoderLayer(
+            size, heads, encoder_size, rate, batch_first=True, norm_first=True
+        )
         self.encoder = nn.TransformerEncoder(
-            layer, encoder_layers, nn.LayerNorm(size), enable_nested_tensor=False
+            encoder_layer, encoder_layers, nn.LayerNorm(size), enable_nested_tensor=False
         )
         self.layers = nn.ModuleList(
-            nn.TransformerDecoderLayer(size, heads_of(size), decoder_size, rate, **options)
+            nn.TransformerDecoderLayer(
+                size, heads, decoder_size, rate, batch_first=True, norm_first=True
+            )
             for _ in range(decoder_layers)
         )
         self.norm = nn.LayerNorm(size)
 
-    def _place(self, embedded: Tensor, start: int) -> Tensor:
-        """√D · embedding + position: embeddings (B, T, D) at places start … → (B, T, D)."""
-        embedded = embedded * math.sqrt(embedded.shape[2])
-        return self.dropout(embedded + positions(start, *embedded.shape[1:], embedded))
-
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
-        """As `ConditionalLM.start`; nothing is written yet, so the state's tensors are (B, 0, D)."""
-        is_token = token_mask(lengths, source.shape[1])
-        annotations = self.encoder(
-            self._place(self.embed_source(source), 0), src_key_padding_mask=~is_token
-        )
-        known = [
-            tensor
-            for layer in self.layers
-            for tensor in project_keys(layer.multihead_attn, annotations)
-        ]
-        return (is_token, *known), tuple(tensor[:, :0] for tensor in known)
+        """As `ConditionalLM.start`; no token was taken yet: the state's tensors are (B, 0, D)."""
+        is_token = token_mask(lengths, source.shape[1])  # (B, S)
+        embedded = self._add_positions(self.embed_source(source), 0)  # (B, S, D)
+        annotations = self.encoder(embedded, src_key_padding_mask=~is_token)  # (B, S, D)
+        source_keys: list[Tensor] = []
+        for layer in self._decoder_layers():
+            source_keys += project_keys(layer.multihead_attn, annotations)
+        return (is_token, *source_keys), tuple(tensor[:, :0] for tensor in source_keys)
 
     def run(
         self, tokens: Tensor, memory: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.run`."""
-        count, past = tokens.shape[1], state[0].shape[1]
-        sequence = self._place(self.embedding(tokens), past)
-        is_before = torch.ones(1, count, past + count, dtype=torch.bool, device=tokens.device).tril(
-            past
-        )
-        is_token, *known = memory
-        moved: list[Tensor] = []
-        for number, layer in enumerate(self.layers):
-            here = slice(2 * number, 2 * number + 2)
+        # 1. The tokens at their positions, and which of all t + T tokens each may see.
+        count = tokens.shape[1]  # T
+        past = state[0].shape[1]  # t
+        sequence = self._add_positions(self.embedding(tokens), past)  # (B, T, D)
+        everything = torch.ones(1, count, past + count, dtype=torch.bool, device=tokens.device)
+        is_before = everything.tril(past)  # (1, T, t + T)
+        is_token, *source_keys = memory
+        allowed = is_token.unsqueeze(1)  # (B, 1, S)
+
+        # 2. The layers: x + part(norm(x)) for self-attention, attention, feed-forward network.
+        last_state: list[Tensor] = []
+        for number, layer in enumerate(self._decoder_layers()):
+            own = slice(2 * number, 2 * number + 2)  # this layer's keys and values
             normed = layer.norm1(sequence)
-            own = [
-                torch.cat(pair, dim=1)
-                for pair in zip(state[here], project_keys(layer.self_attn, normed), strict=True)
-            ]
-            moved += own
-            sequence = sequence + layer.dropout1(
-                attend(layer.self_attn, normed, *own, is_before)[0]
-            )
-            read, weights = attend(
-                layer.multihead_attn, layer.norm2(sequence), *known[here], is_token.unsqueeze(1)
-            )
+            new = project_keys(layer.self_attn, normed)  # (B, T, D) each
+            keys, values = (
+                torch.cat(pair, dim=1) for pair in zip(state[own], new, strict=True)
+            )  # (B, t + T, D) each
+            last_state += (keys, values)
+            read, _ = attend(layer.self_attn, normed, keys, values, is_before)
+            sequence = sequence + layer.dropout1(read)
+
+            keys, values = source_keys[own]  # (B, S, D) each
+            normed = layer.norm2(sequence)
+            read, weights = attend(layer.multihead_attn, normed, keys, values, allowed)
             sequence = sequence + layer.dropout2(read)
-            inner = layer.dropout(layer.activation(layer.linear1(layer.norm3(sequence))))
-            sequence = sequence + layer.dropout3(layer.linear2(inner))
-        return self.norm(sequence), tuple(moved), weights
+
+            hidden = layer.dropout(layer.activation(layer.linear1(layer.norm3(sequence))))
+            sequence = sequence + layer.dropout3(layer.linear2(hidden))
+
+        # 3. The readouts, (B, T, D).
+        return self.norm(sequence), tuple(last_state), weights
+
+    def _add_positions(self, embedded: Tensor, start: int) -> Tensor:
+        """√D · embedding + position, of embeddings (B, T, D) at positions start …: (B, T, D)."""
+        _, count, size = embedded.shape
+        embedded = embedded * math.sqrt(size)
+        placed: Tensor = self.dropout(embedded + positions(start, count, size, embedded))
+        return placed
+
+    def _decoder_layers(self) -> list[nn.TransformerDecoderLayer]:
+        """The decoder's layers, with their type."""
+        return [cast(nn.TransformerDecoderLayer, layer) for layer in self.layers]

@@ -1,6 +1,7 @@
-"""The variants as tables of parts, and what becomes of a part that is not given. Needs no torch.
+"""The variants as tables of parts, and the values of parts that are not given. Needs no torch.
 
-A part that a variant's table does not hold does not exist there: giving it is an error, never ignored.
+A part that a variant's table does not hold does not exist there: giving it is an error, never
+ignored.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 from novelgen.config import ModelConfig, flag
 from novelgen.errors import ConfigError
+from novelgen.i18n import N_, _
 
 _PLAIN = {
     "cell": "lstm",
@@ -22,13 +24,16 @@ _PLAIN = {
 }
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    # Bahdanau, Cho and Bengio (2015): attention from s_{i-1}, the context enters the cell, deep output.
+    # Bahdanau, Cho and Bengio (2015): attention from s_{i-1}, the context enters the cell, deep
+    # output.
     "bahdanau": {**_PLAIN, "bidirectional": True, "bridge": "projected", "context": "attention"},
-    # Luong, Pham and Manning (2015): global attention after the cell. Their four layers are one here.
+    # Luong, Pham and Manning (2015): global attention after the cell. Their four layers are one
+    # here.
     "luong": {**_PLAIN, "context": "attention", "score": "general", "input_feeding": True},
     # Cho et al. (2014): the encoder's vector enters every step and the output.
     "cho": {**_PLAIN, "cell": "gru", "bridge": "projected", "context": "every-step"},
-    # Sutskever, Vinyals and Le (2014): deep, the source reversed, the states handed over layer by layer.
+    # Sutskever, Vinyals and Le (2014): deep, the source reversed, the states handed over layer by
+    # layer.
     "sutskever": {**_PLAIN, "encoder_layers": 4, "decoder_layers": 4, "reverse_source": True},
     # The plain encoder-decoder of the tutorials (Chollet, 2017).
     "seq2seq": _PLAIN,
@@ -38,51 +43,48 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "transformer": {"encoder_layers": 3, "decoder_layers": 3, "copy": False},
 }
 
-PARTS = tuple(
-    sorted(
-        {"score", "input_feeding", "copy", "coverage", "encoder_size", "attention_size"}.union(
-            *VARIANTS.values()
-        )
-    )
+# Those that no table needs to name: `_defaults` knows where they exist.
+_DERIVED_PARTS = {"score", "input_feeding", "copy", "coverage", "encoder_size", "attention_size"}
+
+PARTS = tuple(sorted(_DERIVED_PARTS.union(*VARIANTS.values())))
+
+# The scores with a hidden layer.
+_WIDE_SCORES = ("additive", "concat")
+
+COPY_NEEDS_ONE_VOCABULARY = N_(
+    "--copy: copying needs one vocabulary for source and target; add --share-vocabulary"
 )
-_WIDE_SCORES = ("additive", "concat")  # those with a hidden layer
+NO_ATTENTION = N_("this model has no attention: there are no weights to save or draw")
 
 
 def resolve(config: ModelConfig) -> ModelConfig:
-    """The same configuration with every part of the variant filled in; None is left of parts that it has not.
+    """The same configuration with every part of the variant filled in.
 
-    Raises ConfigError, with the reason, for a part that the variant has not or that does not fit the others.
+    Parts that the variant does not have are None. Raises ConfigError, with the reason, where such a
+    part is given, or where a part does not fit the others.
     """
     chosen = {name: value for name in PARTS if (value := getattr(config, name)) is not None}
     parts = _defaults(config, chosen)
-    for name, value in chosen.items():
-        if value and name not in parts:
-            where = " ".join(
-                [
-                    f"--model {config.model}",
-                    *(
-                        f"{flag(part)} {parts[part]}"
-                        for part in ("context", "score")
-                        if part in parts
-                    ),
-                ]
-            )
-            raise ConfigError(
-                f"{flag(name)}：{where} 没有这一部分，请去掉 | {where} has no such part; leave it out"
-            )
-    resolved = dataclasses.replace(
-        config, **{name: chosen.get(name, parts[name]) if name in parts else None for name in PARTS}
-    )
-    _check(resolved)
+    _check_exist(config, chosen, parts)
+
+    changes: dict[str, Any] = dict.fromkeys(PARTS)
+    for name, value in parts.items():
+        changes[name] = chosen.get(name, value)
+    resolved = dataclasses.replace(config, **changes)
+    _check_fit(resolved)
     return resolved
 
 
 def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
     """The parts that the variant has, given what is chosen, with their values."""
+    # 1. Those of the variant's table, with what is chosen of them.
     own = VARIANTS[config.model]
-    parts = {**own, **{name: value for name, value in chosen.items() if name in own}}
+    parts = {name: chosen.get(name, value) for name, value in own.items()}
+
+    # 2. Those that exist with attention alone.
     if parts.get("context") == "attention":
-        parts |= {"score": chosen.get("score", own.get("score", "additive")), "copy": False}
+        parts["score"] = chosen.get("score", own.get("score", "additive"))
+        parts["copy"] = False
         if parts["score"] == "additive":
             parts["coverage"] = False
         if parts["score"] in _WIDE_SCORES:
@@ -90,50 +92,81 @@ def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
     else:
         parts.pop("score", None)
         parts.pop("input_feeding", None)
+
+    # 3. Annotations as wide as the decoder, where it can be halved.
     if "encoder_layers" in parts:
-        parts["encoder_size"] = max(
-            config.decoder_size // (2 if parts.get("bidirectional") else 1), 1
-        )
+        directions = _directions(parts.get("bidirectional"))
+        parts["encoder_size"] = max(config.decoder_size // directions, 1)
     return parts
 
 
-def _check(config: ModelConfig) -> None:
+def _check_exist(config: ModelConfig, chosen: dict[str, Any], parts: dict[str, Any]) -> None:
+    """Raises ConfigError where a part is chosen that the variant does not have."""
+    unknown = [name for name, value in chosen.items() if value and name not in parts]
+    if not unknown:
+        return
+    deciding = [f"{flag(name)} {parts[name]}" for name in ("context", "score") if name in parts]
+    variant = " ".join([f"--model {config.model}", *deciding])
+    raise ConfigError(
+        _("{option}: {variant} has no such part; leave it out").format(
+            option=flag(unknown[0]), variant=variant
+        )
+    )
+
+
+def _check_fit(config: ModelConfig) -> None:
     """Raises ConfigError where the parts of a resolved configuration do not fit each other."""
-    width, size = annotation_size(config), config.decoder_size
-    layers = (config.encoder_layers, config.decoder_layers)
     if config.bidirectional and config.reverse_source:
         raise ConfigError(
-            "--reverse-source：双向编码器本来就从两头读；请加 --no-bidirectional | a bidirectional encoder reads from both "
-            "ends already; add --no-bidirectional"
+            _(
+                "--reverse-source: a bidirectional encoder reads from both ends already; "
+                "add --no-bidirectional"
+            )
         )
+    width = annotation_size(config)
+    size = config.decoder_size
     if config.score == "dot" and width != size:
         raise ConfigError(
-            f"--score dot：编码器每处 {width} 维，解码器 {size} 维，点积要求相等；请改维数或用 --score general | annotations "
-            f"have {width} numbers, the decoder's state {size}; change the sizes, or take --score general"
+            _(
+                "--score dot: annotations have {width} features, the decoder's state {size}, and a "
+                "dot product needs as many; change the sizes, or use --score general"
+            ).format(width=width, size=size)
         )
-    if config.bridge == "last" and layers[0] != layers[1]:
+    if config.bridge == "last":
+        _check_last_bridge(config, width, size)
+
+
+def _check_last_bridge(config: ModelConfig, width: int, size: int) -> None:
+    """Raises ConfigError where the encoder's states cannot be the decoder's as they are."""
+    if config.encoder_layers != config.decoder_layers:
         raise ConfigError(
-            f"--bridge last：编码器 {layers[0]} 层，解码器 {layers[1]} 层，逐层交接要求相等；请改层数，或用 --bridge "
-            "projected | handing over layer by layer needs as many encoder as decoder layers; change them, or take --bridge "
-            "projected"
+            _(
+                "--bridge last: states are handed over layer by layer, and the encoder's layers "
+                "({encoder_layers}) are not as many as the decoder's ({decoder_layers}); "
+                "change one of them, or use --bridge projected"
+            ).format(encoder_layers=config.encoder_layers, decoder_layers=config.decoder_layers)
         )
-    if config.bridge == "last" and width != size:
+    if width != size:
         raise ConfigError(
-            f"--bridge last：编码器状态 {width} 维，解码器 {size} 维，原样交接要求相等；请改维数，或用 --bridge projected | "
-            f"the encoder's state has {width} numbers, the decoder's {size}; change the sizes, or take --bridge projected"
+            _(
+                "--bridge last: the encoder's state has {width} features, the decoder's {size}, "
+                "and states are handed over as they are; "
+                "change the sizes, or use --bridge projected"
+            ).format(width=width, size=size)
         )
 
 
 def annotation_size(config: ModelConfig) -> int:
-    """Width of the recurrent encoder's annotations of a resolved configuration; 0 where there is no encoder."""
-    return (config.encoder_size or 0) * (2 if config.bidirectional else 1)
+    """Width of the recurrent encoder's annotations of a resolved configuration.
+
+    It is 0 where there is no encoder.
+    """
+    return (config.encoder_size or 0) * _directions(config.bidirectional)
 
 
-COPY_NEEDS_ONE_VOCABULARY = (
-    "--copy：照抄要求源和目标用同一个词表；请加 --share-vocabulary | copying needs one vocabulary for source "
-    "and target; add --share-vocabulary"
-)
-NO_ATTENTION = "这个模型没有注意力，没有权重可存、可画 | this model has no attention: there are no weights to save or draw"
+def _directions(bidirectional: bool | None) -> int:
+    """How many directions an encoder reads in."""
+    return 1 + bool(bidirectional)
 
 
 def attends(config: ModelConfig) -> bool:

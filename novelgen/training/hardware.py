@@ -1,4 +1,4 @@
-"""What the machine offers: where to compute, in which precision, and an allocator that keeps its pages."""
+"""What the machine offers: a device, a precision for products, and how it allocates memory."""
 
 from __future__ import annotations
 
@@ -14,45 +14,72 @@ import torch
 from novelgen import __version__
 from novelgen.config import DEVICES, validate_choice
 from novelgen.errors import ConfigError
+from novelgen.i18n import _
+from novelgen.models.kernels import onednn
+
+
+# Parameters of glibc's mallopt, from <malloc.h>.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`; "auto" takes CUDA where there is one. Raises ConfigError when CUDA is asked for in vain."""
+    """The device called `name`; "auto" takes CUDA where there is one.
+
+    Raises ConfigError when CUDA is asked for and there is none.
+    """
     validate_choice(name, DEVICES, "--device")
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "--device cuda：这里没有可用的 CUDA 显卡；请用 --device cpu，或安装带 CUDA 的 torch | no CUDA device is "
-            "available here; use --device cpu, or install a torch with CUDA"
+            _(
+                "--device cuda: no CUDA device is available here; use --device cpu, or install a "
+                "torch with CUDA"
+            )
         )
-    return torch.device(
-        "cuda"
-        if name == "auto" and torch.cuda.is_available()
-        else name
-        if name != "auto"
-        else "cpu"
-    )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The dtype of matrix products; "auto" takes bfloat16 where the hardware multiplies it faster than float32."""
+    """The dtype of matrix products on a device, for one of PRECISIONS.
+
+    "auto" takes bfloat16 where the hardware multiplies it faster than float32. Raises ConfigError
+    when bfloat16 is asked for where it cannot be multiplied.
+    """
     if name == "auto":
-        # Emulated bfloat16 (before Ampere) is slower than float32.
-        gains = (
-            torch.cuda.is_bf16_supported(including_emulation=False)
-            if device.type == "cuda"
-            else _cpu_multiplies_bfloat16()
+        return torch.bfloat16 if _gains_from_bfloat16(device) else torch.float32
+    if name == "bfloat16" and not supports_bfloat16(device):
+        raise ConfigError(
+            _(
+                "--precision bfloat16: this machine's {device} cannot multiply in bfloat16; use "
+                "--precision float32 or auto"
+            ).format(device=device.type.upper())
         )
-        return torch.bfloat16 if gains else torch.float32
-    return getattr(torch, name)
+    return torch.float32 if name == "float32" else torch.bfloat16
 
 
-def _cpu_multiplies_bfloat16() -> bool:
-    """Whether the CPU has AMX or AVX512-bf16; products were measured 5 to 6.5 times as fast there as in float32."""
+def supports_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products run in bfloat16 on a device, however fast.
+
+    Layers that do not (an LSTM without a bfloat16 kernel) fall back to float32 by themselves.
+    """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return onednn.multiplies_bfloat16()
+
+
+def _gains_from_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are faster than in float32."""
+    if device.type == "cuda":
+        # Emulated bfloat16 (before Ampere) is slower than float32.
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Measured: products are 5 to 6.5 times as fast as in float32 on CPUs with AMX or AVX512-bf16.
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """What figures were measured on and with, for those who read them elsewhere."""
+    """The hardware and software that figures were measured on, for those who compare them."""
     packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
     gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
     return {
@@ -70,49 +97,50 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 
 def _cpu_name() -> str:
-    """As Linux calls it; elsewhere what Python knows."""
+    """The name in /proc/cpuinfo; on other systems what Python knows."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    if names:
+        return names[0]
+    return platform.processor() or platform.machine()
 
 
 def limit_onednn_cache() -> None:
-    """Bounds oneDNN's cache of compiled products, before its first use, to what a few steps use; the environment comes first.
+    """Limits oneDNN's cache of compiled products to what a few training steps use.
 
-    Every batch has another shape, so the 1024 that oneDNN would keep are 300 MiB that hardly ever help.
+    Must be called before oneDNN is first used; a value set in the environment is kept. Every batch
+    has another shape, so the 1024 products that oneDNN would keep are 300 MiB that hardly ever help.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 
 def tune_malloc() -> None:
-    """Tells glibc to keep large freed blocks instead of handing every one back to the kernel.
+    """Makes glibc keep large freed blocks instead of returning each one to the kernel.
 
-    Each batch frees and takes hundreds of megabytes again. Measured: 1.6 times the speed on a 2-core Xeon, where page faults
-    took a third of the time; no difference on a 2-core EPYC.
+    Each batch frees and takes hundreds of megabytes again. Measured: 1.6 times the speed on a 2-core
+    Xeon, where page faults took a third of the time; no difference on a 2-core EPYC.
     """
-    trim_threshold, mmap_threshold, most = (
-        -1,
-        -3,
-        2**31 - 1,
-    )  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of <malloc.h>
+    largest = 2**31 - 1
     if glibc := _glibc():
-        glibc.mallopt(mmap_threshold, most)
-        glibc.mallopt(trim_threshold, most)
+        glibc.mallopt(_M_MMAP_THRESHOLD, largest)
+        glibc.mallopt(_M_TRIM_THRESHOLD, largest)
 
 
 def release_freed_memory() -> None:
-    """Hands back what is free after all, now and then: blocks of another size in every batch leave gaps, and these add up."""
+    """Returns freed memory to the kernel, which `tune_malloc` stopped.
+
+    To be called now and then: batches differ in size, so that the freed blocks leave gaps between
+    them, and the gaps add up.
+    """
     if glibc := _glibc():
         glibc.malloc_trim(0)
 
 
 def _glibc() -> ctypes.CDLL | None:
-    """The C library, where it is that one."""
-    return (
-        ctypes.CDLL(None)
-        if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
-        else None
-    )
+    """The C library, if it is glibc."""
+    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+        return None
+    return ctypes.CDLL(None)

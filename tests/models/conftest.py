@@ -7,6 +7,7 @@ import torch
 
 from novelgen.config import ModelConfig
 from novelgen.models.build import build_model
+from novelgen.training.hardware import supports_bfloat16
 
 VOCABULARY, SOURCE_VOCABULARY = 12, 20
 NAMES = ("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer")
@@ -105,6 +106,22 @@ def make(request):
         )
 
     return build
+
+
+@pytest.fixture
+def bfloat16():
+    """torch.bfloat16; skips the test where the CPU cannot multiply in it."""
+    if not supports_bfloat16(torch.device("cpu")):
+        pytest.skip("oneDNN has no bfloat16 products on this CPU")
+    return torch.bfloat16
+
+
+@pytest.fixture(params=["float32", "bfloat16"])
+def precision(request):
+    """The name of the dtype of products: float32, and bfloat16 where the CPU can multiply in it."""
+    if request.param == "bfloat16":
+        request.getfixturevalue("bfloat16")
+    return request.param
 
 
 @pytest.fixture

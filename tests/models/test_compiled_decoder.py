@@ -1,4 +1,4 @@
-"""The compiled twin of the default model against the model itself, step by step."""
+"""The compiled decoder of the default model against the model itself, step by step."""
 
 import sys
 import threading
@@ -40,7 +40,10 @@ def make(scale=1.0, seed=0, **sizes):
 
 
 def follow(model, sources, tokens, turns=None):
-    """Logits and weights of every step; before step t the rows turns[t] of the step before are taken."""
+    """Logits and weights of every step.
+
+    Before step t the rows turns[t] of the step before are taken.
+    """
     with torch.inference_mode():
         memory, state = start(model, sources, CPU)
         found = []
@@ -55,7 +58,7 @@ def follow(model, sources, tokens, turns=None):
 
 @settings(max_examples=40, deadline=None)
 @given(some.data())
-def test_follows_the_model_for_any_size(data):
+def test_logits_and_weights_are_those_of_the_model_for_any_size(data):
     sizes = {
         "embedding_size": some.integers(1, 9),
         "encoder_size": some.integers(1, 7),
@@ -78,28 +81,25 @@ def test_follows_the_model_for_any_size(data):
     chance = np.random.default_rng(len(sources))
     turns = [chance.integers(0, rows if place else len(sources), rows) for place in range(steps)]
     tokens = chance.integers(0, VOCABULARY, (steps, rows))
-    twin = optimize_for_inference(model, "float32")
-    assert isinstance(twin, CompiledDecoder)
-    for mine, truth in zip(
-        follow(twin, sources, tokens, turns), follow(model, sources, tokens, turns), strict=True
-    ):
+    compiled = optimize_for_inference(model, "float32")
+    assert isinstance(compiled, CompiledDecoder)
+    found = follow(compiled, sources, tokens, turns)
+    expected = follow(model, sources, tokens, turns)
+    for mine, truth in zip(found, expected, strict=True):
         torch.testing.assert_close(mine[0], truth[0], rtol=2e-5, atol=2e-5)
         torch.testing.assert_close(mine[1], truth[1], rtol=2e-5, atol=2e-6)
 
 
-def test_a_vocabulary_too_large_for_a_table_changes_nothing(monkeypatch):
+def test_result_is_the_same_without_a_token_table(monkeypatch):
     model, tokens = make(decoder_layers=2), [[1, 1], [5, 6], [7, 29]]
     with_table = follow(optimize_for_inference(model, "float32"), [[3, 4], [5]], tokens)
     monkeypatch.setattr(compiled_decoder, "_LARGEST_TABLE", 0)
-    for mine, truth in zip(
-        follow(optimize_for_inference(model, "float32"), [[3, 4], [5]], tokens),
-        with_table,
-        strict=True,
-    ):
+    without_table = follow(optimize_for_inference(model, "float32"), [[3, 4], [5]], tokens)
+    for mine, truth in zip(without_table, with_table, strict=True):
         torch.testing.assert_close(mine, truth, rtol=1e-5, atol=1e-5)
 
 
-def test_bfloat16_weights_come_near_and_are_the_default():
+def test_bfloat16_weights_are_close_and_the_default():
     model, tokens = make(scale=0.4), [[1], [5], [7]]
     exact, rough, default = (
         follow(each, [[3, 4, 5]], tokens)
@@ -118,9 +118,8 @@ def test_bfloat16_weights_come_near_and_are_the_default():
 @pytest.mark.parametrize("scale", [1e2, 1e4, 1e9])
 def test_huge_weights_give_no_nan(scale):
     model = make(scale=scale, decoder_layers=2)
-    for logits, weights in follow(
-        optimize_for_inference(model, "float32"), [[3, 4, 5, 6]], [[1]] + [[7]] * 60
-    ):
+    compiled = optimize_for_inference(model, "float32")
+    for logits, weights in follow(compiled, [[3, 4, 5, 6]], [[1]] + [[7]] * 60):
         assert not logits.isnan().any()
         torch.testing.assert_close(weights.sum(-1), torch.ones(1))
 
@@ -135,25 +134,25 @@ def test_huge_weights_give_no_nan(scale):
         "decoder.score",
     ],
 )
-def test_damaged_weights_show(name):
+def test_nan_in_a_weight_reaches_the_logits(name):
     model = make(decoder_layers=2)
     with torch.no_grad():
         model.get_parameter(name).view(-1)[0] = torch.nan
     assert follow(optimize_for_inference(model), [[3, 4]], [[1], [5]])[-1][0].isnan().any()
 
 
-def test_a_step_leaves_memory_and_state_as_they_were():
-    twin = optimize_for_inference(make())
-    memory, state = start(twin, [[3, 4], [5]], CPU)
-    first = twin.step(torch.tensor([1, 2]), memory, state)
-    twin.step(torch.tensor([7, 8]), memory, first[1])
-    again = twin.step(torch.tensor([1, 2]), memory, state)
+def test_a_step_changes_neither_memory_nor_state():
+    compiled = optimize_for_inference(make())
+    memory, state = start(compiled, [[3, 4], [5]], CPU)
+    first = compiled.step(torch.tensor([1, 2]), memory, state)
+    compiled.step(torch.tensor([7, 8]), memory, first[1])
+    again = compiled.step(torch.tensor([1, 2]), memory, state)
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[2], again[2])
 
 
-def test_threads_share_one_twin():
-    twin, tokens = optimize_for_inference(make()), [[1], [4], [9], [6]] * 10
+def test_threads_share_one_compiled_decoder():
+    compiled, tokens = optimize_for_inference(make()), [[1], [4], [9], [6]] * 10
     alone = [
         follow(optimize_for_inference(make()), [[3 + number, 5]], tokens)[-1][0]
         for number in range(6)
@@ -161,7 +160,7 @@ def test_threads_share_one_twin():
     found = [None] * 6
 
     def write(number):
-        found[number] = follow(twin, [[3 + number, 5]], tokens)[-1][0]
+        found[number] = follow(compiled, [[3 + number, 5]], tokens)[-1][0]
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -174,22 +173,22 @@ def test_threads_share_one_twin():
 @pytest.mark.parametrize(
     "options", [{"model": "luong"}, {"model": "transformer"}, {"cell": "gru"}, {"copy": True}]
 )
-def test_other_models_write_as_they_are(options):
+def test_other_models_are_returned_unchanged(options):
     model = make(**options)
     assert optimize_for_inference(model) is model
 
 
-def test_without_numba_the_model_writes_itself_and_says_so_once(monkeypatch, capsys):
+def test_without_numba_the_model_itself_steps_with_one_warning(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "novelgen.models.kernels.stepping", None)
     monkeypatch.delattr("novelgen.models.kernels.stepping")
     model, tokens = make(), [[1], [5]]
-    twin = optimize_for_inference(model)
+    compiled = optimize_for_inference(model)
+    expected = follow(model, [[3, 4]], tokens)
     for _ in range(2):
-        for mine, truth in zip(
-            follow(twin, [[3, 4]], tokens), follow(model, [[3, 4]], tokens), strict=True
-        ):
+        for mine, truth in zip(follow(compiled, [[3, 4]], tokens), expected, strict=True):
             assert torch.equal(mine[0], truth[0])
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("numba cannot be used, writing is slower: ")
 
 
 def applied(function):

@@ -1,4 +1,4 @@
-"""The decoder contract, for every variant and every sensible combination of its parts."""
+"""start, step and unroll, for every variant and every sensible combination of its parts."""
 
 import pytest
 import torch
@@ -28,8 +28,11 @@ def test_unroll_equals_repeated_step(parts, make, batch):
         token = target[:, place]
 
 
-def test_a_target_may_begin_after_a_token_of_its_own(parts, make, batch):
-    """Rows of other tasks: unrolled and stepped alike, never written, learned; a row after BOS is what it would be without them."""
+def test_rows_may_begin_after_other_first_tokens(parts, make, batch):
+    """Rows of other tasks: unroll equals step, first tokens are learnt and never predicted.
+
+    A row after BOS is what it would be without them.
+    """
     network = make(**parts, first_tokens=2)
     source, lengths, target = batch
     memory, state = network.start(source, lengths)
@@ -50,26 +53,23 @@ def test_a_target_may_begin_after_a_token_of_its_own(parts, make, batch):
     expected = -logits.log_softmax(-1).gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
     torch.testing.assert_close(nll_sum, expected)
     nll_sum.backward()
-    gradient = dict(network.named_parameters())[
-        "writer.embedding.weight" if parts.get("copy") else "embedding.weight"
-    ].grad
+    name = "writer.embedding.weight" if parts.get("copy") else "embedding.weight"
+    gradient = network.get_parameter(name).grad
     assert gradient.shape[0] == 14
     assert gradient[12].any()
     assert gradient[13].any()
 
 
-def test_without_further_first_tokens_a_model_is_what_it_was(parts, make):
+def test_first_tokens_change_the_shape_of_the_embeddings_alone(parts, make):
     shapes = {name: parameter.shape for name, parameter in make(**parts).named_parameters()}
-    others = {
-        name: parameter.shape
-        for name, parameter in make(**parts, first_tokens=1).named_parameters()
-    }
+    with_first_token = make(**parts, first_tokens=1)
+    others = {name: parameter.shape for name, parameter in with_first_token.named_parameters()}
     changed = [name for name in shapes if shapes[name] != others[name]]
     assert shapes.keys() == others.keys()
     assert [name.removeprefix("writer.") for name in changed] == ["embedding.weight"]
 
 
-def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batch):
+def test_rows_do_not_depend_on_each_other_or_on_their_order(parts, make, batch):
     network = make(**parts)
     source, lengths, target = batch
     with torch.no_grad():
@@ -88,7 +88,7 @@ def test_a_row_is_the_same_alone_and_among_others_in_any_order(parts, make, batc
         assert not weights[2, :, 5:].any()
 
 
-def test_the_rows_of_a_state_can_be_reordered(parts, make, batch):
+def test_rows_of_a_state_can_be_reordered(parts, make, batch):
     """What beam search does between steps."""
     network = make(**parts)
     source, lengths, _ = batch
@@ -106,7 +106,8 @@ def test_every_parameter_learns_and_every_source_token_matters(parts, make, batc
     source, lengths, target = batch
     network.unroll(target, *network.start(source, lengths))[0].logsumexp(-1).sum().backward()
     for name, parameter in network.named_parameters():
-        assert parameter.grad is not None and parameter.grad.any(), name
+        assert parameter.grad is not None, name
+        assert parameter.grad.any(), name
     network.eval()
     with torch.no_grad():
         before = network.unroll(target, *network.start(source, lengths))[0]
@@ -120,7 +121,7 @@ def test_every_parameter_learns_and_every_source_token_matters(parts, make, batc
 
 @pytest.mark.parametrize("make", [20], indirect=True)
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_second_vocabulary_is_read_by_embeddings_of_its_own(name, make, batch):
+def test_source_vocabulary_has_embeddings_of_its_own(name, make, batch):
     network = make(model=name)
     _, lengths, target = batch
     source = torch.full((3, 7), 19)
@@ -141,7 +142,7 @@ def test_a_second_vocabulary_is_read_by_embeddings_of_its_own(name, make, batch)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_one_vocabulary_has_no_second_table(name, make):
+def test_shared_vocabulary_has_no_second_embeddings(name, make):
     assert not any("source" in key for key in make(model=name).state_dict())
 
 
@@ -156,7 +157,7 @@ def test_one_vocabulary_has_no_second_table(name, make):
     ],
 )
 def test_dropout_has_one_mask_along_a_target(monkeypatch, make, batch, options, second):
-    """Whether a target is run at once or step by step: what the readout and the second layer read is dropped for all of it."""
+    """In what the readout and the second layer read, run at once or step by step."""
     network = make(**options, dropout=0.5).train()
     source, lengths, target = batch
     memory, state = network.start(source, lengths)
@@ -201,7 +202,7 @@ def test_recurrent_weights_are_dropped_in_training_alone(make, batch):
     torch.testing.assert_close(first[kept], weight[kept] / 0.6)
 
 
-def test_resolving_is_done_once_for_all(parts):
+def test_resolving_a_resolved_configuration_changes_nothing(parts):
     resolved = resolve(ModelConfig(**parts))
     assert resolve(resolved) == resolved
 
@@ -210,11 +211,11 @@ def test_resolving_is_done_once_for_all(parts):
     "model", ["luong", "cho", "sutskever", "seq2seq", "lm", "transformer", "bahdanau"]
 )
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_bfloat16_comes_near_and_learns(model, cell, make, batch):
+def test_bfloat16_is_close_to_float32_and_has_finite_gradients(model, cell, make, batch, bfloat16):
     network = make(model=model, **({} if model == "transformer" else {"cell": cell})).float()
     source, lengths, target = batch
     exact, _ = network.unroll(target, *network.start(source, lengths))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         rough, _ = network.unroll(target, *network.start(source, lengths))
     torch.testing.assert_close(rough.float(), exact, atol=0.1, rtol=0.1)
     rough.float().square().sum().backward()

@@ -1,6 +1,7 @@
-"""Every variant against its paper's equations, written out here in NumPy: one row, one token, one layer at a time.
+"""Every variant against its paper's equations, written out here in NumPy.
 
-Nothing is shared with the package but the names of the weights. Cells have the equations of PyTorch's documentation.
+They take one row, one token and one layer at a time. Nothing is shared with the package but the
+names of the weights. Cells have the equations of PyTorch's documentation.
 """
 
 import itertools
@@ -22,7 +23,10 @@ def softmax(x):
 
 
 def cell_step(cell, weights, x, state):
-    """One step of a cell: weights are weight_ih, weight_hh, bias_ih, bias_hh; state is (h,) or (h, c)."""
+    """One step of a cell: the next state, (h,) or (h, c).
+
+    weights are weight_ih, weight_hh, bias_ih, bias_hh.
+    """
     w_ih, w_hh, b_ih, b_hh = weights
     from_input, from_state = w_ih @ x + b_ih, w_hh @ state[0] + b_hh
     if cell == "rnn":
@@ -72,13 +76,10 @@ class Paper:
             ends, xs_next = ahead[-1], [state[0] for state in ahead]
             if self.count("encoder.backwards"):
                 behind = self.run(f"encoder.backwards.{number}", xs[::-1])[::-1]
-                xs_next = [
-                    np.concatenate([one[0], other[0]])
-                    for one, other in zip(ahead, behind, strict=True)
-                ]
-                ends = tuple(
-                    np.concatenate(pair) for pair in zip(ahead[-1], behind[0], strict=True)
-                )
+                pairs = zip(ahead, behind, strict=True)
+                xs_next = [np.concatenate([one[0], other[0]]) for one, other in pairs]
+                both_ends = zip(ahead[-1], behind[0], strict=True)
+                ends = tuple(np.concatenate(pair) for pair in both_ends)
             last.append(ends)
             xs = xs_next
         return (xs[::-1] if reverse else xs), last
@@ -110,22 +111,18 @@ class Paper:
                 self.w[at + "both.weight"] @ np.concatenate([s, h])
             )
         inner = self.w[at + "query.weight"] @ s + self.w[at + "key.weight"] @ h
-        if (
-            kind == "coverage"
-        ):  # Tu et al. (2016), equation 6 with the linguistic coverage of section 3.1.1 and a fertility of 1
+        if kind == "coverage":
+            # Tu et al. (2016), equation 6 with the linguistic coverage of section 3.1.1 and a
+            # fertility of 1.
             inner = inner + self.w[at + "coverage"] * covered
         return self.w[at + "score"] @ np.tanh(inner)
 
     def attend(self, kind, s, hs, at="decoder.attention."):
         self.covered = np.zeros(len(hs)) if self.covered is None else self.covered
-        weights = softmax(
-            np.array(
-                [
-                    self.score(kind, s, h, covered, at)
-                    for h, covered in zip(hs, self.covered, strict=True)
-                ]
-            )
-        )
+        scores = [
+            self.score(kind, s, h, covered, at) for h, covered in zip(hs, self.covered, strict=True)
+        ]
+        weights = softmax(np.array(scores))
         self.covered = self.covered + weights
         return sum(weight * h for weight, h in zip(weights, hs, strict=True)), weights
 
@@ -136,7 +133,10 @@ class Paper:
         )
 
     def write(self, target, advance):
-        """Logits (T, V) and weights (T, S) when `advance` gives the readout and the weights after each token."""
+        """Logits (T, V) and weights (T, S).
+
+        `advance` gives the readout and the weights after each token.
+        """
         found = [advance(self.w["embedding.weight"][token]) for token in [BOS, *target[:-1]]]
         logits = [
             self.w["embedding.weight"] @ readout + self.w["output_bias"] for readout, _ in found
@@ -145,29 +145,25 @@ class Paper:
 
 
 def bahdanau(paper, source, target, kind):
-    """Bahdanau et al. (2015), sections 3.1 and 3.2; with LSTM cells and the additive score as the fast loop names its weights."""
+    """Bahdanau et al. (2015), sections 3.1 and 3.2.
+
+    With LSTM cells and the additive score, weights are named as in `BahdanauDecoder`.
+    """
     hs, last = paper.encode(source)
     fast = "decoder.token.weight" in paper.w
-    layers = 1 + paper.count("decoder.upper")
-    states = paper.projected(last[-1][0], layers)
+    prefix = "decoder." if fast else "decoder.attention."
+    states = paper.projected(last[-1][0], 1 + paper.count("decoder.upper"))
 
     def first(y, c, state):
+        inputs = np.concatenate([y, c])
         if not fast:
-            return cell_step(
-                paper.cell, paper.layer("decoder.first"), np.concatenate([y, c]), state
-            )
-        gates = np.hstack([paper.w["decoder.token.weight"], paper.w["decoder.context.weight"]])
-        return cell_step(
-            "lstm",
-            (gates, paper.w["decoder.recurrent.weight"], paper.w["decoder.token.bias"], 0),
-            np.concatenate([y, c]),
-            state,
-        )
+            return cell_step(paper.cell, paper.layer("decoder.first"), inputs, state)
+        weight_ih = np.hstack([paper.w["decoder.token.weight"], paper.w["decoder.context.weight"]])
+        weight_hh, bias = paper.w["decoder.recurrent.weight"], paper.w["decoder.token.bias"]
+        return cell_step("lstm", (weight_ih, weight_hh, bias, 0), inputs, state)
 
     def advance(y):
-        c, weights = paper.attend(
-            kind, states[0][0], hs, "decoder." if fast else "decoder.attention."
-        )
+        c, weights = paper.attend(kind, states[0][0], hs, prefix)
         states[0] = first(y, c, states[0])
         top, states[1:] = paper.stack("decoder.upper", states[0][0], states[1:])
         return paper.read_out([top, c, y]), weights
@@ -182,9 +178,8 @@ def luong(paper, source, target, kind, feeding):
 
     def advance(y):
         nonlocal states, fed
-        top, states = paper.stack(
-            "decoder.layers", np.concatenate([y, fed]) if feeding else y, states
-        )
+        inputs = np.concatenate([y, fed]) if feeding else y
+        top, states = paper.stack("decoder.layers", inputs, states)
         c, weights = paper.attend(kind, top, hs)
         fed = paper.read_out([c, top])
         return fed, weights
@@ -307,12 +302,13 @@ CASES = [
     CASES,
     ids=["-".join(map(str, options.values())) for options, _, _ in CASES],
 )
-def test_the_model_is_its_papers_equations(make, batch, options, equations, arguments):
+def test_logits_and_weights_follow_the_equations_of_the_paper(
+    make, batch, options, equations, arguments
+):
     network = make(**options)
     with torch.no_grad():
-        for (
-            parameter
-        ) in network.parameters():  # biases start at zero, which would hide where they go
+        # Biases start at zero, which would hide where they go.
+        for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
         source, lengths, target = batch
         logits, weights = network.unroll(target, *network.start(source, lengths))
@@ -331,7 +327,7 @@ def test_the_model_is_its_papers_equations(make, batch, options, equations, argu
 @pytest.mark.parametrize(
     ("cell", "oracle"), [("lstm", nn.LSTMCell), ("gru", nn.GRUCell), ("rnn", nn.RNNCell)]
 )
-def test_the_cells_here_are_those_of_pytorch(cell, oracle):
+def test_cells_of_this_file_are_those_of_pytorch(cell, oracle):
     torch.manual_seed(0)
     module = oracle(5, 4).double()
     x, *state = (torch.randn(1, size, dtype=torch.float64) for size in (5, 4, 4))

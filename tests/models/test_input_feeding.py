@@ -118,9 +118,9 @@ def test_two_threads_agree_with_one():
         torch.set_num_threads(before)
 
 
-def test_bfloat16_products_stay_close_to_the_reference():
+def test_bfloat16_products_stay_close_to_the_reference(bfloat16):
     leaves = inputs(torch.float32, scale=0.5)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         mine, rough = (
             run(input_feeding.input_feeding_loop, leaves),
             gradients(input_feeding.input_feeding_loop, leaves),

@@ -129,13 +129,13 @@ def test_what_fails_in_a_thread_is_heard(two_threads):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_bfloat16_products_stay_close_to_the_reference(loop):
+def test_bfloat16_products_stay_close_to_the_reference(loop, bfloat16):
     leaves = inputs(torch.float32, scale=0.5)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         mine = run(loop, leaves)
     for found, truth in zip(mine, run(reference.attention_loop, leaves), strict=True):
         torch.testing.assert_close(found.float(), truth, rtol=0.02, atol=0.02)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         rough = gradients(loop, leaves)
     for name, expected in gradients(reference.attention_loop, leaves).items():
         assert (rough[name] - expected).norm() < 0.05 * expected.norm(), name

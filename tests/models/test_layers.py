@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from novelgen.models import recurrent
-from novelgen.models.kernels import backends, layers
+from novelgen.models.kernels import backends, layers, onednn
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 SIZE, WIDTH = 6, 5
@@ -125,11 +125,11 @@ def test_two_threads_agree_with_one(cell, two_threads):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_bfloat16_products_stay_close(cell):
+def test_bfloat16_products_stay_close(cell, bfloat16):
     layer = make_layer(cell, torch.float32, scale=0.5)
     given = inputs(layer, scale=0.5)
     truth, exact = results(theirs, layer, given, lengths=LENGTHS)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         mine, rough = results(ours, layer, given, lengths=LENGTHS)
     assert [part.dtype for part in mine] == [torch.bfloat16, *[torch.float32] * (len(mine) - 1)]
     for found, expected in zip(mine, truth, strict=True):
@@ -139,13 +139,13 @@ def test_bfloat16_products_stay_close(cell):
         assert (found - expected).norm() < 0.03 * expected.norm()
 
 
-def test_a_grus_state_is_not_rounded_at_every_step():
+def test_a_grus_state_is_not_rounded_at_every_step(bfloat16):
     """With z near 1 a step moves h by less than bfloat16 resolves."""
     layer = make_layer("gru", torch.float32, scale=0.0)
     with torch.no_grad():
         layer.bias_ih_l0[SIZE : 2 * SIZE], layer.bias_ih_l0[2 * SIZE :] = 8.0, 8.0
         given = [part.detach() * 0 for part in inputs(layer, steps=1000)]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=bfloat16):
             _, last = ours(layer, *given)
         torch.testing.assert_close(last, theirs(layer, *given)[1], rtol=0.01, atol=0.0)
 
@@ -167,11 +167,10 @@ def test_padding_is_never_read(cell):
     assert not found[1][0][2, 4:].any()
 
 
-@pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_numbers_far_out_of_range_stay_finite(cell, autocast):
+def test_numbers_far_out_of_range_stay_finite(cell, precision):
     layer = make_layer(cell, torch.float32, scale=10.0)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
         for found in results(ours, layer, inputs(layer, scale=1e4), lengths=LENGTHS):
             assert all(part.isfinite().all() for part in found)
 
@@ -185,7 +184,7 @@ def test_not_a_number_is_not_hidden(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_batches_of_other_shapes_bring_no_new_large_products(cell, monkeypatch):
+def test_batches_of_other_shapes_bring_no_new_large_products(cell, monkeypatch, bfloat16):
     """oneDNN keeps a compiled kernel for every shape of a bfloat16 product."""
     layer, shapes, linear = make_layer(cell, torch.float32), set(), layers.linear
 
@@ -194,7 +193,7 @@ def test_batches_of_other_shapes_bring_no_new_large_products(cell, monkeypatch):
         return linear(given, *weights)
 
     monkeypatch.setattr(layers, "linear", watch)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         for steps in (3, 20, 80):
             results(ours, layer, inputs(layer, steps=steps))
     assert shapes == {(256, WIDTH)}
@@ -239,17 +238,17 @@ def step(network, batch, precision):
     ],
 )
 def test_models_have_the_same_loss_and_gradients_with_and_without(
-    options, make, batch, everywhere, monkeypatch
+    options, make, batch, everywhere, monkeypatch, bfloat16
 ):
     network, gru = (
         make(**options).float().train(),
         "gru" in options.values() or options["model"] == "cho",
     )
-    exact, precision = copy.deepcopy(network).double(), torch.bfloat16
-    nll_sum, gradient = step(network, batch, precision)
+    exact = copy.deepcopy(network).double()
+    nll_sum, gradient = step(network, batch, bfloat16)
     assert everywhere
     monkeypatch.setattr(backends, "has_recurrent_layer", lambda layer, sequence: False)
-    expected, slow = step(network, batch, precision)
+    expected, slow = step(network, batch, bfloat16)
     truth, steepest = step(exact, batch, torch.float64)
     assert nll_sum.item() == pytest.approx(truth.item(), rel=0.01) == expected.item()
     # No further from the truth than PyTorch's layers are.
@@ -265,11 +264,11 @@ def test_models_have_the_same_loss_and_gradients_with_and_without(
 @pytest.mark.parametrize("whole_state", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_reading_to_the_end_is_the_same_with_and_without(
-    cell, whole_state, everywhere, monkeypatch
+    cell, whole_state, everywhere, monkeypatch, bfloat16
 ):
     layer, found = make_layer(cell, torch.float32, scale=0.5), []
     (sequence, *_), lengths = inputs(layer), torch.tensor(LENGTHS)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=bfloat16):
         found.append(recurrent.read_to_end(layer, sequence, lengths, whole_state))
         assert len(everywhere) == 1
         monkeypatch.setattr(backends, "has_recurrent_layer", lambda layer, sequence: False)
@@ -308,3 +307,30 @@ def test_without_numba_pytorch_runs(monkeypatch):
     sequence, state = inputs(layer)
     output, _ = recurrent.run_layer(layer, sequence, (state,))
     torch.testing.assert_close(output, theirs(layer, sequence, state)[0])
+
+
+def test_without_a_bfloat16_lstm_the_layer_keeps_the_dtype_of_its_weights(monkeypatch):
+    monkeypatch.setattr(onednn, "has_bfloat16_lstm", lambda: False)
+    layer, lengths = make_layer("lstm", torch.float32), torch.tensor(LENGTHS)
+    (sequence, *state) = inputs(layer)
+    runs = (
+        lambda given: recurrent.run_layer(layer, given, tuple(state)),
+        lambda given: recurrent.run_layer(layer, given, tuple(state), lengths),
+        lambda given: recurrent.read_to_end(layer, given, lengths, True),
+        lambda given: recurrent.read_to_end(layer, given, lengths, False),
+    )
+    for run in runs:
+        output, last = run(sequence.bfloat16().float())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            mine, ends = run(sequence.bfloat16())
+        for found, expected in zip((mine, *ends), (output, *last), strict=True):
+            assert found.dtype == torch.float32
+            assert torch.equal(found, expected)
+
+
+def test_asking_for_a_bfloat16_lstm_draws_no_random_number():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    onednn.has_bfloat16_lstm.__wrapped__()
+    assert torch.equal(torch.rand(1), expected)

@@ -1,4 +1,4 @@
-"""What a training step holds grows with B·T and B·S: neither (B, T, S, A) nor all logits (B, T, V) ever exist."""
+"""The memory of a training step: neither (B, T, S, A) nor all logits (B, T, V) ever exist."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ ROWS, LENGTH, ATTENTION, VOCABULARY = 8, 40, 32, 1000
 ALL_SCORES, ALL_LOGITS = ROWS * LENGTH**2 * ATTENTION, ROWS * LENGTH * VOCABULARY
 
 
-class Watch(TorchDispatchMode):
+class LargestTensor(TorchDispatchMode):
     """The bytes of the largest tensor that any operation returns."""
 
     def __init__(self):
@@ -29,7 +29,7 @@ class Watch(TorchDispatchMode):
 
 
 def step(loop, precision):
-    """One step of a small model: the bytes of its largest tensor, and of all tensors that the graph keeps."""
+    """One step of a small model: bytes of its largest tensor, and of all that the graph keeps."""
     torch.manual_seed(0)
     sizes = {
         "embedding_size": 16,
@@ -46,7 +46,7 @@ def step(loop, precision):
         return tensor
 
     with (
-        Watch() as watch,
+        LargestTensor() as watch,
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"),
     ):
@@ -65,7 +65,6 @@ def small_chunks(monkeypatch):
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("loop", [backends.attention_loop, manual.attention_loop])
 def test_neither_all_scores_nor_all_logits_exist(loop, precision):
     largest, kept = step(loop, precision)
@@ -74,13 +73,20 @@ def test_neither_all_scores_nor_all_logits_exist(loop, precision):
     assert kept < 4 * ALL_SCORES
 
 
-def test_the_reference_keeps_what_the_others_do_not():
+def test_reference_loop_keeps_all_scores():
     assert step(reference.attention_loop, "float32")[1] > 4 * ALL_SCORES
 
 
-def test_all_logits_would_be_seen(monkeypatch):
+def test_all_logits_are_measured_where_they_exist(monkeypatch):
     monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", 1 << 30)
     assert step(backends.attention_loop, "float32")[0] >= ALL_LOGITS
+
+
+PRODUCTS = (
+    torch.ops.aten.mm.default,
+    torch.ops.aten.addmm.default,
+    torch.ops.aten.bmm.default,
+)
 
 
 class Products(TorchDispatchMode):
@@ -94,28 +100,20 @@ class Products(TorchDispatchMode):
         factors = [
             each for each in args if isinstance(each, torch.Tensor) and each.dtype == torch.bfloat16
         ]
-        if (
-            function
-            in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default)
-            and factors
-        ):
+        if function in PRODUCTS and factors:
             self.shapes.add((function, *(tuple(each.shape) for each in factors)))
         return function(*args, **(kwargs or {}))
 
 
-def test_sources_of_other_widths_bring_no_new_products():
+def test_source_width_brings_no_new_shapes_of_products(bfloat16):
     torch.manual_seed(0)
-    model = build_model(
-        Config()
-        .replace(embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8)
-        .model,
-        VOCABULARY,
-    )
+    sizes = {"embedding_size": 16, "encoder_size": 8, "decoder_size": 16, "attention_size": 8}
+    model = build_model(Config().replace(**sizes).model, VOCABULARY)
     target, found = torch.randint(3, VOCABULARY, (ROWS, 12)), []
     for width in (10, 21, 30):
         source = torch.randint(3, VOCABULARY, (ROWS, width))
         with Products() as products:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=bfloat16):
                 loss = model.nll_sum(
                     target, target >= 0, *model.start(source, torch.full((ROWS,), width))
                 )
@@ -126,22 +124,21 @@ def test_sources_of_other_widths_bring_no_new_products():
 
 
 @pytest.mark.parametrize("rows", range(1, 40, 3))
-def test_the_last_chunks_of_logits_have_few_sizes(rows):
+def test_last_chunks_of_logits_have_few_sizes(rows):
     chunks = list(cross_entropy._chunks(5, 5 + rows, 12))
-    assert [place for own in chunks for place in range(own.start, own.stop)] == list(
-        range(5, 5 + rows)
-    )
+    covered = [place for own in chunks for place in range(own.start, own.stop)]
+    assert covered == list(range(5, 5 + rows))
     assert {own.stop - own.start for own in chunks} <= {12, 8, 4, 2, 1}
 
 
 @pytest.mark.parametrize("shape", [(3, 100), (4, 64), (1, 1)])
-def test_padded_products_are_those_of_the_layer(shape):
+def test_padded_products_equal_the_layer(shape, bfloat16):
     torch.manual_seed(0)
     layer = torch.nn.Linear(16, 24)
     inputs = torch.randn(*shape, 16, requires_grad=True)
     weighed, found = torch.randn(*shape, 24), []
     for call in (layer, lambda given: in_few_shapes(layer, given)):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=bfloat16):
             result = call(inputs)
         found.append(
             (result, *torch.autograd.grad((result * weighed).sum(), (inputs, *layer.parameters())))

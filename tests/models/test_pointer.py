@@ -1,3 +1,4 @@
+import itertools
 import math
 import random
 
@@ -14,7 +15,7 @@ MODELS = ("bahdanau", "luong", "transformer")
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_distribution_is_the_papers_mixture(model, make, batch):
+def test_distribution_is_the_mixture_of_the_paper(model, make, batch):
     network = make(model=model, copy=True)
     source, lengths, target = batch
     with torch.no_grad():
@@ -22,26 +23,21 @@ def test_the_distribution_is_the_papers_mixture(model, make, batch):
         memory, state = network.start(source, lengths)
         logits, weights = network.unroll(target, memory, state)
         readout, _ = network.writer.read(target, memory[1:], state)
-        written = network.writer.project(readout).numpy()
+        scores = network.writer.project(readout).numpy()
     gate_weight, gate_bias = network.gate.weight[0].detach().numpy(), network.gate.bias.item()
-    for row in range(3):
-        for place in range(6):
-            share = 1 / (1 + math.exp(-(gate_weight @ readout[row, place].numpy() + gate_bias)))
-            expected = share * np.exp(written[row, place]) / np.exp(written[row, place]).sum()
-            for position in range(int(lengths[row])):
-                expected[source[row, position]] += (1 - share) * weights[
-                    row, place, position
-                ].item()
-            np.testing.assert_allclose(
-                np.exp(logits[row, place].numpy()), expected, rtol=1e-9, atol=1e-12
-            )
+    for row, place in itertools.product(range(3), range(6)):
+        g = 1 / (1 + math.exp(-(gate_weight @ readout[row, place].numpy() + gate_bias)))
+        expected = g * np.exp(scores[row, place]) / np.exp(scores[row, place]).sum()
+        for position in range(int(lengths[row])):
+            alpha = weights[row, place, position].item()
+            expected[source[row, position]] += (1 - g) * alpha
+        found = np.exp(logits[row, place].numpy())
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("chunk", [20, 50, 1 << 20])
 @pytest.mark.parametrize("model", MODELS)
-def test_the_loss_and_its_gradients_are_those_of_the_distribution(
-    monkeypatch, model, chunk, make, batch
-):
+def test_loss_and_gradients_are_those_of_the_distribution(monkeypatch, model, chunk, make, batch):
     monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", chunk)
     network = make(model=model, copy=True)
     source, lengths, target = batch
@@ -58,7 +54,7 @@ def test_the_loss_and_its_gradients_are_those_of_the_distribution(
         torch.testing.assert_close(one, other)
 
 
-def test_a_token_that_cannot_be_copied_keeps_a_finite_loss(make, batch):
+def test_loss_is_finite_for_a_token_that_cannot_be_copied(make, batch):
     network = make(model="bahdanau", copy=True).float()
     source, lengths, _ = batch
     with torch.no_grad():
@@ -74,7 +70,10 @@ def test_a_token_that_cannot_be_copied_keeps_a_finite_loss(make, batch):
 
 
 def sentences(chance, names, count):
-    """Sources of fillers with a name behind a mark, and targets that begin and end alike around the name: ids 3 … 9, names from 10."""
+    """Sources of fillers with a name behind a mark (7), and targets 8, name, 9, EOS.
+
+    Fillers are the ids 3 … 6, names those from 10.
+    """
     source = [
         [
             *(chance.randint(3, 6) for _ in range(chance.randint(1, 4))),
@@ -90,13 +89,11 @@ def sentences(chance, names, count):
     return padded, torch.tensor([len(line) for line in source]), torch.tensor(target)
 
 
-def exact(network, source, lengths, target):
-    """The share of targets that greedy writing gets right."""
+def share_exact(network, source, lengths, target):
+    """The share of targets that greedy decoding gets right."""
     memory, state = network.start(source, lengths)
-    token, right = (
-        torch.ones(len(source), dtype=torch.int64),
-        torch.ones(len(source), dtype=torch.bool),
-    )
+    token = torch.ones(len(source), dtype=torch.int64)
+    right = torch.ones(len(source), dtype=torch.bool)
     for place in range(target.shape[1]):
         logits, state, _ = network.step(token, memory, state)
         token = logits.argmax(1)
@@ -107,7 +104,7 @@ def exact(network, source, lengths, target):
 @pytest.mark.parametrize(
     ("model", "copy"), [("bahdanau", True), ("bahdanau", False), ("luong", True), ("luong", False)]
 )
-def test_names_that_were_never_written_before_are_copied(make, model, copy):
+def test_names_unseen_in_training_are_copied(make, model, copy):
     torch.manual_seed(1)
     chance = random.Random(1)
     known, unknown = list(range(10, 250)), list(range(250, 300))
@@ -117,16 +114,13 @@ def test_names_that_were_never_written_before_are_copied(make, model, copy):
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     for _ in range(150):
         source, lengths, target = sentences(chance, known, 64)
-        loss = (
-            network.nll_sum(
-                target, torch.ones_like(target, dtype=torch.bool), *network.start(source, lengths)
-            )
-            / target.numel()
-        )
+        is_token = torch.ones_like(target, dtype=torch.bool)
+        memory, state = network.start(source, lengths)
+        loss = network.nll_sum(target, is_token, memory, state) / target.numel()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
     with torch.no_grad():
-        found = exact(network.eval(), *sentences(chance, unknown, 200))
+        found = share_exact(network.eval(), *sentences(chance, unknown, 200))
     assert found > 0.95 if copy else found < 0.05

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from novelgen.models.encoder import Encoder
 from novelgen.models.recurrent import (
     CELLS,
-    Encoder,
     VariationalDropout,
     read_to_end,
     reverse_by_length,
@@ -17,7 +17,7 @@ from novelgen.models.recurrent import (
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4))
-def test_reversing_turns_every_row_around_and_leaves_its_padding(lengths):
+def test_reversing_reverses_every_row_and_leaves_its_padding(lengths):
     width = max(lengths)
     rows = [[*range(1, length + 1), *[0] * (width - length)] for length in lengths]
     reversed_rows = [[*range(length, 0, -1), *[0] * (width - length)] for length in lengths]
@@ -26,20 +26,19 @@ def test_reversing_turns_every_row_around_and_leaves_its_padding(lengths):
     assert reverse_by_length(reverse_by_length(sequence, sizes), sizes).tolist() == rows
 
 
-def test_mask_is_true_at_real_tokens():
+def test_token_mask_is_true_at_real_tokens():
     assert token_mask(torch.tensor([2, 3]), 3).tolist() == [[True, True, False], [True, True, True]]
 
 
-def packed(encoder, embedded, lengths):
-    """What torch's own bidirectional LSTM makes of it, with packing; one layer."""
-    oracle = nn.LSTM(
-        embedded.shape[2], encoder.forwards[0].hidden_size, batch_first=True, bidirectional=True
-    ).double()
-    ahead, behind = encoder.forwards[0].state_dict(), encoder.backwards[0].state_dict()
-    oracle.load_state_dict(ahead | {f"{name}_reverse": tensor for name, tensor in behind.items()})
-    output, (last, _) = oracle(
-        pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-    )
+def run_packed_lstm(encoder, embedded, lengths):
+    """Outputs and last hidden state of torch's bidirectional LSTM, with packing; one layer."""
+    size = encoder.forwards[0].hidden_size
+    lstm = nn.LSTM(embedded.shape[2], size, batch_first=True, bidirectional=True).double()
+    ahead = encoder.forwards[0].state_dict()
+    behind = encoder.backwards[0].state_dict()
+    lstm.load_state_dict(ahead | {f"{name}_reverse": tensor for name, tensor in behind.items()})
+    packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+    output, (last, _) = lstm(packed)
     return pad_packed_sequence(output, batch_first=True)[0], torch.cat([last[0], last[1]], dim=-1)
 
 
@@ -48,12 +47,12 @@ def test_encoder_equals_a_packed_bidirectional_lstm():
     encoder = Encoder("lstm", 5, 4, 1, 0.0, bidirectional=True).double()
     embedded, lengths = torch.randn(3, 6, 5, dtype=torch.float64), torch.tensor([6, 1, 4])
     annotations, _, last, _ = encoder(embedded, lengths)
-    expected, expected_last = packed(encoder, embedded, lengths)
+    expected, expected_last = run_packed_lstm(encoder, embedded, lengths)
     torch.testing.assert_close(annotations, expected)
     torch.testing.assert_close(last, expected_last)
 
 
-def test_an_lstms_last_cell_is_that_of_packing():
+def test_last_cell_of_an_lstm_is_that_of_packing():
     torch.manual_seed(0)
     layer, lengths = nn.LSTM(5, 4, batch_first=True).double(), torch.tensor([6, 1, 4])
     sequence = torch.randn(3, 6, 5, dtype=torch.float64, requires_grad=True)
@@ -64,22 +63,14 @@ def test_an_lstms_last_cell_is_that_of_packing():
         run_layer(layer, sequence, lengths=lengths),
     ):
         used = output * token_mask(lengths, 6).unsqueeze(-1)
-        found.append(
-            [
-                used,
-                hidden,
-                cell,
-                *torch.autograd.grad(
-                    used.sin().sum() + hidden.cos().sum() + cell.exp().sum(), leaves
-                ),
-            ]
-        )
+        total = used.sin().sum() + hidden.cos().sum() + cell.exp().sum()
+        found.append([used, hidden, cell, *torch.autograd.grad(total, leaves)])
     for mine, truth in zip(*found, strict=True):
         torch.testing.assert_close(mine, truth, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_step_is_a_sequence_of_one(cell):
+def test_one_step_equals_a_sequence_of_one(cell):
     torch.manual_seed(0)
     layer = CELLS[cell](5, 4, batch_first=True).double()
     sequence = torch.randn(3, 4, 5, dtype=torch.float64)
@@ -99,7 +90,7 @@ def test_one_step_is_a_sequence_of_one(cell):
     ],
 )
 @pytest.mark.parametrize("layers", [1, 3])
-def test_padding_never_touches_what_is_used(layers, options):
+def test_padding_never_changes_annotations_and_states(layers, options):
     torch.manual_seed(0)
     encoder = Encoder("lstm", 5, 4, layers, 0.0, **options)
     embedded, lengths = torch.randn(2, 6, 5), torch.tensor([6, 3])

@@ -53,7 +53,7 @@ def test_a_state_is_a_tuple_of_batch_first_tensors():
     assert all(len(part) == 3 for part in memory)
 
 
-def test_a_row_is_the_same_alone_and_among_longer_ones():
+def test_a_row_does_not_depend_on_longer_rows():
     network = model(encoder_layers=2)
     source, lengths, target = batch()
     together, weights = network.unroll(target, *network.start(source, lengths))
@@ -82,11 +82,11 @@ def test_every_parameter_learns(layers):
     network.unroll(target, *network.start(source, lengths))[0].logsumexp(-1).sum().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
-        # The highest encoder layer starts the decoder; every other part lies on the way to the output.
+        # The highest encoder layer starts the decoder; all other parts lead to the output.
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_gradients_of_the_whole_model_do_not_depend_on_the_loop():
+def test_gradients_do_not_depend_on_the_loop():
     found = []
     for loop in (manual.attention_loop, reference.attention_loop):
         network = model(encoder_layers=2, decoder_layers=2)

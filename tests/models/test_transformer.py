@@ -7,7 +7,7 @@ from torch import nn
 from novelgen.models.transformer import attend, heads_of, positions, project_keys
 
 
-def test_equals_pytorchs_own_forward(make, batch):
+def test_decoder_equals_the_forward_of_pytorchs_layers(make, batch):
     network = make(model="transformer", embedding_size=128, decoder_size=20)
     source, lengths, target = batch
     padding = torch.arange(7) >= lengths[:, None]
@@ -32,7 +32,7 @@ def test_equals_pytorchs_own_forward(make, batch):
 
 
 @pytest.mark.parametrize("size", [8, 7])
-def test_positions_are_the_papers_sinusoids(size):
+def test_positions_are_the_sinusoids_of_the_paper(size):
     found = positions(3, 4, size, torch.zeros((), dtype=torch.float64))
     for row, place in enumerate(range(3, 7)):
         for feature in range(size):
@@ -45,10 +45,8 @@ def test_positions_are_the_papers_sinusoids(size):
 def test_attention_is_softmax_of_scaled_products_head_by_head():
     torch.manual_seed(0)
     module = nn.MultiheadAttention(6, 2, batch_first=True).double()
-    sequence, known = (
-        torch.randn(1, 3, 6, dtype=torch.float64),
-        torch.randn(1, 4, 6, dtype=torch.float64),
-    )
+    sequence = torch.randn(1, 3, 6, dtype=torch.float64)
+    known = torch.randn(1, 4, 6, dtype=torch.float64)
     allowed = torch.tensor([[[True, True, False, True]]])
     with torch.no_grad():
         found, weights = attend(module, sequence, *project_keys(module, known), allowed)
@@ -58,24 +56,19 @@ def test_attention_is_softmax_of_scaled_products_head_by_head():
         for place in range(3):
             heads = []
             for head in (slice(0, 3), slice(3, 6)):
-                shares = [
-                    math.exp(queries[place, head] @ keys[other, head] / math.sqrt(3))
+                exps = {
+                    other: math.exp(queries[place, head] @ keys[other, head] / math.sqrt(3))
                     for other in (0, 1, 3)
-                ]
-                heads.append(
-                    sum(
-                        share * values[other, head]
-                        for share, other in zip(shares, (0, 1, 3), strict=True)
-                    )
-                    / sum(shares)
-                )
+                }
+                total = sum(exp * values[other, head] for other, exp in exps.items())
+                heads.append(total / sum(exps.values()))
             expected = module.out_proj(torch.cat(heads))
             torch.testing.assert_close(found[0, place], expected)
     assert weights.shape == (1, 3, 4)
     assert not weights[..., 2].any()
 
 
-def test_a_state_holds_keys_and_values_of_what_was_written(make, batch):
+def test_state_holds_keys_and_values_of_the_tokens_before(make, batch):
     network = make(model="transformer", decoder_layers=2)
     memory, state = network.start(*batch[:2])
     for written in range(4):

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from novelgen.errors import ConfigError
+from novelgen.models.kernels import onednn
 from novelgen.training.hardware import (
     choose_device,
     choose_precision,
     limit_onednn_cache,
+    supports_bfloat16,
     tune_malloc,
 )
 
@@ -34,6 +36,28 @@ def test_auto_precision_follows_the_processor(monkeypatch, amx, avx, expected):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
     assert choose_precision("auto", torch.device("cpu")) == expected
     assert choose_precision("float32", torch.device("cpu")) == torch.float32
+
+
+def test_bfloat16_in_vain_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(onednn, "multiplies_bfloat16", lambda: False)
+    with pytest.raises(ConfigError, match="--precision float32"):
+        choose_precision("bfloat16", torch.device("cpu"))
+    assert not supports_bfloat16(torch.device("cpu"))
+
+
+def test_bfloat16_is_taken_where_it_can_be_multiplied(monkeypatch):
+    monkeypatch.setattr(onednn, "multiplies_bfloat16", lambda: True)
+    assert choose_precision("bfloat16", torch.device("cpu")) == torch.bfloat16
+
+
+def test_bfloat16_products_run_where_they_are_promised():
+    if not supports_bfloat16(torch.device("cpu")):
+        pytest.skip("oneDNN has no bfloat16 products on this CPU")
+    layer = torch.nn.Linear(64, 64)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = layer(torch.ones(64, 64))
+    output.float().sum().backward()
+    assert output.dtype == torch.bfloat16
 
 
 def test_keeping_memory_changes_no_result():

@@ -1,4 +1,4 @@
-"""Every variant trains, is saved, comes back, writes and is refused what it cannot do, by way of a run directory."""
+"""Every variant, by way of a run directory: training, saving, loading, writing, and refusals."""
 
 import json
 
@@ -11,6 +11,7 @@ from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.models.variants import VARIANTS, attends
 from novelgen.training.checkpoint import load_run
+from novelgen.training.hardware import supports_bfloat16
 from novelgen.training.loss import evaluate_loss
 
 PROMPT = "三加四得几"
@@ -25,12 +26,13 @@ RUNS = [
 
 @pytest.fixture(params=RUNS, ids=["-".join(map(str, options.values())) for options in RUNS])
 def trained(request, workshop):
-    """A trainer of a variant that ran some steps in bfloat16."""
+    """A trainer of a variant that ran some steps, in bfloat16 where the CPU multiplies in it."""
+    precision = "bfloat16" if supports_bfloat16(torch.device("cpu")) else "float32"
     # The workshop's sizes fit the default model; the others find their own.
     trainer = workshop.trainer(
         encoder_size=None,
         attention_size=None,
-        precision="bfloat16",
+        precision=precision,
         max_steps=30,
         learning_rate=1e-2,
         **request.param,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from novelgen.models.kernels import manual
+from novelgen.models.kernels import manual, onednn
 from novelgen.models.kernels.reference import (
     FeedingOutput,
     FeedingWeights,
@@ -178,6 +178,19 @@ def has_recurrent_layer(layer: nn.RNNBase, sequence: Tensor) -> bool:
         and torch.is_autocast_enabled("cpu")
     )
     return (gains or isinstance(layer, nn.GRU)) and is_compiled()
+
+
+def needs_float32(layer: nn.RNNBase, sequence: Tensor) -> bool:
+    """Whether a layer must leave autocast: an LSTM where oneDNN, which runs it, has none in bfloat16.
+
+    With bfloat16 products but without such an LSTM (CPUs with AVX-NE-CONVERT and no AVX512) models
+    train in bfloat16 all the same, and only these layers keep the dtype of their weights.
+    """
+    if not isinstance(layer, nn.LSTM) or sequence.device.type != "cpu":
+        return False
+    if not torch.is_autocast_enabled("cpu") or has_recurrent_layer(layer, sequence):
+        return False
+    return not onednn.has_bfloat16_lstm()
 
 
 def recurrent_layer(

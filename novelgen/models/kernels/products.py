@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear, pad
 
+from novelgen.models.kernels import onednn
+
 Product = Callable[[Tensor], Tensor]
 
 _PADDED_ROWS = 256
@@ -19,7 +21,7 @@ def product(weight: Tensor, rows: int) -> Product:
     The layout that the hardware multiplies from is made once here and not at every product: measured on an AVX512-bf16 EPYC, a
     bfloat16 product of 17 rows is then 1.3 times as fast, of 64 rows 1.1 times.
     """
-    if weight.dtype == torch.bfloat16 and _can_pack():
+    if weight.dtype == torch.bfloat16 and onednn.packs_bfloat16():
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
         return lambda inputs: torch.ops.mkldnn._linear_pointwise(
             inputs, packed, None, "none", [], None
@@ -44,10 +46,3 @@ def in_few_shapes(layer: Product, inputs: Tensor) -> Tensor:
 def padded_rows(rows: int) -> int:
     """How many rows `in_few_shapes` makes of some."""
     return rows + -rows % _PADDED_ROWS
-
-
-def _can_pack() -> bool:
-    """Whether this PyTorch has oneDNN and its packed products, which are not part of the documented interface."""
-    return torch.backends.mkldnn.is_available() and hasattr(
-        torch.ops.mkldnn, "_reorder_linear_weight"
-    )

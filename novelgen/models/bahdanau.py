@@ -1,0 +1,157 @@
+"""The decoders of Bahdanau, Cho and Bengio (2015): attention from s_{i-1}, before the cell.
+
+B batch, T target length, S source length, D size of the embeddings and of the readout, H hidden
+size, M size of the annotations, A hidden units of the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout as drop_elements
+
+from novelgen.models.attention import AttentionScore, attend
+from novelgen.models.decoders import AttendingDecoder, Decoder
+from novelgen.models.encoder import Encoded
+from novelgen.models.kernels import backends
+from novelgen.models.kernels.products import in_few_shapes
+from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
+from novelgen.models.recurrent import (
+    CELLS,
+    STATE_PARTS,
+    State,
+    VariationalDropout,
+    make_layers,
+    run_layer,
+    run_layers,
+)
+
+AttentionLoop = Callable[[Tensor, LoopMemory, Tensor, Tensor, LoopWeights], LoopOutput]
+
+# The share of the recurrent weights that is dropped at most.
+_MOST_DROPPED = 0.5
+
+
+class BahdanauDecoder(Decoder):
+    """The decoder of Bahdanau, Cho and Bengio (2015), with LSTM cells and the additive score.
+
+    e_ij = vᵀ tanh(W s_{i-1} + U h_j)
+    α_i = softmax(e_i)
+    c_i = Σ_j α_ij h_j
+    s_i = f(s_{i-1}, y_{i-1}, c_i)
+    t_i = tanh(R [s_i; c_i; y_{i-1}] + b), the readout (their "deep output")
+
+    Attention belongs to the first layer; further layers are ordinary LSTMs on top of it. In
+    training the recurrent weights of the first are dropped as well, one mask for the whole batch
+    (DropConnect as in Merity, Keskar and Socher, 2018), at twice the dropout's rate, but no more
+    than their half.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int,
+        memory_size: int,
+        size: int,
+        layers: int,
+        attention_size: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
+        self.query = nn.Linear(size, attention_size, bias=False)  # W
+        self.score = nn.Parameter(torch.empty(attention_size))  # v
+        # The gates of f, 4H in torch's order i, f, g, o: what y, c and s add to them.
+        self.token = nn.Linear(embedding_size, 4 * size)
+        self.context = nn.Linear(memory_size, 4 * size, bias=False)
+        self.recurrent = nn.Linear(size, 4 * size, bias=False)
+        self.upper = make_layers("lstm", [size] * (layers - 1), size)
+        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
+        self.dropout = VariationalDropout(dropout)
+        self.loop: AttentionLoop = backends.attention_loop
+
+    def remember(self, encoded: Encoded) -> LoopMemory:
+        """Annotations, their keys U h_j, which are computed once, and where real tokens are."""
+        annotations = self.dropout(encoded.annotations)  # (B, S, M)
+        keys = in_few_shapes(self.key, annotations)  # (B, S, A)
+        return LoopMemory(annotations, keys, encoded.is_token)
+
+    def forward(
+        self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, State, Tensor]:
+        """As `Decoder` says; the state is hidden and cell (B, H) of each layer."""
+        # 1. The first layer, with attention.
+        rate = min(2 * self.dropout.rate, _MOST_DROPPED)
+        recurrent = drop_elements(self.recurrent.weight, rate, self.training)  # (4H, H)
+        weights = LoopWeights(self.query.weight, self.score, recurrent, self.context.weight)
+        gates = self.token(embedded)  # what y adds to the gates: (B, T, 4H)
+        looped = self.loop(gates, LoopMemory(*memory), state[0], state[1], weights)
+        hiddens = looped.hiddens  # s: (B, T, H)
+        last_state: State = (hiddens[:, -1], looped.cell)
+
+        # 2. The layers above it.
+        if self.upper:
+            between = [self.dropout] * len(self.upper)
+            hiddens, above = run_layers(self.upper, self.dropout(hiddens), state[2:], between)
+            last_state += above
+
+        # 3. The readout.
+        joint = torch.cat([hiddens, looped.contexts, embedded], dim=-1)  # (B, T, H + M + D)
+        readouts = torch.tanh(self.readout(self.dropout(joint)))  # t: (B, T, D)
+        return readouts, last_state, looped.weights
+
+
+class GenericBahdanauDecoder(AttendingDecoder):
+    """The equations of `BahdanauDecoder` for any cell and any score, as they stand.
+
+    It is slower: autograd follows every step. No recurrent weights are dropped.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        attention: AttentionScore,
+        embedding_size: int,
+        memory_size: int,
+        size: int,
+        layers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__(attention, dropout)
+        self.first = CELLS[cell](embedding_size + memory_size, size, batch_first=True)  # f
+        self.upper = make_layers(cell, [size] * (layers - 1), size)
+        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
+        self.parts = STATE_PARTS[cell]
+
+    def forward(
+        self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, State, Tensor]:
+        """As `Decoder` says."""
+        # The state: the first layer's, that of the layers above, and what is covered.
+        inner = self.parts * (1 + len(self.upper))
+        first = state[: self.parts]
+        above = state[self.parts : inner]
+        covered = state[inner:]
+
+        # 1. The first layer, with attention.
+        loop_memory = LoopMemory(*memory)
+        steps: list[tuple[Tensor, Tensor, Tensor]] = []
+        for token in torch.split(embedded, 1, dim=1):  # y_{i-1}: (B, 1, D)
+            query = first[0].unsqueeze(1)  # s_{i-1}: (B, 1, H)
+            context, alpha = attend(self.attention, query, loop_memory, *covered)
+            inputs = torch.cat([token, context], dim=-1)  # (B, 1, D + M)
+            hidden, first = run_layer(self.first, inputs, first)  # s_i: (B, 1, H)
+            covered = tuple(before + alpha.squeeze(1) for before in covered)  # C_{i+1}: (B, S)
+            steps.append((hidden, context, alpha))
+        hiddens, contexts, alphas = (torch.cat(parts, dim=1) for parts in zip(*steps, strict=True))
+
+        # 2. The layers above it.
+        if self.upper:
+            between = [self.dropout] * len(self.upper)
+            hiddens, above = run_layers(self.upper, self.dropout(hiddens), above, between)
+
+        # 3. The readout.
+        joint = torch.cat([hiddens, contexts, embedded], dim=-1)  # (B, T, H + M + D)
+        readouts = torch.tanh(self.readout(self.dropout(joint)))  # t: (B, T, D)
+        return readouts, (*first, *above, *covered), alphas
