@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from novelgen.models.kernels import backends, compiled, cpu, manual, reference, rows
+from novelgen.models.kernels import arrays, backends, compiled, cpu, manual, reference, rows
 
 LOOPS = [manual.attention_loop, cpu.attention_loop]
 TARGET, ROWS, SOURCE, HIDDEN, MEMORY, ATTENTION = 5, 3, 7, 6, 8, 4
@@ -195,7 +195,7 @@ def test_sigmoid_and_tanh_at_the_ends_of_the_range():
 def test_bfloat16_is_read_and_rounded_as_pytorch_does():
     values = torch.tensor([1.0, 1.0 + 2**-8, 1.0 + 3 * 2**-8, -2.7e-30, 3e38, 0.0]).bfloat16()
     widened = torch.empty(1, 1, 6)
-    compiled.exponentials(backends.array((values / 64).view(1, 1, 6)), widened.numpy(), 0, 1)
+    compiled.exponentials(arrays.numpy_view((values / 64).view(1, 1, 6)), widened.numpy(), 0, 1)
     torch.testing.assert_close(widened[0, 0, :4], torch.exp(2 * (values / 64).float()[:4]))
 
 

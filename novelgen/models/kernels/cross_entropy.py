@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from novelgen.models.kernels.backends import array, is_compiled
+from novelgen.models.kernels.arrays import numpy_view
+from novelgen.models.kernels.backends import is_compiled
 from novelgen.models.kernels.rows import by_rows
 
 # Logits exist a chunk at a time. On a CPU a chunk should stay in the caches, on a GPU it should fill the device.
@@ -61,7 +62,11 @@ def _compiled_errors_in_place(
     from novelgen.models.kernels import compiled_loss
 
     total = compiled_loss.cross_entropy(
-        array(logits), array(bias), array(target), array(logits), array(d_bias)
+        numpy_view(logits),
+        numpy_view(bias),
+        numpy_view(target),
+        numpy_view(logits),
+        numpy_view(d_bias),
     )
     return bias.new_tensor(total), logits
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from novelgen.models.kernels import compiled, compiled_input_feeding
-from novelgen.models.kernels.backends import array
+from novelgen.models.kernels.arrays import numpy_view
 from novelgen.models.kernels.products import product
 from novelgen.models.kernels.reference import FeedingOutput, FeedingWeights, LoopMemory
 from novelgen.models.kernels.rows import by_rows
@@ -43,18 +43,20 @@ class _FeedingLoop(torch.autograd.Function):
         reads = gates.new_empty(steps, rows, readout_weight.shape[1])
         joints[0], cells[0] = torch.cat([hidden, fed], dim=1), cell
         of_joint, of_read = product(joint_weight, rows), product(readout_weight, rows)
-        given, nothing = array(gates), array(gates.new_empty(rows, 0))
-        moving = [array(x) for x in (gate_activations, cells, joints)]
-        known = [array(x) for x in (joints, keys, annotations, lengths, drop, alphas, reads)]
+        given, nothing = numpy_view(gates), numpy_view(gates.new_empty(rows, 0))
+        moving = [numpy_view(x) for x in (gate_activations, cells, joints)]
+        known = [numpy_view(x) for x in (joints, keys, annotations, lengths, drop, alphas, reads)]
 
         def run(first: int, last: int) -> None:
             own = slice(first, last)
             for t, (before, read) in enumerate(
                 zip(joints[:-1, own].unbind(), reads[:, own].unbind(), strict=True)
             ):
-                compiled.lstm(t, first, last, given, array(of_joint(before)), 0, nothing, *moving)
+                compiled.lstm(
+                    t, first, last, given, numpy_view(of_joint(before)), 0, nothing, *moving
+                )
                 compiled_input_feeding.attend(t, first, last, *known)
-                compiled_input_feeding.readout(t, first, last, array(of_read(read)), moving[2])
+                compiled_input_feeding.readout(t, first, last, numpy_view(of_read(read)), moving[2])
 
         by_rows(run, rows)
         ctx.save_for_backward(
@@ -100,13 +102,13 @@ class _FeedingLoop(torch.autograd.Function):
             reads,
         ) = ctx.saved_tensors
         (steps, rows), (size, width) = alphas.shape[:2], (cells.shape[2], annotations.shape[2])
-        of_readouts = array(
+        of_readouts = numpy_view(
             joints.new_empty(rows, 0, 0) if d_readouts is None else d_readouts.contiguous()
         )
-        of_alphas = array(
+        of_alphas = numpy_view(
             cells.new_empty(rows, 0, 0) if d_alphas is None else d_alphas.contiguous()
         )
-        nothing = array(cells.new_empty(rows, 0, 0))
+        nothing = numpy_view(cells.new_empty(rows, 0, 0))
         d_gates = joints.new_empty(steps, rows, 4 * size)
         d_made = joints.new_empty(steps, rows, len(readout_weight))
         d_contexts, d_scores = joints.new_empty(steps, rows, width), joints.new_empty(alphas.shape)
@@ -115,9 +117,11 @@ class _FeedingLoop(torch.autograd.Function):
         d_joint = torch.zeros_like(joints[0])
         if d_hidden is not None:
             d_joint[:, :size] = d_hidden
-        known = [array(x) for x in (keys, annotations, lengths, drop, alphas, d_contexts, d_scores)]
-        moved = [array(x) for x in (d_cell, gate_activations, cells, d_gates)]
-        out, made = array(joints), array(d_made)
+        known = [
+            numpy_view(x) for x in (keys, annotations, lengths, drop, alphas, d_contexts, d_scores)
+        ]
+        moved = [numpy_view(x) for x in (d_cell, gate_activations, cells, d_gates)]
+        out, made = numpy_view(joints), numpy_view(d_made)
 
         def run(first: int, last: int) -> Tensor:
             own = slice(first, last)
@@ -129,7 +133,7 @@ class _FeedingLoop(torch.autograd.Function):
                     )
                 )
             ):
-                later = array(d_later)
+                later = numpy_view(d_later)
                 compiled_input_feeding.readout_backward(
                     t, first, last, later, of_readouts, out, made
                 )
@@ -138,12 +142,12 @@ class _FeedingLoop(torch.autograd.Function):
                     first,
                     last,
                     later,
-                    array(from_made(d_make)),
+                    numpy_view(from_made(d_make)),
                     of_alphas,
                     *known,
-                    array(d_state),
+                    numpy_view(d_state),
                 )
-                compiled.lstm_backward(t, first, last, array(d_state), nothing, *moved, 0)
+                compiled.lstm_backward(t, first, last, numpy_view(d_state), nothing, *moved, 0)
                 d_later = from_gates(d_gate)
             return d_later
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import linear, pad
 
 from novelgen.models.kernels import compiled_layers
-from novelgen.models.kernels.backends import array
+from novelgen.models.kernels.arrays import numpy_view
 from novelgen.models.kernels.products import padded_rows, product
 from novelgen.models.kernels.rows import by_rows
 
@@ -25,7 +25,7 @@ def _steps_of(buffer: Tensor, steps: int, rows: int) -> Tensor:
 
 def _of_outputs(d_outputs: Tensor | None, like: Tensor) -> Any:
     """The gradient of outputs (B, T, H) as an array time first; (0, B, H) for none."""
-    return array(like[:0] if d_outputs is None else d_outputs.transpose(0, 1).contiguous())
+    return numpy_view(like[:0] if d_outputs is None else d_outputs.transpose(0, 1).contiguous())
 
 
 def _back(step: Callable[..., None], d_products: Tensor, weight: Tensor, *arrays: Any) -> Tensor:
@@ -35,7 +35,7 @@ def _back(step: Callable[..., None], d_products: Tensor, weight: Tensor, *arrays
     def run(first: int, last: int) -> Tensor:
         d_later = d_products.new_zeros(last - first, weight.shape[1])
         for t, d_product in reversed(list(enumerate(d_products[:, first:last].unbind()))):
-            step(t, first, last, array(d_later), *arrays)
+            step(t, first, last, numpy_view(d_later), *arrays)
             d_later = of_state(d_product)
         return d_later
 
@@ -65,15 +65,15 @@ class _Lstm(torch.autograd.Function):
         hiddens[0], cells[0] = hidden, cell
         of_state, given, counts = (
             product(weight, rows),
-            array(_steps_of(gates, steps, rows)),
-            array(lengths),
+            numpy_view(_steps_of(gates, steps, rows)),
+            numpy_view(lengths),
         )
-        moving = [array(x) for x in (gate_activations, cells, hiddens)]
+        moving = [numpy_view(x) for x in (gate_activations, cells, hiddens)]
 
         def run(first: int, last: int) -> None:
             for t, before in enumerate(hiddens[:-1, first:last].unbind()):
                 compiled_layers.lstm(
-                    t, first, last, given, array(of_state(before)), counts, *moving
+                    t, first, last, given, numpy_view(of_state(before)), counts, *moving
                 )
 
         by_rows(run, rows)
@@ -94,7 +94,9 @@ class _Lstm(torch.autograd.Function):
         d_cell = torch.zeros_like(cells[0]) if d_cell is None else d_cell.clone()
         d_hidden = torch.zeros_like(cells[0]) if d_hidden is None else d_hidden.contiguous()
         of_others = _of_outputs(d_outputs, _steps_of(buffer, steps, rows))
-        moved = [array(x) for x in (d_hidden, lengths, d_cell, gate_activations, cells, d_gates)]
+        moved = [
+            numpy_view(x) for x in (d_hidden, lengths, d_cell, gate_activations, cells, d_gates)
+        ]
         d_first = _back(compiled_layers.lstm_backward, d_gates, weight, of_others, *moved).to(
             cells.dtype
         )
@@ -119,12 +121,12 @@ class _Gru(torch.autograd.Function):
         hiddens, state = _steps_of(buffer, steps + 1, rows), hidden.clone()
         gate_activations = hidden.new_empty(steps, rows, 4 * size)
         hiddens[0] = hidden
-        of_state, given = product(weight, rows), array(_steps_of(gates, steps, rows))
-        moving = [array(x) for x in (bias, lengths, gate_activations, state, hiddens)]
+        of_state, given = product(weight, rows), numpy_view(_steps_of(gates, steps, rows))
+        moving = [numpy_view(x) for x in (bias, lengths, gate_activations, state, hiddens)]
 
         def run(first: int, last: int) -> None:
             for t, before in enumerate(hiddens[:-1, first:last].unbind()):
-                compiled_layers.gru(t, first, last, given, array(of_state(before)), *moving)
+                compiled_layers.gru(t, first, last, given, numpy_view(of_state(before)), *moving)
 
         by_rows(run, rows)
         ctx.save_for_backward(lengths, weight, gate_activations, buffer)
@@ -147,7 +149,9 @@ class _Gru(torch.autograd.Function):
             else d_hidden.clone(memory_format=torch.contiguous_format)
         )
         of_others = _of_outputs(d_outputs, hiddens)
-        moved = [array(x) for x in (lengths, d_state, gate_activations, hiddens, d_gates, d_added)]
+        moved = [
+            numpy_view(x) for x in (lengths, d_state, gate_activations, hiddens, d_gates, d_added)
+        ]
         d_state += _back(compiled_layers.gru_backward, d_added, weight, of_others, *moved)
         return (
             d_x,
