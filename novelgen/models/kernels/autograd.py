@@ -44,7 +44,8 @@ def new_tape(
 ) -> LoopTape:
     """A tape with room for all steps, s_0 and its cell in place.
 
-    Hiddens and contexts get the dtype of products, which `annotations` have, all else that of `score`.
+    Hiddens and contexts get the dtype of products, which `annotations` have, all else that of
+    `score`.
     """
     rows, positions = annotations.shape[:2]
     hidden_size = hidden.shape[1]

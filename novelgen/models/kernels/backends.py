@@ -72,7 +72,8 @@ def has_triton(device: torch.device, product: torch.dtype) -> bool:
     return True
 
 
-# Of the norm. The same products are rounded alike in both loops, so that half-precision ones hardly add to it.
+# Of the norm. The same products are rounded alike in both loops, so that half-precision ones
+# hardly add to it.
 _PROBE_TOLERANCE = {
     torch.float64: 1e-9,
     torch.float32: 1e-4,
@@ -165,10 +166,12 @@ _LSTM_FROM = 512  # hidden units
 def has_recurrent_layer(layer: nn.RNNBase, sequence: Tensor) -> bool:
     """Whether `recurrent_layer` runs such a layer along sequence (B, T, D): where it was measured to be clearly faster than PyTorch.
 
-    That is in training on CPUs: every GRU, which PyTorch runs step by step in single operations (cho's steps: 1.23 times as fast in
-    bfloat16, 1.1 times in float32), and with bfloat16 products LSTMs whose weights outgrow a core's cache (steps of sutskever 1.14
-    times, seq2seq 1.10, lm 1.05 on an idle core, 1.2 times and more on one that others use too). oneDNN, which PyTorch takes for
-    LSTMs, is as fast or faster below that, in float32 and without gradients; and what writes a few lines need not wait for numba.
+    That is in training on CPUs: every GRU, which PyTorch runs step by step in single operations
+    (cho's steps: 1.23 times as fast in bfloat16, 1.1 times in float32), and with bfloat16
+    products LSTMs whose weights outgrow a core's cache (steps of sutskever 1.14 times, seq2seq
+    1.10, lm 1.05 on an idle core, 1.2 times and more on one that others use too). oneDNN, which
+    PyTorch takes for LSTMs, is as fast or faster below that, in float32 and without gradients;
+    and what writes a few lines need not wait for numba.
     """
     if sequence.device.type != "cpu" or not torch.is_grad_enabled():
         return False

@@ -34,10 +34,10 @@ def largest(values):
 
 @compiled
 def cross_entropy(logits, bias, targets, errors, d_bias):
-    """Σ −ln softmax(logits + bias)[targets]: logits (N, V), bias (V,), targets (N,) int64 → a float.
+    """Σ −ln softmax(logits + bias)[targets], a float; targets (N,) int64, bias (V,).
 
-    Fills errors (N, V), which may be the logits themselves, with their gradient, and adds that of
-    the bias to d_bias (V,).
+    Logits (N, V). Fills errors (N, V), which may be the logits themselves, with their gradient,
+    and adds that of the bias to d_bias (V,).
     """
     number, size = bias.dtype.type, len(bias)
     probs = np.empty(size, bias.dtype)

@@ -1,7 +1,8 @@
 """The time loop on CUDA: `manual`'s algebra with everything but the matrix products in Triton kernels.
 
-A step is two products and three kernels, forwards as backwards, into buffers made before the loop. Nothing waits for the GPU and no
-shape depends on values, so that a CUDA graph can hold it all.
+A step is two products and three kernels, forwards as backwards, into buffers made before the
+loop. Nothing waits for the GPU and no shape depends on values, so that a CUDA graph can hold it
+all.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class _AttentionLoop(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         """state_weight (A + 4H, H) is query over recurrent: both are applied to s_{i-1}, so one product does both.
 
-        gates (T, B, 4H), annotations and the two weights have the dtype of products, everything else that of `score`.
+        gates (T, B, 4H), annotations and the two weights have the dtype of products, everything
+        else that of `score`.
         """
         (steps, rows), (positions, width) = gates.shape[:2], annotations.shape[1:]
         size, hidden_size = len(score), hidden.shape[1]
@@ -260,8 +262,8 @@ def attention_loop(
 ) -> LoopOutput:
     """The fast twin of `reference.attention_loop` on CUDA: same inputs, outputs and gradients; real tokens must come first.
 
-    Under autocast the matrix products run in its dtype, which `hiddens` and `contexts` then have; everything else keeps the dtype of
-    the weights.
+    Under autocast the matrix products run in its dtype, which `hiddens` and `contexts` then have;
+    everything else keeps the dtype of the weights.
     """
     device, dtype = gates.device.type, weights.score.dtype
     product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype

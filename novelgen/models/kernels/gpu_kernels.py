@@ -1,8 +1,9 @@
 """What happens between the matrix products of the time loop on CUDA, as Triton kernels (Tillet, Kung and Cox, 2019).
 
-Every tensor is contiguous, rows first; a kernel sees one step. Loads widen to the dtype of scores and cells (float32, or float64),
-in which everything is summed; stores round to the dtype of what they fill. No program writes what another reads or writes, so there
-are no atomics and every sum has one order. Sizes of the model are constants of the compiled kernel, those of a batch are not.
+Every tensor is contiguous, rows first; a kernel sees one step. Loads widen to the dtype of scores
+and cells (float32, or float64), in which everything is summed; stores round to the dtype of what
+they fill. No program writes what another reads or writes, so there are no atomics and every sum
+has one order. Sizes of the model are constants of the compiled kernel, those of a batch are not.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-# Of one tile: rows are source positions, columns features. A tile of 16 × 128 numbers is 16 for each of 128 threads.
+# Of one tile: rows are source positions, columns features. A tile of 16 × 128 numbers is 16 for
+# each of 128 threads.
 POSITIONS = 16
 FEATURES = 128
 
-# The number of source positions changes from batch to batch: no kernel of its own for every kind of number.
+# The number of source positions changes from batch to batch: no kernel of its own for every kind
+# of number.
 _kernel = triton.jit(
     do_not_specialize=["positions", "steps"],
     do_not_specialize_on_alignment=[
@@ -64,8 +67,8 @@ def score_positions(
 ):
     """e_j = vᵀ tanh(q + k_j) of real positions, without the vᵀ1 that a softmax cancels: grid (B, blocks of positions).
 
-    seen (B, WIDTH): q first. exp_keys (B, S, A), lengths (B,), score (A,): v. Fills exp_queries (B, A) and scores (B, S), whose
-    padding stays as it was.
+    seen (B, WIDTH): q first. exp_keys (B, S, A), lengths (B,), score (A,): v. Fills exp_queries
+    (B, A) and scores (B, S), whose padding stays as it was.
     """
     row = tl.program_id(0).to(tl.int64)
     real = tl.load(lengths + row)
@@ -96,7 +99,8 @@ def read_positions(
 ):
     """α = softmax(e) over real positions and c = Σ α_j h_j: grid (B, blocks of the memory's features).
 
-    scores (B, S), annotations (B, S, M), lengths (B,). Fills alphas (B, S), zero at padding, and contexts (B, M).
+    scores (B, S), annotations (B, S, M), lengths (B,). Fills alphas (B, S), zero at padding, and
+    contexts (B, M).
     """
     row = tl.program_id(0).to(tl.int64)
     real = tl.load(lengths + row)
@@ -144,8 +148,9 @@ def read_backward(
 ):
     """The gradients of c and of α: grid (B, blocks of positions).
 
-    Fills d_read (B, M), the gradient of c: from_gates (B, M), and of_contexts (B, M) if HAS_CONTEXTS. Fills d_alphas (B, S) at real
-    positions, to which of_alphas (B, S) is added if HAS_ALPHAS.
+    Fills d_read (B, M), the gradient of c: from_gates (B, M), and of_contexts (B, M) if
+    HAS_CONTEXTS. Fills d_alphas (B, S) at real positions, to which of_alphas (B, S) is added if
+    HAS_ALPHAS.
     """
     row = tl.program_id(0).to(tl.int64)
     real = tl.load(lengths + row)
@@ -186,8 +191,9 @@ def score_backward(
 ):
     """The gradients of e and of q: grid (B, blocks of the attention's features).
 
-    alphas and d_alphas (B, S), exp_keys (B, S, A), score (A,): v, exp_queries (B, A). Fills errors (B, S), the gradient of e, at
-    real positions, and the first A of d_states (B, WIDTH), that of q.
+    alphas and d_alphas (B, S), exp_keys (B, S, A), score (A,): v, exp_queries (B, A). Fills
+    errors (B, S), the gradient of e, at real positions, and the first A of d_states (B, WIDTH),
+    that of q.
     """
     row = tl.program_id(0).to(tl.int64)
     real = tl.load(lengths + row)
@@ -233,8 +239,8 @@ def keys_backward(
 ):
     """The gradients of k and of v, of all steps at once: grid (B, blocks of positions, blocks of the attention's features).
 
-    errors (T, B, S), exp_keys (B, S, A), score (A,): v, exp_queries (T, B, A). Fills d_keys (B, S, A) and d_score
-    (B, blocks of positions, A), each program's share.
+    errors (T, B, S), exp_keys (B, S, A), score (A,): v, exp_queries (T, B, A). Fills d_keys (B,
+    S, A) and d_score (B, blocks of positions, A), each program's share.
     """
     row, rows = tl.program_id(0).to(tl.int64), tl.num_programs(0)
     real = tl.load(lengths + row)
@@ -282,8 +288,8 @@ def lstm(
 ):
     """A step of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM: grid (B, blocks of units).
 
-    gates (B, 4H), seen (B, SKIPPED + 4H) and more (B, 4H) are summed. Fills gate_activations (B, 4H), what the gates became, after (B, H),
-    the cell that was `before`, and hiddens (B, H).
+    gates (B, 4H), seen (B, SKIPPED + 4H) and more (B, 4H) are summed. Fills gate_activations (B,
+    4H), what the gates became, after (B, H), the cell that was `before`, and hiddens (B, H).
     """
     row = tl.program_id(0).to(tl.int64)
     k = tl.program_id(1) * FEATURES + tl.arange(0, FEATURES)
@@ -320,8 +326,9 @@ def lstm_backward(
 ):
     """The gradients of `lstm`: grid (B, blocks of units).
 
-    d_later (B, H) is that of h as later steps see it, to which of_hiddens (B, H) is added if HAS_HIDDENS. d_cell (B, H) is that of
-    the cell after the step and becomes that of the cell before. Fills d_states (B, SKIPPED + 4H) behind the first SKIPPED.
+    d_later (B, H) is that of h as later steps see it, to which of_hiddens (B, H) is added if
+    HAS_HIDDENS. d_cell (B, H) is that of the cell after the step and becomes that of the cell
+    before. Fills d_states (B, SKIPPED + 4H) behind the first SKIPPED.
     """
     row = tl.program_id(0).to(tl.int64)
     k = tl.program_id(1) * FEATURES + tl.arange(0, FEATURES)

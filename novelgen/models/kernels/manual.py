@@ -1,11 +1,13 @@
 """The same loop with its gradients written out: backpropagation through time (Werbos, 1990) by hand.
 
-What it saves over autograd: every weight gradient is one large product after the loop instead of T small ones that
-each touch the whole weight; what the score computes for every source position, of size (B, S, A) a step, is computed
-again instead of kept; products may run in bfloat16 while states, softmax and sums stay in float32.
+What it saves over autograd: every weight gradient is one large product after the loop instead of
+T small ones that each touch the whole weight; what the score computes for every source position,
+of size (B, S, A) a step, is computed again instead of kept; products may run in bfloat16 while
+states, softmax and sums stay in float32.
 
-The score needs no tanh for every (t, s, a): with r = 1 / (1 + exp(2 W s) · exp(2 U h)), tanh(W s + U h) = 1 − 2r, and
-the 1 adds the same vᵀ1 to every position, which the softmax cancels. Its slope is 1 − tanh² = 4 (r − r²).
+The score needs no tanh for every (t, s, a): with r = 1 / (1 + exp(2 W s) · exp(2 U h)), tanh(W s
++ U h) = 1 − 2r, and the 1 adds the same vᵀ1 to every position, which the softmax cancels. Its
+slope is 1 − tanh² = 4 (r − r²).
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from torch import Tensor
 
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 
-# exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at |x| = 20 every tanh is
-# 1 to the last bit of float32 unless the two nearly cancel each other.
+# exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32;
+# at |x| = 20 every tanh is 1 to the last bit of float32 unless the two nearly cancel each other.
 _LARGEST_EXPONENT = 40.0
 
 
@@ -193,7 +195,8 @@ def attention_loop(
 ) -> LoopOutput:
     """The fast twin of `reference.attention_loop`: same inputs, outputs and gradients.
 
-    Under autocast the matrix products run in its dtype; everything else keeps the dtype of the weights.
+    Under autocast the matrix products run in its dtype; everything else keeps the dtype of the
+    weights.
     """
     device, dtype = gates.device.type, weights.score.dtype
     product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype

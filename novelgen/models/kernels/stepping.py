@@ -1,8 +1,8 @@
 """One step of writing, compiled: from tokens to logits for a few rows, as `BahdanauDecoder` has it.
 
-A step reads every weight once, so its speed is that of the memory: weights may be bfloat16, kept as uint16 and widened by a
-shift in the register. int8 with a scale a row was measured 5 % faster than that on an EPYC, where widening and not the memory
-is then the limit: not worth its error.
+A step reads every weight once, so its speed is that of the memory: weights may be bfloat16, kept
+as uint16 and widened by a shift in the register. int8 with a scale a row was measured 5 % faster
+than that on an EPYC, where widening and not the memory is then the limit: not worth its error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numba.extending import intrinsic
 # Sums may be reordered, so that they vectorise. Not more: NaN and infinity must stay what they are.
 _REORDER = ("reassoc", "contract", "nsz")
 _LARGEST = np.float32(87.0)  # exp(±87) is a normal float32
-# As in `manual`: exp(2x) of queries and keys stays within exp(±40), so that their product is finite.
+# As in `manual`: exp(2x) of queries and keys stays within exp(±40), so that their product is
+# finite.
 _LARGEST_SCORED = np.float32(40.0)
 
 
@@ -61,15 +62,17 @@ def _power_of_two(typing: Any, shifted: Any) -> Any:
     return types.float32(types.float32), emit
 
 
-# The scalar functions below are branch-free, so that a loop over them vectorises (numba brings no vector library of its own).
-# They must not be reordered: adding the shift and subtracting it again is how exp rounds.
+# The scalar functions below are branch-free, so that a loop over them vectorises (numba brings no
+# vector library of its own). They must not be reordered: adding the shift and subtracting it
+# again is how exp rounds.
 @_compiled("contract")
 def exp(x: float) -> float:
     """e**x to 2 units in the last place, for x within ±87; beyond that, as at ±87. NaN stays NaN."""
     x = _LARGEST if x > _LARGEST else (-_LARGEST if x < -_LARGEST else x)
     shifted = x * np.float32(1.44269504) + np.float32(12582912.0)
     n = shifted - np.float32(12582912.0)
-    # ln 2 in two parts, the first of which has so few bits that n times it is exact; then the polynomial of Cephes' expf.
+    # ln 2 in two parts, the first of which has so few bits that n times it is exact; then the
+    # polynomial of Cephes' expf.
     r = (x - n * np.float32(0.693359375)) - n * np.float32(-2.12194440e-4)
     p = np.float32(1.9875691500e-4)
     p = p * r + np.float32(1.3981999507e-3)
@@ -127,8 +130,9 @@ def _dot(weight: np.ndarray, n: int, inputs: np.ndarray, b: int) -> float:
     return total
 
 
-# Four weight rows for one, two or three rows: what is loaded once is used that often, and the sums stay in registers. The four are
-# a quarter of the matrix apart: the memory is read in four long runs, which it foresees; of neighbours it would not.
+# Four weight rows for one, two or three rows: what is loaded once is used that often, and the
+# sums stay in registers. The four are a quarter of the matrix apart: the memory is read in four
+# long runs, which it foresees; of neighbours it would not.
 @_compiled(*_REORDER)
 def _four_by_one(weight: np.ndarray, n: int, inputs: np.ndarray, b: int, out: np.ndarray) -> None:
     m, o, p = n + len(weight) // 4, n + len(weight) // 4 * 2, n + len(weight) // 4 * 3
@@ -351,12 +355,14 @@ def step(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One token on, for B rows: logits (B, V), the next state (B, 2L, H), attention weights (B, S), all float32.
 
-    fixed (N, 4H + E): the token's share in gates and readout, biases included, for row b at places[b]. state: hidden and cell of
-    each layer. Row b reads source rows[b] of exp_keys (U, S, A) and values (U, S, W), its first lengths[rows[b]] positions; values
-    are the shares of the annotations in gates and readout, W = 4H + E, or the annotations themselves, when `from_context`
-    (4H + E, W) makes those shares; it has 0 rows otherwise. score (A,): −2v. from_state (A + 4H, H): query over recurrent.
-    from_below (L − 1, 4H, 2H): of the layers above the first, input beside recurrent; upper_bias (L − 1, 4H). from_top (E, H): the
-    readout of the last hidden. output (V, E). Matrices are float32, or bfloat16 as uint16.
+    fixed (N, 4H + E): the token's share in gates and readout, biases included, for row b at
+    places[b]. state: hidden and cell of each layer. Row b reads source rows[b] of exp_keys (U, S,
+    A) and values (U, S, W), its first lengths[rows[b]] positions; values are the shares of the
+    annotations in gates and readout, W = 4H + E, or the annotations themselves, when
+    `from_context` (4H + E, W) makes those shares; it has 0 rows otherwise. score (A,): −2v.
+    from_state (A + 4H, H): query over recurrent. from_below (L − 1, 4H, 2H): of the layers above
+    the first, input beside recurrent; upper_bias (L − 1, 4H). from_top (E, H): the readout of the
+    last hidden. output (V, E). Matrices are float32, or bfloat16 as uint16.
     """
     batch, size, attention = len(places), state.shape[2], len(score)
     hidden, after = state[:, 0].copy(), np.empty_like(state)
