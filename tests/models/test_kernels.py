@@ -129,7 +129,7 @@ def test_threads_share_the_rows_and_agree_with_one(two_threads):
     assert_gradients_agree(cpu.attention_loop, leaves, lengths=lengths, rtol=1e-10, atol=1e-10)
 
 
-def test_what_fails_in_a_thread_is_heard(two_threads):
+def test_an_exception_in_a_thread_is_raised_by_the_caller(two_threads):
     def fail(first, last):
         raise ZeroDivisionError
 
@@ -177,13 +177,13 @@ def test_numbers_far_out_of_range_stay_finite(loop, names):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_not_a_number_is_not_hidden(loop):
+def test_nan_weights_give_nan_outputs(loop):
     leaves = inputs(torch.float32)
     broken = {**leaves, "recurrent": torch.full_like(leaves["recurrent"], torch.nan)}
     assert run(loop, broken).hiddens[:, 1:].isnan().all()
 
 
-def test_compiled_exp_is_exact_to_the_last_bits():
+def test_compiled_exp_is_off_by_less_than_two_to_the_minus_22():
     values = np.linspace(-86, 86, 100_003, dtype=np.float32).reshape(1, 1, -1) / 2
     found = np.empty_like(values)
     compiled.exponentials(values, found, 0, 1)
@@ -210,7 +210,7 @@ def test_bfloat16_is_read_and_rounded_as_pytorch_does():
     torch.testing.assert_close(widened[0, 0, :4], torch.exp(2 * (values / 64).float()[:4]))
 
 
-def test_without_numba_the_other_loop_runs_and_says_so_once(monkeypatch, caplog):
+def test_without_numba_the_other_loop_runs_and_one_warning_is_logged(monkeypatch, caplog):
     backends.is_compiled.cache_clear()
     monkeypatch.setattr(compiled_numbers, "tanh", lambda value: 1 / 0)
     leaves = inputs()

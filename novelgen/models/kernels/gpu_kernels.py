@@ -17,8 +17,8 @@ import triton.language as tl
 POSITIONS = 16
 FEATURES = 128
 
-# The number of source positions changes from batch to batch: no kernel of its own for every kind
-# of number.
+# The number of source positions changes from batch to batch: without this Triton would compile a
+# kernel of its own for each kind of number (1, a multiple of 16, others).
 _kernel = triton.jit(
     do_not_specialize=["positions", "steps"],
     do_not_specialize_on_alignment=[
