@@ -28,6 +28,7 @@ def choose_device(name: str) -> torch.device:
     Raises ConfigError when CUDA is asked for and there is none.
     """
     validate_choice(name, DEVICES, "--device")
+    # Said here, since torch's own error comes much later and names no remedy.
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             _(
@@ -68,6 +69,7 @@ def supports_bfloat16(device: torch.device) -> bool:
     Layers that do not (an LSTM without a bfloat16 kernel) fall back to float32 by themselves.
     """
     if device.type == "cuda":
+        # Emulated bfloat16 counts: slow, but whoever asks for it by name may have it.
         return bool(torch.cuda.is_bf16_supported())
     return onednn.multiplies_bfloat16()
 
@@ -103,6 +105,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 def _cpu_name() -> str:
     """The name in /proc/cpuinfo; on other systems what Python knows."""
+    # platform.processor() is empty or just the architecture on most Linux systems.
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -148,6 +151,7 @@ def release_freed_memory() -> None:
 
 def _glibc() -> ctypes.CDLL | None:
     """The C library, if it is glibc."""
+    # musl, macOS and Windows have other allocators, without mallopt.
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return None
     return ctypes.CDLL(None)

@@ -173,8 +173,8 @@ def _run_backwards(
     hidden_size = tape.hiddens.shape[2]
     # 1. Buffers for what every step leaves, and for what goes from one kernel to the next.
     d_states = tape.hiddens.new_empty(steps, rows, len(tape.state_weight))
-    d_read = torch.empty_like(tape.contexts)
-    d_scores = torch.empty_like(tape.alphas)
+    d_read = torch.empty_like(tape.contexts)  # (T, B, M)
+    d_scores = torch.empty_like(tape.alphas)  # (T, B, S)
     d_context = torch.empty_like(tape.contexts[0])
     d_alpha = torch.empty_like(tape.alphas[0])
     d_hidden = torch.zeros_like(tape.hiddens[0])  # of s_i as step i + 1 sees it
@@ -206,6 +206,7 @@ def _run_backwards(
     error = d_scores.unbind()
     sources = (tape.exp_keys, tape.lengths, tape.score)
     for t in reversed(range(steps)):
+        # 4. The cell, then c_i and α_i, then e_i and the query, then s_{i-1}.
         lstm_backward(
             d_hidden,
             own_hidden[t],
@@ -274,7 +275,8 @@ def attention_loop(
     device = gates.device.type
     dtype = weights.score.dtype
     of_products = product_dtype(device, dtype)
-    on_device = torch.cuda.device_of(gates)  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
+    # PyTorch leaves `device_of` untyped.
+    on_device = torch.cuda.device_of(gates)  # type: ignore[no-untyped-call]
     with torch.autocast(device, enabled=False), on_device:
         hiddens, cell, contexts, alphas = apply(
             _AttentionLoop,
