@@ -17,7 +17,6 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.models.kernels import onednn
 
-
 # Parameters of glibc's mallopt, from <malloc.h>.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -29,6 +28,7 @@ def choose_device(name: str) -> torch.device:
     Raises ConfigError when CUDA is asked for and there is none.
     """
     validate_choice(name, DEVICES, "--device")
+    # Said here, since torch's own error comes much later and names no remedy.
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             _(
@@ -36,9 +36,11 @@ def choose_device(name: str) -> torch.device:
                 "torch with CUDA"
             )
         )
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("cpu")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -47,8 +49,10 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     "auto" takes bfloat16 where the hardware multiplies it faster than float32. Raises ConfigError
     when bfloat16 is asked for where it cannot be multiplied.
     """
-    if name == "auto":
-        return torch.bfloat16 if _gains_from_bfloat16(device) else torch.float32
+    if name == "float32":
+        return torch.float32
+    if name == "auto" and not _gains_from_bfloat16(device):
+        return torch.float32
     if name == "bfloat16" and not supports_bfloat16(device):
         raise ConfigError(
             _(
@@ -56,7 +60,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
                 "--precision float32 or auto"
             ).format(device=device.type.upper())
         )
-    return torch.float32 if name == "float32" else torch.bfloat16
+    return torch.bfloat16
 
 
 def supports_bfloat16(device: torch.device) -> bool:
@@ -65,6 +69,7 @@ def supports_bfloat16(device: torch.device) -> bool:
     Layers that do not (an LSTM without a bfloat16 kernel) fall back to float32 by themselves.
     """
     if device.type == "cuda":
+        # Emulated bfloat16 counts: slow, but whoever asks for it by name may have it.
         return bool(torch.cuda.is_bf16_supported())
     return onednn.multiplies_bfloat16()
 
@@ -81,7 +86,9 @@ def _gains_from_bfloat16(device: torch.device) -> bool:
 def describe_machine(device: torch.device) -> dict[str, Any]:
     """The hardware and software that figures were measured on, for those who compare them."""
     packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
-    gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    gpu = {}
+    if device.type == "cuda":
+        gpu["gpu"] = torch.cuda.get_device_name(device)
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
@@ -98,6 +105,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 def _cpu_name() -> str:
     """The name in /proc/cpuinfo; on other systems what Python knows."""
+    # platform.processor() is empty or just the architecture on most Linux systems.
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -111,8 +119,9 @@ def _cpu_name() -> str:
 def limit_onednn_cache() -> None:
     """Limits oneDNN's cache of compiled products to what a few training steps use.
 
-    Must be called before oneDNN is first used; a value set in the environment is kept. Every batch
-    has another shape, so the 1024 products that oneDNN would keep are 300 MiB that hardly ever help.
+    Must be called before oneDNN is first used; a value set in the environment is kept. Every
+    batch has another shape, so the 1024 products that oneDNN would keep are 300 MiB that hardly
+    ever help.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
@@ -120,9 +129,10 @@ def limit_onednn_cache() -> None:
 def tune_malloc() -> None:
     """Makes glibc keep large freed blocks instead of returning each one to the kernel.
 
-    Each batch frees and takes hundreds of megabytes again. Measured: 1.6 times the speed on a 2-core
-    Xeon, where page faults took a third of the time; no difference on a 2-core EPYC.
+    Each batch frees and takes hundreds of megabytes again. Measured: 1.6 times the speed on a
+    2-core Xeon, where page faults took a third of the time; no difference on a 2-core EPYC.
     """
+    # No block is so large that it is mapped by itself, and the heap's free end is never trimmed.
     largest = 2**31 - 1
     if glibc := _glibc():
         glibc.mallopt(_M_MMAP_THRESHOLD, largest)
@@ -141,6 +151,7 @@ def release_freed_memory() -> None:
 
 def _glibc() -> ctypes.CDLL | None:
     """The C library, if it is glibc."""
+    # musl, macOS and Windows have other allocators, without mallopt.
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return None
     return ctypes.CDLL(None)

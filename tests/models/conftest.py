@@ -11,11 +11,9 @@ from novelgen.training.hardware import supports_bfloat16
 
 VOCABULARY, SOURCE_VOCABULARY = 12, 20
 NAMES = ("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer")
-CELLS, BRIDGES, SCORES = (
-    ("lstm", "gru", "rnn"),
-    ("last", "projected", "mean"),
-    ("additive", "dot", "general", "concat"),
-)
+CELLS = ("lstm", "gru", "rnn")
+BRIDGES = ("last", "projected", "mean")
+SCORES = ("additive", "dot", "general", "concat")
 
 
 def _combinations():
@@ -77,7 +75,10 @@ COMBINATIONS = list(_combinations())
 
 
 def pytest_generate_tests(metafunc):
-    """A test that takes `parts` runs for every combination, and for every variant with a second vocabulary."""
+    """Parametrizes tests that take `parts`: every combination of parts.
+
+    With `make` too, every variant also with a second vocabulary.
+    """
     if "parts" not in metafunc.fixturenames:
         return
     names = ["-".join(map(str, parts.values())) for parts in COMBINATIONS]
@@ -93,17 +94,17 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def make(request):
-    """A small float64 model in evaluation mode with the given options; its parameter is the size of a source vocabulary."""
+    """Builds small float64 models in evaluation mode with the given options.
+
+    The fixture's parameter is the size of a source vocabulary.
+    """
 
     def build(first_tokens=0, **options):
         torch.manual_seed(0)
         sizes = {"embedding_size": 6, "decoder_size": 8, "dropout": 0.0}
         source = getattr(request, "param", None)
-        return (
-            build_model(ModelConfig(**{**sizes, **options}), VOCABULARY, source, first_tokens)
-            .double()
-            .eval()
-        )
+        config = ModelConfig(**{**sizes, **options})
+        return build_model(config, VOCABULARY, source, first_tokens).double().eval()
 
     return build
 

@@ -1,5 +1,7 @@
-"""The loop for CUDA against the reference: on a GPU where there is one, else in Triton's interpreter on the CPU (see tests/conftest.py);
-and whether its kernels compile for GPUs, which needs none.
+"""The loop for CUDA against the reference, and whether its kernels compile for GPUs.
+
+It runs on a GPU where there is one, else in Triton's interpreter on the CPU (tests/conftest.py);
+compiling needs no GPU.
 """
 
 import importlib.util
@@ -38,13 +40,9 @@ def inputs(*args, **options):
 
 
 def assert_agrees(leaves, lengths, outputs=range(4), **tolerance):
-    for mine, truth in zip(
-        *(
-            shared.run(loop, leaves, lengths)
-            for loop in (gpu.attention_loop, reference.attention_loop)
-        ),
-        strict=True,
-    ):
+    found = shared.run(gpu.attention_loop, leaves, lengths)
+    expected = shared.run(reference.attention_loop, leaves, lengths)
+    for mine, truth in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, truth, **tolerance)
     shared.assert_gradients_agree(gpu.attention_loop, leaves, outputs, lengths, **tolerance)
 
@@ -79,10 +77,8 @@ def test_random_lengths(seed):
 def test_bfloat16_products_stay_close_to_float32():
     leaves, lengths = inputs(torch.float32, target=2, scale=0.5), shared.LENGTHS
     with torch.autocast(DEVICE.type, dtype=torch.bfloat16):
-        mine, rough = (
-            shared.run(gpu.attention_loop, leaves, lengths),
-            shared.gradients(gpu.attention_loop, leaves),
-        )
+        mine = shared.run(gpu.attention_loop, leaves, lengths)
+        rough = shared.gradients(gpu.attention_loop, leaves)
     assert mine.hiddens.dtype == torch.bfloat16
     assert mine.cell.dtype == torch.float32
     for found, truth in zip(mine, shared.run(reference.attention_loop, leaves), strict=True):
@@ -91,7 +87,7 @@ def test_bfloat16_products_stay_close_to_float32():
         assert (rough[name] - expected).norm() < 0.05 * expected.norm(), name
 
 
-def test_a_step_of_generating():
+def test_one_step_without_gradients_equals_the_reference():
     with torch.inference_mode():
         leaves = inputs(target=1)
         found, truth = (
@@ -121,13 +117,13 @@ def test_numbers_far_out_of_range_stay_finite_and_not_a_number_shows():
 
 
 @pytest.mark.parametrize("product", [torch.float32, torch.bfloat16])
-def test_triton_is_trusted_where_it_agrees(product):
+def test_triton_is_used_where_it_agrees_and_no_random_number_is_drawn(product):
     before = torch.get_rng_state()
     assert backends.has_triton.__wrapped__(DEVICE, product)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_with_a_wrong_kernel_the_other_loop_runs_and_says_so_once(monkeypatch, caplog):
+def test_with_a_wrong_kernel_the_other_loop_runs_and_one_warning_is_logged(monkeypatch, caplog):
     backends.has_triton.cache_clear()
     monkeypatch.setattr(gpu, "exponential", lambda keys: manual.exponential(keys) * 1.01)
     has_triton = backends.has_triton
@@ -140,7 +136,7 @@ def test_with_a_wrong_kernel_the_other_loop_runs_and_says_so_once(monkeypatch, c
     assert "Triton" in caplog.text
 
 
-def test_on_cuda_the_triton_loop_is_taken(monkeypatch):
+def test_on_cuda_the_triton_loop_runs(monkeypatch):
     monkeypatch.setattr(backends, "has_triton", lambda device, product: True)
     assert backends.loop_on(torch.device("cuda"), torch.float32) is gpu.attention_loop
 
@@ -152,21 +148,34 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from novelgen.models.kernels import gpu_kernels
 
-CONSTANTS = {"A": 256, "M": 512, "H": 512, "WIDTH": 2304, "SKIPPED": 256, "POSITIONS": gpu_kernels.POSITIONS,
-             "FEATURES": gpu_kernels.FEATURES, "HAS_HIDDENS": True, "HAS_CONTEXTS": True, "HAS_ALPHAS": True}
-PRODUCTS = {"seen", "annotations", "contexts", "from_gates", "of_contexts", "d_read", "d_states", "gates", "more", "hiddens", "d_later",
-            "of_hiddens"}
+CONSTANTS = {
+    "A": 256, "M": 512, "H": 512, "WIDTH": 2304, "SKIPPED": 256,
+    "POSITIONS": gpu_kernels.POSITIONS, "FEATURES": gpu_kernels.FEATURES,
+    "HAS_HIDDENS": True, "HAS_CONTEXTS": True, "HAS_ALPHAS": True,
+}
+PRODUCTS = {
+    "seen", "annotations", "contexts", "from_gates", "of_contexts", "d_read", "d_states", "gates",
+    "more", "hiddens", "d_later", "of_hiddens",
+}
 INTEGERS = {"positions": "i32", "steps": "i32", "lengths": "*i32"}
+KERNELS = (
+    "score_positions", "read_positions", "read_backward", "score_backward", "keys_backward",
+    "lstm", "lstm_backward",
+)
 
 def type_of(name, product):
-    return "constexpr" if name in CONSTANTS else INTEGERS.get(name) or "*" + (product if name in PRODUCTS else "fp32")
+    if name in CONSTANTS:
+        return "constexpr"
+    return INTEGERS.get(name) or "*" + (product if name in PRODUCTS else "fp32")
 
 for capability, product in ((75, "fp32"), (80, "bf16"), (90, "bf16")):
-    for name in ("score_positions", "read_positions", "read_backward", "score_backward", "keys_backward", "lstm", "lstm_backward"):
+    target = GPUTarget("cuda", capability, 32)
+    for name in KERNELS:
         kernel = getattr(gpu_kernels, name)
-        source = ASTSource(kernel, {name: type_of(name, product) for name in kernel.arg_names},
-                           {name: value for name, value in CONSTANTS.items() if name in kernel.arg_names})
-        print(capability, name, len(compile(source, target=GPUTarget("cuda", capability, 32)).asm["cubin"]))
+        types = {name: type_of(name, product) for name in kernel.arg_names}
+        constants = {name: value for name, value in CONSTANTS.items() if name in types}
+        compiled = compile(ASTSource(kernel, types, constants), target=target)
+        print(capability, name, len(compiled.asm["cubin"]))
 """
 
 

@@ -108,23 +108,16 @@ def test_any_lengths(data, dtype, seed, target, source, drops):
     )
 
 
-def test_two_threads_agree_with_one():
+def test_two_threads_agree_with_one(two_threads):
     lengths = [1 + row % SOURCE for row in range(21)]
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        assert_agrees(inputs(rows=len(lengths)), lengths=lengths, rtol=1e-10, atol=1e-10)
-    finally:
-        torch.set_num_threads(before)
+    assert_agrees(inputs(rows=len(lengths)), lengths=lengths, rtol=1e-10, atol=1e-10)
 
 
 def test_bfloat16_products_stay_close_to_the_reference(bfloat16):
     leaves = inputs(torch.float32, scale=0.5)
     with torch.autocast("cpu", dtype=bfloat16):
-        mine, rough = (
-            run(input_feeding.input_feeding_loop, leaves),
-            gradients(input_feeding.input_feeding_loop, leaves),
-        )
+        mine = run(input_feeding.input_feeding_loop, leaves)
+        rough = gradients(input_feeding.input_feeding_loop, leaves)
     for found, truth in zip(mine, run(reference.input_feeding_loop, leaves), strict=True):
         torch.testing.assert_close(found.float(), truth, rtol=0.03, atol=0.03)
     for name, expected in gradients(reference.input_feeding_loop, leaves).items():
@@ -158,7 +151,7 @@ def test_numbers_far_out_of_range_stay_finite(names):
         assert found.isfinite().all()
 
 
-def test_not_a_number_is_not_hidden():
+def test_nan_weights_give_nan_outputs():
     leaves = inputs(torch.float32)
     for name in ("recurrent", "readout"):
         broken = {**leaves, name: torch.full_like(leaves[name], torch.nan)}
@@ -204,7 +197,7 @@ def test_the_decoder_is_the_same_with_its_own_loop_and_step_by_step(
         {"input_feeding": False},
     ],
 )
-def test_other_parts_keep_to_autograd(monkeypatch, make, batch, options):
+def test_decoders_with_other_parts_run_under_autograd(monkeypatch, make, batch, options):
     network = make(model="luong", **options)
     source, lengths, target = batch
     monkeypatch.setattr(

@@ -8,7 +8,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from novelgen.models.kernels import backends, compiled, cpu, manual, reference, rows
+from novelgen.models.kernels import (
+    arrays,
+    backends,
+    compiled,
+    compiled_numbers,
+    cpu,
+    manual,
+    reference,
+    rows,
+)
 
 LOOPS = [manual.attention_loop, cpu.attention_loop]
 TARGET, ROWS, SOURCE, HIDDEN, MEMORY, ATTENTION = 5, 3, 7, 6, 8, 4
@@ -120,7 +129,7 @@ def test_threads_share_the_rows_and_agree_with_one(two_threads):
     assert_gradients_agree(cpu.attention_loop, leaves, lengths=lengths, rtol=1e-10, atol=1e-10)
 
 
-def test_what_fails_in_a_thread_is_heard(two_threads):
+def test_an_exception_in_a_thread_is_raised_by_the_caller(two_threads):
     def fail(first, last):
         raise ZeroDivisionError
 
@@ -168,13 +177,13 @@ def test_numbers_far_out_of_range_stay_finite(loop, names):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_not_a_number_is_not_hidden(loop):
+def test_nan_weights_give_nan_outputs(loop):
     leaves = inputs(torch.float32)
     broken = {**leaves, "recurrent": torch.full_like(leaves["recurrent"], torch.nan)}
     assert run(loop, broken).hiddens[:, 1:].isnan().all()
 
 
-def test_compiled_exp_is_exact_to_the_last_bits():
+def test_compiled_exp_is_off_by_less_than_two_to_the_minus_22():
     values = np.linspace(-86, 86, 100_003, dtype=np.float32).reshape(1, 1, -1) / 2
     found = np.empty_like(values)
     compiled.exponentials(values, found, 0, 1)
@@ -186,22 +195,24 @@ def test_sigmoid_and_tanh_at_the_ends_of_the_range():
     for value in (-np.inf, -1e30, -88, -1.5, -1e-9, 0, 1e-9, 1.5, 88, 1e30, np.inf):
         value = np.float32(value)
         with np.errstate(over="ignore"):
-            assert compiled.sigmoid(value) == pytest.approx(1 / (1 + np.exp(-value)), abs=1e-7)
-        assert compiled.tanh(value) == pytest.approx(np.tanh(value), abs=2e-7)
-    assert np.isnan(compiled.sigmoid(np.float32(np.nan)))
-    assert np.isnan(compiled.tanh(np.float32(np.nan)))
+            assert compiled_numbers.sigmoid(value) == pytest.approx(
+                1 / (1 + np.exp(-value)), abs=1e-7
+            )
+        assert compiled_numbers.tanh(value) == pytest.approx(np.tanh(value), abs=2e-7)
+    assert np.isnan(compiled_numbers.sigmoid(np.float32(np.nan)))
+    assert np.isnan(compiled_numbers.tanh(np.float32(np.nan)))
 
 
 def test_bfloat16_is_read_and_rounded_as_pytorch_does():
     values = torch.tensor([1.0, 1.0 + 2**-8, 1.0 + 3 * 2**-8, -2.7e-30, 3e38, 0.0]).bfloat16()
     widened = torch.empty(1, 1, 6)
-    compiled.exponentials(backends.array((values / 64).view(1, 1, 6)), widened.numpy(), 0, 1)
+    compiled.exponentials(arrays.numpy_view((values / 64).view(1, 1, 6)), widened.numpy(), 0, 1)
     torch.testing.assert_close(widened[0, 0, :4], torch.exp(2 * (values / 64).float()[:4]))
 
 
-def test_without_numba_the_other_loop_runs_and_says_so_once(monkeypatch, caplog):
+def test_without_numba_the_other_loop_runs_and_one_warning_is_logged(monkeypatch, caplog):
     backends.is_compiled.cache_clear()
-    monkeypatch.setattr(compiled, "tanh", lambda value: 1 / 0)
+    monkeypatch.setattr(compiled_numbers, "tanh", lambda value: 1 / 0)
     leaves = inputs()
     with caplog.at_level(logging.WARNING):
         found = [run(backends.attention_loop, leaves) for _ in range(2)]

@@ -105,10 +105,9 @@ def test_outputs_and_gradients_are_pytorchs(cell, outputs, lengths):
 )
 def test_any_rows_and_lengths(data, cell, dtype, seed, steps):
     lengths = data.draw(st.lists(st.integers(1, steps), min_size=1, max_size=6))
-    layer, tolerance = (
-        make_layer(cell, dtype, seed, scale=0.7),
-        1e-9 if dtype == torch.float64 else 1e-4,
-    )
+    layer = make_layer(cell, dtype, seed, scale=0.7)
+    tolerance = 1e-9 if dtype == torch.float64 else 1e-4
+
     assert_agrees(
         layer,
         inputs(layer, len(lengths), steps, seed),
@@ -176,7 +175,7 @@ def test_numbers_far_out_of_range_stay_finite(cell, precision):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_not_a_number_is_not_hidden(cell):
+def test_nan_weights_give_nan_outputs(cell):
     layer = make_layer(cell, torch.float32)
     with torch.no_grad():
         layer.weight_hh_l0.fill_(torch.nan)
@@ -237,13 +236,12 @@ def step(network, batch, precision):
         {"model": "luong"},
     ],
 )
-def test_models_have_the_same_loss_and_gradients_with_and_without(
+def test_models_have_the_same_loss_and_gradients_with_our_layers_and_pytorchs(
     options, make, batch, everywhere, monkeypatch, bfloat16
 ):
-    network, gru = (
-        make(**options).float().train(),
-        "gru" in options.values() or options["model"] == "cho",
-    )
+    network = make(**options).float().train()
+    has_gru = "gru" in options.values() or options["model"] == "cho"
+
     exact = copy.deepcopy(network).double()
     nll_sum, gradient = step(network, batch, bfloat16)
     assert everywhere
@@ -254,7 +252,7 @@ def test_models_have_the_same_loss_and_gradients_with_and_without(
     # No further from the truth than PyTorch's layers are.
     far, allowed = ((part - steepest).norm() for part in (gradient, slow))
     assert far < max(1.3 * allowed, 0.01 * steepest.norm())
-    if gru:
+    if has_gru:
         monkeypatch.undo()
         nll_sum, gradient = step(exact, batch, torch.float64)
         torch.testing.assert_close(nll_sum, truth, rtol=1e-10, atol=1e-10)
@@ -263,7 +261,7 @@ def test_models_have_the_same_loss_and_gradients_with_and_without(
 
 @pytest.mark.parametrize("whole_state", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_reading_to_the_end_is_the_same_with_and_without(
+def test_reading_to_the_end_is_the_same_with_our_layers_and_pytorchs(
     cell, whole_state, everywhere, monkeypatch, bfloat16
 ):
     layer, found = make_layer(cell, torch.float32, scale=0.5), []
@@ -291,7 +289,7 @@ def test_reading_to_the_end_is_the_same_with_and_without(
         ("rnn", 512, True, False),
     ],
 )
-def test_where_it_runs(cell, size, autocast, expected):
+def test_where_our_layers_run(cell, size, autocast, expected):
     layer = recurrent.CELLS[cell](4, size, batch_first=True)
     sequence = torch.zeros(2, 3, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):

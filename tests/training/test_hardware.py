@@ -14,14 +14,14 @@ from novelgen.training.hardware import (
 )
 
 
-def test_cuda_in_vain_is_said(monkeypatch):
+def test_cuda_is_refused_with_the_remedy_where_there_is_none(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="--device cpu"):
         choose_device("cuda")
     assert choose_device("auto").type == choose_device("cpu").type == "cpu"
 
 
-def test_auto_takes_what_there_is(monkeypatch):
+def test_auto_takes_cuda_where_there_is_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto").type == "cuda"
     assert choose_device("cpu").type == "cpu"
@@ -38,7 +38,7 @@ def test_auto_precision_follows_the_processor(monkeypatch, amx, avx, expected):
     assert choose_precision("float32", torch.device("cpu")) == torch.float32
 
 
-def test_bfloat16_in_vain_is_refused_with_the_remedy(monkeypatch):
+def test_bfloat16_is_refused_with_the_remedy_where_it_cannot_be_multiplied(monkeypatch):
     monkeypatch.setattr(onednn, "multiplies_bfloat16", lambda: False)
     with pytest.raises(ConfigError, match="--precision float32"):
         choose_precision("bfloat16", torch.device("cpu"))
@@ -60,13 +60,13 @@ def test_bfloat16_products_run_where_they_are_promised():
     assert output.dtype == torch.bfloat16
 
 
-def test_keeping_memory_changes_no_result():
+def test_tuning_malloc_changes_no_result():
     before = torch.arange(1 << 20, dtype=torch.float32).sum()
     tune_malloc()
     assert torch.arange(1 << 20, dtype=torch.float32).sum() == before
 
 
-def test_the_environment_goes_before_the_bound_on_old_kernels(monkeypatch):
+def test_the_environment_overrides_the_limit_of_onednns_cache(monkeypatch):
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "")
     monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
     limit_onednn_cache()

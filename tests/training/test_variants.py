@@ -47,7 +47,7 @@ def call(command, *arguments):
     command.main(parser.parse_args(list(map(str, arguments))))
 
 
-def test_a_run_learns_comes_back_and_writes(workshop, trained):
+def test_a_run_learns_is_loaded_again_and_writes(workshop, trained):
     records = [
         json.loads(line) for line in trained.run.metrics.read_text(encoding="utf-8").splitlines()
     ]
@@ -143,7 +143,7 @@ def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, 
         assert capsys.readouterr().out.count("\n") == 0
 
 
-def test_a_preset_gives_way_to_a_variant_and_both_to_what_is_asked(novel, tmp_path):
+def test_a_variant_overrides_the_preset_and_options_override_both(novel, tmp_path):
     sizes = (
         "--embedding-size",
         8,
@@ -176,7 +176,7 @@ def test_a_preset_gives_way_to_a_variant_and_both_to_what_is_asked(novel, tmp_pa
     assert (kept["encoder_layers"], kept["decoder_layers"]) == (None, 3)
 
 
-def test_a_senseless_request_is_refused_before_anything_is_read(tmp_path):
+def test_parts_that_do_not_fit_are_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ConfigError, match="--score"):
         call(
             train,

@@ -1,31 +1,40 @@
-"""The pieces of the loop with input feeding that `compiled` does not have: attention by dot products after the cell, and the readout.
+"""The steps of the loop with input feeding: attention by dot products after the cell, the readout.
 
-numba's cache on disk looks at this file alone: after a change in `compiled` of what is imported here, touch this file too.
+numba's cache on disk looks at this file alone: after a change in `compiled` or `compiled_numbers`
+of what is imported here, touch this file too.
 
-Arrays as there. joints (T + 1, B, H + D) holds [s_t; h̃_t] side by side, as the gates of the next step read them.
+Arrays are as in `compiled`. joints (T + 1, B, H + D) holds [s_t; h̃_t] side by side, as the gates
+of the next step read them.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from novelgen.models.kernels.compiled import compiled, mix, narrow, tanh, widen
+from novelgen.models.kernels.compiled import mix
+from novelgen.models.kernels.compiled_numbers import compiled, narrow, tanh, widen
 
 
 @compiled
 def attend(t, first, last, joints, keys, annotations, lengths, drop, alphas, reads):
-    """Step t of e_j = s · k_j, α = softmax(e), c = Σ α_j h_j, for annotations of which the first `lengths` are real.
+    """Step t of e_j = s · k_j, α = softmax(e), c = Σ_j α_j h_j (Luong et al., 2015).
 
-    keys (B, S, H), annotations (B, S, M), lengths (B,), drop (B, M + H), or (B, 0) for none. Fills alphas[t] (B, S) and reads[t]
-    (B, M + H): drop · [c; s].
+    keys (B, S, H) and annotations (B, S, M), of which the first lengths (B,) are real, drop (B, M
+    + H), or (B, 0) for none. Fills alphas[t] (B, S) and reads[t] (B, M + H): drop · [c; s].
     """
     number = alphas.dtype.type
-    size, width, dropped = keys.shape[2], annotations.shape[2], drop.shape[1] > 0
+    size = keys.shape[2]
+    width = annotations.shape[2]
+    dropped = drop.shape[1] > 0
     query, context = np.empty(size, alphas.dtype), np.empty(width, alphas.dtype)
     for row in range(first, last):
-        joint, alpha, read, real = joints[t + 1, row], alphas[t, row], reads[t, row], lengths[row]
+        joint = joints[t + 1, row]
+        alpha = alphas[t, row]
+        read = reads[t, row]
+        real = lengths[row]
         for k in range(size):
             query[k] = number(widen(joint[k]))
+        # 1. e_j.
         top = number(-np.inf)
         for j in range(real):
             total, key = number(0), keys[row, j]
@@ -33,7 +42,9 @@ def attend(t, first, last, joints, keys, annotations, lengths, drop, alphas, rea
                 total += query[k] * number(widen(key[k]))
             alpha[j] = total
             top = max(top, total)
+        # 2. α and c.
         mix(alpha, real, top, annotations[row], context)
+        # 3. drop · [c; s].
         if dropped:
             for m in range(width):
                 context[m] *= drop[row, m]
@@ -62,21 +73,24 @@ def attend_backward(
     d_scores,
     d_hidden,
 ):
-    """The gradients of `attend`: d_reads (R, M + H) of drop · [c; s], d_later (R, H + …) of s as the next step sees it.
+    """The gradients of `attend`, given d_reads (R, M + H), that of drop · [c; s].
 
-    d_alphas is (B, T, S), or (B, 0, 0) for none. Fills d_contexts[t] (B, M), d_scores[t] (B, S) and d_hidden (R, H), all of s's.
+    d_later (R, H + …) is that of s as the next step sees it. d_alphas is (B, T, S), or (B, 0, 0)
+    for none. Fills d_contexts[t] (B, M), d_scores[t] (B, S) and d_hidden (R, H), the whole
+    gradient of s.
     """
     number = alphas.dtype.type
-    size, width, dropped = keys.shape[2], annotations.shape[2], drop.shape[1] > 0
+    size = keys.shape[2]
+    width = annotations.shape[2]
+    dropped = drop.shape[1] > 0
     context, errors = np.empty(width, alphas.dtype), np.empty(alphas.shape[2], alphas.dtype)
     for row in range(first, last):
-        d_read, d_h, alpha, d_score, real = (
-            d_reads[row - first],
-            d_hidden[row - first],
-            alphas[t, row],
-            d_scores[t, row],
-            lengths[row],
-        )
+        d_read = d_reads[row - first]
+        d_h = d_hidden[row - first]
+        alpha = alphas[t, row]
+        d_score = d_scores[t, row]
+        real = lengths[row]
+        # 1. The gradients of c and of s through the readout, and of s through the next step.
         for m in range(width):
             context[m] = number(widen(d_read[m]))
         for k in range(size):
@@ -90,6 +104,7 @@ def attend_backward(
             d_contexts[t, row, m] = narrow(context[m], d_contexts)
         for k in range(size):
             d_h[k] += number(widen(d_later[row - first, k]))
+        # 2. Those of every α_j, and their mean under α.
         mean = number(0)
         for j in range(real):
             total, annotation = number(0), annotations[row, j]
@@ -99,6 +114,7 @@ def attend_backward(
                 total += number(d_alphas[row, t, j])
             errors[j] = total
             mean += alpha[j] * total
+        # 3. Through the softmax: those of e_j, and of s through them.
         for j in range(real):
             error, key = alpha[j] * (errors[j] - mean), keys[row, j]
             d_score[j] = narrow(error, d_scores)
@@ -110,7 +126,7 @@ def attend_backward(
 
 @compiled
 def readout(t, first, last, made, joints):
-    """h̃ = tanh of made (R, D), the readout's product, into the last D of joints[t + 1]."""
+    """Puts h̃ = tanh(made), the readout's product (R, D), into the last D of joints[t + 1]."""
     before = joints.shape[2] - made.shape[1]
     for row in range(first, last):
         for d in range(made.shape[1]):
@@ -119,18 +135,17 @@ def readout(t, first, last, made, joints):
 
 @compiled
 def readout_backward(t, first, last, d_later, d_readouts, joints, d_made):
-    """The gradient of `readout`: d_later (R, H + D) as the next step sees it, d_readouts (B, T, D), or (B, 0, 0), as others do.
+    """The gradient of `readout`: fills d_made[t] (B, D).
 
-    Fills d_made[t] (B, D).
+    That of h̃ is the last D of d_later (R, H + D), as the next step sees it, plus d_readouts (B,
+    T, D), or (B, 0, 0) for none.
     """
     size = d_made.shape[2]
     before = joints.shape[2] - size
     for row in range(first, last):
         for d in range(size):
-            error, value = (
-                widen(d_later[row - first, before + d]),
-                widen(joints[t + 1, row, before + d]),
-            )
+            error = widen(d_later[row - first, before + d])
+            value = widen(joints[t + 1, row, before + d])
             if d_readouts.shape[1]:
                 error += widen(d_readouts[row, t, d])
             d_made[t, row, d] = narrow(error * (type(value)(1) - value * value), d_made)

@@ -1,6 +1,7 @@
-"""The loss over the vocabulary, compiled: one pass over the logits makes the loss and their gradient.
+"""The loss over the vocabulary, compiled: one pass over the logits makes it and their gradient.
 
-numba's cache on disk looks at this file alone: after a change in `compiled` of what is imported here, touch this file too.
+numba's cache on disk looks at this file alone: after a change in `compiled_numbers` of what is
+imported here, touch this file too.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ import math
 
 import numpy as np
 
-from novelgen.models.kernels.compiled import compiled, exp, narrow, widen
+from novelgen.models.kernels.compiled_numbers import compiled, exp, narrow, widen
 
 _LANES = 64
 
 
 @compiled
 def largest(values):
-    """The largest of values (N,). In lanes, which run in vectors: a plain maximum would have to wait for the one before."""
+    """The largest of values (N,).
+
+    In lanes, which run in vectors: in a plain loop every maximum would wait for the one before it.
+    """
     lanes = np.full(_LANES, -np.inf, values.dtype)
     whole = len(values) // _LANES * _LANES
     for start in range(0, whole, _LANES):
@@ -30,22 +34,26 @@ def largest(values):
 
 @compiled
 def cross_entropy(logits, bias, targets, errors, d_bias):
-    """Σ −ln softmax(logits + bias)[targets]: logits (N, V), bias (V,), targets (N,) int64 → a float.
+    """Σ −ln softmax(logits + bias)[targets], a float; targets (N,) int64, bias (V,).
 
-    Fills errors (N, V), which may be the logits, with the gradient of the logits, and adds that of the bias to d_bias (V,).
+    Logits (N, V). Fills errors (N, V), which may be the logits themselves, with their gradient,
+    and adds that of the bias to d_bias (V,).
     """
     number, size = bias.dtype.type, len(bias)
     probs = np.empty(size, bias.dtype)
     total = 0.0
     for row in range(len(targets)):
+        # 1. Logits with their bias, and the largest of them.
         for k in range(size):
             probs[k] = number(widen(logits[row, k])) + bias[k]
         top = largest(probs)
+        # 2. The loss: ln Σ_k e^(x_k − top) + top − x_target.
         target_logit, mass = probs[targets[row]], number(0)
         for k in range(size):
             probs[k] = exp(probs[k] - top)
             mass += probs[k]
         total += math.log(mass) + (top - target_logit)
+        # 3. Its gradient, softmax minus the one-hot target.
         scale = number(1) / mass
         for k in range(size):
             probs[k] *= scale

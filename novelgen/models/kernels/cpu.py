@@ -1,23 +1,43 @@
-"""The time loop on CPUs: `manual`'s algebra with everything but the matrix products compiled, and threads that each run the whole loop
-for rows of their own.
+"""The attention loop on CPUs.
+
+The algebra is that of `manual`. Everything but the matrix products is compiled by numba, and each
+thread runs the whole loop for rows of its own.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from novelgen.models.kernels import compiled
-from novelgen.models.kernels.backends import array
+from novelgen.models.kernels.arrays import numpy_view
+from novelgen.models.kernels.autograd import (
+    LoopTape,
+    apply,
+    new_tape,
+    product_dtype,
+    weight_gradient,
+)
 from novelgen.models.kernels.products import product
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 from novelgen.models.kernels.rows import by_rows
 
 
+class _Gradients(NamedTuple):
+    """What the way back through time leaves."""
+
+    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
+    d_contexts: Tensor  # (T, B, M)
+    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
+    d_hidden: Tensor  # (B, H): of s_0
+    d_cell: Tensor  # (B, H): of its cell
+    d_score: Tensor  # (A,): of −2 v
+
+
 class _AttentionLoop(torch.autograd.Function):
-    """Time runs first in the loop's own buffers, so that a step of some rows is one contiguous block."""
+    """`attention_loop` with its gradients; what goes from forward to backward is a LoopTape."""
 
     @staticmethod
     def forward(
@@ -32,60 +52,30 @@ class _AttentionLoop(torch.autograd.Function):
         context_weight: Tensor,
         score: Tensor,
     ) -> tuple[Tensor, ...]:
-        """state_weight (A + 4H, H) is query over recurrent: both are applied to s_{i-1}, so one product does both.
+        """state_weight (A + 4H, H) is query over recurrent: one product does both.
 
-        gates, annotations and the two weights have the dtype of products, everything else that of `score`.
+        gates (B, T, 4H), annotations and the two weights have the dtype of products, everything
+        else that of `score`.
         """
-        (rows, steps), (size, hidden_size, width) = (
-            gates.shape[:2],
-            (len(score), hidden.shape[1], annotations.shape[2]),
-        )
-        hiddens = gates.new_empty(steps + 1, rows, hidden_size)
-        cells = score.new_empty(steps + 1, rows, hidden_size)
-        gate_activations = score.new_empty(steps, rows, 4 * hidden_size)
-        exp_keys, exp_queries = torch.empty_like(keys), score.new_empty(steps, rows, size)
-        alphas = score.new_empty(steps, rows, annotations.shape[1])
-        contexts = gates.new_empty(steps, rows, width)
-        hiddens[0], cells[0] = hidden, cell
-        doubled = array(-2 * score)
-        of_state, of_context = product(state_weight, rows), product(context_weight, rows)
-        given, sources, counts, made = (array(x) for x in (gates, annotations, lengths, exp_keys))
-        found = [array(x) for x in (exp_queries, alphas, contexts)]
-        moving = [array(x) for x in (gate_activations, cells, hiddens)]
-
-        def run(first: int, last: int) -> None:
-            own = slice(first, last)
-            compiled.exponentials(array(keys), made, first, last)
-            for t, (before, context) in enumerate(
-                zip(hiddens[:-1, own].unbind(), contexts[:, own].unbind(), strict=True)
-            ):
-                seen = array(of_state(before))
-                compiled.attend(t, first, last, seen, made, sources, counts, doubled, *found)
-                compiled.lstm(
-                    t, first, last, given, seen, size, array(of_context(context)), *moving
-                )
-
-        by_rows(run, rows)
-        ctx.save_for_backward(
+        tape = new_tape(
+            gates.shape[1],
             annotations,
-            exp_keys,
+            torch.empty_like(keys),
             lengths,
+            hidden,
+            cell,
             state_weight,
             context_weight,
             score,
-            gate_activations,
-            hiddens,
-            cells,
-            exp_queries,
-            alphas,
-            contexts,
         )
+        _run_forwards(gates, keys, tape)
+        ctx.save_for_backward(*tape)
         ctx.set_materialize_grads(False)
         return (
-            hiddens[1:].transpose(0, 1),
-            cells[-1].clone(),
-            contexts.transpose(0, 1),
-            alphas.transpose(0, 1),
+            tape.hiddens[1:].transpose(0, 1),  # (B, T, H)
+            tape.cells[-1].clone(),  # (B, H)
+            tape.contexts.transpose(0, 1),  # (B, T, M)
+            tape.alphas.transpose(0, 1),  # (B, T, S)
         )
 
     @staticmethod
@@ -96,101 +86,138 @@ class _AttentionLoop(torch.autograd.Function):
         d_contexts: Tensor | None,
         d_alphas: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        (
-            annotations,
-            exp_keys,
-            lengths,
-            state_weight,
-            context_weight,
-            score,
-            gate_activations,
-            hiddens,
-            cells,
-            exp_queries,
-            alphas,
-            contexts,
-        ) = ctx.saved_tensors
-        (steps, rows, hidden_size), (size, width) = (
-            contexts.shape[:2] + hiddens.shape[2:],
-            (len(score), contexts.shape[2]),
-        )
-        none = score.new_empty(rows, 0, 0)
-        of_hiddens = array(none if d_hiddens is None else d_hiddens.contiguous())
-        of_contexts = array(
-            contexts.new_zeros(rows, steps, width)
-            if d_contexts is None
-            else d_contexts.contiguous()
-        )
-        of_alphas = array(none if d_alphas is None else d_alphas.contiguous())
-        # Of every step: the gradients of queries and gates side by side, as state_weight has them.
-        d_states = hiddens.new_empty(steps, rows, size + 4 * hidden_size)
-        d_read, d_keys = torch.empty_like(contexts), torch.zeros_like(exp_keys)
-        from_gates, from_state = product(context_weight.t(), rows), product(state_weight.t(), rows)
-        d_cell = torch.zeros_like(cells[0]) if d_cell is None else d_cell.clone()
-        known = [
-            array(x) for x in (exp_keys, annotations, lengths, -2 * score, exp_queries, alphas)
-        ]
-        moved = [array(x) for x in (d_cell, gate_activations, cells)]
-        made = [array(x) for x in (d_read, d_states, d_keys)]
-
-        def run(first: int, last: int) -> tuple[Tensor, Tensor]:
-            d_later, d_score = hiddens.new_zeros(last - first, hidden_size), torch.zeros_like(score)
-            for t, d_state in reversed(list(enumerate(d_states[:, first:last].unbind()))):
-                compiled.lstm_backward(
-                    t, first, last, array(d_later), of_hiddens, *moved, made[1], size
-                )
-                d_context = array(from_gates(d_state[:, size:]))
-                compiled.attend_backward(
-                    t, first, last, d_context, of_contexts, of_alphas, *known, *made, array(d_score)
-                )
-                d_later = from_state(d_state)
-            return d_later, d_score
-
-        d_later, d_score = zip(*by_rows(run, rows), strict=True)
-
-        def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
-            """All steps at once: (T, B, out), (T, B, in) → (out, in)."""
-            return outputs.flatten(0, 1).t() @ inputs.flatten(0, 1)
-
-        d_gates = d_states[:, :, size:]
-        # In single precision: of bfloat16 products oneDNN keeps a compiled kernel for every (T, S) that it meets.
+        tape = LoopTape(*ctx.saved_tensors)
+        grads = _run_backwards(tape, d_hiddens, d_cell, d_contexts, d_alphas)
+        d_gates = grads.d_states[:, :, len(tape.score) :]  # (T, B, 4H)
+        # In single precision: of bfloat16 products oneDNN keeps a kernel for every (T, S) it meets.
         d_annotations = torch.bmm(
-            alphas.permute(1, 2, 0), d_read.transpose(0, 1).to(alphas.dtype)
-        ).to(annotations.dtype)
+            tape.alphas.permute(1, 2, 0),  # (B, S, T)
+            grads.d_contexts.transpose(0, 1).to(tape.alphas.dtype),  # (B, T, M)
+        )
         return (
             d_gates.transpose(0, 1),
-            d_annotations,
-            d_keys.mul_(4 * score),
+            d_annotations.to(tape.annotations.dtype),
+            grads.d_keys.mul_(4 * tape.score),
             None,
-            torch.cat(d_later).to(score.dtype),
-            d_cell,
-            weight_gradient(d_states, hiddens[:-1]),
-            weight_gradient(d_gates, contexts),
-            -2 * sum(d_score),
+            grads.d_hidden,
+            grads.d_cell,
+            weight_gradient(grads.d_states, tape.hiddens[:-1]),
+            weight_gradient(d_gates, tape.contexts),
+            -2 * grads.d_score,
         )
+
+
+def _run_forwards(gates: Tensor, keys: Tensor, tape: LoopTape) -> None:
+    """All steps of gates (B, T, 4H) and keys (B, S, A), into the tape's buffers."""
+    rows = len(gates)
+    size = len(tape.score)
+    from_state = product(tape.state_weight, rows)
+    from_context = product(tape.context_weight, rows)
+    # What the compiled steps read, and what they fill.
+    gates_read = numpy_view(gates)
+    keys_read = numpy_view(keys)
+    exp_keys = numpy_view(tape.exp_keys)
+    sources = [
+        exp_keys,
+        numpy_view(tape.annotations),
+        numpy_view(tape.lengths),
+        numpy_view(-2 * tape.score),
+    ]
+    attended = [numpy_view(part) for part in (tape.exp_queries, tape.alphas, tape.contexts)]
+    states = [numpy_view(part) for part in (tape.gate_activations, tape.cells, tape.hiddens)]
+
+    def run(first: int, last: int) -> None:
+        compiled.exponentials(keys_read, exp_keys, first, last)
+        before = tape.hiddens[:-1, first:last].unbind()  # T of (R, H)
+        contexts = tape.contexts[:, first:last].unbind()  # T of (R, M)
+        for t in range(len(contexts)):
+            # 1. W s_{i-1} and the recurrent share of the gates, in one product: (R, A + 4H).
+            seen = numpy_view(from_state(before[t]))
+            # 2. Attention: α_i and c_i.
+            compiled.attend(t, first, last, seen, *sources, *attended)
+            # 3. The cell, with the context's share of the gates: (R, 4H).
+            more = numpy_view(from_context(contexts[t]))
+            compiled.lstm(t, first, last, gates_read, seen, size, more, *states)
+
+    by_rows(run, rows)
+
+
+def _run_backwards(
+    tape: LoopTape,
+    d_hiddens: Tensor | None,
+    d_cell: Tensor | None,
+    d_contexts: Tensor | None,
+    d_alphas: Tensor | None,
+) -> _Gradients:
+    """All steps, last to first; the arguments are the gradients of the loop's outputs."""
+    steps, rows = tape.alphas.shape[:2]
+    size = len(tape.score)
+    hidden_size = tape.hiddens.shape[2]
+    # 1. Buffers for what every step leaves.
+    d_states = tape.hiddens.new_empty(steps, rows, size + 4 * hidden_size)
+    d_read = torch.empty_like(tape.contexts)  # (T, B, M)
+    d_keys = torch.zeros_like(tape.exp_keys)  # (B, S, A)
+    if d_cell is None:
+        d_cell = torch.zeros_like(tape.cells[0])
+    else:
+        d_cell = d_cell.clone()
+    # 2. The outputs' gradients as arrays; (B, 0, 0) tells the compiled code that there is none.
+    nothing = tape.score.new_empty(rows, 0, 0)
+    if d_contexts is None:
+        d_contexts = tape.contexts.new_zeros(rows, steps, tape.contexts.shape[2])
+    of_hiddens = numpy_view(nothing if d_hiddens is None else d_hiddens.contiguous())
+    of_contexts = numpy_view(d_contexts.contiguous())
+    of_alphas = numpy_view(nothing if d_alphas is None else d_alphas.contiguous())
+    # 3. What the compiled steps read, and what they fill.
+    from_gates = product(tape.context_weight.t(), rows)
+    from_state = product(tape.state_weight.t(), rows)
+    sources = (tape.exp_keys, tape.annotations, tape.lengths, -2 * tape.score)
+    known = [numpy_view(part) for part in (*sources, tape.exp_queries, tape.alphas)]
+    moved = [numpy_view(part) for part in (d_cell, tape.gate_activations, tape.cells)]
+    made = [numpy_view(part) for part in (d_read, d_states, d_keys)]
+    d_states_made = made[1]
+
+    def run(first: int, last: int) -> tuple[Tensor, Tensor]:
+        d_later = tape.hiddens.new_zeros(last - first, hidden_size)  # of s_i as step i + 1 sees it
+        d_score = torch.zeros_like(tape.score)
+        d_score_made = numpy_view(d_score)
+        for t, d_state in reversed(list(enumerate(d_states[:, first:last].unbind()))):
+            later = numpy_view(d_later)
+            compiled.lstm_backward(t, first, last, later, of_hiddens, *moved, d_states_made, size)
+            d_context = numpy_view(from_gates(d_state[:, size:]))  # (R, M)
+            compiled.attend_backward(
+                t, first, last, d_context, of_contexts, of_alphas, *known, *made, d_score_made
+            )
+            d_later = from_state(d_state)  # (R, H)
+        return d_later, d_score
+
+    # 4. Each thread has rows of its own, and a share of the score's gradient.
+    d_later, d_scores = zip(*by_rows(run, rows), strict=True)
+    d_hidden = torch.cat(d_later).to(tape.score.dtype)
+    return _Gradients(d_states, d_read, d_keys, d_hidden, d_cell, sum(d_scores))
 
 
 def attention_loop(
     gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
 ) -> LoopOutput:
-    """The fast twin of `reference.attention_loop` on CPUs: same inputs, outputs and gradients; real tokens must come first.
+    """`reference.attention_loop`, faster, on CPUs: the same inputs, outputs and gradients.
 
-    Under autocast the matrix products run in its dtype, which `hiddens` and `contexts` then have; everything else keeps the dtype of
-    the weights.
+    Real tokens must come first in every row. Under autocast the matrix products run in its dtype,
+    which `hiddens` and `contexts` then have; everything else keeps the dtype of the weights.
     """
     dtype = weights.score.dtype
-    product = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else dtype
+    of_products = product_dtype("cpu", dtype)
     with torch.autocast("cpu", enabled=False):
-        return LoopOutput(
-            *_AttentionLoop.apply(
-                gates.to(product).contiguous(),
-                memory.annotations.to(product).contiguous(),
-                memory.keys.to(dtype).contiguous(),
-                memory.is_token.sum(1),
-                hidden.to(dtype),
-                cell.to(dtype),
-                torch.cat([weights.query, weights.recurrent]).to(product),
-                weights.context.to(product),
-                weights.score,
-            )
+        outputs = apply(
+            _AttentionLoop,
+            gates.to(of_products).contiguous(),
+            memory.annotations.to(of_products).contiguous(),
+            memory.keys.to(dtype).contiguous(),
+            memory.is_token.sum(1),
+            hidden.to(dtype),
+            cell.to(dtype),
+            torch.cat([weights.query, weights.recurrent]).to(of_products),
+            weights.context.to(of_products),
+            weights.score,
         )
+    return LoopOutput(*outputs)

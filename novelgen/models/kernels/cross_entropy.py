@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from novelgen.models.kernels.backends import array, is_compiled
+from novelgen.models.kernels.arrays import numpy_view
+from novelgen.models.kernels.autograd import apply, product_dtype
+from novelgen.models.kernels.backends import is_compiled
 from novelgen.models.kernels.rows import by_rows
 
-# Logits exist a chunk at a time. On a CPU a chunk should stay in the caches, on a GPU it should fill the device.
+# Logits exist a chunk at a time. On a CPU a chunk should stay in the caches, on a GPU it should
+# fill the device.
 _CHUNK_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 27}
 
 
@@ -21,9 +24,15 @@ def chunk_rows(weight: Tensor) -> int:
 
 
 def _chunks(first: int, last: int, rows: int) -> Iterator[slice]:
-    """Slices of `rows` rows, and of powers of two at the end: oneDNN keeps a compiled kernel for every shape that it meets."""
+    """Slices of `rows` rows, and at the end of powers of two.
+
+    So products meet few shapes: oneDNN keeps a compiled kernel for every one.
+    """
     while first < last:
-        size = rows if rows <= last - first else 1 << (last - first).bit_length() - 1
+        left = last - first
+        size = rows
+        if left < rows:
+            size = 1 << left.bit_length() - 1
         yield slice(first, first + size)
         first += size
 
@@ -35,20 +44,23 @@ def errors_in_place(
     d_bias: Tensor,
     counted: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Σ −ln softmax(logits + bias)[target], a scalar, and its gradient for the logits (N, V); adds that for the bias to d_bias.
+    """Σ −ln softmax(logits + bias)[target], a scalar, and its gradient for the logits (N, V).
 
-    With `counted` (N,) bool only the rows where it is True have a share in anything.
+    Adds the gradient for the bias to d_bias (V,). With `counted` (N,) bool only the rows where it
+    is True have a share in anything.
     """
-    dtype, target = logits.dtype, target.unsqueeze(1)
+    dtype = logits.dtype
+    target = target.unsqueeze(1)  # (N, 1)
     logits = logits.to(bias.dtype).add_(bias)
-    top, place = logits.max(dim=1, keepdim=True)
-    target_logit = logits.gather(1, target)
-    probs = torch.softmax(logits, dim=1, out=logits)
-    # The largest share is at least 1/V, so its logarithm is safe; that of the target's might be −inf.
+    top, place = logits.max(dim=1, keepdim=True)  # (N, 1) each
+    target_logit = logits.gather(1, target)  # (N, 1)
+    probs = torch.softmax(logits, dim=1, out=logits)  # (N, V)
+    # The largest share is at least 1/V, so its logarithm is safe; that of the target's may be −inf.
     nll_sum = top - probs.gather(1, place).log_() - target_logit
     probs.scatter_add_(1, target, probs.new_full((), -1.0).expand_as(target))
     if counted is not None:
-        nll_sum, probs = nll_sum * counted.unsqueeze(1), probs.mul_(counted.unsqueeze(1))
+        nll_sum = nll_sum * counted.unsqueeze(1)
+        probs = probs.mul_(counted.unsqueeze(1))
     total = nll_sum.sum()
     d_bias += probs.sum(0)
     return total, probs.to(dtype)
@@ -57,17 +69,32 @@ def errors_in_place(
 def _compiled_errors_in_place(
     logits: Tensor, bias: Tensor, target: Tensor, d_bias: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The same in one pass over the logits, which become the gradient."""
+    """`errors_in_place` in one pass over the logits, which become the gradient."""
     from novelgen.models.kernels import compiled_loss
 
     total = compiled_loss.cross_entropy(
-        array(logits), array(bias), array(target), array(logits), array(d_bias)
+        numpy_view(logits),
+        numpy_view(bias),
+        numpy_view(target),
+        numpy_view(logits),
+        numpy_view(d_bias),
     )
     return bias.new_tensor(total), logits
 
 
+class _Part(NamedTuple):
+    """What some rows add to the loss and to its gradients."""
+
+    nll_sum: Tensor  # a scalar
+    d_weight: Tensor  # (V, D)
+    d_bias: Tensor  # (V,)
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Softmax cross-entropy of a linear layer, gradients formed along with the loss while a chunk is at hand."""
+    """Softmax cross-entropy of a linear layer.
+
+    Gradients are formed along with the loss, while a chunk of logits is at hand.
+    """
 
     @staticmethod
     def forward(
@@ -76,39 +103,44 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor,
         target: Tensor,
-        product: torch.dtype,
+        of_products: torch.dtype,
         differentiate: bool,
         counted: Tensor | None,
     ) -> Tensor:
-        small, chunk, d_readout = weight.to(product), chunk_rows(weight), torch.empty_like(readout)
+        """`differentiate` is False where no gradient will be asked for: then none is formed."""
+        small = weight.to(of_products)  # (V, D)
+        chunk = chunk_rows(weight)
+        d_readout = torch.empty_like(readout)  # (N, D)
         on_cpu = readout.device.type == "cpu" and is_compiled()
-        errors_of = _compiled_errors_in_place if on_cpu and counted is None else errors_in_place
 
-        def run(first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
-            total, d_weight, d_bias = (
-                bias.new_zeros(()),
-                torch.zeros_like(weight),
-                torch.zeros_like(bias),
-            )
+        def errors_of(logits: Tensor, own: slice, d_bias: Tensor) -> tuple[Tensor, Tensor]:
+            if counted is not None:
+                return errors_in_place(logits, bias, target[own], d_bias, counted[own])
+            if on_cpu:
+                return _compiled_errors_in_place(logits, bias, target[own], d_bias)
+            return errors_in_place(logits, bias, target[own], d_bias)
+
+        def run(first: int, last: int) -> _Part:
+            part = _Part(bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias))
             for own in _chunks(first, last, chunk):
-                inputs = readout[own].to(product)
-                some = () if counted is None else (counted[own],)
-                loss, errors = errors_of(inputs @ small.t(), bias, target[own], d_bias, *some)
-                total += loss
+                inputs = readout[own].to(of_products)  # (C, D)
+                loss, errors = errors_of(inputs @ small.t(), own, part.d_bias)  # errors (C, V)
+                part.nll_sum.add_(loss)
                 if differentiate:
                     d_readout[own] = errors @ small
-                    d_weight += errors.t() @ inputs
-            return total, d_weight, d_bias
+                    part.d_weight.add_(errors.t() @ inputs)
+            return part
 
+        # Rows are shared out between threads; their parts are added up in order.
         parts = by_rows(run, len(readout)) if on_cpu else [run(0, len(readout))]
-        total, d_weight, d_bias = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
-        ctx.save_for_backward(d_readout, d_weight, d_bias)
-        return total
+        total = _Part(*(sum(own[1:], own[0]) for own in zip(*parts, strict=True)))
+        ctx.save_for_backward(d_readout, total.d_weight, total.d_bias)
+        return total.nll_sum
 
     @staticmethod
     def backward(ctx: Any, d_total: Tensor) -> tuple[Tensor | None, ...]:
-        d_readout, d_weight, d_bias = ctx.saved_tensors
-        return d_readout * d_total, d_weight * d_total, d_bias * d_total, None, None, None, None
+        gradients = [gradient * d_total for gradient in ctx.saved_tensors]
+        return *gradients, None, None, None, None
 
 
 def linear_cross_entropy(
@@ -116,20 +148,16 @@ def linear_cross_entropy(
 ) -> Tensor:
     """Σ −ln softmax(readout Wᵀ + b)[target], without ever holding all logits.
 
-    readout (N, D), weight (V, D), bias (V,), target (N,) int64 → a scalar in the weight's dtype. Under autocast the products
-    run in its dtype. With `counted` (N,) bool only the rows where it is True are summed, though all are computed.
+    readout (N, D), weight (V, D), bias (V,), target (N,) int64 → a scalar in the weight's dtype.
+    Under autocast the products run in its dtype. With `counted` (N,) bool only the rows where it is
+    True are summed, though all are computed.
     """
     device = readout.device.type
-    product = (
-        torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
-    )
+    of_products = product_dtype(device, weight.dtype)
+    differentiate = torch.is_grad_enabled()
+    readout = readout.to(weight.dtype)
     with torch.autocast(device, enabled=False):
-        return _LinearCrossEntropy.apply(
-            readout.to(weight.dtype),
-            weight,
-            bias,
-            target,
-            product,
-            torch.is_grad_enabled(),
-            counted,
+        loss: Tensor = apply(
+            _LinearCrossEntropy, readout, weight, bias, target, of_products, differentiate, counted
         )
+    return loss

@@ -1,29 +1,47 @@
-"""The time loop on CUDA: `manual`'s algebra with everything but the matrix products in Triton kernels.
+"""The attention loop on CUDA: `manual`'s algebra, all but the matrix products in Triton kernels.
 
-A step is two products and three kernels, forwards as backwards, into buffers made before the loop. Nothing waits for the GPU and no
-shape depends on values, so that a CUDA graph can hold it all.
+A step is two products and three kernels, forwards as backwards, into buffers made before the loop.
+Nothing waits for the GPU and no shape depends on values, so that a CUDA graph can hold it all.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from novelgen.models.kernels import gpu_kernels as kernels
+from novelgen.models.kernels.autograd import (
+    LoopTape,
+    apply,
+    new_tape,
+    product_dtype,
+    weight_gradient,
+)
 from novelgen.models.kernels.manual import exponential
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 
 _TILE = {"POSITIONS": kernels.POSITIONS, "FEATURES": kernels.FEATURES}
 
 
+class _Gradients(NamedTuple):
+    """What the way back through time leaves."""
+
+    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
+    d_contexts: Tensor  # (T, B, M)
+    d_scores: Tensor  # (T, B, S): of e, at real positions
+    d_hidden: Tensor  # (B, H): of s_0
+    d_cell: Tensor  # (B, H): of its cell
+
+
 def _blocks(size: int, block: int = kernels.FEATURES) -> int:
+    """How many blocks cover `size` numbers."""
     return -(-size // block)
 
 
 class _AttentionLoop(torch.autograd.Function):
-    """Time runs first in every buffer, so that a step is one contiguous block."""
+    """`attention_loop` with its gradients; what goes from forward to backward is a LoopTape."""
 
     @staticmethod
     def forward(
@@ -38,79 +56,26 @@ class _AttentionLoop(torch.autograd.Function):
         context_weight: Tensor,
         score: Tensor,
     ) -> tuple[Tensor, ...]:
-        """state_weight (A + 4H, H) is query over recurrent: both are applied to s_{i-1}, so one product does both.
+        """state_weight (A + 4H, H) is query over recurrent: one product does both.
 
-        gates (T, B, 4H), annotations and the two weights have the dtype of products, everything else that of `score`.
+        gates (T, B, 4H), annotations and the two weights have the dtype of products, everything
+        else that of `score`.
         """
-        (steps, rows), (positions, width) = gates.shape[:2], annotations.shape[1:]
-        size, hidden_size = len(score), hidden.shape[1]
-        hiddens, cells = (x.new_empty(steps + 1, rows, hidden_size) for x in (gates, score))
-        gate_activations, exp_queries = (
-            score.new_empty(gates.shape),
-            score.new_empty(steps, rows, size),
-        )
-        alphas, contexts = (
-            score.new_empty(steps, rows, positions),
-            gates.new_empty(steps, rows, width),
-        )
-        hiddens[0], cells[0] = hidden, cell
-        exp_keys, scores = exponential(keys), torch.empty_like(alphas[0])
-        seen, more = gates.new_empty(rows, len(state_weight)), torch.empty_like(gates[0])
-        score_positions = kernels.score_positions[rows, _blocks(positions, kernels.POSITIONS)]
-        read_positions, lstm = (
-            kernels.read_positions[rows, _blocks(width)],
-            kernels.lstm[rows, _blocks(hidden_size)],
-        )
-        given, query, alpha, context, squash, h, c = (
-            x.unbind()
-            for x in (gates, exp_queries, alphas, contexts, gate_activations, hiddens, cells)
-        )
-        for t in range(steps):
-            torch.mm(h[t], state_weight.t(), out=seen)
-            score_positions(
-                seen,
-                exp_keys,
-                lengths,
-                score,
-                query[t],
-                scores,
-                positions,
-                A=size,
-                WIDTH=len(state_weight),
-                **_TILE,
-            )
-            read_positions(
-                scores, annotations, lengths, alpha[t], context[t], positions, M=width, **_TILE
-            )
-            torch.mm(context[t], context_weight.t(), out=more)
-            lstm(
-                given[t],
-                seen,
-                more,
-                squash[t],
-                c[t],
-                c[t + 1],
-                h[t + 1],
-                H=hidden_size,
-                SKIPPED=size,
-                FEATURES=kernels.FEATURES,
-            )
-        ctx.save_for_backward(
+        tape = new_tape(
+            len(gates),
             annotations,
-            exp_keys,
+            exponential(keys),
             lengths,
+            hidden,
+            cell,
             state_weight,
             context_weight,
             score,
-            gate_activations,
-            hiddens,
-            cells,
-            exp_queries,
-            alphas,
-            contexts,
         )
+        _run_forwards(gates, tape)
+        ctx.save_for_backward(*tape)
         ctx.set_materialize_grads(False)
-        return hiddens[1:], cells[-1].clone(), contexts, alphas
+        return tape.hiddens[1:], tape.cells[-1].clone(), tape.contexts, tape.alphas
 
     @staticmethod
     def backward(
@@ -120,126 +85,175 @@ class _AttentionLoop(torch.autograd.Function):
         d_contexts: Tensor | None,
         d_alphas: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        (
-            annotations,
-            exp_keys,
-            lengths,
-            state_weight,
-            context_weight,
-            score,
-            gate_activations,
-            hiddens,
-            cells,
-            exp_queries,
-            alphas,
-            contexts,
-        ) = ctx.saved_tensors
-        (steps, rows, positions), size, width, hidden_size = (
-            alphas.shape,
-            len(score),
-            contexts.shape[2],
-            hiddens.shape[2],
+        tape = LoopTape(*ctx.saved_tensors)
+        grads = _run_backwards(tape, d_hiddens, d_cell, d_contexts, d_alphas)
+        d_keys, d_score = _score_gradients(grads.d_scores, tape)
+        d_gates = grads.d_states[:, :, len(tape.score) :]  # (T, B, 4H)
+        d_annotations = torch.bmm(
+            tape.alphas.permute(1, 2, 0).to(grads.d_contexts.dtype),  # (B, S, T)
+            grads.d_contexts.transpose(0, 1),  # (B, T, M)
         )
-        # Of every step: the gradients of queries and gates side by side, as state_weight has them.
-        d_states = hiddens.new_empty(steps, rows, len(state_weight))
-        d_read, errors = torch.empty_like(contexts), torch.empty_like(alphas)
-        d_context, d_alpha = torch.empty_like(contexts[0]), torch.empty_like(alphas[0])
-        d_hidden = torch.zeros_like(hiddens[0])
-        d_cell = (
-            torch.zeros_like(cells[0])
-            if d_cell is None
-            else d_cell.clone(memory_format=torch.contiguous_format)
-        )
-        # What nobody asked for is not read; another tensor of its shape stands in its place.
-        own = [
-            found if given is None else given.contiguous()
-            for given, found in (
-                (d_hiddens, hiddens[1:]),
-                (d_contexts, contexts),
-                (d_alphas, alphas),
-            )
-        ]
-        has_hiddens, has_contexts, has_alphas = (
-            given is not None for given in (d_hiddens, d_contexts, d_alphas)
-        )
-        lstm_backward = kernels.lstm_backward[rows, _blocks(hidden_size)]
-        read_backward = kernels.read_backward[rows, _blocks(positions, kernels.POSITIONS)]
-        score_backward = kernels.score_backward[rows, _blocks(size)]
-        own_hidden, own_context, own_alpha, squash, c, query, alpha, d_state, read, error = (
-            x.unbind()
-            for x in (*own, gate_activations, cells, exp_queries, alphas, d_states, d_read, errors)
-        )
-        for t in reversed(range(steps)):
-            lstm_backward(
-                d_hidden,
-                own_hidden[t],
-                d_cell,
-                squash[t],
-                c[t],
-                c[t + 1],
-                d_state[t],
-                H=hidden_size,
-                SKIPPED=size,
-                HAS_HIDDENS=has_hiddens,
-                FEATURES=kernels.FEATURES,
-            )
-            torch.mm(d_state[t][:, size:], context_weight, out=d_context)
-            read_backward(
-                d_context,
-                own_context[t],
-                own_alpha[t],
-                annotations,
-                lengths,
-                read[t],
-                d_alpha,
-                positions,
-                M=width,
-                HAS_CONTEXTS=has_contexts,
-                HAS_ALPHAS=has_alphas,
-                **_TILE,
-            )
-            score_backward(
-                alpha[t],
-                d_alpha,
-                exp_keys,
-                lengths,
-                score,
-                query[t],
-                error[t],
-                d_state[t],
-                positions,
-                A=size,
-                WIDTH=len(state_weight),
-                **_TILE,
-            )
-            torch.mm(d_state[t], state_weight, out=d_hidden)
-        d_keys, d_score = _of_keys(errors, exp_keys, lengths, score, exp_queries)
         return (
-            d_states[:, :, size:],
-            torch.bmm(alphas.permute(1, 2, 0).to(d_read.dtype), d_read.transpose(0, 1)),
+            d_gates,
+            d_annotations,
             d_keys,
             None,
-            d_hidden.to(score.dtype),
-            d_cell,
-            _weight_gradient(d_states, hiddens[:-1]),
-            _weight_gradient(d_states[:, :, size:], contexts),
+            grads.d_hidden.to(tape.score.dtype),
+            grads.d_cell,
+            weight_gradient(grads.d_states, tape.hiddens[:-1]),
+            weight_gradient(d_gates, tape.contexts),
             d_score,
         )
 
 
-def _of_keys(
-    errors: Tensor, exp_keys: Tensor, lengths: Tensor, score: Tensor, exp_queries: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The gradients of keys (B, S, A) and of the score (A,), given those of every e_ij (T, B, S)."""
-    (steps, rows, positions), size = errors.shape, len(score)
+def _run_forwards(gates: Tensor, tape: LoopTape) -> None:
+    """All steps of gates (T, B, 4H), into the tape's buffers."""
+    rows, positions = tape.annotations.shape[:2]
+    size = len(tape.score)
+    width = tape.annotations.shape[2]
+    hidden_size = tape.hiddens.shape[2]
+    to_state = tape.state_weight.t()
+    to_gates = tape.context_weight.t()
+    scores = torch.empty_like(tape.alphas[0])  # (B, S)
+    seen = gates.new_empty(rows, len(tape.state_weight))  # (B, A + 4H)
+    more = torch.empty_like(gates[0])  # (B, 4H)
+    score_positions = kernels.score_positions[rows, _blocks(positions, kernels.POSITIONS)]
+    read_positions = kernels.read_positions[rows, _blocks(width)]
+    lstm = kernels.lstm[rows, _blocks(hidden_size)]
+    scored_sizes = {"A": size, "WIDTH": len(tape.state_weight), **_TILE}
+    cell_sizes = {"H": hidden_size, "SKIPPED": size, "FEATURES": kernels.FEATURES}
+    # Split into steps once, not at every step: this loop's own time must stay below the GPU's.
+    gates_of = gates.unbind()
+    query = tape.exp_queries.unbind()
+    alpha = tape.alphas.unbind()
+    context = tape.contexts.unbind()
+    activations = tape.gate_activations.unbind()
+    h = tape.hiddens.unbind()
+    c = tape.cells.unbind()
+    for t in range(len(gates)):
+        # 1. W s_{i-1} and the recurrent share of the gates, in one product.
+        torch.mm(h[t], to_state, out=seen)
+        # 2. Attention: e_i, then α_i and c_i.
+        score_positions(
+            seen,
+            tape.exp_keys,
+            tape.lengths,
+            tape.score,
+            query[t],
+            scores,
+            positions,
+            **scored_sizes,
+        )
+        read_positions(
+            scores,
+            tape.annotations,
+            tape.lengths,
+            alpha[t],
+            context[t],
+            positions,
+            M=width,
+            **_TILE,
+        )
+        # 3. The cell, with the context's share of the gates.
+        torch.mm(context[t], to_gates, out=more)
+        lstm(gates_of[t], seen, more, activations[t], c[t], c[t + 1], h[t + 1], **cell_sizes)
+
+
+def _run_backwards(
+    tape: LoopTape,
+    d_hiddens: Tensor | None,
+    d_cell: Tensor | None,
+    d_contexts: Tensor | None,
+    d_alphas: Tensor | None,
+) -> _Gradients:
+    """All steps, last to first; the arguments are the gradients of the loop's outputs."""
+    steps, rows, positions = tape.alphas.shape
+    size = len(tape.score)
+    width = tape.contexts.shape[2]
+    hidden_size = tape.hiddens.shape[2]
+    # 1. Buffers for what every step leaves, and for what goes from one kernel to the next.
+    d_states = tape.hiddens.new_empty(steps, rows, len(tape.state_weight))
+    d_read = torch.empty_like(tape.contexts)  # (T, B, M)
+    d_scores = torch.empty_like(tape.alphas)  # (T, B, S)
+    d_context = torch.empty_like(tape.contexts[0])
+    d_alpha = torch.empty_like(tape.alphas[0])
+    d_hidden = torch.zeros_like(tape.hiddens[0])  # of s_i as step i + 1 sees it
+    if d_cell is None:
+        d_cell = torch.zeros_like(tape.cells[0])
+    else:
+        d_cell = d_cell.clone(memory_format=torch.contiguous_format)
+    # 2. The kernels, and the sizes that are constants in them.
+    lstm_backward = kernels.lstm_backward[rows, _blocks(hidden_size)]
+    read_backward = kernels.read_backward[rows, _blocks(positions, kernels.POSITIONS)]
+    score_backward = kernels.score_backward[rows, _blocks(size)]
+    cell_sizes = {"H": hidden_size, "SKIPPED": size, "FEATURES": kernels.FEATURES}
+    cell_sizes["HAS_HIDDENS"] = d_hiddens is not None
+    read_sizes = {"M": width, **_TILE}
+    read_sizes["HAS_CONTEXTS"] = d_contexts is not None
+    read_sizes["HAS_ALPHAS"] = d_alphas is not None
+    scored_sizes = {"A": size, "WIDTH": len(tape.state_weight), **_TILE}
+    # 3. Split into steps once. A gradient that is None is not read: a tensor of its shape stands
+    # in.
+    own_hidden = _steps_of(d_hiddens, tape.hiddens[1:])
+    own_context = _steps_of(d_contexts, tape.contexts)
+    own_alpha = _steps_of(d_alphas, tape.alphas)
+    activations = tape.gate_activations.unbind()
+    c = tape.cells.unbind()
+    query = tape.exp_queries.unbind()
+    alpha = tape.alphas.unbind()
+    d_state = d_states.unbind()
+    read = d_read.unbind()
+    error = d_scores.unbind()
+    sources = (tape.exp_keys, tape.lengths, tape.score)
+    for t in reversed(range(steps)):
+        # 4. The cell, then c_i and α_i, then e_i and the query, then s_{i-1}.
+        lstm_backward(
+            d_hidden,
+            own_hidden[t],
+            d_cell,
+            activations[t],
+            c[t],
+            c[t + 1],
+            d_state[t],
+            **cell_sizes,
+        )
+        torch.mm(d_state[t][:, size:], tape.context_weight, out=d_context)
+        read_backward(
+            d_context,
+            own_context[t],
+            own_alpha[t],
+            tape.annotations,
+            tape.lengths,
+            read[t],
+            d_alpha,
+            positions,
+            **read_sizes,
+        )
+        score_backward(
+            alpha[t], d_alpha, *sources, query[t], error[t], d_state[t], positions, **scored_sizes
+        )
+        torch.mm(d_state[t], tape.state_weight, out=d_hidden)
+    return _Gradients(d_states, d_read, d_scores, d_hidden, d_cell)
+
+
+def _steps_of(gradient: Tensor | None, otherwise: Tensor) -> tuple[Tensor, ...]:
+    """The steps of a gradient (T, B, …), contiguous each, or of `otherwise` where it is None."""
+    return (otherwise if gradient is None else gradient.contiguous()).unbind()
+
+
+def _score_gradients(d_scores: Tensor, tape: LoopTape) -> tuple[Tensor, Tensor]:
+    """The gradients of keys (B, S, A) and of v (A,), given those of every e_ij (T, B, S)."""
+    steps, rows, positions = d_scores.shape
+    size = len(tape.score)
     grid = (rows, _blocks(positions, kernels.POSITIONS), _blocks(size))
-    d_keys, shares = torch.empty_like(exp_keys), score.new_empty(*grid[:2], size)
+    d_keys = torch.empty_like(tape.exp_keys)
+    shares = tape.score.new_empty(*grid[:2], size)  # (B, blocks of positions, A)
     kernels.keys_backward[grid](
-        errors,
-        exp_keys,
-        lengths,
-        score,
-        exp_queries,
+        d_scores,
+        tape.exp_keys,
+        tape.lengths,
+        tape.score,
+        tape.exp_queries,
         d_keys,
         shares,
         steps,
@@ -250,31 +264,30 @@ def _of_keys(
     return d_keys, shares.sum((0, 1))
 
 
-def _weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
-    """All steps at once: (T, B, out), (T, B, in) → (out, in)."""
-    return outputs.flatten(0, 1).t() @ inputs.flatten(0, 1)
-
-
 def attention_loop(
     gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
 ) -> LoopOutput:
-    """The fast twin of `reference.attention_loop` on CUDA: same inputs, outputs and gradients; real tokens must come first.
+    """`reference.attention_loop`, faster, on CUDA: the same inputs, outputs and gradients.
 
-    Under autocast the matrix products run in its dtype, which `hiddens` and `contexts` then have; everything else keeps the dtype of
-    the weights.
+    Real tokens must come first in every row. Under autocast the matrix products run in its dtype,
+    which `hiddens` and `contexts` then have; everything else keeps the dtype of the weights.
     """
-    device, dtype = gates.device.type, weights.score.dtype
-    product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype
-    with torch.autocast(device, enabled=False), torch.cuda.device_of(gates):
-        hiddens, cell, contexts, alphas = _AttentionLoop.apply(
-            gates.to(product).transpose(0, 1).contiguous(),
-            memory.annotations.to(product).contiguous(),
+    device = gates.device.type
+    dtype = weights.score.dtype
+    of_products = product_dtype(device, dtype)
+    # PyTorch leaves `device_of` untyped.
+    on_device = torch.cuda.device_of(gates)  # type: ignore[no-untyped-call]
+    with torch.autocast(device, enabled=False), on_device:
+        hiddens, cell, contexts, alphas = apply(
+            _AttentionLoop,
+            gates.to(of_products).transpose(0, 1).contiguous(),
+            memory.annotations.to(of_products).contiguous(),
             memory.keys.to(dtype).contiguous(),
             memory.is_token.sum(1, dtype=torch.int32),
             hidden.to(dtype),
             cell.to(dtype),
-            torch.cat([weights.query, weights.recurrent]).to(product),
-            weights.context.to(product).contiguous(),
+            torch.cat([weights.query, weights.recurrent]).to(of_products),
+            weights.context.to(of_products).contiguous(),
             weights.score.contiguous(),
         )
     return LoopOutput(

@@ -1,25 +1,58 @@
-"""The same loop with its gradients written out: backpropagation through time (Werbos, 1990) by hand.
+"""The attention loop with its gradients written out: backpropagation through time (Werbos, 1990).
 
-What it saves over autograd: every weight gradient is one large product after the loop instead of T small ones that
-each touch the whole weight; what the score computes for every source position, of size (B, S, A) a step, is computed
-again instead of kept; products may run in bfloat16 while states, softmax and sums stay in float32.
+What it saves over autograd: every weight gradient is one large product after the loop instead of T
+small ones that each touch the whole weight; what the score computes for every source position, of
+size (B, S, A) a step, is computed again instead of kept; products may run in bfloat16 while states,
+softmax and sums stay in float32.
 
-The score needs no tanh for every (t, s, a): with r = 1 / (1 + exp(2 W s) · exp(2 U h)), tanh(W s + U h) = 1 − 2r, and
-the 1 adds the same vᵀ1 to every position, which the softmax cancels. Its slope is 1 − tanh² = 4 (r − r²).
+The score needs no tanh for every (t, s, a): with r = 1 / (1 + exp(2 W s) · exp(2 U h)),
+tanh(W s + U h) = 1 − 2r, and the 1 adds the same vᵀ1 to every position, which the softmax cancels.
+Its slope is 1 − tanh² = 4 (r − r²).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from novelgen.models.kernels.autograd import apply, product_dtype
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 
-# exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at |x| = 20 every tanh is
-# 1 to the last bit of float32 unless the two nearly cancel each other.
+# exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at
+# |x| = 20 every tanh is 1 to the last bit of float32 unless the two nearly cancel each other.
 _LARGEST_EXPONENT = 40.0
+
+
+class _Tape(NamedTuple):
+    """What the forward pass keeps for the backward pass, time first: a step is one block of memory.
+
+    All have the dtype of states, whatever that of products is.
+    """
+
+    annotations: Tensor  # (B, S, M): h_j
+    exp_keys: Tensor  # (B, S, A): exp(2 U h_j)
+    state_weight: Tensor  # (A + 4H, H): query over recurrent
+    context_weight: Tensor  # (4H, M)
+    score: Tensor  # (A,): v
+    gate_activations: Tensor  # (T, B, 4H): i, f, g, o
+    hiddens: Tensor  # (T + 1, B, H): s_0 … s_T
+    cells: Tensor  # (T + 1, B, H)
+    exp_queries: Tensor  # (T, B, 1, A): exp(2 W s_{i-1})
+    alphas: Tensor  # (T, B, S)
+    contexts: Tensor  # (T, B, M): c_i
+
+
+class _Gradients(NamedTuple):
+    """What the way back through time leaves."""
+
+    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
+    d_contexts: Tensor  # (T, B, M)
+    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
+    d_hidden: Tensor  # (B, H): of s_0
+    d_cell: Tensor  # (B, H): of its cell
+    d_score: Tensor  # (A,): of −2 v
 
 
 def exponential(values: Tensor) -> Tensor:
@@ -28,7 +61,7 @@ def exponential(values: Tensor) -> Tensor:
 
 
 class _AttentionLoop(torch.autograd.Function):
-    """Time runs first in every buffer, so that a step is one contiguous block."""
+    """`attention_loop` with its gradients."""
 
     @staticmethod
     def forward(
@@ -42,52 +75,31 @@ class _AttentionLoop(torch.autograd.Function):
         state_weight: Tensor,
         context_weight: Tensor,
         score: Tensor,
-        product: torch.dtype,
+        of_products: torch.dtype,
     ) -> tuple[Tensor, ...]:
-        """state_weight (A + 4H, H) is query over recurrent: both are applied to s_{i-1}, so one product does both."""
-        (steps, rows), (hidden_size, size) = gates.shape[:2], (hidden.shape[1], score.shape[0])
-        blocked = ~is_token
-        state_to, context_to = state_weight.to(product).t(), context_weight.to(product).t()
-        sources = annotations.to(product)
-        gate_activations = torch.empty_like(gates)
-        hiddens, cells = (x.new_empty(steps + 1, rows, hidden_size) for x in (gates, gates))
-        one, exp_keys = gates.new_ones(()), exponential(keys)
-        exp_queries = gates.new_empty(steps, rows, 1, size)
-        alphas = gates.new_empty(steps, rows, annotations.shape[1])
-        contexts = gates.new_empty(steps, rows, annotations.shape[2])
-        hiddens[0], cells[0] = hidden, cell
-        inverse = torch.empty_like(keys)
-        for t in range(steps):
-            seen = hiddens[t].to(product) @ state_to
-            exp_queries[t] = exponential(seen[:, :size].to(score.dtype)).unsqueeze(1)
-            torch.addcmul(one, exp_queries[t], exp_keys, out=inverse).reciprocal_()
-            scores = (inverse @ (-2 * score)).masked_fill_(blocked, -torch.inf)
-            torch.softmax(scores, dim=-1, out=alphas[t])
-            contexts[t] = torch.bmm(alphas[t].to(product).unsqueeze(1), sources).squeeze(1)
-            torch.add(gates[t], seen[:, size:], out=gate_activations[t])
-            gate_activations[t] += contexts[t].to(product) @ context_to
-            i_f, g, o = gate_activations[t].split(
-                [2 * hidden_size, hidden_size, hidden_size], dim=1
-            )
-            i, f = i_f.sigmoid_().chunk(2, dim=1)
-            torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g.tanh_())
-            torch.mul(o.sigmoid_(), torch.tanh(cells[t + 1]), out=hiddens[t + 1])
-        ctx.save_for_backward(
+        """Gates (T, B, 4H); state_weight is query over recurrent, so that one product does both."""
+        steps, rows = gates.shape[:2]
+        hidden_size = hidden.shape[1]
+        tape = _Tape(
             annotations,
-            exp_keys,
+            exponential(keys),
             state_weight,
             context_weight,
             score,
-            gate_activations,
-            hiddens,
-            cells,
-            exp_queries,
-            alphas,
-            contexts,
+            gate_activations=torch.empty_like(gates),
+            hiddens=gates.new_empty(steps + 1, rows, hidden_size),
+            cells=gates.new_empty(steps + 1, rows, hidden_size),
+            exp_queries=gates.new_empty(steps, rows, 1, len(score)),
+            alphas=gates.new_empty(steps, rows, annotations.shape[1]),
+            contexts=gates.new_empty(steps, rows, annotations.shape[2]),
         )
-        ctx.product = product
+        tape.hiddens[0] = hidden
+        tape.cells[0] = cell
+        _run_forwards(gates, is_token, tape, of_products)
+        ctx.save_for_backward(*tape)
+        ctx.of_products = of_products
         ctx.set_materialize_grads(False)
-        return hiddens[1:], cells[-1].clone(), contexts, alphas
+        return tape.hiddens[1:], tape.cells[-1].clone(), tape.contexts, tape.alphas
 
     @staticmethod
     def backward(
@@ -97,75 +109,115 @@ class _AttentionLoop(torch.autograd.Function):
         d_contexts: Tensor | None,
         d_alphas: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        (
-            annotations,
-            exp_keys,
-            state_weight,
-            context_weight,
-            score,
-            gate_activations,
-            hiddens,
-            cells,
-            exp_queries,
-            alphas,
-            contexts,
-        ) = ctx.saved_tensors
-        product, (steps, rows, size) = ctx.product, (*alphas.shape[:2], score.shape[0])
-        state_from, context_from = state_weight.to(product), context_weight.to(product)
-        sources = annotations.to(product).transpose(1, 2)
-        # Of every step: the gradients of queries and gates side by side, as state_weight has them.
-        d_states = gate_activations.new_empty(steps, rows, state_weight.shape[0])
-        d_read = torch.zeros_like(contexts) if d_contexts is None else d_contexts.clone()
-        d_keys, d_score = torch.zeros_like(exp_keys), torch.zeros_like(score)
-        d_hidden = torch.zeros_like(cells[0])
-        d_cell = torch.zeros_like(cells[0]) if d_cell is None else d_cell
-        one, inverse = score.new_ones(()), torch.empty_like(exp_keys)
-        for t in reversed(range(steps)):
-            if d_hiddens is not None:
-                d_hidden = d_hidden + d_hiddens[t]
-            d_gates = d_states[t, :, size:]
-            d_cell = _lstm_backward(
-                d_gates, d_hidden, d_cell, gate_activations[t], cells[t], cells[t + 1]
-            )
-            d_read[t] += d_gates.to(product) @ context_from
-            d_alpha = (
-                torch.bmm(d_read[t].to(product).unsqueeze(1), sources).squeeze(1).to(score.dtype)
-            )
-            if d_alphas is not None:
-                d_alpha = d_alpha + d_alphas[t]
-            d_scores = alphas[t] * (d_alpha - (alphas[t] * d_alpha).sum(1, keepdim=True))
-            torch.addcmul(one, exp_queries[t], exp_keys, out=inverse).reciprocal_()
-            d_score += d_scores.flatten() @ inverse.flatten(0, 1)
-            slope = torch.addcmul(inverse, inverse, inverse, value=-1, out=inverse)
-            torch.mul(
-                torch.bmm(d_scores.unsqueeze(1), slope).squeeze(1),
-                4 * score,
-                out=d_states[t, :, :size],
-            )
-            d_keys.addcmul_(d_scores.unsqueeze(2), slope)
-            d_hidden = (d_states[t].to(product) @ state_from).to(score.dtype)
+        tape = _Tape(*ctx.saved_tensors)
+        of_products: torch.dtype = ctx.of_products
+        grads = _run_backwards(tape, of_products, d_hiddens, d_cell, d_contexts, d_alphas)
+        dtype = tape.score.dtype
+        d_gates = grads.d_states[:, :, len(tape.score) :]  # (T, B, 4H)
 
         def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
-            """All steps at once: (T, B, out), (T, B, in) → (out, in)."""
-            return (outputs.to(product).flatten(0, 1).t() @ inputs.to(product).flatten(0, 1)).to(
-                score.dtype
-            )
+            """Over all steps at once: (T, B, out), (T, B, in) → (out, in)."""
+            transposed = outputs.to(of_products).flatten(0, 1).t()
+            return (transposed @ inputs.to(of_products).flatten(0, 1)).to(dtype)
 
         d_annotations = torch.bmm(
-            alphas.permute(1, 2, 0).to(product), d_read.transpose(0, 1).to(product)
+            tape.alphas.permute(1, 2, 0).to(of_products),  # (B, S, T)
+            grads.d_contexts.transpose(0, 1).to(of_products),  # (B, T, M)
         )
         return (
-            d_states[:, :, size:],
-            d_annotations.to(annotations.dtype),
-            d_keys.mul_(4 * score),
+            d_gates,
+            d_annotations.to(tape.annotations.dtype),
+            grads.d_keys.mul_(4 * tape.score),
             None,
-            d_hidden,
-            d_cell,
-            weight_gradient(d_states, hiddens[:-1]),
-            weight_gradient(d_states[:, :, size:], contexts),
-            -2 * d_score,
+            grads.d_hidden,
+            grads.d_cell,
+            weight_gradient(grads.d_states, tape.hiddens[:-1]),
+            weight_gradient(d_gates, tape.contexts),
+            -2 * grads.d_score,
             None,
         )
+
+
+def _run_forwards(gates: Tensor, is_token: Tensor, tape: _Tape, of_products: torch.dtype) -> None:
+    """All steps of gates (T, B, 4H), into the tape's buffers; is_token (B, S)."""
+    score = tape.score
+    size = len(score)
+    hiddens, cells = tape.hiddens, tape.cells
+    blocked = ~is_token
+    to_state = tape.state_weight.to(of_products).t()  # (H, A + 4H)
+    to_gates = tape.context_weight.to(of_products).t()  # (M, 4H)
+    sources = tape.annotations.to(of_products)
+    one = gates.new_ones(())
+    inverse = torch.empty_like(tape.exp_keys)  # (B, S, A): r
+    for t in range(len(gates)):
+        # 1. W s_{i-1} and the recurrent share of the gates, in one product.
+        seen = hiddens[t].to(of_products) @ to_state  # (B, A + 4H)
+        query = seen[:, :size].to(score.dtype)  # (B, A)
+        tape.exp_queries[t] = exponential(query).unsqueeze(1)
+        # 2. Attention: e_i = −2 vᵀ r, α_i and c_i.
+        torch.addcmul(one, tape.exp_queries[t], tape.exp_keys, out=inverse).reciprocal_()
+        scores = (inverse @ (-2 * score)).masked_fill_(blocked, -torch.inf)  # (B, S)
+        alpha = torch.softmax(scores, dim=-1, out=tape.alphas[t])
+        context = torch.bmm(alpha.to(of_products).unsqueeze(1), sources).squeeze(1)  # (B, M)
+        tape.contexts[t] = context
+        # 3. The cell; the gates' sums become their activations in place.
+        activations = torch.add(gates[t], seen[:, size:], out=tape.gate_activations[t])
+        activations += tape.contexts[t].to(of_products) @ to_gates
+        i, f, g, o = activations.chunk(4, dim=1)  # (B, H) each
+        activations[:, : 2 * i.shape[1]].sigmoid_()  # i and f
+        torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g.tanh_())
+        torch.mul(o.sigmoid_(), torch.tanh(cells[t + 1]), out=hiddens[t + 1])
+
+
+def _run_backwards(
+    tape: _Tape,
+    of_products: torch.dtype,
+    d_hiddens: Tensor | None,
+    d_cell: Tensor | None,
+    d_contexts: Tensor | None,
+    d_alphas: Tensor | None,
+) -> _Gradients:
+    """All steps, last to first; the arguments are the gradients of the loop's outputs."""
+    steps, rows = tape.alphas.shape[:2]
+    score, cells = tape.score, tape.cells
+    size = len(score)
+    from_state = tape.state_weight.to(of_products)  # (A + 4H, H)
+    from_context = tape.context_weight.to(of_products)  # (4H, M)
+    sources = tape.annotations.to(of_products).transpose(1, 2)  # (B, M, S)
+    # What every step leaves.
+    d_states = tape.gate_activations.new_empty(steps, rows, len(tape.state_weight))
+    d_read = torch.zeros_like(tape.contexts) if d_contexts is None else d_contexts.clone()
+    d_keys = torch.zeros_like(tape.exp_keys)
+    d_score = torch.zeros_like(score)
+    d_hidden = torch.zeros_like(cells[0])  # of s_i as step i + 1 sees it
+    d_cell = torch.zeros_like(cells[0]) if d_cell is None else d_cell
+    one = score.new_ones(())
+    inverse = torch.empty_like(tape.exp_keys)  # (B, S, A): r
+    for t in reversed(range(steps)):
+        alpha = tape.alphas[t]
+        # 1. The cell.
+        if d_hiddens is not None:
+            d_hidden = d_hidden + d_hiddens[t]
+        d_gates = d_states[t, :, size:]
+        activations = tape.gate_activations[t]
+        d_cell = _lstm_backward(d_gates, d_hidden, d_cell, activations, cells[t], cells[t + 1])
+        # 2. c_i, α_i and e_i.
+        d_read[t] += d_gates.to(of_products) @ from_context
+        d_context = d_read[t].to(of_products).unsqueeze(1)  # (B, 1, M)
+        d_alpha = torch.bmm(d_context, sources).squeeze(1).to(score.dtype)  # (B, S)
+        if d_alphas is not None:
+            d_alpha = d_alpha + d_alphas[t]
+        d_scores = alpha * (d_alpha - (alpha * d_alpha).sum(1, keepdim=True))  # (B, S)
+        # 3. v, the query and the keys; r is computed again, its slope is r − r².
+        torch.addcmul(one, tape.exp_queries[t], tape.exp_keys, out=inverse).reciprocal_()
+        d_score += d_scores.flatten() @ inverse.flatten(0, 1)
+        slope = torch.addcmul(inverse, inverse, inverse, value=-1, out=inverse)
+        d_query = torch.bmm(d_scores.unsqueeze(1), slope).squeeze(1)  # (B, A)
+        torch.mul(d_query, 4 * score, out=d_states[t, :, :size])
+        d_keys.addcmul_(d_scores.unsqueeze(2), slope)
+        # 4. s_{i-1}.
+        d_hidden = (d_states[t].to(of_products) @ from_state).to(score.dtype)
+    return _Gradients(d_states, d_read, d_keys, d_hidden, d_cell, d_score)
 
 
 def _lstm_backward(
@@ -176,7 +228,10 @@ def _lstm_backward(
     before: Tensor,
     after: Tensor,
 ) -> Tensor:
-    """One LSTM step backwards. Fills d_gates (B, 4H) and returns the gradient of the cell before (B, H)."""
+    """One LSTM step backwards: fills d_gates (B, 4H) and returns the gradient of the cell before.
+
+    before and after (B, H) are the cell before and after the step.
+    """
     i, f, g, o = gate_activations.chunk(4, dim=1)
     d_i, d_f, d_g, d_o = d_gates.chunk(4, dim=1)
     out = torch.tanh(after)
@@ -191,14 +246,17 @@ def _lstm_backward(
 def attention_loop(
     gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
 ) -> LoopOutput:
-    """The fast twin of `reference.attention_loop`: same inputs, outputs and gradients.
+    """`reference.attention_loop`, faster: the same inputs, outputs and gradients, on any device.
 
-    Under autocast the matrix products run in its dtype; everything else keeps the dtype of the weights.
+    Under autocast the matrix products run in its dtype; everything else keeps the dtype of the
+    weights.
     """
-    device, dtype = gates.device.type, weights.score.dtype
-    product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype
+    device = gates.device.type
+    dtype = weights.score.dtype
+    of_products = product_dtype(device, dtype)
     with torch.autocast(device, enabled=False):
-        hiddens, cell, contexts, alphas = _AttentionLoop.apply(
+        hiddens, cell, contexts, alphas = apply(
+            _AttentionLoop,
             gates.to(dtype).transpose(0, 1).contiguous(),
             memory.annotations.to(dtype),
             memory.keys.to(dtype),
@@ -208,7 +266,7 @@ def attention_loop(
             torch.cat([weights.query, weights.recurrent]),
             weights.context,
             weights.score,
-            product,
+            of_products,
         )
     return LoopOutput(
         hiddens.transpose(0, 1), cell, contexts.transpose(0, 1), alphas.transpose(0, 1)

@@ -1,9 +1,9 @@
 """What oneDNN, which multiplies and runs LSTMs for PyTorch on CPUs, can do in bfloat16 on this one.
 
-Each question is answered by trying, once per process: which instructions oneDNN needs differs from
-version to version, and the environment can forbid it some (ONEDNN_MAX_CPU_ISA=AVX2). On CPUs without
-AVX512 it has neither bfloat16 products nor bfloat16 LSTMs; from AVX-NE-CONVERT on it may have the
-products alone.
+Each question is answered by trying, once per process: which instructions oneDNN needs differs
+from version to version, and the environment can forbid it some (ONEDNN_MAX_CPU_ISA=AVX2). On CPUs
+without AVX512 it has neither bfloat16 products nor bfloat16 LSTMs; from AVX-NE-CONVERT on it may
+have the products alone.
 """
 
 from __future__ import annotations

@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 
 class LoopWeights(NamedTuple):
-    """What the loop of Bahdanau et al. (2015) multiplies with. A attention size, H hidden size, M memory size."""
+    """The weights of the loop of Bahdanau et al. (2015).
+
+    A attention size, H hidden size, M memory size.
+    """
 
     query: Tensor  # (A, H): W
     score: Tensor  # (A,): v
@@ -26,15 +29,15 @@ class LoopMemory(NamedTuple):
 
 
 class FeedingWeights(NamedTuple):
-    """What the loop of Luong et al. (2015) with input feeding multiplies with. D readout size."""
+    """The weights of the loop of Luong et al. (2015) with input feeding. D readout size."""
 
     recurrent: Tensor  # (4H, H)
-    feeding: Tensor  # (4H, D): what the gates take of h̃
+    feeding: Tensor  # (4H, D): from h̃ to the gates
     readout: Tensor  # (D, M + H): W
 
 
 class FeedingOutput(NamedTuple):
-    """What that loop leaves, batch first."""
+    """The outputs of that loop, batch first."""
 
     readouts: Tensor  # (B, T, D): h̃_1 … h̃_T
     hidden: Tensor  # (B, H): the last
@@ -43,7 +46,7 @@ class FeedingOutput(NamedTuple):
 
 
 class LoopOutput(NamedTuple):
-    """Everything that the loop leaves, batch first."""
+    """The outputs of the loop of Bahdanau et al., batch first."""
 
     hiddens: Tensor  # (B, T, H): s_1 … s_T
     cell: Tensor  # (B, H): the last cell
@@ -52,7 +55,10 @@ class LoopOutput(NamedTuple):
 
 
 def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """Gates (B, 4H) before their squashing, in torch.nn.LSTM's order i, f, g, o; cell (B, H) → hidden and cell."""
+    """One step of an LSTM: hidden and cell (B, H) each.
+
+    gates (B, 4H) are the sums before sigmoid and tanh, in torch.nn.LSTM's order i, f, g, o.
+    """
     i, f, g, o = gates.chunk(4, dim=-1)
     cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(cell), cell
@@ -61,21 +67,27 @@ def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
 def attention_loop(
     gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
 ) -> LoopOutput:
-    """Runs s_i = f(s_{i-1}, y_{i-1}, c_i) along a target.
+    """Runs s_i = f(s_{i-1}, y_{i-1}, c_i) along a target (Bahdanau et al., 2015, appendix A.1).
 
     e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i) over real positions;  c_i = Σ_j α_ij h_j.
-    gates (B, T, 4H): the share of y_{i-1} in the cell's gates, biases included; hidden and cell (B, H): s_0.
+    gates (B, T, 4H): the share of y_{i-1} in the cell's gates, biases included; hidden and cell
+    (B, H): s_0.
     """
     linear = nn.functional.linear
-    hiddens, contexts, alphas = [], [], []
+    hiddens = []
+    contexts = []
+    alphas = []
     for step in gates.unbind(1):
-        query = linear(hidden, weights.query)
-        scores = torch.tanh(query.unsqueeze(1) + memory.keys) @ weights.score
-        alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)
-        context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)
-        hidden, cell = lstm_step(
-            step + linear(context, weights.context) + linear(hidden, weights.recurrent), cell
-        )
+        # 1. e_i: how well s_{i-1} matches each source position.
+        query = linear(hidden, weights.query)  # (B, A)
+        energies = torch.tanh(query.unsqueeze(1) + memory.keys)  # (B, S, A)
+        scores = energies @ weights.score  # (B, S)
+        # 2. α_i and c_i.
+        alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)  # (B, S)
+        context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)  # (B, M)
+        # 3. s_i.
+        sums = step + linear(context, weights.context) + linear(hidden, weights.recurrent)
+        hidden, cell = lstm_step(sums, cell)
         hiddens.append(hidden)
         contexts.append(context)
         alphas.append(alpha)
@@ -93,23 +105,29 @@ def input_feeding_loop(
     drop: Tensor | None,
     weights: FeedingWeights,
 ) -> FeedingOutput:
-    """Runs s_t = f(s_{t-1}, [y_{t-1}; h̃_{t-1}]) along a target.
+    """Runs s_t = f(s_{t-1}, [y_{t-1}; h̃_{t-1}]) along a target (Luong et al., 2015, section 3.3).
 
-    e_tj = s_t · k_j;  α_t = softmax(e_t) over real positions;  c_t = Σ_j α_tj h_j;  h̃_t = tanh(W [c_t; s_t]).
-    gates (B, T, 4H): the share of y_{t-1}, biases included; the memory's keys (B, S, H); hidden and cell (B, H): s_0; fed (B, D): h̃_0;
-    drop (B, M + H): what [c_t; s_t] is multiplied by at every step, no gradient flows to it.
+    e_tj = s_t · k_j;  α_t = softmax(e_t) over real positions;  c_t = Σ_j α_tj h_j; h̃_t = tanh(W
+    [c_t; s_t]), their equation 5. gates (B, T, 4H): the share of y_{t-1}, biases included; the
+    memory's keys (B, S, H); hidden and cell (B, H): s_0; fed (B, D): h̃_0; drop (B, M + H): what
+    [c_t; s_t] is multiplied by at every step, no gradient flows to it.
     """
     linear = nn.functional.linear
-    readouts, alphas = [], []
+    readouts = []
+    alphas = []
     for step in gates.unbind(1):
-        hidden, cell = lstm_step(
-            step + linear(hidden, weights.recurrent) + linear(fed, weights.feeding), cell
-        )
-        scores = torch.bmm(memory.keys, hidden.unsqueeze(2)).squeeze(2)
-        alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)
-        context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)
-        read = torch.cat([context, hidden], dim=-1)
-        fed = torch.tanh(linear(read if drop is None else read * drop, weights.readout))
+        # 1. s_t, fed with the readout before.
+        sums = step + linear(hidden, weights.recurrent) + linear(fed, weights.feeding)  # (B, 4H)
+        hidden, cell = lstm_step(sums, cell)
+        # 2. α_t and c_t.
+        scores = torch.bmm(memory.keys, hidden.unsqueeze(2)).squeeze(2)  # (B, S)
+        alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)  # (B, S)
+        context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)  # (B, M)
+        # 3. h̃_t.
+        read = torch.cat([context, hidden], dim=-1)  # (B, M + H)
+        if drop is not None:
+            read = read * drop
+        fed = torch.tanh(linear(read, weights.readout))  # (B, D)
         readouts.append(fed)
         alphas.append(alpha)
     return FeedingOutput(torch.stack(readouts, 1), hidden, cell, torch.stack(alphas, 1))

@@ -1,7 +1,7 @@
 """Work on a batch by several threads at once, each with rows of its own.
 
-The rows of a batch do not meet inside a time loop, so a thread runs all steps for its rows without ever waiting for another: measured,
-that wastes less than sharing out every small product does.
+The rows of a batch do not meet inside a time loop, so a thread runs all steps for its rows without
+ever waiting for another: measured, that wastes less time than sharing out every small product.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import torch
 
 Result = TypeVar("Result")
 
-_FEWEST_ROWS = (
-    8  # of a thread; with fewer, reading the weights again costs more than the thread saves
-)
+# Of a thread. With fewer, reading the weights once more costs more than the thread saves.
+_FEWEST_ROWS = 8
 
 
 @lru_cache(maxsize=1)
@@ -29,7 +28,10 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def by_rows(work: Callable[[int, int], Result], rows: int) -> list[Result]:
-    """What work(first, last) returns for parts of rows 0 … rows - 1, as many at once as PyTorch has threads; no gradient is recorded."""
+    """The results of work(first, last) for parts of rows 0 … rows - 1, in order.
+
+    As many parts run at once as PyTorch has threads. No gradient is recorded.
+    """
     threads = torch.get_num_threads()
     parts = max(1, min(threads, rows // _FEWEST_ROWS))
 

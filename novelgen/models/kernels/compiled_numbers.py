@@ -1,0 +1,139 @@
+"""Single numbers in compiled code: the dtypes, and exp, sigmoid and tanh that run in vectors.
+
+numba's cache on disk looks at one file alone: after a change here, touch the other compiled*.py
+too.
+"""
+
+# ruff: noqa: ARG001, ARG005 -- numba fixes which arguments an intrinsic and an overload have
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, overload
+
+# Sums may be reordered, which is what lets them run in vectors; NaN and infinity stay as they are.
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+# Typed as Any: numba's own types describe neither the arguments nor the result of what it compiles.
+compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+_exact: Any = njit(error_model="numpy", fastmath={"contract"})
+
+# exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at
+# |x| = 20 every tanh is 1 to the last bit of float32 unless the two nearly cancel each other.
+LARGEST_EXPONENT = 40.0
+
+
+@intrinsic
+def _as_float(context, bits):
+    """The float32 that has the same bits as an int32."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), emit
+
+
+@intrinsic
+def _as_bits(context, value):
+    """The bits of a float32 as an int32."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), emit
+
+
+def widen(value):
+    """The number as sums take it: bfloat16 becomes float32, others stay as they are."""
+
+
+@overload(widen, inline="always")
+def _widen(value):
+    if value == types.uint16:
+        return lambda value: _as_float(np.int32(np.uint32(value) << np.uint32(16)))
+    return lambda value: value
+
+
+def narrow(value, array):
+    """The number in the dtype of `array`, rounded to the nearest, ties to even."""
+
+
+@overload(narrow, inline="always")
+def _narrow(value, array):
+    if array.dtype == types.uint16:
+
+        def rounded(value, array):
+            bits = np.uint32(_as_bits(np.float32(value)))
+            return np.uint16(
+                (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))
+                >> np.uint32(16)
+            )
+
+        return rounded
+    return lambda value, array: value
+
+
+@_exact
+def clamp(value, limit):
+    """`value` within ±limit; NaN stays NaN."""
+    # Conditional expressions become selects, not branches: a loop over this one runs in vectors.
+    value = -limit if value < -limit else value
+    return limit if value > limit else value
+
+
+@_exact
+def _exp32(value):
+    """Exp of a float32 to 2 units in the last place; beyond ±87, as at ±87.
+
+    It is free of branches, so that a loop over it runs in vectors. The polynomial is that of
+    Cephes' expf.
+    """
+    value = clamp(value, np.float32(87.0))
+    # 1. value = power · ln 2 + rest. Adding 1.5 · 2^23 rounds to an integer, in the lowest bits.
+    shifted = value * np.float32(1.4426950408889634) + np.float32(12582912.0)
+    power = shifted - np.float32(12582912.0)
+    rest = (value - power * np.float32(0.693145751953125)) - power * np.float32(
+        1.428606765330187e-06
+    )
+    # 2. The polynomial of the rest, by Horner's rule.
+    series = np.float32(1.9875691500e-4)
+    for factor in (
+        1.3981999507e-3,
+        8.3334519073e-3,
+        4.1665795894e-2,
+        1.6666665459e-1,
+        5.0000001201e-1,
+    ):
+        series = series * rest + np.float32(factor)
+    series = series * rest * rest + rest + np.float32(1.0)
+    # 3. Times 2^power, whose exponent is put together from its bits.
+    return series * _as_float((_as_bits(shifted) << np.int32(23)) + np.int32(0x3F800000))
+
+
+def exp(value):
+    """The exponential of `value`, float32 or float64."""
+
+
+@overload(exp, inline="always")
+def _exp(value):
+    if value == types.float32:
+        return lambda value: _exp32(value)
+    return lambda value: math.exp(clamp(value, 700.0))
+
+
+@compiled
+def sigmoid(value):
+    """1 / (1 + e^−x)."""
+    one = type(value)(1)
+    return one / (one + exp(-value))
+
+
+@compiled
+def tanh(value):
+    """1 − 2 / (1 + e^2x)."""
+    one = type(value)(1)
+    return one - (one + one) / (one + exp(value + value))
