@@ -4,7 +4,7 @@
 
 The ways of one variant alternate in one run, so that a noisy machine is equally noisy to all;
 processor time is printed beside the clock's, since others' work on the machine hardly shows in it.
-The loops are luong's with input feeding (`kernels.feeding`) and plain recurrent layers
+The loops are luong's with input feeding (`kernels.input_feeding`) and plain recurrent layers
 (`kernels.layers`); the time loop of bahdanau's attention runs in all ways.
 """
 

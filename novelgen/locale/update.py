@@ -1,7 +1,7 @@
-"""Brings the catalogue up to date: extracts the messages, merges them into the .po file, compiles the .mo file.
+"""Brings the catalogue up to date: extracts the messages, merges and compiles them.
 
-    python novelgen/locale/update.py           # after a message has changed; then translate what it names
-    python novelgen/locale/update.py --check   # exit code 1 where anything is missing, unused or stale
+    python novelgen/locale/update.py           # after a message has changed: then translate
+    python novelgen/locale/update.py --check   # exit code 1 where the catalogue is not complete
 
 Needs Babel, which the program itself does not.
 """
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import string
 import sys
 from pathlib import Path
 
-from babel.messages import Catalog
+from babel.messages import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -22,7 +23,8 @@ LOCALE_DIR = Path(__file__).parent
 PACKAGE = LOCALE_DIR.parent
 PO = LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / "novelgen.po"
 MO = PO.with_suffix(".mo")
-# `browser_text` marks what a browser translates by itself; the others are gettext's.
+# Which arguments of which functions are messages. `browser_text` marks what a browser translates by
+# itself; the others are gettext's.
 KEYWORDS = {
     "_": None,
     "N_": None,
@@ -30,19 +32,17 @@ KEYWORDS = {
     "pgettext": ((1, "c"), 2),
     "browser_text": None,
 }
+WIDTH = 100
+Key = tuple[tuple[str, ...], str | None]
 
 
 def extract() -> Catalog:
     """The messages of the package's code, with the files they stand in and no translation."""
     found = Catalog(locale="zh_CN", project="novelgen", fuzzy=False)
-    messages = extract_from_dir(
-        PACKAGE, keywords=KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True
-    )
-    for name, _line, message, comments, context in sorted(messages, key=lambda each: each[:2]):
-        # Without line numbers, which would change with every edit of the code.
-        found.add(
-            message, None, [(f"novelgen/{name}", None)], auto_comments=comments, context=context
-        )
+    messages = extract_from_dir(PACKAGE, keywords=KEYWORDS, comment_tags=("Translators:",))
+    for name, line, message, comments, context in sorted(messages, key=lambda each: each[:2]):
+        place = (f"novelgen/{name}", line)
+        found.add(message, None, [place], auto_comments=comments, context=context)
     return found
 
 
@@ -50,6 +50,13 @@ def read() -> Catalog:
     """The catalogue as it is in the .po file."""
     with PO.open("rb") as file:
         return read_po(file, locale="zh_CN")
+
+
+def save(catalogue: Catalog) -> None:
+    """Writes the .po file, without line numbers (every edit of the code would change them)."""
+    PO.parent.mkdir(parents=True, exist_ok=True)
+    with PO.open("wb") as file:
+        write_po(file, catalogue, width=WIDTH, sort_output=True, include_lineno=False)
 
 
 def compiled(catalogue: Catalog) -> bytes:
@@ -60,33 +67,45 @@ def compiled(catalogue: Catalog) -> bytes:
 
 
 def problems() -> list[str]:
-    """What is wrong with the catalogue, one line each: untranslated, unused, stale; none when all is well."""
-    wanted, present = extract(), read()
-    keys = {(message.id, message.context) for message in wanted if message.id}
-    known = {(message.id, message.context): message for message in present if message.id}
-    found = [f"not in the catalogue: {key!r}" for key in keys - known.keys()]
-    found += [f"no longer used: {key!r}" for key in known.keys() - keys]
-    found += [f"no longer used: {key!r}" for key in present.obsolete]
-    for key, message in known.items():
-        translations = message.string if isinstance(message.string, tuple) else (message.string,)
-        if not all(translations) or message.fuzzy:
-            found.append(f"not translated: {key!r}")
-        found += [f"{error}: {key!r}" for error in _placeholder_errors(message.id, translations)]
+    """What is wrong with the catalogue, one line each: untranslated, unused, stale messages."""
+    present = read()
+    wanted = {key(message) for message in extract() if message.id}
+    known = {key(message): message for message in present if message.id}
+    found = [f"not in the catalogue: {missing!r}" for missing in wanted - known.keys()]
+    found += [f"no longer used: {unused!r}" for unused in known.keys() - wanted]
+    found += [f"no longer used: {unused!r}" for unused in present.obsolete]
+    for message in known.values():
+        found += _problems_of(message)
     if not MO.exists() or MO.read_bytes() != compiled(present):
         found.append(f"stale: {MO.name}; run novelgen/locale/update.py")
     return sorted(found)
 
 
-def _placeholder_errors(message: str | tuple[str, ...], translations: tuple[str, ...]) -> list[str]:
-    """Names between braces that only one side has."""
-    import string
+def key(message: Message) -> Key:
+    """What tells a message from all others: its English forms and its context."""
+    return texts(message.id), message.context
 
-    def names(text: str) -> set[str]:
-        return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
 
-    sources = message if isinstance(message, tuple) else (message,)
-    wanted = set().union(*map(names, sources))
-    return ["other placeholders" for text in translations if text and names(text) != wanted]
+def texts(forms: object) -> tuple[str, ...]:
+    """One form or several (singular, plural) as a tuple; the empty one where there is none."""
+    if isinstance(forms, list | tuple):
+        return tuple(map(str, forms))
+    return (str(forms or ""),)
+
+
+def _problems_of(message: Message) -> list[str]:
+    translations = texts(message.string)
+    if not all(translations) or message.fuzzy:
+        return [f"not translated: {message.id!r}"]
+    wanted = set[str]().union(*map(placeholders, texts(message.id)))
+    if any(placeholders(text) != wanted for text in translations):
+        return [f"other placeholders: {message.id!r}"]
+    return []
+
+
+def placeholders(text: str) -> set[str]:
+    """The names between braces."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
 def update() -> None:
@@ -94,17 +113,14 @@ def update() -> None:
     current = read() if PO.exists() else Catalog(locale="zh_CN")
     current.update(extract(), no_fuzzy_matching=True, update_creation_date=False)
     current.obsolete.clear()
-    PO.parent.mkdir(parents=True, exist_ok=True)
-    with PO.open("wb") as file:
-        write_po(
-            file, current, width=100, sort_output=True, include_lineno=False, omit_header=False
-        )
+    current.fuzzy = False
+    save(current)
     MO.write_bytes(compiled(read()))
 
 
 def main() -> int:
     """Updates or checks; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Updates the catalogue of messages.")
     parser.add_argument("--check", action="store_true", help="change nothing, only report")
     if not parser.parse_args().check:
         update()

@@ -49,7 +49,7 @@ def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None 
     font and none is installed, or the model has no attention, and then writes no file.
     """
     if not paragraph.attention.size:
-        raise ConfigError(NO_ATTENTION)
+        raise ConfigError(_(NO_ATTENTION))
     font = font or font_for("".join([*paragraph.source_tokens, *paragraph.tokens]))
     with figure_language():
         figure = _draw(paragraph, font)

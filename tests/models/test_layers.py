@@ -43,7 +43,7 @@ def inputs(layer, rows=ROWS, steps=STEPS, seed=1, scale=1.0):
 
 def ours(layer, sequence, *state, lengths=None):
     lengths = None if lengths is None else torch.tensor(lengths)
-    output, last = layers.recurrent_layer(sequence, lengths, state, *recurrent._weights(layer))
+    output, last = layers.recurrent_layer(sequence, lengths, state, *recurrent.layer_weights(layer))
     return output, *last
 
 
