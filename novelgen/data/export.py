@@ -11,6 +11,7 @@ from novelgen.data.split import PARTS, find_targets
 from novelgen.data.store import Store
 from novelgen.errors import CorpusError
 from novelgen.i18n import _
+from novelgen.os_errors import reason_of
 
 
 def export_pairs(store: Store, directory: Path, context_paragraphs: int = 1) -> list[Path]:
@@ -29,7 +30,7 @@ def export_pairs(store: Store, directory: Path, context_paragraphs: int = 1) -> 
     except OSError as error:
         raise CorpusError(
             _("--export-pairs {path}: cannot be written: {reason}").format(
-                path=path, reason=error.strerror
+                path=path, reason=reason_of(error)
             )
         ) from None
     return paths

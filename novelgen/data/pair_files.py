@@ -16,6 +16,7 @@ from novelgen.data.split import PARTS
 from novelgen.data.store import describe_pairs
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.i18n import _, join_list, ngettext
+from novelgen.os_errors import reason_of
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.text.vocabulary import SymbolCounts
 from novelgen.text.words import UserWord, read_user_dict, spaced_word_cutter
@@ -266,5 +267,5 @@ def _hash(path: Path) -> str:
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     except OSError as error:
         raise CorpusError(
-            _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
+            _("{path}: cannot be read: {reason}").format(path=path, reason=reason_of(error))
         ) from None

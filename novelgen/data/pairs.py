@@ -17,6 +17,7 @@ from novelgen.data.spans import TASK_SPANS
 from novelgen.data.store import Store
 from novelgen.errors import CorpusError
 from novelgen.i18n import _
+from novelgen.os_errors import reason_of
 from novelgen.text.cleaning import plain
 from novelgen.text.tokenizers import BOS, EOS, PAD, Tokenizer
 
@@ -255,7 +256,7 @@ def _read_lines(path: Path) -> list[str]:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise CorpusError(
-            _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
+            _("{path}: cannot be read: {reason}").format(path=path, reason=reason_of(error))
         ) from None
     except UnicodeDecodeError as error:
         # The error knows the byte; a person looks for the line.

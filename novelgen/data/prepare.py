@@ -21,6 +21,7 @@ from novelgen.data.building import build, sync
 from novelgen.data.store import FORMAT, PAIRING, Store, is_store
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _
+from novelgen.os_errors import reason_of
 from novelgen.text.importing import CorpusImport
 from novelgen.text.reading import find_files
 from novelgen.text.words import UserWord, read_user_dict
@@ -165,7 +166,7 @@ def _hash_file(path: Path, content: hashlib.blake2b) -> None:
                 content.update(chunk)
     except OSError as error:
         raise CorpusError(
-            _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
+            _("{path}: cannot be read: {reason}").format(path=path, reason=reason_of(error))
         ) from None
 
 
@@ -204,7 +205,7 @@ def _build_at(
     except OSError as error:
         raise CorpusError(
             _("{path}: cannot be written: {reason}; nothing half-made is left").format(
-                path=target, reason=error.strerror
+                path=target, reason=reason_of(error)
             )
         ) from None
 

@@ -16,6 +16,7 @@ from novelgen.config import DataConfig, TextConfig
 from novelgen.data.split import NONE, PARTS, describe_split
 from novelgen.errors import CheckpointError, CorpusError
 from novelgen.i18n import _
+from novelgen.os_errors import reason_of
 from novelgen.text.report import FileReport, ImportReport
 from novelgen.text.tokenizers import Tokenizer
 
@@ -90,7 +91,9 @@ class Store:
             ) from None
         except OSError as error:
             raise CorpusError(
-                _("{path}: cannot be read: {reason}").format(path=directory, reason=error.strerror)
+                _("{path}: cannot be read: {reason}").format(
+                    path=directory, reason=reason_of(error)
+                )
             ) from None
         except (KeyError, TypeError, ValueError):
             raise CorpusError(

@@ -31,6 +31,7 @@ from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 from novelgen.models import build
 from novelgen.models.variants import resolve
+from novelgen.os_errors import reason_of
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.hardware import choose_device
 
@@ -65,7 +66,7 @@ def _write_failure(path: Path, error: OSError) -> str:
             "the file from before is intact"
         ).format(path=path)
     return _("{path}: cannot be written: {reason}; the file from before is intact").format(
-        path=path, reason=error.strerror
+        path=path, reason=reason_of(error)
     )
 
 
@@ -131,7 +132,7 @@ class RunDirectory:
         except OSError as error:
             raise ConfigError(
                 _("{path}: cannot be written ({reason}); choose another --output").format(
-                    path=self.path, reason=error.strerror
+                    path=self.path, reason=reason_of(error)
                 )
             ) from None
 

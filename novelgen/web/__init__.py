@@ -1,0 +1,1 @@
+"""The page: what app.py serves in a browser."""

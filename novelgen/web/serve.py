@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from novelgen.config import DEVICES, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
+from novelgen.os_errors import reason_of_number
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -167,7 +168,7 @@ def _is_free(host: str, port: int) -> bool:
     if problem is None or problem == errno.EADDRINUSE:
         return problem is None
     message = _("--host {host} --port {port}: cannot serve there ({reason})")
-    raise ConfigError(message.format(host=host, port=port, reason=os.strerror(problem)))
+    raise ConfigError(message.format(host=host, port=port, reason=reason_of_number(problem)))
 
 
 def _bind_error(host: str, port: int) -> int | None:
