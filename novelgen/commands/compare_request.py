@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
 _TITLES = (
-    N_("text"),
-    N_("data"),
-    N_("model, the same for all runs"),
-    N_("training, the same for all runs"),
+    N_("text options"),
+    N_("data options"),
+    N_("model options, the same for all runs"),
+    N_("training options, the same for all runs"),
 )
 # Fields that the comparison itself decides.
 _OWN = ("model", "tokenizer", "seed", "epochs", "max_steps", "max_minutes", "patience")
@@ -241,7 +241,8 @@ def _first_difference(before: Mapping[str, Any], request: Mapping[str, Any]) -> 
     was = {**before, **before["options"]}
     now = {**request, **request["options"]}
     # An option that was given before and is not now counts as well.
-    for name in (*request, *request["options"], *before["options"]):
+    names: list[str] = [*request, *request["options"], *before["options"]]
+    for name in names:
         if name != "options" and was.get(name) != now.get(name):
             return name
     return None

@@ -26,8 +26,8 @@ _LABELS = {
     "bits_per_character": N_("bits per character (BPC)"),
     "perplexity": N_("perplexity per token"),
     "pairs": N_("pairs"),
-    "characters": N_("characters"),
-    "tokens": N_("tokens"),
+    "characters": N_("target characters"),
+    "tokens": N_("target tokens"),
     "bits_per_character_shuffled": N_("BPC with shuffled sources"),
     "distinct_1": "distinct-1",
     "distinct_2": "distinct-2",
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_section(
         parser,
         DecodingConfig,
-        N_("decoding, for --generate; --task alone also says which task to evaluate"),
+        N_("decoding options, for --generate; --task alone also says which task to evaluate"),
     )
 
 

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_section(
         parser,
         DecodingConfig,
-        N_("decoding (for text pairs the defaults are beam search without repetition rules)"),
+        N_("decoding options (for text pairs, beam search without repetition rules by default)"),
     )
 
 

@@ -16,7 +16,6 @@ from novelgen.data.split import NONE
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
-from novelgen.summary import summary_line
 from novelgen.text.importing import CorpusImport
 from novelgen.text.report import Removal
 
@@ -51,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--show-removed", action="store_true", help=_("list what cleaning removed"))
     parser.add_argument("--json", action="store_true", help=_("print the report as JSON"))
-    add_section(parser, TextConfig, N_("text"))
+    add_section(parser, TextConfig, N_("text options"))
     # Tasks are chosen in training: one prepared corpus serves them all.
-    add_section(parser, DataConfig, N_("data"), without=("tasks",))
+    add_section(parser, DataConfig, N_("data options"), without=("tasks",))
 
 
 def main(args: argparse.Namespace) -> None:
@@ -110,11 +109,11 @@ def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) 
 
 def to_text(store: Store, exported: list[Path]) -> str:
     """The report for a person: what was found, what was written, and what to do next."""
-    lines = [store.summary(), summary_line(_("stored in"), str(store.directory))]
-    lines.extend(summary_line(_("exported"), str(path)) for path in exported)
+    lines = [store.summary(), _("stored in: {path}").format(path=store.directory)]
+    lines.extend(_("exported: {path}").format(path=path) for path in exported)
     # A command to copy: a path with a space stays one word of it.
-    directory = shlex.quote(str(store.directory))
-    lines.append(summary_line(_("next"), f"python train.py --corpus {directory}"))
+    command = f"python train.py --corpus {shlex.quote(str(store.directory))}"
+    lines.append(_("next step: {command}").format(command=command))
     return "\n".join(lines)
 
 

@@ -22,7 +22,7 @@ from novelgen.commands.train_request import (
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
 from novelgen.i18n import _, join_list
 from novelgen.presets import preset
-from novelgen.summary import aligned_lines, summary_line
+from novelgen.summary import aligned_lines
 
 if TYPE_CHECKING:
     import torch
@@ -227,16 +227,16 @@ def _fit(
 
 def _print_model(parameters: int, vocabulary: int, hardware: str, processes: int) -> None:
     """Prints what is trained, and on what."""
-    message = _("{parameters:,} parameters, vocabulary {vocabulary:,}, {hardware}")
+    message = _("model: {parameters:,} parameters, vocabulary of {vocabulary:,}, {hardware}")
     if processes > 1:
         message = _(
-            "{parameters:,} parameters, vocabulary {vocabulary:,}, {hardware}, "
+            "model: {parameters:,} parameters, vocabulary of {vocabulary:,}, {hardware}, "
             "{processes} processes"
         )
     text = message.format(
         parameters=parameters, vocabulary=vocabulary, hardware=hardware, processes=processes
     )
-    print(summary_line(_("model"), text), flush=True)
+    print(text, flush=True)
 
 
 def _print_summary(trained: Trained, run: RunDirectory, config: TrainingConfig) -> None:

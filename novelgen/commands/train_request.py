@@ -24,7 +24,13 @@ from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
 from novelgen.presets import PRESETS
 
 SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
-_TITLES = (N_("text"), N_("data"), N_("text pairs"), N_("model"), N_("training"))
+_TITLES = (
+    N_("text options"),
+    N_("data options"),
+    N_("options of text pairs"),
+    N_("model options"),
+    N_("training options"),
+)
 BUDGETS = ("epochs", "max_steps", "max_minutes")
 # What may change when a run is resumed; everything else belongs to the run.
 _RESUMABLE = (*BUDGETS, "accumulation_steps", "device", "cuda_graph", "patience", "save_every")
