@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from novelgen.config import flag
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.i18n import LANGUAGES, N_, _, detect_language, join_list, set_language
+from novelgen.terminal import wrapped_lines
 
 # What argparse itself says, in the Python versions that we support: it looks these up through
 # gettext, which `set_language` points at our catalogue.
@@ -41,12 +42,19 @@ ARGPARSE_MESSAGES = (
 )
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """Breaks help texts by the columns that they take; argparse itself breaks at spaces only."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped_lines(text, width)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser with `--lang`, whose error message is one line that names `--help`."""
 
     def __init__(self, **options: Any) -> None:
         # No abbreviations: one that works today becomes ambiguous when an option is added.
-        super().__init__(allow_abbrev=False, formatter_class=argparse.HelpFormatter, **options)
+        super().__init__(allow_abbrev=False, formatter_class=_HelpFormatter, **options)
         # Its value was read by `run`, before the first help text was translated.
         self.add_argument(
             "--lang",

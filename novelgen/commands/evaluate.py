@@ -13,7 +13,7 @@ from novelgen.commands.evaluate_data import DEFAULT_READING, pairs_by_task, trai
 from novelgen.config import DEVICES, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, ngettext
-from novelgen.summary import aligned_lines
+from novelgen.terminal import aligned_lines
 
 if TYPE_CHECKING:
     from novelgen.data.pairs import Pairs

@@ -22,7 +22,7 @@ from novelgen.commands.train_request import (
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
 from novelgen.i18n import _, join_list
 from novelgen.presets import preset
-from novelgen.summary import aligned_lines
+from novelgen.terminal import aligned_lines
 
 if TYPE_CHECKING:
     import torch
