@@ -25,7 +25,7 @@ def command(*arguments):
 
 
 def run(*arguments, cwd=PROJECT, code=0, stdin=None):
-    """Runs a command to its end and returns what it printed; fails when the exit code is another."""
+    """Runs a command to its end and returns what it printed; it must exit with `code`."""
     done = subprocess.run(
         command(*arguments),
         cwd=cwd,
@@ -416,7 +416,7 @@ LANGUAGE_PLACES = [
 
 
 def run_in(language, words, default="zh"):
-    """Runs a command of `words` with its {} filled in, where the environment names another language."""
+    """Runs `words`, their {} filled in, where the environment names another language."""
     return subprocess.run(
         [sys.executable, *(word.format(language) for word in words)],
         cwd=PROJECT,
