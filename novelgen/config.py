@@ -45,6 +45,7 @@ TASKS = ("next", "previous", "same")
 class TextConfig(Checked):
     """How a raw file becomes clean segments."""
 
+    # Checked where it is used: `novelgen.text.encoding` knows the names.
     encoding: str = option("auto", N_("encoding of the corpus; auto detects it"))
     errors: str = option(
         "strict",

@@ -80,7 +80,9 @@ class DecodingConfig(Checked):
         minimum=1,
         maximum=1000,
     )
+    # Empty: the model begins by itself.
     prefix: str = option("", N_("opening of the paragraph to write"))
+    # 63 bits, as the generators of torch take.
     seed: int | None = option(
         None,
         N_("random seed (default: drawn at random and printed)"),
@@ -127,6 +129,7 @@ def decoding_defaults(from_pairs: bool, decoder: str | None = None) -> dict[str,
 
     `decoder` is the one that was asked for, None where none was.
     """
+    # A novel has those of the dataclass.
     if not from_pairs:
         return {}
     if decoder == "sample":

@@ -37,6 +37,7 @@ def option(
     `help` is a message marked with `N_`; whoever shows it translates it. `above` is an exclusive
     bound, `minimum` and `maximum` are inclusive. `flags` are further names on the command line.
     """
+    # A field's metadata is what dataclasses keep for such uses.
     bounds = {"choices": choices, "above": above, "minimum": minimum, "maximum": maximum}
     return field(default=default, metadata={"help": help, "flags": flags, **bounds})
 
@@ -59,6 +60,7 @@ def validate_choice(name: str, known: Mapping[str, Any] | tuple[str, ...], what:
     """
     if name in known:
         return name
+    # The value as Python writes it, so that an empty one or a space is seen.
     choices = ", ".join(known)
     close = difflib.get_close_matches(str(name), list(known), n=1)
     if not close:
@@ -81,6 +83,7 @@ def _check_field(section: Checked, spec: dataclasses.Field[Any]) -> None:
     """Raises ConfigError when a field's value is none of its choices or out of its range."""
     value = getattr(section, spec.name)
     bounds = spec.metadata
+    # None stands for "not given", where a field allows it.
     if value is None:
         return
     if bounds["choices"]:

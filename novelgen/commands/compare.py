@@ -70,7 +70,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
     device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request["device"] = device.type
     before = earlier_comparison(args.output, request, unfinished=_STORES)
-    # 2. The corpus, which must be the same too.
+    # 2. The corpus, which must be the same too: by content, not by name.
     stores = _prepare_stores(args, configs)
     request["corpus"] = [path.resolve().name for path in args.corpus]
     request["content"] = {tokenizer: store.meta["content"] for tokenizer, store in stores.items()}
@@ -82,6 +82,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
         check_same(args.output, before.request, request)
         comparison = before
         _add_machine(comparison, device)
+    # Saved without results: a comparison that is stopped early is known again by this.
     comparison.save(args.output)
     # 3. The runs.
     plans = [_Plan(name, config, stores[config.data.tokenizer]) for name, config in configs.items()]
@@ -156,6 +157,7 @@ def _train_all(
     args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device
 ) -> bool:
     """Trains and evaluates what is not done yet, saving after each run; False after Ctrl-C."""
+    # A run counts as done once it is evaluated; one that was stopped is resumed.
     done = {result.name: result for result in comparison.results}
     minutes = comparison.request["minutes"]
     durations: list[float] = []  # of the runs trained here, in seconds
@@ -274,6 +276,7 @@ def _print_result(result: Result) -> None:
         message = _("{name}: {error}")
         print(message.format(name=result.name, error=result.error), flush=True)
         return
+    # A run directory may lack the record of its best validation.
     validation = "—"
     if result.validation_bpc is not None:
         validation = f"{result.validation_bpc:.3f}"
@@ -286,6 +289,7 @@ def _print_summary(output: Path, comparison: Comparison) -> None:
     """Prints where the tables and figures are."""
     from novelgen.report.comparison import DIFFERENT_TEXTS
 
+    # What a reader of the table must know comes before its name.
     print()
     if not comparison.same_texts:
         print(_("note: {note}").format(note=_(DIFFERENT_TEXTS)))

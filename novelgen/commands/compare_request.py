@@ -47,6 +47,7 @@ _PATIENCE = 1_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `compare`; needs no torch."""
+    # None is told from a value: with --runs the options of training are refused.
     parser.add_argument(
         "--corpus",
         nargs="+",
@@ -134,7 +135,7 @@ def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
     options = explicit_options(args, *SECTIONS)
     if "user_dict" in options and "word" not in tokenizers:
         raise ConfigError(_("--user-dict is for --tokenizers word only; leave it out"))
-    # 2. The budget of each run: minutes, unless steps are given.
+    # 2. The budget of each run: minutes, unless steps are given. Only steps are reproducible.
     minutes = args.minutes
     if minutes is None and args.steps is None:
         minutes = _DEFAULT_MINUTES
@@ -159,6 +160,7 @@ def _configurations(request: Mapping[str, Any], options: Mapping[str, Any]) -> d
     else:
         validate_every = max(1, request["steps"] // _VALIDATIONS)
         budget = {"max_steps": request["steps"], "validate_every": validate_every}
+    # Names are what table.json and the folders of the runs know them by.
     start = preset(request["preset"])
     configs = {}
     for model in request["models"]:
@@ -204,6 +206,7 @@ def earlier_comparison(
     """
     from novelgen.report.comparison import load_comparison
 
+    # A folder of anything else is left alone.
     before = load_comparison(output)
     if before is not None:
         check_same(output, before.request, request)

@@ -117,10 +117,12 @@ def main(args: argparse.Namespace) -> None:
     """Runs `evaluate`; the request is checked before anything is computed."""
     # 1. The request.
     asked = explicit_options(args, DecodingConfig)
+    # The same texts every time, unless another seed is asked for.
     options = {"seed": 1, **asked}
     DecodingConfig(**options)
     part = _check_request(args, asked)
 
+    # Torch is imported behind the checks, which answer at once.
     from novelgen.training.checkpoint import load_run
     from novelgen.training.loss import evaluate_loss
 
@@ -153,6 +155,7 @@ def main(args: argparse.Namespace) -> None:
 
 def _check_request(args: argparse.Namespace, asked: dict[str, Any]) -> str:
     """The part to evaluate on; raises ConfigError for options that do not go together."""
+    # An option without an effect is refused, never ignored.
     one_of(("--part", "--corpus", "--pairs"), args.part, args.corpus, args.pairs)
     part = validate_choice(args.part or "test", _PARTS, "--part")
     if asked.keys() - {"task"} and not args.generate:
@@ -178,12 +181,14 @@ def _figures(found: LossStats) -> dict[str, Any]:
 
 def _report(result: dict[str, Any]) -> list[str]:
     """The figures as lines for a person, and a line for each task where there are several."""
+    # Counts with separators, measures with four digits; what has no label is no single figure.
     rows = []
     for name, value in result.items():
         if name in _LABELS:
             shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
             rows.append((_(_LABELS[name]), shown))
     lines = aligned_lines(rows)
+    # A line for each task, where the model has learned several.
     for task, figures in result.get("tasks", {}).items():
         pairs = figures["pairs"]
         message = ngettext(

@@ -80,6 +80,7 @@ def _text_pairs(
 
 def _chapters(args: argparse.Namespace, run: Run) -> list[list[str]]:
     """The segments of a corpus, chapter by chapter."""
+    # Segments come in reading order: those of a chapter stand together.
     by_chapter = itertools.groupby(_segments(args, run), key=operator.itemgetter(0))
     return [[segment for _number, segment in chapter] for _number, chapter in by_chapter]
 

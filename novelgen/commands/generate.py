@@ -18,12 +18,14 @@ from novelgen.models.variants import NO_ATTENTION, attends
 if TYPE_CHECKING:
     from novelgen.decoding.generator import Generation, Generator, Paragraph
 
+# By the suffix of the file.
 ATTENTION_FORMATS = (".json", ".npz")
 HEATMAP_FORMAT = ".png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `generate`."""
+    # What is read. The values are checked in `main`, whose error offers the nearest one.
     parser.add_argument(
         "--checkpoint",
         required=True,
@@ -47,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="|".join(PRECISIONS),
         help=_("number format of the weights; auto takes bfloat16 on a CPU where it is faster"),
     )
+    # What is printed and saved.
     parser.add_argument(
         "--json",
         action="store_true",
@@ -86,7 +89,7 @@ def main(args: argparse.Namespace) -> None:
     prompt = args.prompt
     if prompt == "-":
         prompt = _standard_input()
-    # 2. The model.
+    # 2. The model. Torch is imported here, so that --help does not have to wait for it.
     from novelgen.decoding.generator import Generator
 
     generator = Generator.load(args.checkpoint, args.device, args.precision)
@@ -142,6 +145,7 @@ def _standard_input() -> str:
 
 def _report(generation: Generation) -> None:
     """Says on standard error how the request was understood, and how to repeat it."""
+    # Standard output holds the text alone, so that it can be piped.
     for note in generation.notes:
         print(note, file=sys.stderr, flush=True)
     print(_("seed: {seed}").format(seed=generation.seed), file=sys.stderr, flush=True)
@@ -159,7 +163,7 @@ def _show_live(generator: Generator, prompt: str, options: dict[str, Any]) -> Ge
             print(snapshot.text[shown:], end="", flush=True)
             shown = len(snapshot.text)
     finally:
-        # Nothing was printed when the request itself was wrong.
+        # Also after Ctrl-C; but nothing was printed when the request itself was wrong.
         if shown is not None:
             print(flush=True)
     return snapshot
@@ -168,6 +172,7 @@ def _show_live(generator: Generator, prompt: str, options: dict[str, Any]) -> Ge
 def _print(generations: list[Generation], *, as_json: bool) -> None:
     """Prints the candidates; of several, each under a line with its seed and score."""
     if as_json:
+        # Strict JSON, which has no NaN: a program is to read it.
         print(json.dumps(to_dict(generations), ensure_ascii=False, indent=2, allow_nan=False))
         return
     for number, generation in enumerate(generations, start=1):
@@ -190,6 +195,7 @@ def to_dict(generations: list[Generation]) -> dict[str, Any]:
 
 def _candidate(generation: Generation) -> dict[str, Any]:
     return {
+        # The whole text, its tokens in one list; then the same by paragraph.
         "text": generation.text,
         "score": generation.score,
         "seed": generation.seed,
@@ -258,7 +264,7 @@ def _write_json(generations: list[Generation], path: Path) -> None:
             {
                 "source_tokens": paragraph.source_tokens,
                 "tokens": paragraph.tokens,
-                "attention": paragraph.attention.tolist(),
+                "attention": paragraph.attention.tolist(),  # (T, S)
             }
             for paragraph in generation.paragraphs
         ]
@@ -273,7 +279,7 @@ def _write_npz(generations: list[Generation], path: Path) -> None:
     arrays: dict[str, Any] = {}
     for row, generation in enumerate(generations, start=1):
         for number, paragraph in enumerate(generation.paragraphs, start=1):
-            arrays[f"attention_{row}_{number}"] = paragraph.attention
+            arrays[f"attention_{row}_{number}"] = paragraph.attention  # (T, S)
             arrays[f"tokens_{row}_{number}"] = np.array(paragraph.tokens)
             arrays[f"source_tokens_{row}_{number}"] = np.array(paragraph.source_tokens)
     # Given a name, numpy would put a suffix of its own behind .NPZ; given a file, it does not.

@@ -22,6 +22,7 @@ from novelgen.text.report import Removal
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `prepare`."""
+    # What is read and written.
     parser.add_argument(
         "--corpus",
         required=True,

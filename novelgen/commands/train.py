@@ -52,9 +52,11 @@ class Trained(NamedTuple):
 def main(args: argparse.Namespace) -> None:
     """Trains as asked; raises NovelgenError for what the user can put right."""
     check_request(args)
+    # Imported behind the check, which answers at once.
     from novelgen.data.prepare import corpus_name
     from novelgen.training.distributed import init_distributed
 
+    # By default a run is named after its corpus.
     output = args.output
     if output is None:
         output = Path("checkpoints") / corpus_name(args.corpus or [Path(args.pairs)])
@@ -246,6 +248,7 @@ def _print_summary(trained: Trained, run: RunDirectory, config: TrainingConfig) 
     print(f"\n{_reason(trained, config)}")
     if outcome.best is not None:
         print(_("best validation: {bpc:.3f} BPC").format(bpc=outcome.best))
+    # An interrupted run may have no sensible weights yet.
     if outcome.reason == "interrupted":
         command = f"python train.py --output {directory} --resume"
         print(_("to continue: {command}").format(command=command))
@@ -254,6 +257,7 @@ def _print_summary(trained: Trained, run: RunDirectory, config: TrainingConfig) 
         print()
         print("\n".join(_sample_lines(prompt, text, trained.observer.from_pairs)))
     generate = f'python -m novelgen generate --checkpoint {directory} --prompt "……"'
+    # Commands to copy.
     commands = (
         (_("write in the browser:"), f"python app.py --checkpoint {directory}"),
         (_("write here:"), generate),

@@ -38,6 +38,7 @@ _RESUMABLE = (*BUDGETS, "accumulation_steps", "device", "cuda_graph", "patience"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of training; needs no torch, so that --help answers at once."""
+    # What is read and where the run goes; None is told from a value that is given.
     parser.add_argument(
         "--corpus",
         nargs="+",
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help=_("full configuration to start from (default: small)"),
     )
+    # What becomes of a run that is there already; without these it is an error.
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -141,6 +143,7 @@ def resume_options(args: argparse.Namespace) -> dict[str, Any]:
     options = explicit_options(args, *SECTIONS)
     # --pairs, like --corpus, may be repeated; `check_same_corpus` compares it.
     options.pop("pairs", None)
+    # The model, the data and the optimizer's state are what they are.
     fixed = [flag(name) for name in options if name not in _RESUMABLE]
     if args.preset:
         fixed.append("--preset")
@@ -162,6 +165,7 @@ def check_same_corpus(args: argparse.Namespace, output: Path, info: Mapping[str,
         option = "--pairs"
     if not named:
         return
+    # config.json has them relative to the run directory.
     paths = info.get("corpus") or [info["config"].pairs.pairs]
     trained_on = [(output / path).resolve() for path in paths]
     if [path.resolve() for path in named] != trained_on:

@@ -235,7 +235,8 @@ def test_the_page_knows_a_run_of_pairs(runs):
     *_, again = generation_service.write_from(registry, result, 0, 0, "三")
     assert again.generations[0].text.startswith("三")
     facts = card(RunDirectory(runs / "runs" / "own"))
-    assert facts.corpus == "numbers.tsv、valid.tsv"
+    assert "numbers.tsv" in facts.corpus
+    assert "valid.tsv" in facts.corpus
     assert "→" in facts.vocabulary
     assert "→" in facts.tokenizer
     assert "→" not in card(RunDirectory(runs / "runs" / "shared")).vocabulary
