@@ -82,7 +82,6 @@ class DecodingConfig(Checked):
     )
     # Empty: the model begins by itself.
     prefix: str = option("", N_("opening of the paragraph to write"))
-    # 63 bits, as the generators of torch take.
     seed: int | None = option(
         None,
         N_("random seed (default: drawn at random and printed)"),

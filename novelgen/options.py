@@ -61,7 +61,7 @@ def validate_choice(name: str, known: Mapping[str, Any] | tuple[str, ...], what:
     if name in known:
         return name
     # The value as Python writes it, so that an empty one or a space is seen.
-    choices = ", ".join(known)
+    choices = join_list(known)
     close = difflib.get_close_matches(str(name), list(known), n=1)
     if not close:
         message = _("{option}: there is no {value!r}; choices: {choices}")
