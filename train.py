@@ -1,17 +1,10 @@
-"""Trains a model on a novel: python train.py --corpus corpus/novel.txt"""
+"""Trains a model on a novel.
 
-from novelgen.cli import Parser, run
+python train.py --corpus corpus/novel.txt
+"""
+
+from novelgen.cli import run_script
 from novelgen.commands.train import add_arguments, main
 
-
-def command() -> None:
-    parser = Parser(
-        prog="train.py",
-        description="用一部小说训练会写下一段的模型 | train a model that writes the next paragraph of a novel",
-    )
-    add_arguments(parser)
-    main(parser.parse_args())
-
-
 if __name__ == "__main__":
-    run(command)
+    run_script("train.py", add_arguments, main)

@@ -1,7 +1,7 @@
 """novelgen: a Chinese novel text generator, from a raw novel to new paragraphs.
 
 >>> from novelgen import Generator
->>> Generator.load("checkpoints/novel").generate("……").text  # doctest: +SKIP
+>>> Generator.load("checkpoints/novel").generate(prompt).text  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Generator"]
 
 
 def __getattr__(name: str) -> Any:
-    # Only who asks for the Generator pays for torch; `train.py --help` does not.
+    # Torch is imported with the Generator only, so that `train.py --help` answers at once.
     if name == "Generator":
         from novelgen.decoding.generator import Generator
 

@@ -1,10 +1,11 @@
-"""The command line's grammar: dataclass fields become flags, mistakes become one line and exit code 2."""
+"""The command line's grammar: fields become flags, and an error is one line and exit code 2."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import errno
+import io
 import os
 import signal
 import sys
@@ -14,10 +15,11 @@ from typing import Any, NoReturn
 
 from novelgen.config import flag
 from novelgen.errors import ConfigError, NovelgenError
-from novelgen.i18n import LANGUAGES, N_, _, detect_language, set_language
+from novelgen.i18n import LANGUAGES, N_, _, detect_language, join_list, set_language
+from novelgen.terminal import wrapped_lines
 
-# What argparse itself says, in the Python versions that we support: it looks these up through gettext,
-# which `set_language` points at our catalogue.
+# What argparse itself says, in the Python versions that we support: it looks these up through
+# gettext, which `set_language` points at our catalogue.
 ARGPARSE_MESSAGES = (
     N_("usage: "),
     N_("options"),
@@ -40,12 +42,19 @@ ARGPARSE_MESSAGES = (
 )
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """Breaks help texts by the columns that they take; argparse itself breaks at spaces only."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped_lines(text, width)
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line, with the way to the help; every parser has `--lang`."""
+    """An argument parser with `--lang`, whose error message is one line that names `--help`."""
 
     def __init__(self, **options: Any) -> None:
-        # An abbreviation that works today becomes ambiguous when an option is added, so none is accepted.
-        super().__init__(allow_abbrev=False, formatter_class=argparse.HelpFormatter, **options)
+        # No abbreviations: one that works today becomes ambiguous when an option is added.
+        super().__init__(allow_abbrev=False, formatter_class=_HelpFormatter, **options)
         # Its value was read by `run`, before the first help text was translated.
         self.add_argument(
             "--lang",
@@ -61,25 +70,28 @@ class Parser(argparse.ArgumentParser):
 
 
 def complain(message: str) -> None:
-    """Prints a mistake on standard error, as one line."""
+    """Prints an error on standard error, as one line."""
     print(_("error: {message}").format(message=message), file=sys.stderr)
 
 
 def language_option(arguments: Sequence[str]) -> str | None:
-    """The language that `--lang` names, before or after the command; None where nothing valid is named.
+    """The language that `--lang` names, before or after the command; None where it names none.
 
-    It is read ahead of all other options, because their help texts are shown in it; what is wrong with it, the parser says.
+    It is read ahead of all other options, because their help texts are shown in it. A value that is
+    no language is reported later, by the parser of the command.
     """
     ahead = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     ahead.add_argument("--lang", choices=LANGUAGES)
     try:
-        return ahead.parse_known_args(arguments)[0].lang
+        found, _others = ahead.parse_known_args(arguments)
     except (argparse.ArgumentError, SystemExit):
         return None
+    name: str | None = found.lang
+    return name
 
 
 def whole_number(text: str) -> int:
-    """The type of an option that takes an integer. Raises ArgumentTypeError in the user's language."""
+    """Reads an option's integer; raises ArgumentTypeError in the user's language."""
     try:
         return int(text)
     except ValueError:
@@ -88,7 +100,7 @@ def whole_number(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """The type of an option that takes a number. Raises ArgumentTypeError in the user's language."""
+    """Reads an option's number; raises ArgumentTypeError in the user's language."""
     try:
         return float(text)
     except ValueError:
@@ -102,28 +114,31 @@ _METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
 def _value_type(section: type, name: str) -> type:
-    """The plain type behind an annotation: `int | None` → int."""
-    annotation = typing.get_type_hints(section)[name]
-    return next(
-        (kind for kind in typing.get_args(annotation) if kind is not type(None)), annotation
-    )
+    """The plain type behind a field's annotation: int for `int | None`."""
+    annotation: type = typing.get_type_hints(section)[name]
+    for kind in typing.get_args(annotation):
+        if kind is not type(None):
+            return typing.cast(type, kind)
+    return annotation
 
 
 def add_section(
     parser: argparse.ArgumentParser, section: type, title: str, without: Collection[str] = ()
 ) -> None:
-    """Adds one flag for every field of a configuration dataclass but those `without`.
+    """Adds a flag for every field of a configuration dataclass, but those `without`.
 
-    Flags not given leave no trace in the namespace, so that `explicit_options` tells a choice from a default.
+    `title` is a message marked with `N_`, shown as the heading of the flags. A flag that is not
+    given leaves no trace in the namespace: so `explicit_options` knows what was chosen.
     """
-    group = parser.add_argument_group(title)
+    group = parser.add_argument_group(_(title))
     for spec in dataclasses.fields(section):
         if spec.name in without:
             continue
         kind = _value_type(section, spec.name)
-        common = {
+        common: dict[str, Any] = {
             "dest": spec.name,
             "default": argparse.SUPPRESS,
+            # argparse formats a help text with the operator %.
             "help": _help(spec).replace("%", "%%"),
         }
         names = [flag(spec.name), *spec.metadata["flags"]]
@@ -136,9 +151,10 @@ def add_section(
 
 
 def _help(spec: dataclasses.Field[Any]) -> str:
-    """The help text of a field in the user's language, with its default."""
+    """The help text of a field in the user's language, with its default where it has one."""
     text = _(spec.metadata["help"])
-    if spec.default in (None, ""):
+    # A switch is off unless it is given, which needs no words; 0 is a default like others.
+    if spec.default is False or spec.default in (None, ""):
         return text
     return _("{help} (default: {default})").format(help=text, default=spec.default)
 
@@ -149,12 +165,40 @@ def explicit_options(namespace: argparse.Namespace, *sections: type) -> dict[str
     return {name: value for name, value in vars(namespace).items() if name in names}
 
 
+# What the scripts beside the package say of themselves; the catalogue holds the package's messages.
+_SCRIPTS = {
+    "train.py": N_("Train a model that writes the next paragraph of a novel."),
+    "app.py": N_("Write a novel in the browser, together with a trained model."),
+}
+
+
+def run_script(
+    name: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    main: Callable[[argparse.Namespace], None],
+) -> NoReturn:
+    """Runs `train.py` or `app.py`, given the options of its command and the command, and exits."""
+
+    def command() -> None:
+        parser = Parser(prog=name, description=_(_SCRIPTS[name]))
+        add_arguments(parser)
+        main(parser.parse_args())
+
+    run(command)
+
+
 def run(main: Callable[[], None]) -> NoReturn:
-    """Runs a command and exits: 0, 2 for a user's mistake (one line on standard error), 130 after Ctrl-C."""
+    """Runs a command and exits: code 0, 2 for a user's mistake, 130 after Ctrl-C.
+
+    A mistake is one line on standard error, without a traceback.
+    """
+    # 1. A terminal or pipe in an old locale must not turn Chinese output into an exception.
     for stream in (sys.stdout, sys.stderr):
-        # A terminal or pipe in an old locale must not turn Chinese output into an exception.
-        stream.reconfigure(encoding="utf-8", errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    # 2. The language, before the first help text is translated.
     set_language(language_option(sys.argv[1:]) or detect_language(os.environ))
+    # 3. The command; what it raises becomes one line and an exit code.
     try:
         main()
         sys.stdout.flush()
@@ -165,7 +209,8 @@ def run(main: Callable[[], None]) -> NoReturn:
         print(_("interrupted"), file=sys.stderr)
         raise SystemExit(128 + signal.SIGINT) from None
     except BrokenPipeError:
-        # The reader of our output (head, say) has left; nothing more can be printed, not even at shutdown.
+        # The reader of our output (head, say) has left: nothing more can be printed, not even when
+        # Python flushes the stream at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(128 + signal.SIGPIPE) from None
     except OSError as error:
@@ -177,14 +222,14 @@ def run(main: Callable[[], None]) -> NoReturn:
 
 
 def _disk_full(error: OSError) -> str:
-    """What to say when the disk is full, with the file where it is known."""
+    """What to say when the disk is full, with the file where the system names it."""
     if error.filename is None:
         return _("the disk is full; free some space and try again")
     message = _("the disk is full; free some space and try again ({path})")
     return message.format(path=error.filename)
 
 
-def one_of(name: str, *values: Any) -> None:
-    """Raises ConfigError when more than one of some options that exclude each other is given."""
+def one_of(names: Sequence[str], *values: Any) -> None:
+    """Raises ConfigError when more than one of the options `names` has a value."""
     if sum(value is not None for value in values) > 1:
-        raise ConfigError(_("{options}: give only one of these").format(options=name))
+        raise ConfigError(_("{options}: give only one of these").format(options=join_list(names)))

@@ -1,14 +1,15 @@
-"""Mistakes that a user can make and mend.
+"""Errors that a user can put right.
 
-A message is one line that says what is wrong, where, and the remedy, Chinese first with English beside
-it. The command line prints it and exits with code 2; nobody sees a traceback for a mistake of these kinds.
+A message is one line in the user's language: what is wrong, where, and what to do about it. The
+command line prints it and exits with code 2; an error of these kinds shows no traceback.
 """
 
 
 class NovelgenError(Exception):
-    """Anything that the user can mend; the base of all the others."""
+    """An error that the user can put right; the base of all the others."""
 
 
+# One class for each place where a remedy is to be looked for.
 class CorpusError(NovelgenError):
     """The raw text cannot be read, or holds nothing to learn from."""
 
@@ -22,4 +23,4 @@ class CheckpointError(NovelgenError):
 
 
 class TrainingError(NovelgenError):
-    """Training cannot go on as configured: the loss is no number, or not even one pair fits into memory."""
+    """Training cannot go on: the loss is not a number, or memory does not hold a single pair."""

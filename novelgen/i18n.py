@@ -5,11 +5,13 @@ Every text that a person sees is an English message passed through gettext:
     raise CorpusError(_("{path}: the file is empty").format(path=path))
     ngettext("{count} chapter", "{count} chapters", count).format(count=count)
 
-A message is a whole sentence with named placeholders, never glued from pieces. What stands at the head of a module, before
-the language is known, is marked with `N_` and translated where it is shown: `_(option.help)`.
+A message is a whole sentence with named placeholders, never glued from pieces. What stands at the
+head of a module, before the language is known, is marked with `N_` and translated where it is
+shown: `_(option.help)`.
 
-Which language is shown (`en`, or `zh` for Chinese): `--lang`, else the environment variable NOVELGEN_LANG, else the
-locale. A page speaks each visitor's own language: `use_language` holds for one request.
+Which language is shown (`en`, or `zh` for Chinese): `--lang`, else the environment variable
+NOVELGEN_LANG, else the locale. A page speaks each visitor's own language: `use_language` holds for
+one request.
 
 `novelgen/locale/update.py` extracts the messages and compiles the catalogue.
 """
@@ -20,6 +22,7 @@ import ctypes
 import gettext as _gettext
 import locale
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,7 +39,7 @@ _CATALOGUES = {"zh": "zh_CN", "en": "en"}
 # Where POSIX looks for the language of messages, first to last.
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 # A locale that names no language.
-_NEUTRAL_LOCALES = ("", "C", "POSIX")
+_NEUTRAL_LOCALES = ("C", "POSIX")
 
 # The language of the request that is being answered; None outside of one.
 _request_language: ContextVar[str | None] = ContextVar("request_language", default=None)
@@ -49,23 +52,23 @@ def _(message: str) -> str:
     return _translations(language()).gettext(message)
 
 
-def N_(message: str) -> str:
-    """Marks a message for the catalogue and returns it as it is; `_` translates it where it is shown."""
+def N_(message: str) -> str:  # noqa: N802  (its name in gettext's manual)
+    """Marks a message for the catalogue and returns it as it is; `_` translates it where shown."""
     return message
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:
-    """The translation of the one of two English messages that `count` calls for."""
+    """The translation of the singular or the plural message, as `count` asks for."""
     return _translations(language()).ngettext(singular, plural, count)
 
 
 def pgettext(context: str, message: str) -> str:
-    """The translation of a short English message that means different things in different contexts."""
+    """The translation of a short English message whose meaning depends on the context."""
     return _translations(language()).pgettext(context, message)
 
 
 def join_list(items: Iterable[str]) -> str:
-    """The items as a list within a sentence: "a, b, c", or "a、b、c"."""
+    """The items as a list within a sentence, with the comma of the language that is shown."""
     return pgettext("between the items of a list", ", ").join(items)
 
 
@@ -85,7 +88,7 @@ def set_language(name: str) -> None:
     global _process_language
     _process_language = name
     os.environ[VARIABLE] = name
-    # The standard library (argparse) translates through gettext's own functions, which ask LANGUAGE.
+    # argparse translates through gettext's own functions, which ask LANGUAGE.
     os.environ["LANGUAGE"] = _CATALOGUES[name]
     _gettext.bindtextdomain(DOMAIN, LOCALE_DIR)
     _gettext.textdomain(DOMAIN)
@@ -107,20 +110,28 @@ def detect_language(environment: Mapping[str, str]) -> str:
     if named:
         return language_of(named)
     for variable in _LOCALE_VARIABLES:
+        # zh_CN.UTF-8@stroke: behind the name stand the encoding and a modifier.
         value = environment.get(variable, "").partition(".")[0].partition("@")[0]
+        if value in _NEUTRAL_LOCALES:
+            return "zh"
         if value:
-            return "zh" if value in _NEUTRAL_LOCALES else language_of(value)
+            return language_of(value)
     return language_of(_windows_locale())
 
 
 def language_of(tag: str) -> str:
-    """The one of our languages for a tag such as zh_CN, zh-Hant, en-US or fr; Chinese for the empty one."""
-    is_chinese = not tag or tag.replace("_", "-").lower().split("-")[0] in ("zh", "chinese")
-    return "zh" if is_chinese else "en"
+    """The one of our languages for a tag such as zh_CN, zh-Hant, en-US or fr.
+
+    Chinese for the empty one, English for all other languages.
+    """
+    primary = tag.replace("_", "-").lower().split("-")[0]
+    if not tag or primary in ("zh", "chinese"):
+        return "zh"
+    return "en"
 
 
 def catalogue(name: str) -> _gettext.NullTranslations:
-    """All translations into "zh" or "en", for those that cannot use this module's functions: the page in a browser."""
+    """All translations into "zh" or "en": for the page, whose texts a browser translates."""
     return _translations(name)
 
 
@@ -132,8 +143,8 @@ def _translations(name: str) -> _gettext.NullTranslations:
 
 
 def _windows_locale() -> str:
-    """The name of the language that Windows shows, such as zh_CN; the empty one on other systems."""
-    if os.name != "nt":
-        return ""
-    number = ctypes.windll.kernel32.GetUserDefaultUILanguage()
-    return locale.windows_locale.get(number, "")
+    """The language that Windows shows, such as "zh_CN"; the empty string on other systems."""
+    if sys.platform == "win32":
+        number = ctypes.windll.kernel32.GetUserDefaultUILanguage()
+        return locale.windows_locale.get(number, "")
+    return ""

@@ -18,7 +18,8 @@ def complaint(*arguments, cwd):
     """The one line that a command answers with."""
     done = shell.run(*arguments, cwd=cwd, code=2)
     lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("错误 error:"), done.stderr
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
     assert "Traceback" not in done.stdout
     return lines[0]
 

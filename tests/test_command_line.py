@@ -13,6 +13,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 NOVEL = PROJECT / "corpus" / "novel.txt"
 TINY = ("--preset", "tiny", "--device", "cpu", "--precision", "float32", "--batch-tokens", "600")
+# Commands speak English, as `conftest` has it in the environment.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
 
 
@@ -24,7 +25,7 @@ def command(*arguments):
 
 
 def run(*arguments, cwd=PROJECT, code=0, stdin=None):
-    """Runs a command to its end and returns what it printed; fails when the exit code is another."""
+    """Runs a command to its end and returns what it printed; it must exit with `code`."""
     done = subprocess.run(
         command(*arguments),
         cwd=cwd,
@@ -61,7 +62,7 @@ def checkpoint(tmp_path_factory):
         6,
     )
     assert f"generate --checkpoint {directory}" in done.stdout
-    assert "续写 written" in done.stdout
+    assert "continuation:" in done.stdout
     return directory
 
 
@@ -78,7 +79,7 @@ def test_a_run_directory_holds_what_the_readme_names(checkpoint):
     } <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert list(losses(checkpoint)) == list(range(1, 13))
-    assert (checkpoint / "samples.md").read_text(encoding="utf-8").count("## 第 ") == 2
+    assert (checkpoint / "samples.md").read_text(encoding="utf-8").count("## Step ") == 2
     assert (checkpoint / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -107,6 +108,16 @@ def test_a_finished_run_goes_on_with_a_larger_budget(checkpoint, tmp_path):
         "train", "--output", tmp_path / "run", "--resume", "--corpus", PROJECT / "README.md", code=2
     )
     assert "leave --corpus out" in done.stderr
+
+
+@pytest.mark.parametrize("budget", ["4", "2"])
+def test_resuming_with_a_spent_budget_says_the_step_and_what_to_pass(tmp_path, budget):
+    run("train", "--corpus", NOVEL, "--output", tmp_path / "run", *TINY, "--max-steps", 4)
+    done = run("train", "--output", tmp_path / "run", "--resume", "--max-steps", budget)
+    assert "this run is at step 4" in done.stdout
+    assert f"--max-steps {budget}" in done.stdout
+    assert "pass a larger one" in done.stdout
+    assert list(losses(tmp_path / "run")) == [1, 2, 3, 4]
 
 
 def test_data_that_became_another_is_refused(tmp_path):
@@ -392,6 +403,51 @@ def test_the_word_tokenizer_goes_all_the_way(tmp_path):
     )
 
 
+# A command with `--lang` in every place where it may stand.
+LANGUAGE_PLACES = [
+    ["train.py", "--lang", "{}", "--help"],
+    ["train.py", "--help", "--lang", "{}"],
+    ["app.py", "--lang={}", "--help"],
+    ["-m", "novelgen", "--lang", "{}", "--help"],
+    ["-m", "novelgen", "--lang", "{}", "generate", "--help"],
+    ["-m", "novelgen", "generate", "--lang", "{}", "--help"],
+    ["-m", "novelgen", "generate", "--help", "--lang", "{}"],
+]
+
+
+def run_in(language, words, default="zh"):
+    """Runs `words`, their {} filled in, where the environment names another language."""
+    return subprocess.run(
+        [sys.executable, *(word.format(language) for word in words)],
+        cwd=PROJECT,
+        env={**ENVIRONMENT, "NOVELGEN_LANG": default},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", LANGUAGE_PLACES, ids=" ".join)
+def test_the_language_may_be_named_before_or_after_the_command(words):
+    english = run_in("en", words)
+    assert english.returncode == 0, english.stderr
+    assert "show this help message and exit" in english.stdout
+    chinese = run_in("zh", words, default="en")
+    assert chinese.returncode == 0, chinese.stderr
+    assert "显示本帮助并退出" in chinese.stdout
+    # The options of the command itself are there in both.
+    assert ("--prompt TEXT" in english.stdout) == ("generate" in words)
+
+
+@pytest.mark.parametrize("words", LANGUAGE_PLACES, ids=" ".join)
+def test_a_language_that_does_not_exist_is_one_line(words):
+    # Where --help comes first, the help is shown.
+    done = run_in("fr", [word for word in words if word != "--help"], default="en")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "argument --lang: invalid choice: 'fr'" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["train", "generate", "evaluate", "prepare", "compare"])
 def test_help_needs_no_torch(name):
     program = (
@@ -415,7 +471,10 @@ def test_help_needs_no_torch(name):
 
 
 def test_the_package_offers_its_generator(checkpoint):
-    program = f"from novelgen import Generator; print(Generator.load({str(checkpoint)!r}).generate('船来了。', seed=1, min_length=5).text)"
+    program = (
+        f"from novelgen import Generator; generator = Generator.load({str(checkpoint)!r}); "
+        "print(generator.generate('船来了。', seed=1, min_length=5).text)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=PROJECT,
@@ -424,4 +483,5 @@ def test_the_package_offers_its_generator(checkpoint):
         encoding="utf-8",
         check=False,
     )
-    assert done.returncode == 0 and len(done.stdout) > 5, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) > 5

@@ -1,4 +1,7 @@
-"""Several tasks from end to end: one model learns them, tells them apart by the first token, writes and is evaluated in each."""
+"""Several tasks from end to end: one model learns, writes and is evaluated in each of them.
+
+The first token of a target says which task it is of.
+"""
 
 import json
 
@@ -51,7 +54,10 @@ def call(command, *arguments):
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """Sixty chapters of four paragraphs, whose stem moves on by one from paragraph to paragraph; no run is long enough for a copy."""
+    """Sixty chapters of four paragraphs, whose stem moves on by one from each to the next.
+
+    No sequence of characters in it is long enough to be counted as a copy.
+    """
     path = tmp_path_factory.mktemp("book") / "book.txt"
     lines = [
         line
@@ -130,32 +136,32 @@ def test_a_validation_tells_each_task_and_the_first_decides(checkpoint):
 
 
 def test_evaluate_tells_each_task_or_one(checkpoint, book, capsys):
-    def told(*options):
+    def printed(*options):
         call(evaluate, "--checkpoint", checkpoint, "--device", "cpu", *options)
         return capsys.readouterr().out
 
-    every = json.loads(told("--json"))
+    every = json.loads(printed("--json"))
     assert list(every["tasks"]) == ["next", "previous", "same"]
     assert every["tasks"]["next"] == {
         name: value for name, value in every.items() if name != "tasks"
     }
     assert [figures["pairs"] for figures in every["tasks"].values()] == [9, 9, 12]
     for task, figures in every["tasks"].items():
-        assert json.loads(told("--json", "--task", task)) == figures
+        assert json.loads(printed("--json", "--task", task)) == figures
         assert (
             figures["bits_per_character"] < 0.4
         )  # not to know the stem costs 3.3 bits in four characters
-    assert f"previous: BPC {every['tasks']['previous']['bits_per_character']:.4f}" in told()
-    whole = json.loads(told("--json", "--corpus", book))
+    assert f"previous: BPC {every['tasks']['previous']['bits_per_character']:.4f}" in printed()
+    whole = json.loads(printed("--json", "--corpus", book))
     assert [figures["pairs"] for figures in whole["tasks"].values()] == [180, 180, 240]
     pairs = book.with_name("pairs.tsv")
     pairs.write_text("乙来了。\t甲来了。\n", encoding="utf-8")
     mine = {
-        task: json.loads(told("--json", "--pairs", pairs, "--task", task))["bits_per_character"]
+        task: json.loads(printed("--json", "--pairs", pairs, "--task", task))["bits_per_character"]
         for task in ("previous", "next")
     }
     assert mine["previous"] + 0.5 < mine["next"]
-    assert "distinct_1" in told("--json", "--generate", 2, "--task", "same")
+    assert "distinct_1" in printed("--json", "--generate", 2, "--task", "same")
 
 
 def test_generate_takes_a_task(checkpoint, capsys):
@@ -192,9 +198,9 @@ def test_a_task_that_was_not_trained_is_named(book, tmp_path):
         "--tasks",
         "previous,same",
     )
-    with pytest.raises(ConfigError, match="previous、same"):
+    with pytest.raises(ConfigError, match="previous, same"):
         call(generate, "--checkpoint", tmp_path / "run", "--prompt", "甲来了。", "--task", "next")
-    with pytest.raises(ConfigError, match="previous、same"):
+    with pytest.raises(ConfigError, match="previous, same"):
         call(evaluate, "--checkpoint", tmp_path / "run", "--task", "next")
     assert Generator.load(tmp_path / "run", "cpu").generate("甲来了。").task == "previous"
     with pytest.raises(ConfigError, match="--tasks"):
@@ -229,9 +235,10 @@ def test_resumed_it_goes_on_bit_for_bit(book, tmp_path):
             raise Killed
         return gradients(self, indices)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer.Trainer, "_gradients", dying)
-        call(train, *options, "--output", tmp_path / "broken")
+        with pytest.raises(Killed):
+            call(train, *options, "--output", tmp_path / "broken")
     call(train, "--output", tmp_path / "broken", "--resume")
     losses = [
         {

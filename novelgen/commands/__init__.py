@@ -1,1 +1,1 @@
-"""The command line: one module a command, wiring and words, nothing else."""
+"""The command line: a module for each command, from its options to its printed summary."""

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +17,13 @@ from novelgen.commands.compare_request import (
     SECTIONS,
     add_arguments,
     check_same,
-    earlier,
+    earlier_comparison,
     names_of,
     training_request,
 )
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
 from novelgen.errors import ConfigError, TrainingError
+from novelgen.i18n import _, join_list
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "main"]
 
+# Where prepared corpora lie within --output; a stopped comparison may have left nothing else.
+_STORES = ".stores"
+
 
 class _Plan(NamedTuple):
     """A run that is to be trained."""
@@ -43,48 +48,57 @@ class _Plan(NamedTuple):
 
 
 def main(args: argparse.Namespace) -> None:
-    """Runs `compare`; everything that can be wrong with the request is found before anything is trained."""
+    """Runs `compare`; what is wrong with the request is found before anything is trained."""
     if args.generate < 0:
-        raise ConfigError(f"--generate {args.generate}：应 ≥ 0 | must be ≥ 0")
+        message = _("--generate {count}: must not be negative")
+        raise ConfigError(message.format(count=args.generate))
     if args.output.exists() and not args.output.is_dir():
-        raise ConfigError(
-            f"--output {args.output}：是文件，不是文件夹；请换一个 | a file, not a folder; choose another"
-        )
-    (_compare_runs if args.runs else _train_and_compare)(args)
+        message = _("--output {path}: this is a file, not a folder; choose another")
+        raise ConfigError(message.format(path=args.output))
+    if args.runs:
+        _compare_runs(args)
+    else:
+        _train_and_compare(args)
 
 
 def _train_and_compare(args: argparse.Namespace) -> None:
-    from novelgen.training.hardware import choose_device, describe_machine
+    """Trains and evaluates every run that is asked for, or those that an earlier call left."""
+    from novelgen.training.hardware import choose_device
 
+    # 1. The request, which must be that of a comparison in the same folder.
     request, configs = training_request(args)
     device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request["device"] = device.type
-    before = earlier(args.output, request, unfinished=".stores")
-    stores = _stores(args, configs)
+    before = earlier_comparison(args.output, request, unfinished=_STORES)
+    # 2. The corpus, which must be the same too: by content, not by name.
+    stores = _prepare_stores(args, configs)
     request["corpus"] = [path.resolve().name for path in args.corpus]
     request["content"] = {tokenizer: store.meta["content"] for tokenizer, store in stores.items()}
     if before is None:
-        store, config = next(iter(stores.values())), next(iter(configs.values()))
-        comparison = _begun(args.output, request, device, _novel(args, config, store))
+        config = next(iter(configs.values()))
+        data = _novel(args, config, stores[config.data.tokenizer])
+        comparison = _new_comparison(args.output, request, device, data)
     else:
         check_same(args.output, before.request, request)
         comparison = before
-        if (machine := describe_machine(device)) not in comparison.machines:
-            comparison.machines.append(machine)
+        _add_machine(comparison, device)
+    # Saved without results: a comparison that is stopped early is known again by this.
     comparison.save(args.output)
+    # 3. The runs.
     plans = [_Plan(name, config, stores[config.data.tokenizer]) for name, config in configs.items()]
     try:
         is_done = _train_all(args, plans, comparison, device)
-    except KeyboardInterrupt:  # between trainings, or the second time
-        _say_how_to_go_on(args.output)
+    except KeyboardInterrupt:
+        # Between two runs, or a second time within one: what is saved can be continued.
+        _print_how_to_continue(args.output)
         raise
     if is_done:
         _print_summary(args.output, comparison)
     else:
-        _say_how_to_go_on(args.output)
+        _print_how_to_continue(args.output)
 
 
-def _stores(args: argparse.Namespace, configs: dict[str, Config]) -> dict[str, Store]:
+def _prepare_stores(args: argparse.Namespace, configs: Mapping[str, Config]) -> dict[str, Store]:
     """The corpus in each tokenizer; they hold the same segments and parts."""
     from novelgen.data.prepare import check_outside, open_or_build
 
@@ -94,24 +108,30 @@ def _stores(args: argparse.Namespace, configs: dict[str, Config]) -> dict[str, S
         tokenizer = config.data.tokenizer
         if tokenizer in stores:
             continue
-        chosen = {"tokenizer", *explicit_options(args, TextConfig, DataConfig)} - (
-            {"user_dict"} if tokenizer == "char" else set()
+        chosen = {"tokenizer", *explicit_options(args, TextConfig, DataConfig)}
+        if tokenizer == "char":
+            chosen.discard("user_dict")
+        store = open_or_build(
+            args.corpus, config.text, config.data, args.output / _STORES, given=chosen
         )
-        stores[tokenizer] = store = open_or_build(
-            args.corpus, config.text, config.data, args.output / ".stores", given=chosen
-        )
-        print(store.summary() if len(stores) == 1 else store.summary().splitlines()[-1], flush=True)
+        # The second one differs in its last line alone, that of the tokens.
+        summary = store.summary()
+        print(summary if not stores else summary.splitlines()[-1], flush=True)
+        stores[tokenizer] = store
     return stores
 
 
 def _novel(args: argparse.Namespace, config: Config, store: Store) -> Data:
+    """A prepared corpus as what a run learns from."""
     from novelgen.data.novel import Novel
 
     return Novel(store, config.data, args.corpus)
 
 
-def _begun(output: Path, request: dict[str, Any], device: torch.device, data: Data) -> Comparison:
-    """A comparison without results in a folder that is there; its prompts are of the data's test part."""
+def _new_comparison(
+    output: Path, request: dict[str, Any], device: torch.device, data: Data
+) -> Comparison:
+    """A comparison without results, whose folder was made; its prompts are of the test part."""
     from novelgen.evaluation.comparison import prompts_of
     from novelgen.report.comparison import Comparison
     from novelgen.training.hardware import describe_machine
@@ -119,44 +139,65 @@ def _begun(output: Path, request: dict[str, Any], device: torch.device, data: Da
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(
-            f"--output {output}：不能写入（{error.strerror}）；请换一个 | cannot be written; choose another"
-        ) from None
+        message = _("--output {path}: cannot be written ({reason}); choose another")
+        raise ConfigError(message.format(path=output, reason=error.strerror)) from None
     return Comparison(request, [describe_machine(device)], prompts_of(data))
+
+
+def _add_machine(comparison: Comparison, device: torch.device) -> None:
+    """Notes this machine, where a comparison goes on that was begun on another."""
+    from novelgen.training.hardware import describe_machine
+
+    machine = describe_machine(device)
+    if machine not in comparison.machines:
+        comparison.machines.append(machine)
 
 
 def _train_all(
     args: argparse.Namespace, plans: list[_Plan], comparison: Comparison, device: torch.device
 ) -> bool:
-    """Trains and measures what is not done yet, saving after each run; False when Ctrl-C ended it."""
+    """Trains and evaluates what is not done yet, saving after each run; False after Ctrl-C."""
+    # A run counts as done once it is evaluated; one that was stopped is resumed.
     done = {result.name: result for result in comparison.results}
-    minutes, took = comparison.request["minutes"], []
+    minutes = comparison.request["minutes"]
+    durations: list[float] = []  # of the runs trained here, in seconds
     for number, plan in enumerate(plans, 1):
         if plan.name in done:
-            print(f"── {number}/{len(plans)} 以前做的 done before ──", flush=True)
-            _tell(done[plan.name])
+            message = _("── {number}/{total} done before ──")
+            print(message.format(number=number, total=len(plans)), flush=True)
+            _print_result(done[plan.name])
             continue
-        left = _left(len(plans) - number + 1, took, minutes)
-        print(f"\n── {number}/{len(plans)} {plan.name}{left} ──", flush=True)
+        seconds = _remaining_seconds(len(plans) - number + 1, durations, minutes)
+        print(f"\n{_heading(number, len(plans), plan.name, seconds)}", flush=True)
         started = time.monotonic()
         result = _train(args, plan, comparison, device)
         if result is None:
             return False
         comparison.results.append(result)
         comparison.save(args.output)
-        took.append(time.monotonic() - started)
-        _tell(result)
+        durations.append(time.monotonic() - started)
+        _print_result(result)
     return True
 
 
-def _left(runs: int, took: list[float], minutes: float | None) -> str:
-    """The time that the runs will take, by those before them, or else by the budget."""
+def _remaining_seconds(runs: int, durations: list[float], minutes: float | None) -> float | None:
+    """How long `runs` more runs will take, by those before them or else by the budget."""
+    # A run measured here says more than its budget: validations and the evaluation take time too.
+    if durations:
+        return runs * statistics.mean(durations)
+    if minutes is None:
+        return None
+    return runs * 60 * minutes
+
+
+def _heading(number: int, total: int, name: str, seconds: float | None = None) -> str:
+    """The line above a run, with the time that all of them will still take where it is known."""
     from novelgen.training.progress import clock
 
-    if not took and minutes is None:
-        return ""
-    seconds = runs * (statistics.mean(took) if took else 60 * minutes)
-    return f" · 全部还要约 all will take about {clock(seconds)}"
+    if seconds is None:
+        return f"── {number}/{total} {name} ──"
+    message = _("── {number}/{total} {name} · about {time} for all that is left ──")
+    return message.format(number=number, total=total, name=name, time=clock(seconds))
 
 
 def _train(
@@ -170,93 +211,95 @@ def _train(
     run = RunDirectory(args.output / plan.name)
     try:
         if run.can_go_on:
-            outcome, _ = resume(run, {})
+            trained = resume(run, {})
         else:
-            shutil.rmtree(
-                run.path, ignore_errors=True
-            )  # of one that was killed before its first save
+            # What a run left that was killed before its first save.
+            shutil.rmtree(run.path, ignore_errors=True)
             run.create(overwrite=False)
-            outcome, _ = train(plan.config, _novel(args, plan.config, plan.store), run, device)
-        if outcome.reason == "interrupted":
+            trained = train(plan.config, _novel(args, plan.config, plan.store), run, device)
+        if trained.outcome.reason == "interrupted":
             return None
-        if outcome.best is None:
-            raise TrainingError("验证的损失不是数 | no validation gave a number")
-    except TrainingError as error:  # the others can go on without it
-        data = plan.config.data
+        if trained.outcome.best is None:
+            raise TrainingError(_("the loss was not a number in any validation"))  # noqa: TRY301
+    except TrainingError as error:
+        # A row with the reason: the other runs go on without this one.
+        config = plan.config
         return Result(
             plan.name,
-            plan.config.model.model,
-            data.tokenizer,
-            plan.config.training.seed,
+            config.model.model,
+            config.data.tokenizer,
+            config.training.seed,
             error=str(error),
         )
-    print("在量它 | measuring it", flush=True)
+    print(_("evaluating"), flush=True)
     return result_of(run.path, plan.name, comparison.prompts, args.generate, device.type)
 
 
 def _compare_runs(args: argparse.Namespace) -> None:
-    """Measures runs that are there, each on the test part of its own corpus."""
+    """Evaluates existing runs, each on the test part of its own corpus."""
     from novelgen.evaluation.comparison import result_of
     from novelgen.training.checkpoint import load_run
     from novelgen.training.hardware import choose_device
     from novelgen.training.stores import data_of_run
 
-    others = [
-        flag(name)
-        for name in ("corpus", "models", "tokenizers", "seeds", "minutes", "steps", "preset")
-        if getattr(args, name) is not None
-    ]
-    others += [flag(name) for name in explicit_options(args, *SECTIONS) if name != "device"]
-    if others:
-        raise ConfigError(
-            f"--runs 不训练，用不到 {'、'.join(others)}；请去掉 | --runs trains nothing; leave these out"
-        )
+    # 1. The request: nothing of training can be chosen.
+    of_training = ("corpus", "models", "tokenizers", "seeds", "minutes", "steps", "preset")
+    unused = [flag(name) for name in of_training if getattr(args, name) is not None]
+    unused += [flag(name) for name in explicit_options(args, *SECTIONS) if name != "device"]
+    if unused:
+        message = _("--runs trains nothing; leave out {options}")
+        raise ConfigError(message.format(options=join_list(unused)))
     names = names_of(args.runs)
     device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request = {
         "runs": [os.path.relpath(path, args.output) for path in args.runs],
         "generate": args.generate,
     }
-    earlier(args.output, request)
-    # All are opened before the first is measured, which may take long.
+    earlier_comparison(args.output, request)
+    # 2. All are opened before the first is evaluated, which may take long.
     infos = [load_run(path, device.type).info for path in args.runs]
     data = [data_of_run(path, info) for path, info in zip(args.runs, infos, strict=True)]
-    comparison = _begun(args.output, request, device, data[0])
+    comparison = _new_comparison(args.output, request, device, data[0])
+    # 3. The runs.
     for number, (name, path) in enumerate(zip(names, args.runs, strict=True), 1):
-        print(f"── {number}/{len(names)} {name} ──", flush=True)
-        comparison.results.append(
-            result_of(path, name, comparison.prompts, args.generate, device.type)
-        )
-        _tell(comparison.results[-1])
+        print(_heading(number, len(names), name), flush=True)
+        result = result_of(path, name, comparison.prompts, args.generate, device.type)
+        comparison.results.append(result)
+        _print_result(result)
     comparison.save(args.output)
     _print_summary(args.output, comparison)
 
 
-def _tell(result: Result) -> None:
+def _print_result(result: Result) -> None:
+    """Prints how well one run predicts, or why it could not be trained."""
     if result.error:
-        print(f"{result.name}：{result.error}", flush=True)
+        message = _("{name}: {error}")
+        print(message.format(name=result.name, error=result.error), flush=True)
         return
-    validation = "—" if result.validation_bpc is None else f"{result.validation_bpc:.3f}"
-    print(
-        f"{result.name} · BPC 验证 validation {validation} · 测试 test {result.test_bpc:.3f}",
-        flush=True,
-    )
+    # A run directory may lack the record of its best validation.
+    validation = "—"
+    if result.validation_bpc is not None:
+        validation = f"{result.validation_bpc:.3f}"
+    message = _("{name} · BPC: validation {validation}, test {test:.3f}")
+    text = message.format(name=result.name, validation=validation, test=result.test_bpc)
+    print(text, flush=True)
 
 
 def _print_summary(output: Path, comparison: Comparison) -> None:
+    """Prints where the tables and figures are."""
     from novelgen.report.comparison import DIFFERENT_TEXTS
 
+    # What a reader of the table must know comes before its name.
+    print()
     if not comparison.same_texts:
-        print(f"\n注意 note: {DIFFERENT_TEXTS}")
-    print(
-        f"\n比好了 | compared: {output / 'table.md'}，table.csv，table.json，curves.png，by_length.png",
-        flush=True,
-    )
+        print(_("note: {note}").format(note=_(DIFFERENT_TEXTS)))
+        print()
+    files = join_list(("table.csv", "table.json", "curves.png", "by_length.png"))
+    message = _("compared: {table}, and beside it {files}")
+    print(message.format(table=output / "table.md", files=files), flush=True)
 
 
-def _say_how_to_go_on(output: Path) -> None:
-    print(
-        f"\n停下了，练好的都在 {shlex.quote(str(output))}；再用同样的命令就接着练 | stopped, what is done is kept; the same command goes "
-        "on from there",
-        flush=True,
-    )
+def _print_how_to_continue(output: Path) -> None:
+    """Prints how a comparison goes on that was stopped."""
+    message = _("stopped; what is done is in {path}, and the same command goes on from there")
+    print(f"\n{message.format(path=shlex.quote(str(output)))}", flush=True)

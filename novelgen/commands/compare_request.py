@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.cli import add_section, explicit_options, one_of
+from novelgen.cli import add_section, explicit_options, number, one_of, whole_number
+from novelgen.commands.train_request import apply_options
 from novelgen.config import (
     Config,
     DataConfig,
@@ -18,141 +20,125 @@ from novelgen.config import (
     validate_choice,
 )
 from novelgen.errors import ConfigError
+from novelgen.i18n import N_, _
 from novelgen.models.variants import VARIANTS
+from novelgen.options import split_list
 from novelgen.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from novelgen.report.comparison import Comparison
 
 SECTIONS = (TextConfig, DataConfig, ModelConfig, TrainingConfig)
-_OWN = (
-    "model",
-    "tokenizer",
-    "seed",
-    "epochs",
-    "max_steps",
-    "max_minutes",
-    "patience",
-)  # what the comparison itself decides
+_TITLES = (
+    N_("text options"),
+    N_("data options"),
+    N_("model options, the same for all runs"),
+    N_("training options, the same for all runs"),
+)
+# Fields that the comparison itself decides.
+_OWN = ("model", "tokenizer", "seed", "epochs", "max_steps", "max_minutes", "patience")
 _TOKENIZERS = ("char", "word")
-_MINUTES, _PARAGRAPHS = 10.0, 50
-_LOOKS = 10  # validations of a budget of steps
-_PATIENCE = 1_000_000  # validations without progress: every run gets the whole budget
+_DEFAULT_MINUTES = 10.0
+_DEFAULT_PARAGRAPHS = 50
+_VALIDATIONS = 10  # of a run with a budget of steps
+# So many validations without progress that every run uses its whole budget.
+_PATIENCE = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `compare`; needs no torch."""
+    # None is told from a value: with --runs the options of training are refused.
     parser.add_argument(
         "--corpus",
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="小说，同 train.py | the novel, as for train.py",
+        help=_("the novel, as for train.py"),
     )
     parser.add_argument(
         "--output",
         required=True,
         type=Path,
         metavar="DIR",
-        help="放表、图和训练的文件夹 | folder for all results",
+        help=_("folder for the tables, the figures and the runs"),
     )
-    parser.add_argument(
-        "--models",
-        metavar="NAME,NAME,…",
-        help=f"比哪些模型（默认全部）| which models (default all): {','.join(VARIANTS)}",
-    )
-    parser.add_argument(
-        "--tokenizers",
-        metavar="char,word",
-        help="比哪些分词（默认 default: char）| which tokenizers",
-    )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        metavar="N",
-        help="每种练几次，种子 1 到 N（默认 default: 1）| times each, seeds 1 to N",
-    )
-    parser.add_argument(
-        "--minutes",
-        type=float,
-        metavar="X",
-        help=f"每次练几分钟（默认 default: {_MINUTES:g}）| minutes for each",
-    )
-    parser.add_argument(
-        "--steps",
-        type=int,
-        metavar="N",
-        help="或每次练几步，验证十次 | or steps for each, validated ten times",
-    )
-    parser.add_argument(
-        "--preset",
-        metavar="|".join(PRESETS),
-        help="成套的配置（默认 default: small）| a full configuration",
-    )
+    _add_run_options(parser)
     parser.add_argument(
         "--generate",
-        type=int,
-        default=_PARAGRAPHS,
+        type=whole_number,
+        default=_DEFAULT_PARAGRAPHS,
         metavar="N",
-        help="每个模型写几段来量，0 为不写（默认 default: "
-        f"{_PARAGRAPHS}）| paragraphs that each writes to be measured; 0 is none",
+        help=_(
+            "paragraphs that each model writes to be measured; 0 for none (default: {count})"
+        ).format(count=_DEFAULT_PARAGRAPHS),
     )
     parser.add_argument(
         "--runs",
         nargs="+",
         type=Path,
         metavar="DIR",
-        help="不训练，比这些已有的训练 | train nothing, compare these run directories",
+        help=_("train nothing, compare these run directories"),
     )
-    titles = (
-        "正文 text",
-        "数据 data",
-        "模型 model，各次都一样 alike in all runs",
-        "训练 training，各次都一样 alike in all runs",
-    )
-    for section, title in zip(SECTIONS, titles, strict=True):
+    for section, title in zip(SECTIONS, _TITLES, strict=True):
         add_section(parser, section, title, without=_OWN)
 
 
-def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Config]]:
-    """What is asked, by option, and the configuration of every run by its name; raises ConfigError."""
-    from novelgen.commands.train import chosen
-
-    if not args.corpus:
-        raise ConfigError(
-            "请用 --corpus 给出小说，或用 --runs 给出已有的训练 | name the novel with --corpus, or runs with --runs"
-        )
-    one_of("--minutes、--steps", args.minutes, args.steps)
-    models = _names(args.models, ",".join(VARIANTS), tuple(VARIANTS), "--models")
-    tokenizers = _names(args.tokenizers, "char", _TOKENIZERS, "--tokenizers")
-    seeds = 1 if args.seeds is None else args.seeds
-    for name, value in (("seeds", seeds), ("steps", args.steps), ("minutes", args.minutes)):
-        if value is not None and not value > 0:
-            raise ConfigError(f"{flag(name)} {value}：应 > 0 | must be > 0")
-    minutes = _MINUTES if args.minutes is None and args.steps is None else args.minutes
-    budget = (
-        {"max_minutes": minutes}
-        if args.steps is None
-        else {"max_steps": args.steps, "validate_every": max(1, args.steps // _LOOKS)}
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declares which runs are trained: every model with every tokenizer and seed."""
+    parser.add_argument(
+        "--models",
+        metavar="NAME,NAME,…",
+        help=_("models to compare (default: all, {models})").format(models=",".join(VARIANTS)),
     )
+    parser.add_argument(
+        "--tokenizers",
+        metavar="char,word",
+        help=_("tokenizers to compare (default: char)"),
+    )
+    parser.add_argument(
+        "--seeds",
+        type=whole_number,
+        metavar="N",
+        help=_("train each N times, with the seeds 1 to N (default: 1)"),
+    )
+    parser.add_argument(
+        "--minutes",
+        type=number,
+        metavar="X",
+        help=_("minutes of training for each run (default: {minutes:g})").format(
+            minutes=_DEFAULT_MINUTES
+        ),
+    )
+    parser.add_argument(
+        "--steps",
+        type=whole_number,
+        metavar="N",
+        help=_("or steps of training for each run, with ten validations"),
+    )
+    parser.add_argument(
+        "--preset",
+        metavar="|".join(PRESETS),
+        help=_("full configuration to start from (default: small)"),
+    )
+
+
+def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Config]]:
+    """What is asked, by option, and each run's configuration by its name; raises ConfigError."""
+    # 1. What is compared.
+    if not args.corpus:
+        raise ConfigError(_("nothing to compare: name a novel with --corpus, or runs with --runs"))
+    one_of(("--minutes", "--steps"), args.minutes, args.steps)
+    models = _names(args.models, tuple(VARIANTS), tuple(VARIANTS), "--models")
+    tokenizers = _names(args.tokenizers, ("char",), _TOKENIZERS, "--tokenizers")
+    seeds = 1 if args.seeds is None else args.seeds
+    _check_positive({"seeds": seeds, "steps": args.steps, "minutes": args.minutes})
     options = explicit_options(args, *SECTIONS)
     if "user_dict" in options and "word" not in tokenizers:
-        raise ConfigError(
-            "--user-dict 只用于 --tokenizers word | --user-dict is for --tokenizers word only"
-        )
-    configs = {}
-    for model in models:
-        for tokenizer in tokenizers:
-            own = {
-                "model": model,
-                "tokenizer": tokenizer,
-                **({"user_dict": None} if tokenizer == "char" else {}),
-            }
-            for seed in range(1, seeds + 1):
-                configs[f"{model}-{tokenizer}-{seed}"] = chosen(
-                    preset(args.preset or "small"),
-                    {**budget, **options, **own, "seed": seed, "patience": _PATIENCE},
-                )
+        raise ConfigError(_("--user-dict is for --tokenizers word only; leave it out"))
+    # 2. The budget of each run: minutes, unless steps are given. Only steps are reproducible.
+    minutes = args.minutes
+    if minutes is None and args.steps is None:
+        minutes = _DEFAULT_MINUTES
     request = {
         "models": models,
         "tokenizers": tokenizers,
@@ -161,69 +147,116 @@ def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
         "steps": args.steps,
         "preset": args.preset or "small",
         "generate": args.generate,
+        # A comparison may go on with another device.
         "options": {name: value for name, value in options.items() if name != "device"},
     }
-    return request, configs
+    return request, _configurations(request, options)
 
 
-def _names(text: str | None, default: str, known: tuple[str, ...], what: str) -> list[str]:
+def _configurations(request: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Config]:
+    """The configuration of each run by its name; an option that is given wins over the budget's."""
+    if request["steps"] is None:
+        budget = {"max_minutes": request["minutes"]}
+    else:
+        validate_every = max(1, request["steps"] // _VALIDATIONS)
+        budget = {"max_steps": request["steps"], "validate_every": validate_every}
+    # Names are what table.json and the folders of the runs know them by.
+    start = preset(request["preset"])
+    configs = {}
+    for model in request["models"]:
+        for tokenizer in request["tokenizers"]:
+            shared = {**budget, **options, "model": model, "tokenizer": tokenizer}
+            # Jieba's dictionary has no meaning where text is split into characters.
+            if tokenizer == "char":
+                shared["user_dict"] = None
+            for seed in range(1, request["seeds"] + 1):
+                own = {**shared, "seed": seed, "patience": _PATIENCE}
+                configs[f"{model}-{tokenizer}-{seed}"] = apply_options(start, own)
+    return configs
+
+
+def _check_positive(values: Mapping[str, float | None]) -> None:
+    """Raises ConfigError for a number that is given and is not above 0."""
+    for name, value in values.items():
+        # NaN is not above 0 either.
+        if value is not None and not value > 0:
+            message = _("{option} {value}: must be above 0")
+            raise ConfigError(message.format(option=flag(name), value=value))
+
+
+def _names(
+    text: str | None, default: tuple[str, ...], known: tuple[str, ...], what: str
+) -> list[str]:
     """The names of a list with commas, each one of `known` and none twice."""
-    names = [
-        validate_choice(name.strip(), known, what)
-        for name in (default if text is None else text).replace("，", ",").split(",")
-    ]
+    if text is None:
+        return list(default)
+    names = [validate_choice(name, known, what) for name in split_list(text)]
     if len(set(names)) < len(names):
-        raise ConfigError(
-            f"{what} {text}：有重复；请各写一次 | a name occurs twice; give each once"
-        )
+        message = _("{option} {names}: a name occurs twice; give each once")
+        raise ConfigError(message.format(option=what, names=text))
     return names
 
 
-def earlier(output: Path, request: dict[str, Any], unfinished: str = "") -> Comparison | None:
+def earlier_comparison(
+    output: Path, request: Mapping[str, Any], unfinished: str = ""
+) -> Comparison | None:
     """The comparison that the folder holds already, which must be the same; None for a new one.
 
-    `unfinished` is what one that was broken off before its first save leaves there.
+    `unfinished` is what a comparison leaves there that was stopped before its first save.
     """
     from novelgen.report.comparison import load_comparison
 
+    # A folder of anything else is left alone.
     before = load_comparison(output)
-    if (
-        before is None
-        and output.is_dir()
-        and any(path.name != unfinished for path in output.iterdir())
-    ):
-        raise ConfigError(
-            f"--output {output}：文件夹不空，里面也没有比较；请换一个 | the folder is not empty and holds no comparison; "
-            "choose another"
-        )
     if before is not None:
         check_same(output, before.request, request)
-    return before
-
-
-def check_same(output: Path, before: dict[str, Any], request: dict[str, Any]) -> None:
-    """Raises ConfigError when something that `request` tells was another before, or an option was given that is not now."""
-    request = json.loads(json.dumps(request))
-    if "runs" in before or "runs" in request:
-        changed = [] if before == request else ["runs"]
-    else:
-        was, now = ({**asked, **asked["options"]} for asked in (before, request))
-        names = [name for name in (*request, *now["options"], *was["options"]) if name != "options"]
-        changed = [name for name in names if was.get(name) != now.get(name)]
-    if changed:
-        name = "corpus" if changed[0] == "content" else changed[0]
-        raise ConfigError(
-            f"--output {output}：这里已有另一个比较，{flag(name)} 不同；请照原样再来，或换一个 --output | holds a "
-            f"comparison with another {flag(name)}; ask for the same again, or choose another --output"
+        return before
+    if output.is_dir() and any(path.name != unfinished for path in output.iterdir()):
+        message = _(
+            "--output {path}: the folder is not empty and holds no comparison; choose another"
         )
+        raise ConfigError(message.format(path=output))
+    return None
+
+
+def check_same(output: Path, before: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+    """Raises ConfigError when a value of `request` was another before, or one is missing now."""
+    # `before` was in a file: in JSON tuples become lists.
+    name = _first_difference(before, json.loads(json.dumps(request)))
+    if name is None:
+        return
+    if name == "content":
+        # What the user can choose is the corpus.
+        name = "corpus"
+    message = _(
+        "--output {path}: holds a comparison with another {option}; ask for the same again, or "
+        "choose another --output"
+    )
+    raise ConfigError(message.format(path=output, option=flag(name)))
+
+
+def _first_difference(before: Mapping[str, Any], request: Mapping[str, Any]) -> str | None:
+    """The first option, in the order of the request, whose value is another; None without one."""
+    if before == request:
+        return None
+    if "runs" in before or "runs" in request:
+        return "runs"
+    was = {**before, **before["options"]}
+    now = {**request, **request["options"]}
+    # An option that was given before and is not now counts as well.
+    names: list[str] = [*request, *request["options"], *before["options"]]
+    for name in names:
+        if name != "options" and was.get(name) != now.get(name):
+            return name
+    return None
 
 
 def names_of(paths: list[Path]) -> list[str]:
-    """The directories' own names; as they were given where those do not tell them apart."""
+    """The directories' own names, or their paths where the names do not tell them apart."""
+    # A path such as ".." has no name of its own before it is resolved.
     names = [path.resolve().name for path in paths]
-    names = names if len(set(names)) == len(names) else [str(path) for path in paths]
     if len(set(names)) < len(names):
-        raise ConfigError(
-            "--runs：有重复的目录；请各写一次 | a directory occurs twice; give each once"
-        )
+        names = [str(path) for path in paths]
+    if len(set(names)) < len(names):
+        raise ConfigError(_("--runs: a directory occurs twice; give each once"))
     return names

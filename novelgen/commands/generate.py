@@ -7,94 +7,108 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from novelgen.cli import add_section, explicit_options
-from novelgen.config import PRECISIONS, DecodingConfig, validate_choice
+from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
+from novelgen.i18n import N_, _, pgettext
 from novelgen.models.variants import NO_ATTENTION, attends
 
 if TYPE_CHECKING:
     from novelgen.decoding.generator import Generation, Generator, Paragraph
 
+# By the suffix of the file.
 ATTENTION_FORMATS = (".json", ".npz")
-DEVICES = ("auto", "cpu", "cuda")
+HEATMAP_FORMAT = ".png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `generate`."""
+    # What is read. The values are checked in `main`, whose error offers the nearest one.
     parser.add_argument(
-        "--checkpoint", required=True, metavar="DIR", help="训练目录 | a run directory of train.py"
+        "--checkpoint",
+        required=True,
+        metavar="DIR",
+        help=_("run directory that train.py wrote"),
     )
     parser.add_argument(
         "--prompt",
         required=True,
         metavar="TEXT",
-        help="小说的一段，或文本对的源；- 为标准输入 | the paragraph to write on from, or the source of a pair; "
-        "- is standard input",
+        help=_(
+            "the paragraph to go on from, or the source of a pair; - reads it from standard input"
+        ),
     )
     parser.add_argument(
-        "--device", default="auto", metavar="|".join(DEVICES), help="在哪里算 | where to compute"
+        "--device", default="auto", metavar="|".join(DEVICES), help=_("device to compute on")
     )
     parser.add_argument(
         "--precision",
         default="auto",
         metavar="|".join(PRECISIONS),
-        help="写作时权重的精度，auto 在 CPU 上用 bfloat16 | of the weights that write; auto takes bfloat16 on a CPU",
+        help=_("number format of the weights; auto takes bfloat16 on a CPU where it is faster"),
     )
+    # What is printed and saved.
     parser.add_argument(
         "--json",
         action="store_true",
-        help="输出 JSON | print text, tokens, log-probabilities, score and seed as JSON",
+        help=_("print text, tokens, log-probabilities, score and seed as JSON"),
     )
     parser.add_argument(
-        "--attention", metavar="FILE", help="存注意力权重，.json 或 .npz | write attention weights"
+        "--attention",
+        metavar="FILE",
+        help=_("save the attention weights, as .json or .npz"),
     )
     parser.add_argument(
         "--heatmap",
         metavar="FILE.png",
-        help="画注意力热图 | draw the attention, a figure a paragraph",
+        help=_("draw the attention weights, a figure for each paragraph"),
     )
     add_section(
         parser,
         DecodingConfig,
-        "生成（文本对的默认不同：beam，不限制重复）| decoding (pairs have other defaults: beam search, "
-        "repetition is free)",
+        N_("decoding options (for text pairs, beam search without repetition rules by default)"),
     )
 
 
 def main(args: argparse.Namespace) -> None:
-    """Runs `generate`. Everything that can be wrong with the request is found before anything is written."""
+    """Runs `generate`.
+
+    What is wrong with the request is found before anything is written; what is wrong with the
+    system (a full disk, no Chinese font) is reported after the text is printed.
+    """
+    # 1. The request.
     options = explicit_options(args, DecodingConfig)
-    config = DecodingConfig(
-        **{"min_length": 0, **options}
-    )  # the run decides its own defaults, and may allow less
+    # The run decides its own defaults, and may allow a shorter text than the general one.
+    config = DecodingConfig(**{"min_length": 0, **options})
     validate_choice(args.device, DEVICES, "--device")
     validate_choice(args.precision, PRECISIONS, "--precision")
     _check_output("--attention", args.attention, ATTENTION_FORMATS)
-    _check_output("--heatmap", args.heatmap, (".png",))
-    prompt = _standard_input() if args.prompt == "-" else args.prompt
-    if args.heatmap:
-        from novelgen.report.fonts import require_font
-
-        require_font()
+    _check_output("--heatmap", args.heatmap, (HEATMAP_FORMAT,))
+    prompt = args.prompt
+    if prompt == "-":
+        prompt = _standard_input()
+    # 2. The model. Torch is imported here, so that --help does not have to wait for it.
     from novelgen.decoding.generator import Generator
 
     generator = Generator.load(args.checkpoint, args.device, args.precision)
     if (args.attention or args.heatmap) and not attends(generator.config.model):
-        raise ConfigError(NO_ATTENTION)
-    live = sys.stdout.isatty() and not args.json and config.num_samples == 1
-    if live:
+        raise ConfigError(_(NO_ATTENTION))
+    # 3. The text. It is flushed before the files are written: drawing takes a while.
+    is_live = sys.stdout.isatty() and not args.json and config.num_samples == 1
+    if is_live:
         generations = [_show_live(generator, prompt, options)]
     else:
         generations = generator.candidates(prompt, **options)
         _report(generations[0])
-        if args.json:
-            print(json.dumps(to_dict(generations), ensure_ascii=False, indent=2, allow_nan=False))
-        else:
-            _print_texts(generations)
-    sys.stdout.flush()  # drawing takes a while, and nobody should wait for the text
-    _write_files(generations, args)
+        _print(generations, as_json=args.json)
+    sys.stdout.flush()
+    # 4. The files, the weights first: they need no font.
+    if args.attention:
+        _save_attention(generations, Path(args.attention))
+    if args.heatmap:
+        _draw_heatmaps(generations[0], Path(args.heatmap))
 
 
 def _check_output(name: str, path: str | None, suffixes: tuple[str, ...]) -> None:
@@ -103,38 +117,43 @@ def _check_output(name: str, path: str | None, suffixes: tuple[str, ...]) -> Non
         return
     file = Path(path)
     if file.suffix.lower() not in suffixes:
-        raise ConfigError(
-            f"{name} {path}：文件名应以 {' 或 '.join(suffixes)} 结尾 | the name must end in "
-            f"{' or '.join(suffixes)}"
-        )
+        message = _("{option} {path}: the name must end in {suffixes}")
+        listed = pgettext("between the items of a list of alternatives", " or ").join(suffixes)
+        raise ConfigError(message.format(option=name, path=path, suffixes=listed))
     if not file.parent.is_dir():
-        raise ConfigError(
-            f"{name} {path}：没有文件夹 {file.parent}；请先建好 | no such folder; make it first"
-        )
-    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise ConfigError(
-            f"{name} {path}：不能写入；请换一个位置 | cannot be written; choose another place"
-        )
+        message = _("{option} {path}: there is no folder {folder}; create it first")
+        raise ConfigError(message.format(option=name, path=path, folder=file.parent))
+    # A new file needs a folder that can be written to, an old one only itself.
+    touched = file
+    if not file.exists():
+        touched = file.parent
+    if file.is_dir() or not os.access(touched, os.W_OK):
+        message = _("{option} {path}: cannot be written; choose another place")
+        raise ConfigError(message.format(option=name, path=path))
 
 
 def _standard_input() -> str:
+    """The prompt from standard input; raises ConfigError when it is not UTF-8."""
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"--prompt -：标准输入第 {error.start} 字节不是 UTF-8；请先转码 | byte {error.start} of "
-            "standard input is not UTF-8; convert it first"
-        ) from None
+        message = _(
+            "--prompt -: byte {position} of standard input is not UTF-8; convert it to UTF-8 first"
+        )
+        raise ConfigError(message.format(position=error.start)) from None
 
 
 def _report(generation: Generation) -> None:
-    """Says on standard error how the request was understood."""
-    for line in (*generation.notes, f"种子 seed: {generation.seed}"):
-        print(line, file=sys.stderr, flush=True)
+    """Says on standard error how the request was understood, and how to repeat it."""
+    # Standard output holds the text alone, so that it can be piped.
+    for note in generation.notes:
+        print(note, file=sys.stderr, flush=True)
+    print(_("seed: {seed}").format(seed=generation.seed), file=sys.stderr, flush=True)
 
 
 def _show_live(generator: Generator, prompt: str, options: dict[str, Any]) -> Generation:
-    """Prints the text while it is being written; Ctrl-C leaves what stands there and ends its line."""
+    """Prints the text while it is being written; after Ctrl-C the line is ended all the same."""
+    # How many characters stand on the screen; text that was shown never changes.
     shown = None
     try:
         for snapshot in generator.stream(prompt, **options):
@@ -144,22 +163,29 @@ def _show_live(generator: Generator, prompt: str, options: dict[str, Any]) -> Ge
             print(snapshot.text[shown:], end="", flush=True)
             shown = len(snapshot.text)
     finally:
+        # Also after Ctrl-C; but nothing was printed when the request itself was wrong.
         if shown is not None:
             print(flush=True)
     return snapshot
 
 
-def _print_texts(generations: list[Generation]) -> None:
+def _print(generations: list[Generation], *, as_json: bool) -> None:
+    """Prints the candidates; of several, each under a line with its seed and score."""
+    if as_json:
+        # Strict JSON, which has no NaN: a program is to read it.
+        print(json.dumps(to_dict(generations), ensure_ascii=False, indent=2, allow_nan=False))
+        return
     for number, generation in enumerate(generations, start=1):
         if len(generations) > 1:
-            print(
-                f"── {number} · 种子 seed {generation.seed} · 得分 score {generation.score:.3f} ──"
-            )
+            message = _("── {number} · seed {seed} · score {score:.3f} ──")
+            heading = message.format(number=number, seed=generation.seed, score=generation.score)
+            print(heading)
         print(generation.text)
 
 
 def to_dict(generations: list[Generation]) -> dict[str, Any]:
-    """What `--json` prints: the first candidate, and under "candidates" all of them when there are several."""
+    """What `--json` prints: the first candidate, and of several also a list of all."""
+    # Several candidates share the prompt and the notes.
     first = generations[0]
     result = {"prompt": first.prompt, **_candidate(first), "notes": first.notes}
     if len(generations) > 1:
@@ -169,6 +195,7 @@ def to_dict(generations: list[Generation]) -> dict[str, Any]:
 
 def _candidate(generation: Generation) -> dict[str, Any]:
     return {
+        # The whole text, its tokens in one list; then the same by paragraph.
         "text": generation.text,
         "score": generation.score,
         "seed": generation.seed,
@@ -190,54 +217,77 @@ def _paragraph(paragraph: Paragraph) -> dict[str, Any]:
     }
 
 
-def _write_files(generations: list[Generation], args: argparse.Namespace) -> None:
-    try:
-        if args.attention:
-            _write_attention(generations, Path(args.attention))
-        if args.heatmap:
-            from novelgen.report.heatmap import attention_heatmap
+def _draw_heatmaps(generation: Generation, path: Path) -> None:
+    """Draws a figure for each paragraph: map.png, map-2.png and so on.
 
-            for number, paragraph in enumerate(generations[0].paragraphs, start=1):
-                path = Path(args.heatmap)
-                path = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-                attention_heatmap(paragraph, path)
-                print(f"热图 heatmap: {path}", file=sys.stderr)
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename}：写不了（{error.strerror}）；请换一个位置 | cannot be written: "
-            f"{error.strerror}; choose another place"
-        ) from None
-
-
-def _write_attention(generations: list[Generation], path: Path) -> None:
-    """Weights with the labels of their rows (tokens) and columns (source tokens), of every candidate and paragraph.
-
-    JSON: a list of candidates, each a list of paragraphs. npz: arrays "attention_1_1", "tokens_1_1" and
-    "source_tokens_1_1", the numbers being candidate and paragraph.
+    Without a Chinese font there is nothing to draw: a warning, and exit code 2.
     """
-    if path.suffix.lower() == ".json":
-        content = [
-            [
-                {
-                    "source_tokens": paragraph.source_tokens,
-                    "tokens": paragraph.tokens,
-                    "attention": paragraph.attention.tolist(),
-                }
-                for paragraph in generation.paragraphs
-            ]
-            for generation in generations
+    from novelgen.report.fonts import require_font
+    from novelgen.report.heatmap import attention_heatmap
+
+    # Asked once, ahead of the figures: one warning for all of them.
+    try:
+        require_font()
+    except ConfigError as error:
+        print(_("warning: no heatmap: {reason}").format(reason=error), file=sys.stderr)
+        raise SystemExit(2) from None
+    for number, paragraph in enumerate(generation.paragraphs, start=1):
+        file = path
+        if number > 1:
+            file = path.with_stem(f"{path.stem}-{number}")
+        try:
+            attention_heatmap(paragraph, file)
+        except OSError as error:
+            _refuse_file(file, error)
+        print(_("heatmap: {path}").format(path=file), file=sys.stderr)
+
+
+def _save_attention(generations: list[Generation], path: Path) -> None:
+    """Saves the weights of every candidate and paragraph, with the labels of rows and columns.
+
+    Rows are the T written tokens, columns the S source tokens. JSON: a list of candidates, each a
+    list of paragraphs. npz: arrays "attention_1_1" (T, S), "tokens_1_1" (T,) and
+    "source_tokens_1_1" (S,), where the numbers are those of candidate and paragraph.
+    """
+    try:
+        if path.suffix.lower() == ".json":
+            _write_json(generations, path)
+        else:
+            _write_npz(generations, path)
+    except OSError as error:
+        _refuse_file(path, error)
+
+
+def _write_json(generations: list[Generation], path: Path) -> None:
+    content = [
+        [
+            {
+                "source_tokens": paragraph.source_tokens,
+                "tokens": paragraph.tokens,
+                "attention": paragraph.attention.tolist(),  # (T, S)
+            }
+            for paragraph in generation.paragraphs
         ]
-        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-        return
+        for generation in generations
+    ]
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _write_npz(generations: list[Generation], path: Path) -> None:
     import numpy as np
 
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for row, generation in enumerate(generations, start=1):
         for number, paragraph in enumerate(generation.paragraphs, start=1):
-            arrays[f"attention_{row}_{number}"] = paragraph.attention
+            arrays[f"attention_{row}_{number}"] = paragraph.attention  # (T, S)
             arrays[f"tokens_{row}_{number}"] = np.array(paragraph.tokens)
             arrays[f"source_tokens_{row}_{number}"] = np.array(paragraph.source_tokens)
-    with path.open(
-        "wb"
-    ) as file:  # given a file, numpy does not put a suffix of its own behind .NPZ
+    # Given a name, numpy would put a suffix of its own behind .NPZ; given a file, it does not.
+    with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def _refuse_file(path: Path, error: OSError) -> NoReturn:
+    """Raises ConfigError for a file that the system cannot write after all."""
+    message = _("{path}: cannot be written ({reason}); choose another place")
+    raise ConfigError(message.format(path=error.filename or path, reason=error.strerror)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,12 +12,15 @@ from torch import nn
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
+from novelgen.decoding.protocol import Model
+from novelgen.i18n import _
 from novelgen.report.curves import draw_curves
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.stores import Data
 from novelgen.training.trainer import Validation
 
+# The same for every validation, so that samples differ by the weights alone.
 _SEED = 1
 
 
@@ -26,26 +30,37 @@ class Observer:
     def __init__(
         self, run: RunDirectory, config: Config, data: Data, valid: Pairs, device: torch.device
     ) -> None:
-        self._run, self._config, self._data, self._device = run, config, data, device
-        self._valid = valid
         self.from_pairs = config.from_pairs
+        self._run = run
+        self._config = config
+        self._data = data
+        self._valid = valid
+        self._device = device
 
     def __call__(self, model: nn.Module, validation: Validation) -> None:
+        """Adds a sample of each task to samples.md and draws the curves."""
+        # 1. A text for each task; where there are several, its name stands before it.
         prompt = self._prompts(1)[0]
         generator = Generator(
-            model, self._data.tokenizer, self._config, self._device, self._data.source_tokenizer
+            # A module's attributes are untyped: mypy cannot see that start and step are there.
+            cast(Model, model),
+            self._data.tokenizer,
+            self._config,
+            self._device,
+            self._data.source_tokenizer,
         )
         tasks = self._config.data.task_weights
-        texts = [
-            (f"**{task}** " if len(tasks) > 1 else "")
-            + generator.generate(prompt, seed=_SEED, task=task).text
-            for task in tasks
-        ]
+        texts = []
+        for task in tasks:
+            text = generator.generate(prompt, seed=_SEED, task=task).text
+            texts.append(f"**{task}** {text}" if len(tasks) > 1 else text)
+        # 2. The files. samples.md grows, so that one can read how the writing improves.
+        heading = _("Step {step}, {bpc:.3f} BPC").format(
+            step=validation.step, bpc=validation.bits_per_character
+        )
+        blocks = [f"## {heading}", f"> {prompt}", *texts]
         with self._run.samples.open("a", encoding="utf-8") as file:
-            file.write(
-                f"## 第 {validation.step} 步 step {validation.step} · BPC {validation.bits_per_character:.3f}\n\n"
-                f"> {prompt}\n\n" + "".join(f"{text}\n\n" for text in texts)
-            )
+            file.write("".join(f"{block}\n\n" for block in blocks))
         draw_curves(read_metrics(self._run.metrics), self._run.path / "loss.png")
 
     def samples(self, count: int) -> Iterator[tuple[str, str]]:
@@ -56,10 +71,7 @@ class Observer:
 
     def _prompts(self, count: int) -> list[str]:
         """Sources spread over the validation part, the same ones every time."""
-        places = np.linspace(0, len(self._valid) - 1, min(count, len(self._valid)), dtype=np.int64)
-        return [
-            source
-            for source, _ in self._valid.texts(
-                places, self._data.tokenizer, self._data.source_tokenizer
-            )
-        ]
+        count = min(count, len(self._valid))
+        places = np.linspace(0, len(self._valid) - 1, count, dtype=np.int64)  # (count,)
+        pairs = self._valid.texts(places, self._data.tokenizer, self._data.source_tokenizer)
+        return [source for source, _target in pairs]

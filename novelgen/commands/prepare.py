@@ -1,9 +1,10 @@
-"""`python -m novelgen prepare`: a raw corpus in, a report, a store and perhaps text files of pairs out."""
+"""`python -m novelgen prepare`: imports a raw corpus, reports on it, and exports its pairs."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,64 +15,70 @@ from novelgen.data.prepare import prepare_at
 from novelgen.data.split import NONE
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError
+from novelgen.i18n import N_, _
 from novelgen.text.importing import CorpusImport
 from novelgen.text.report import Removal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of `prepare`."""
+    # What is read and written.
     parser.add_argument(
         "--corpus",
         required=True,
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="小说文件或文件夹，可多个 | files and folders of text",
+        help=_("the novel: text files, .epub, or folders of them"),
     )
     parser.add_argument(
         "--output",
         required=True,
         type=Path,
         metavar="DIR",
-        help="存到哪里，可给 train.py 作语料 | where to store it, for train.py --corpus",
+        help=_("folder for the prepared corpus, which train.py --corpus takes"),
     )
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="换掉原有的语料 | replace the corpus prepared there",
+        help=_("replace the corpus that is prepared there"),
     )
     parser.add_argument(
         "--export-pairs",
         type=Path,
         metavar="DIR",
-        help="另写 train、valid、test.tsv | also write the pairs as text",
+        help=_("also write the pairs as text: train.tsv, valid.tsv and test.tsv"),
     )
-    parser.add_argument(
-        "--show-removed", action="store_true", help="列出清理掉的内容 | list what cleaning removed"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="报告用 JSON | print the report as JSON"
-    )
-    add_section(parser, TextConfig, "文本 | text")
-    add_section(parser, DataConfig, "数据 | data", without=("tasks",))
+    parser.add_argument("--show-removed", action="store_true", help=_("list what cleaning removed"))
+    parser.add_argument("--json", action="store_true", help=_("print the report as JSON"))
+    add_section(parser, TextConfig, N_("text options"))
+    # Tasks are chosen in training: one prepared corpus serves them all.
+    add_section(parser, DataConfig, N_("data options"), without=("tasks",))
 
 
 def main(args: argparse.Namespace) -> None:
     """Runs `prepare`."""
-    if "context_paragraphs" in explicit_options(args, DataConfig) and not args.export_pairs:
+    # 1. The request.
+    data_options = explicit_options(args, DataConfig)
+    if "context_paragraphs" in data_options and not args.export_pairs:
         raise ConfigError(
-            "--context-paragraphs 在这里只用于 --export-pairs；训练时请给 train.py | is for --export-pairs here; give it to "
-            "train.py when training"
+            _(
+                "--context-paragraphs is only for --export-pairs here; to train with it, give it "
+                "to train.py"
+            )
         )
-    text, data = (
-        TextConfig(**explicit_options(args, TextConfig)),
-        DataConfig(**explicit_options(args, DataConfig)),
-    )
-    removals = _removals(args.corpus, text, print_them=not args.json) if args.show_removed else None
+    text = TextConfig(**explicit_options(args, TextConfig))
+    data = DataConfig(**data_options)
+    # 2. The import, and what it leaves out. The list comes first, so that it is there even when too
+    # little text is left to go on.
+    removals = None
+    if args.show_removed:
+        removals = _removals(args.corpus, text, print_them=not args.json)
     store = prepare_at(args.corpus, text, data, args.output, overwrite=args.overwrite)
-    exported = (
-        export_pairs(store, args.export_pairs, data.context_paragraphs) if args.export_pairs else []
-    )
+    exported: list[Path] = []
+    if args.export_pairs:
+        exported = export_pairs(store, args.export_pairs, data.context_paragraphs)
+    # 3. The report.
     if args.json:
         print(json.dumps(to_dict(store, removals, exported), ensure_ascii=False, indent=2))
     else:
@@ -91,7 +98,8 @@ def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) 
         "vocabulary_size": meta["vocabulary_size"],
         "store": str(store.directory),
     }
-    if meta["split"]["rule"] == NONE:  # the three parts are the same pairs
+    # Of a corpus too small to be split, the three parts are the same pairs.
+    if meta["split"]["rule"] == NONE:
         report["pairs"] = meta["pairs"]["train"]
     if removals is not None:
         report["removals"] = [removal._asdict() for removal in removals]
@@ -102,17 +110,20 @@ def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) 
 
 def to_text(store: Store, exported: list[Path]) -> str:
     """The report for a person: what was found, what was written, and what to do next."""
-    lines = [store.summary(), f"存于 store       {store.directory}"]
-    lines.extend(f"导出 exported    {path}" for path in exported)
-    lines.append(f"下一步 next      python train.py --corpus {store.directory}")
+    lines = [store.summary(), _("stored in: {path}").format(path=store.directory)]
+    lines.extend(_("exported: {path}").format(path=path) for path in exported)
+    # A command to copy: a path with a space stays one word of it.
+    command = f"python train.py --corpus {shlex.quote(str(store.directory))}"
+    lines.append(_("next step: {command}").format(command=command))
     return "\n".join(lines)
 
 
 def _removals(paths: list[Path], text: TextConfig, *, print_them: bool) -> list[Removal]:
-    """What cleaning removes, also when too little is left or the store is there already."""
+    """What cleaning removes, also when too little is left or the corpus is prepared already."""
     corpus = CorpusImport(paths, text, list_removals=True)
     try:
-        for _ in corpus:
+        # The paragraphs themselves are of no use here.
+        for _paragraph in corpus:
             pass
     finally:
         if print_them:

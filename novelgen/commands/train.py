@@ -1,26 +1,28 @@
-"""`python train.py`: options → store or pairs → model → Trainer.fit, with what a person sees on the way."""
+"""`python train.py`: options, data, model, `Trainer.fit`, and what a person sees on the way."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from novelgen.cli import add_section, explicit_options, one_of
-from novelgen.config import (
-    Config,
-    DataConfig,
-    ModelConfig,
-    PairsConfig,
-    TextConfig,
-    TrainingConfig,
-    flag,
+from novelgen.cli import explicit_options
+from novelgen.commands.train_request import (
+    BUDGETS,
+    SECTIONS,
+    add_arguments,
+    apply_budget,
+    apply_options,
+    check_pairs,
+    check_request,
+    check_same_corpus,
+    resume_options,
 )
-from novelgen.errors import ConfigError
-from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
-from novelgen.presets import PRESETS, preset
+from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
+from novelgen.i18n import _, join_list
+from novelgen.presets import preset
+from novelgen.terminal import aligned_lines
 
 if TYPE_CHECKING:
     import torch
@@ -32,134 +34,62 @@ if TYPE_CHECKING:
     from novelgen.training.stores import Data
     from novelgen.training.trainer import Outcome
 
-_SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
-_BUDGETS = ("epochs", "max_steps", "max_minutes")
-# What may change when a run goes on; everything else belongs to the run.
-_RESUMABLE = (*_BUDGETS, "accumulation_steps", "device", "cuda_graph", "patience", "save_every")
+__all__ = ["Trained", "add_arguments", "main", "resume", "train"]
+
+# How many continuations are shown when training ends.
 _SAMPLES = 3
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of training; needs no torch, so that --help answers at once."""
-    parser.add_argument(
-        "--corpus",
-        nargs="+",
-        type=Path,
-        metavar="PATH",
-        help="小说：文件、文件夹、.epub，或 prepare 的输出 | the novel: files, folders, .epub, or the output of prepare",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="训练目录（默认 checkpoints/<语料名>）| run directory (default checkpoints/<corpus name>)",
-    )
-    parser.add_argument(
-        "--preset",
-        metavar="|".join(PRESETS),
-        default=None,
-        help="成套的配置（默认 default: small）| a full configuration",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="接着上次继续，分毫不差 | go on exactly where the run stopped",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="覆盖已有的训练 | replace the run that is there"
-    )
-    titles = ("正文 text", "数据 data", "任意文本对 any pairs", "模型 model", "训练 training")
-    for section, title in zip(_SECTIONS, titles, strict=True):
-        add_section(parser, section, title)
+class Trained(NamedTuple):
+    """What came of a session of training."""
+
+    outcome: Outcome
+    observer: Observer
+    first_step: int  # steps that the run had taken before the session
+    last_step: int  # and after it
 
 
 def main(args: argparse.Namespace) -> None:
-    """Trains as asked; raises NovelgenError for what the user can mend."""
-    if args.resume and args.overwrite:
-        raise ConfigError("--resume 与 --overwrite 只能用一个 | use either --resume or --overwrite")
-    pairs = explicit_options(args, PairsConfig)
-    if not args.corpus and "pairs" not in pairs and not (args.resume and args.output):
-        raise ConfigError(
-            "请用 --corpus 给出小说，例如 --corpus corpus/novel.txt，或用 --pairs 给出文本对 | name the novel, for example "
-            "--corpus corpus/novel.txt, or a file of pairs with --pairs"
-        )
-    one_of("--corpus、--pairs", args.corpus, pairs.get("pairs"))
+    """Trains as asked; raises NovelgenError for what the user can put right."""
+    check_request(args)
+    # Imported behind the check, which answers at once.
     from novelgen.data.prepare import corpus_name
     from novelgen.training.distributed import init_distributed
 
-    output = args.output or Path("checkpoints") / corpus_name(args.corpus or [Path(pairs["pairs"])])
+    # By default a run is named after its corpus.
+    output = args.output
+    if output is None:
+        output = Path("checkpoints") / corpus_name(args.corpus or [Path(args.pairs)])
     with init_distributed() as ranks:
         (_resume if args.resume else _start)(args, output, ranks)
 
 
-def _with_budget(config: Config, options: dict[str, Any]) -> Config:
-    """The configuration with `options`; a budget that is given replaces the preset's."""
-    if any(name in options for name in _BUDGETS):
-        config = config.replace(**dict.fromkeys(_BUDGETS))
-    return config.replace(**options)
-
-
-def chosen(config: Config, options: dict[str, Any]) -> Config:
-    """The whole configuration: a variant that is named brings its own parts, not those of the preset's."""
-    if options.get("model", config.model.model) != config.model.model:
-        options = {**dict.fromkeys(PARTS), **options}
-    config = _with_budget(config, options)
-    return dataclasses.replace(config, model=resolve(config.model))
-
-
 def _start(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
+    """Trains a new run, and prints what came of it."""
     from novelgen.data.prepare import check_outside
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.stores import shared_data
 
-    config = chosen(preset(args.preset or "small"), explicit_options(args, *_SECTIONS))
-    _check_pairs(args, config)
+    config = apply_options(preset(args.preset or "small"), explicit_options(args, *SECTIONS))
+    check_pairs(args, config)
     device = ranks.device(config.training.device)
     run = RunDirectory(output)
 
-    def prepared() -> Data:
-        # All of this now, because the import of the corpus may take long.
+    def prepare_data() -> Data:
+        # Everything that can be refused is refused first: importing a corpus may take long.
         check_outside(output, args.corpus or ())
         run.check_free(args.overwrite)
         data = _data(args, config, output)
         print(data.summary(), flush=True)
+        # A task without a single pair is reported before a directory is made.
         for part in ("train", "valid"):
-            data.by_task(part)  # a task without a pair is told before anything is made
+            data.by_task(part)
         run.create(args.overwrite)
         return data
 
-    outcome, observer = train(config, shared_data(ranks, prepared), run, device, ranks)
+    trained = train(config, shared_data(ranks, prepare_data), run, device, ranks)
     if ranks.is_first:
-        _print_summary(outcome, observer, run)
-
-
-def _check_pairs(args: argparse.Namespace, config: Config) -> None:
-    """Raises ConfigError for options that do not go with pairs, or with a novel."""
-    if not config.from_pairs:
-        if unused := [flag(name) for name in explicit_options(args, PairsConfig)]:
-            raise ConfigError(
-                f"{'、'.join(unused)} 只用于 --pairs；请去掉 | only for --pairs; leave out"
-            )
-        return
-    if unused := [
-        flag(name)
-        for name in (*explicit_options(args, TextConfig), "context_paragraphs", "tasks")
-        if name in args
-    ]:
-        raise ConfigError(
-            f"{'、'.join(unused)} 只用于小说；--pairs 的每一行照原样读（UTF-8），请去掉 | only for novels; every line of "
-            "--pairs is read as it stands (UTF-8), leave it out"
-        )
-    if config.pairs.share_vocabulary and config.pairs.source_level not in (
-        None,
-        config.data.tokenizer,
-    ):
-        raise ConfigError(
-            "--share-vocabulary 时两边同样按字或按词；请去掉 --source-level | with one vocabulary both sides are cut alike; "
-            "leave out --source-level"
-        )
-    if config.model.copy and not config.pairs.share_vocabulary:
-        raise ConfigError(COPY_NEEDS_ONE_VOCABULARY)
+        _print_summary(trained, run, config.training)
 
 
 def _data(args: argparse.Namespace, config: Config, output: Path) -> Data:
@@ -186,7 +116,7 @@ def train(
     run: RunDirectory,
     device: torch.device,
     ranks: Ranks | None = None,
-) -> tuple[Outcome, Observer]:
+) -> Trained:
     """Trains a new model into `run`, a directory that was created."""
     import torch
 
@@ -194,72 +124,58 @@ def train(
     from novelgen.training.distributed import SINGLE_PROCESS
 
     ranks = ranks or SINGLE_PROCESS
+    # 1. The model: its first weights follow from the seed alone.
+    # What is prepared already brings the options along that it was prepared with.
     config = data.configured(config, run.path)
     torch.manual_seed(config.training.seed)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
-    own = None if data.source_tokenizer is data.tokenizer else data.source_tokenizer
-    info = {
-        "config": config.to_dict(),
-        "tokenizer": data.tokenizer.fingerprint,
-        **({} if own is None else {"source_tokenizer": own.fingerprint}),
-        **data.info(run.path),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
+    # 2. What config.json says of the run, and its vocabularies: two where the source has its own.
+    source_tokenizer = None
+    info: dict[str, Any] = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint}
+    if data.source_tokenizer is not data.tokenizer:
+        source_tokenizer = data.source_tokenizer
+        info["source_tokenizer"] = source_tokenizer.fingerprint
+    info |= data.info(run.path)
+    info["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     if ranks.is_first:
-        run.save_info(info, data.tokenizer, own)
+        run.save_info(info, data.tokenizer, source_tokenizer)
+    # 3. Training.
     return _fit(config, data, model, run, info, device, ranks, resume=False)
 
 
 def _resume(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
+    """Continues a run, and prints what came of it."""
     from novelgen.training.checkpoint import RunDirectory
 
-    options = explicit_options(args, *_SECTIONS)
-    named = args.corpus or [Path(path) for path in [options.pop("pairs", None)] if path]
-    fixed = [flag(name) for name in options if name not in _RESUMABLE] + (
-        ["--preset"] if args.preset else []
-    )
-    if fixed:
-        allowed = "、".join(flag(name) for name in _RESUMABLE)
-        raise ConfigError(
-            f"--resume 不能同时改 {'、'.join(fixed)}；可以改的只有 {allowed} | these belong to the run and cannot change "
-            f"on --resume; only {allowed} can"
-        )
+    options = resume_options(args)
     run = RunDirectory(output)
     info = ranks.run_on_rank0(run.load_info)
-    trained_on = [
-        (output / path).resolve() for path in info.get("corpus") or [info["config"].pairs.pairs]
-    ]
-    if named and [path.resolve() for path in named] != trained_on:
-        option = "--corpus" if args.corpus else "--pairs"
-        raise ConfigError(
-            f"--resume 的训练用的是 {trained_on[0]}，不是 {named[0]}；请去掉 {option} | that run is on another "
-            f"corpus; leave {option} out"
-        )
-    outcome, observer = resume(run, options, ranks)
+    check_same_corpus(args, output, info)
+    trained = resume(run, options, ranks)
     if ranks.is_first:
-        _print_summary(outcome, observer, run)
+        _print_summary(trained, run, apply_budget(info["config"], options).training)
 
 
-def resume(
-    run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None
-) -> tuple[Outcome, Observer]:
-    """Trains on from the last save of `run`; `options` are those fields of its configuration that become others."""
+def resume(run: RunDirectory, options: dict[str, Any], ranks: Ranks | None = None) -> Trained:
+    """Trains on from the last save of `run`, with `options` changed in its configuration."""
     from novelgen.training.checkpoint import build_model
     from novelgen.training.distributed import SINGLE_PROCESS
     from novelgen.training.stores import data_of_run, shared_data
 
     ranks = ranks or SINGLE_PROCESS
     info = ranks.run_on_rank0(run.load_info)
-    config = _with_budget(info["config"], options)
+    config = apply_budget(info["config"], options)
     device = ranks.device(config.training.device)
-    ranks.run_on_rank0(
-        lambda: run.load_tokenizer(info) and None
-    )  # it must be whole, and the store's
+
+    def check_tokenizer() -> None:
+        # It must be whole, and the one that the run was made with.
+        run.load_tokenizer(info)
+
+    ranks.run_on_rank0(check_tokenizer)
     data = shared_data(ranks, lambda: data_of_run(run.path, info))
-    info = {
-        **{name: value for name, value in info.items() if name != "format"},
-        "config": config.to_dict(),
-    }
+    # `save_info` writes the number of the format itself.
+    info = {name: value for name, value in info.items() if name != "format"}
+    info["config"] = config.to_dict()
     if ranks.is_first:
         run.save_info(info)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
@@ -275,13 +191,16 @@ def _fit(
     device: torch.device,
     ranks: Ranks,
     resume: bool,
-) -> tuple[Outcome, Observer]:
+) -> Trained:
+    """Trains a model, new or resumed, until the budget is spent or training stops by itself."""
     from novelgen.commands.observer import Observer
     from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
     from novelgen.training.trainer import Trainer
 
+    # Before the first computation: batches of many shapes would fill the one and slow the other.
     limit_onednn_cache()
     tune_malloc()
+    # The main task comes first: it alone decides which weights are kept.
     by_task = data.by_task("valid")
     valid = next(iter(by_task.values()))
     observer = Observer(run, config, data, valid, device)
@@ -294,43 +213,94 @@ def _fit(
         info,
         device,
         observer,
+        # Of a single task there is nothing to tell beside `valid`.
         by_task if len(by_task) > 1 else None,
         ranks,
     )
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    print(
-        f"模型 model       {info['parameters']:,} 个参数 parameters，词表 vocabulary {data.tokenizer.size:,}，{device.type} {precision}"
-        + (f"，{ranks.size} 个进程 processes" if ranks.size > 1 else ""),
-        flush=True,
-    )
+    _print_model(info["parameters"], data.tokenizer.size, f"{device.type} {precision}", ranks.size)
     if resume:
         trainer.resume()
-        print(
-            f"接着第 {trainer.position.step} 步继续 | going on from step {trainer.position.step}",
-            flush=True,
+        print(_("going on from step {step}").format(step=trainer.position.step), flush=True)
+    first_step = trainer.position.step
+    outcome = trainer.fit()
+    return Trained(outcome, observer, first_step, trainer.position.step)
+
+
+def _print_model(parameters: int, vocabulary: int, hardware: str, processes: int) -> None:
+    """Prints what is trained, and on what."""
+    message = _("model: {parameters:,} parameters, vocabulary of {vocabulary:,}, {hardware}")
+    if processes > 1:
+        message = _(
+            "model: {parameters:,} parameters, vocabulary of {vocabulary:,}, {hardware}, "
+            "{processes} processes"
         )
-    return trainer.fit(), observer
+    text = message.format(
+        parameters=parameters, vocabulary=vocabulary, hardware=hardware, processes=processes
+    )
+    print(text, flush=True)
 
 
-def _print_summary(outcome: Outcome, observer: Observer, run: RunDirectory) -> None:
-    reasons = {
-        "budget": "预算用完 | the budget is spent",
-        "patience": "不再进步，提前停止 | no more progress, stopped early",
-        "interrupted": "已停下并存盘 | stopped and saved",
-    }
+def _print_summary(trained: Trained, run: RunDirectory, config: TrainingConfig) -> None:
+    """Prints why training ended, some of what the model writes, and the commands to use it."""
+    outcome = trained.outcome
     directory = shlex.quote(str(run.path))
-    best = "" if outcome.best is None else f"；最好的验证 best validation BPC {outcome.best:.3f}"
-    print(f"\n{reasons[outcome.reason]}{best}")
+    print(f"\n{_reason(trained, config)}")
+    if outcome.best is not None:
+        print(_("best validation: {bpc:.3f} BPC").format(bpc=outcome.best))
+    # An interrupted run may have no sensible weights yet.
     if outcome.reason == "interrupted":
-        print(f"接着练 | to go on:  python train.py --output {directory} --resume")
+        command = f"python train.py --output {directory} --resume"
+        print(_("to continue: {command}").format(command=command))
         return
-    source, target = (
-        ("源 source", "写出 written") if observer.from_pairs else ("上文 prompt", "续写 written")
+    for prompt, text in trained.observer.samples(_SAMPLES):
+        print()
+        print("\n".join(_sample_lines(prompt, text, trained.observer.from_pairs)))
+    generate = f'python -m novelgen generate --checkpoint {directory} --prompt "……"'
+    # Commands to copy.
+    commands = (
+        (_("write in the browser:"), f"python app.py --checkpoint {directory}"),
+        (_("write here:"), generate),
+        (_("evaluate:"), f"python -m novelgen evaluate --checkpoint {directory}"),
     )
-    for prompt, text in observer.samples(_SAMPLES):
-        print(f"\n〔{source}〕{prompt}\n〔{target}〕{text}")
-    print(
-        f"\n打开页面来写 | to write in the browser:  python app.py --checkpoint {directory}"
-        f'\n在命令行写 | to write here:  python -m novelgen generate --checkpoint {directory} --prompt "……"'
-        f"\n评测 | to evaluate:   python -m novelgen evaluate --checkpoint {directory}"
-    )
+    print()
+    print("\n".join(aligned_lines(commands)))
+
+
+def _reason(trained: Trained, config: TrainingConfig) -> str:
+    """Why training ended; of a run that was resumed for nothing, also what to pass."""
+    reason = trained.outcome.reason
+    # Only a run that was resumed begins behind step 0.
+    is_idle = 0 < trained.first_step == trained.last_step
+    if reason == "interrupted":
+        return _("stopped and saved")
+    if reason == "patience" and is_idle:
+        message = _(
+            "nothing was trained: this run stopped early at step {step}; to train on, pass a "
+            "--patience above {patience}"
+        )
+        return message.format(step=trained.last_step, patience=config.patience)
+    if reason == "patience":
+        return _("stopped early: no more progress")
+    if is_idle:
+        message = _(
+            "nothing was trained: this run is at step {step}, its budget ({budget}) is spent; to "
+            "train on, pass a larger one"
+        )
+        return message.format(step=trained.last_step, budget=_budget(config))
+    return _("the budget is spent")
+
+
+def _budget(config: TrainingConfig) -> str:
+    """The budget of a run as the options that give it."""
+    values = {flag(name): getattr(config, name) for name in BUDGETS}
+    return join_list(f"{name} {value}" for name, value in values.items() if value is not None)
+
+
+def _sample_lines(prompt: str, text: str, from_pairs: bool) -> list[str]:
+    """A prompt and what the model makes of it."""
+    if from_pairs:
+        rows = ((_("source:"), prompt), (_("output:"), text))
+    else:
+        rows = ((_("prompt:"), prompt), (_("continuation:"), text))
+    return aligned_lines(rows)

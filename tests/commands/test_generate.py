@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from novelgen.cli import Parser
 from novelgen.commands.generate import add_arguments, main
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
+from novelgen.report import fonts
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -25,7 +27,7 @@ def checkpoint(make_run, tmp_path_factory):
 
 @pytest.fixture
 def generate(checkpoint, capsys):
-    """Runs the command and returns what it printed; every run is short and has a seed unless told otherwise."""
+    """Runs the command and returns what it printed; texts are short unless asked otherwise."""
 
     def call(*arguments, prompt=PROMPT):
         parser = Parser(prog="generate")
@@ -56,7 +58,7 @@ def test_text_goes_to_stdout_and_the_seed_to_stderr(checkpoint, generate):
         PROMPT, seed=7, max_length=12, prefix="宝玉"
     )
     assert printed.out == expected.text + "\n"
-    assert printed.err == "种子 seed: 7\n"
+    assert printed.err == "seed: 7\n"
 
 
 def test_a_drawn_seed_is_printed_and_repeats_the_text(generate):
@@ -65,16 +67,14 @@ def test_a_drawn_seed_is_printed_and_repeats_the_text(generate):
 
 
 def test_notes_are_shown(generate):
-    assert "2 段" in generate("--seed", 1, prompt="宝玉。\n黛玉。").err
+    assert "2 segments" in generate("--seed", 1, prompt="宝玉。\n黛玉。").err
 
 
-def test_several_candidates_are_told_apart(generate):
+def test_each_of_several_candidates_is_headed_by_its_seed_and_score(generate):
     printed = generate("--seed", 7, "--num-samples", 3)
-    assert [line.split()[5] for line in printed.out.splitlines() if line.startswith("──")] == [
-        "7",
-        "8",
-        "9",
-    ]
+    headings = [line for line in printed.out.splitlines() if line.startswith("──")]
+    assert [re.findall(r"seed (\d+)", line) for line in headings] == [["7"], ["8"], ["9"]]
+    assert all(re.search(r"score -\d+\.\d{3}", line) for line in headings)
 
 
 def test_json_holds_text_tokens_probabilities_and_seed(generate):
@@ -102,12 +102,12 @@ def test_json_lists_the_n_best_of_a_beam(generate):
 def test_attention_as_json_and_npz_agree(generate, tmp_path):
     for name in ("a.json", "a.npz"):
         generate("--seed", 7, "--num-samples", 2, "--paragraphs", 2, "--attention", tmp_path / name)
-    told = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    printed = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     arrays = np.load(tmp_path / "a.npz")
-    assert len(told) == 2
-    assert all(len(candidate) == 2 for candidate in told)
+    assert len(printed) == 2
+    assert all(len(candidate) == 2 for candidate in printed)
     assert len(arrays) == 12
-    for row, candidate in enumerate(told, start=1):
+    for row, candidate in enumerate(printed, start=1):
         for number, paragraph in enumerate(candidate, start=1):
             weights = arrays[f"attention_{row}_{number}"]
             assert np.array(paragraph["attention"]) == pytest.approx(weights)
@@ -124,6 +124,47 @@ def test_a_heatmap_is_drawn_for_every_paragraph(generate, tmp_path, monkeypatch)
     )
     assert "map-2.png" in generate("--paragraphs", 2, "--heatmap", tmp_path / "map.png").err
     assert drawn == ["map.png", "map-2.png"]
+
+
+@pytest.fixture
+def no_font(monkeypatch):
+    """A system without a Chinese font."""
+    fonts.require_font.cache_clear()
+    monkeypatch.setattr(fonts, "find_font", lambda: None)
+    yield
+    fonts.require_font.cache_clear()
+
+
+@pytest.mark.usefixtures("no_font")
+def test_without_a_font_the_text_is_printed_and_the_weights_are_saved(
+    checkpoint, generate, tmp_path, capsys
+):
+    files = ("--attention", tmp_path / "a.json", "--heatmap", tmp_path / "map.png")
+    with pytest.raises(SystemExit) as ended:
+        generate("--seed", 7, *files)
+    printed = capsys.readouterr()
+    expected = Generator.load(checkpoint, "cpu").generate(PROMPT, seed=7, max_length=12).text
+    assert printed.out == expected + "\n"
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert ended.value.code == 2
+    assert not (tmp_path / "map.png").exists()
+
+
+@pytest.mark.usefixtures("no_font")
+def test_a_missing_font_is_one_warning_that_names_the_package(generate, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        generate("--seed", 7, "--paragraphs", 2, "--heatmap", tmp_path / "map.png")
+    seed, warning = capsys.readouterr().err.splitlines()
+    assert seed == "seed: 7"
+    assert warning.startswith("warning: no heatmap: ")
+    assert "fonts-noto-cjk" in warning
+
+
+@pytest.mark.usefixtures("no_font")
+def test_a_missing_font_does_not_spoil_the_json(generate, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        generate("--seed", 7, "--json", "--heatmap", tmp_path / "map.png")
+    assert json.loads(capsys.readouterr().out)["seed"] == 7
 
 
 def test_a_terminal_shows_the_text_as_it_grows(checkpoint, generate, monkeypatch):
@@ -146,8 +187,8 @@ def test_a_terminal_shows_the_text_as_it_grows(checkpoint, generate, monkeypatch
 
 def test_the_prompt_is_read_from_standard_input(generate, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("\ufeff宝玉。".encode())))
-    told = json.loads(generate("--json", "--seed", 1, prompt="-").out)
-    assert told["prompt"] == "宝玉。"
+    printed = json.loads(generate("--json", "--seed", 1, prompt="-").out)
+    assert printed["prompt"] == "宝玉。"
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO("宝玉".encode("gb18030"))))
     with pytest.raises(ConfigError, match="UTF-8"):
         generate(prompt="-")
@@ -180,14 +221,14 @@ def test_mistakes_are_found_before_the_model_is_loaded(generate, monkeypatch, ar
 )
 def test_a_protected_folder_is_found_before_anything_is_written(generate, tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(ConfigError, match="不能写入"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         generate("--attention", tmp_path / "a.json")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_when_the_disk_is_full_the_text_is_printed_all_the_same(generate, tmp_path, capsys):
     (tmp_path / "a.json").symlink_to("/dev/full")
-    with pytest.raises(ConfigError, match="写不了"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         generate("--seed", 7, "--attention", tmp_path / "a.json")
     assert capsys.readouterr().out.strip()
 

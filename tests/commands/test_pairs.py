@@ -51,7 +51,10 @@ def call(command, *arguments):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A folder with the runs "own", of two vocabularies, and "shared", and the file that they have learned."""
+    """A folder with the file numbers.tsv and two runs of it.
+
+    "own" has a vocabulary of its own for the source, "shared" has one for both sides.
+    """
     folder = tmp_path_factory.mktemp("pairs")
     (folder / "numbers.tsv").write_text("".join(LINES), encoding="utf-8")
     (folder / "valid.tsv").write_text("".join(LINES[3:6]), encoding="utf-8")
@@ -93,9 +96,9 @@ def test_a_run_directory_writes_wherever_it_lies(runs, tmp_path, capsys):
         "--max-length",
         8,
     )
-    told = json.loads(capsys.readouterr().out)
-    assert told["text"]
-    assert told["prompt"] == "one and two"
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["text"]
+    assert printed["prompt"] == "one and two"
     with pytest.raises(CheckpointError, match="put them back"):
         call(evaluate, "--checkpoint", tmp_path / "moved", "--device", "cpu")
 
@@ -118,20 +121,16 @@ def test_pairs_have_defaults_of_their_own_and_what_is_given_wins(runs):
     def options(**given):
         return generator._checked(given)
 
-    assert (
-        options().decoder,
-        options().no_repeat_ngram,
-        options().min_length,
-        options().top_p,
-    ) == ("beam", 0, 1, 1.0)
-    assert (
-        options(decoder="sample").temperature,
-        options(decoder="sample").repetition_penalty,
-    ) == (0.8, 1.0)
-    assert (options(no_repeat_ngram=3).no_repeat_ngram, options(temperature=0.5).temperature) == (
-        3,
-        0.5,
-    )
+    default = options()
+    assert default.decoder == "beam"
+    assert default.no_repeat_ngram == 0
+    assert default.min_length == 1
+    assert default.top_p == 1.0
+    sampling = options(decoder="sample")
+    assert sampling.temperature == 0.8
+    assert sampling.repetition_penalty == 1.0
+    assert options(no_repeat_ngram=3).no_repeat_ngram == 3
+    assert options(temperature=0.5).temperature == 0.5
     assert generator.generate("one and two").text == generator.generate("one and two", seed=5).text
 
 
@@ -151,14 +150,13 @@ def test_what_is_written_is_a_next_source_only_in_the_same_vocabulary(runs):
 
 
 def test_a_source_may_be_said_again(toy):
-    """The rules against repetition look at the target alone: ids of the source may be of another vocabulary."""
-    prompt, config = "宝玉笑道：“我来了，你说去不去？”", DecodingConfig(no_repeat_ngram=2)
-    story, pairs = (
-        GenerationSession(toy.generator(Config().replace(pairs=path)), prompt, config)
-        for path in (None, "a.tsv")
-    )
-    assert story.task(()).history.earlier[0]
-    assert not pairs.task(()).history.earlier[0]
+    """The rules against repetition look at the target: the source may have other ids."""
+    prompt = "宝玉笑道：“我来了，你说去不去？”"
+    config = DecodingConfig(no_repeat_ngram=2)
+    of_novel = GenerationSession(toy.generator(Config()), prompt, config)
+    of_pairs = GenerationSession(toy.generator(Config().replace(pairs="a.tsv")), prompt, config)
+    assert of_novel.task(()).history.earlier[0]
+    assert not of_pairs.task(()).history.earlier[0]
 
 
 def test_evaluation_of_parts_other_files_and_writing(runs, tmp_path, capsys):
@@ -227,18 +225,19 @@ def test_a_foreign_source_vocabulary_is_noticed(runs, tmp_path):
 
 
 def test_the_page_knows_a_run_of_pairs(runs):
-    shelf = ModelRegistry(runs / "runs", device="cpu")
-    assert learned_pairs(shelf, "own")
-    assert not learned_pairs(shelf, "none")
-    assert examples(shelf, "own") == ["one and four", "one and five", "one and six"]
-    *_, written = generation_service.write(
-        shelf, "own", "one and two", {"decoder": "beam", "max_length": 6}
+    registry = ModelRegistry(runs / "runs", device="cpu")
+    assert learned_pairs(registry, "own")
+    assert not learned_pairs(registry, "none")
+    assert examples(registry, "own") == ["one and four", "one and five", "one and six"]
+    *_, result = generation_service.write(
+        registry, "own", "one and two", {"decoder": "beam", "max_length": 6}
     )
-    assert payload(choose(written, {}))["source"] == ["one", " and", " two", "<EOS>"]
-    *_, again = generation_service.write_from(shelf, written, 0, 0, "三")
+    assert payload(choose(result, {}))["source"] == ["one", " and", " two", "<EOS>"]
+    *_, again = generation_service.write_from(registry, result, 0, 0, "三")
     assert again.generations[0].text.startswith("三")
     facts = card(RunDirectory(runs / "runs" / "own"))
-    assert facts.corpus == "numbers.tsv、valid.tsv"
+    assert "numbers.tsv" in facts.corpus
+    assert "valid.tsv" in facts.corpus
     assert "→" in facts.vocabulary
     assert "→" in facts.tokenizer
     assert "→" not in card(RunDirectory(runs / "runs" / "shared")).vocabulary
@@ -247,7 +246,7 @@ def test_the_page_knows_a_run_of_pairs(runs):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--corpus", "x.txt"], "--corpus、--pairs"),
+        (["--corpus", "x.txt"], "--corpus, --pairs"),
         (["--simplify"], "--simplify"),
         (["--encoding", "gbk"], "--encoding"),
         (["--context-paragraphs", "2"], "--context-paragraphs"),
@@ -260,7 +259,6 @@ def test_what_does_not_go_with_pairs_is_refused_with_the_reason(runs, tmp_path, 
     with pytest.raises(ConfigError, match=words) as caught:
         call(train, "--pairs", runs / "numbers.tsv", "--output", tmp_path / "run", *arguments)
     assert "\n" not in str(caught.value)
-    assert " | " in str(caught.value)
     assert not (tmp_path / "run").exists()
 
 
@@ -277,7 +275,7 @@ def test_what_only_pairs_have_is_refused_for_a_novel(novel, tmp_path, option):
     [
         (b"a\tb\nno tab\n", "line 2"),
         (b"a\t \n", "line 1"),
-        (b"a\tb\nc\t\xff\n", "第 2 行不是 UTF-8"),
+        (b"a\tb\nc\t\xff\n", "line 2.*not UTF-8"),
         (b"", "no pairs"),
         (b"a\tb\nc\td\n", "--valid-pairs"),
     ],

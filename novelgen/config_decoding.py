@@ -1,0 +1,136 @@
+"""The options of decoding: how a trained model chooses what it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from novelgen.errors import ConfigError
+from novelgen.i18n import N_, _
+from novelgen.options import Checked, option
+
+
+@dataclass(frozen=True)
+class DecodingConfig(Checked):
+    """How the next paragraph is chosen. Every rule is honoured by every decoder."""
+
+    decoder: str = option("sample", N_("decoding strategy"), choices=("sample", "beam", "greedy"))
+    # What sampling chooses from: temperature first, then the filters.
+    temperature: float = option(
+        0.8,
+        N_("sampling temperature: lower is safer, higher is more surprising, near 0 is greedy"),
+        above=0,
+        maximum=100,
+    )
+    top_k: int = option(
+        0, N_("choose among the k most likely tokens only; 0 turns this off"), minimum=0
+    )
+    top_p: float = option(
+        0.95,
+        N_(
+            "choose among the fewest tokens whose probabilities sum to p (nucleus sampling); "
+            "1 turns this off"
+        ),
+        above=0,
+        maximum=1,
+    )
+    min_p: float = option(
+        0.0,
+        N_("drop tokens less likely than this fraction of the most likely one; 0 turns this off"),
+        minimum=0,
+        maximum=1,
+    )
+    # Beam search, and how many texts a request gives.
+    beam_size: int = option(5, N_("beam size"), minimum=1, maximum=1000)
+    length_penalty: float = option(
+        1.0,
+        N_("exponent of the length penalty: score = log-probability / length ** this"),
+        minimum=0,
+        maximum=10,
+    )
+    num_samples: int = option(
+        1,
+        N_("number of candidates; of a beam search, the n best"),
+        minimum=1,
+        maximum=1000,
+        flags=("--n-best",),
+    )
+    # Rules against repetition.
+    repetition_penalty: float = option(
+        1.1,
+        N_("penalty on recently written tokens; 1 turns this off"),
+        minimum=1,
+        maximum=10,
+    )
+    repetition_window: int = option(
+        32, N_("how many recent tokens the repetition penalty covers"), minimum=1
+    )
+    no_repeat_ngram: int = option(
+        4,
+        N_("never write an n-gram of this size twice, punctuation not counted; 0 turns this off"),
+        minimum=0,
+        maximum=100,
+    )
+    # Lengths, in tokens, and what is written.
+    min_length: int = option(4, N_("fewest tokens in a paragraph"), minimum=0)
+    max_length: int = option(160, N_("most tokens in a paragraph"), minimum=1, maximum=100_000)
+    paragraphs: int = option(
+        1,
+        N_("how many paragraphs to write; each becomes the source of the next"),
+        minimum=1,
+        maximum=1000,
+    )
+    # Empty: the model begins by itself.
+    prefix: str = option("", N_("opening of the paragraph to write"))
+    seed: int | None = option(
+        None,
+        N_("random seed (default: drawn at random and printed)"),
+        minimum=0,
+        maximum=2**63 - 1,
+    )
+    task: str | None = option(
+        None,
+        N_(
+            "what to write: the next paragraph, the previous one (several are written backwards) "
+            "or the same (default: the first of the --tasks that were trained)"
+        ),
+        choices=("next", "previous", "same"),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Each option is in its range by now; what follows is about two options together.
+        if self.min_length > self.max_length:
+            message = _("--min-length {minimum} exceeds --max-length {maximum}; lower --min-length")
+            raise ConfigError(message.format(minimum=self.min_length, maximum=self.max_length))
+        if self.decoder == "beam" and self.num_samples > self.beam_size:
+            message = _("--n-best {count} exceeds --beam-size {size}; raise --beam-size")
+            raise ConfigError(message.format(count=self.num_samples, size=self.beam_size))
+        if self.decoder == "greedy" and self.num_samples > 1:
+            raise ConfigError(
+                _("--decoder greedy writes one text; for several candidates use sample or beam")
+            )
+
+
+# A translation is to be likely, may be as short as its source, and repeats what its source repeats.
+_PAIRS_DECODING = {
+    "decoder": "beam",
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram": 0,
+    "min_length": 1,
+}
+# Only sampling chooses from a narrowed distribution; the same filters would narrow a beam too.
+_NO_FILTERS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
+
+
+def decoding_defaults(from_pairs: bool, decoder: str | None = None) -> dict[str, Any]:
+    """The defaults of DecodingConfig's fields that the kind of run decides; none for a novel.
+
+    `decoder` is the one that was asked for, None where none was.
+    """
+    # A novel has those of the dataclass.
+    if not from_pairs:
+        return {}
+    if decoder == "sample":
+        return dict(_PAIRS_DECODING)
+    return {**_PAIRS_DECODING, **_NO_FILTERS}

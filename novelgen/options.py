@@ -1,0 +1,121 @@
+"""Options: dataclass fields that know their help text and their bounds.
+
+A section of the configuration is a dataclass of such fields that derives from `Checked`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from novelgen.errors import ConfigError
+from novelgen.i18n import _, join_list
+
+# The largest magnitude of any number; far beyond it not even a float can hold an integer.
+LARGEST = 2**64
+# What a Chinese keyboard types for a comma.
+_WIDE_COMMA = unicodedata.lookup("FULLWIDTH COMMA")
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] | None = None,
+    above: float | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    flags: tuple[str, ...] = (),
+) -> Any:
+    """Returns a dataclass field with a help text and bounds.
+
+    `help` is a message marked with `N_`; whoever shows it translates it. `above` is an exclusive
+    bound, `minimum` and `maximum` are inclusive. `flags` are further names on the command line.
+    """
+    # A field's metadata is what dataclasses keep for such uses.
+    bounds = {"choices": choices, "above": above, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata={"help": help, "flags": flags, **bounds})
+
+
+def flag(name: str) -> str:
+    """The command-line spelling of a field: `top_p` becomes `--top-p`."""
+    return "--" + name.replace("_", "-")
+
+
+def split_list(text: str) -> list[str]:
+    """The items of a list with commas, the full-width ones of a Chinese keyboard included."""
+    return [item.strip() for item in text.replace(_WIDE_COMMA, ",").split(",")]
+
+
+def validate_choice(name: str, known: Mapping[str, Any] | tuple[str, ...], what: str) -> str:
+    """Returns `name` when it is one of `known`.
+
+    Raises ConfigError otherwise, with the nearest known name and the list of all. `what` says what
+    is named, as a rule the option.
+    """
+    if name in known:
+        return name
+    # The value as Python writes it, so that an empty one or a space is seen.
+    choices = join_list(known)
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    if not close:
+        message = _("{option}: there is no {value!r}; choices: {choices}")
+        raise ConfigError(message.format(option=what, value=name, choices=choices))
+    message = _("{option}: there is no {value!r}; did you mean {suggestion}? choices: {choices}")
+    raise ConfigError(message.format(option=what, value=name, suggestion=close[0], choices=choices))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A section of the configuration that checks every field against its bounds when it is made."""
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            _check_field(self, spec)
+
+
+def _check_field(section: Checked, spec: dataclasses.Field[Any]) -> None:
+    """Raises ConfigError when a field's value is none of its choices or out of its range."""
+    value = getattr(section, spec.name)
+    bounds = spec.metadata
+    # None stands for "not given", where a field allows it.
+    if value is None:
+        return
+    if bounds["choices"]:
+        validate_choice(value, bounds["choices"], flag(spec.name))
+    # A bool is an int to Python, but has no range.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and not _is_in_range(value, bounds):
+        raise ConfigError(_range_error(flag(spec.name), value, bounds))
+
+
+def _is_in_range(value: float, bounds: Mapping[str, Any]) -> bool:
+    """Whether a number is finite and within the bounds of its field."""
+    # The magnitude comes first: `isfinite` raises for an integer that no float can hold.
+    if abs(value) > LARGEST or not math.isfinite(value):
+        return False
+    if bounds["above"] is not None and value <= bounds["above"]:
+        return False
+    if bounds["minimum"] is not None and value < bounds["minimum"]:
+        return False
+    return bounds["maximum"] is None or value <= bounds["maximum"]
+
+
+def _range_error(option_name: str, value: float, bounds: Mapping[str, Any]) -> str:
+    """What to say about a number that is out of range."""
+    signs = {"above": ">", "minimum": "≥", "maximum": "≤"}
+    limits = [
+        f"{sign} {bounds[name]:g}" for name, sign in signs.items() if bounds[name] is not None
+    ]
+    # A number of many digits is not repeated.
+    shown = "…" if abs(value) > LARGEST else value
+    if not limits:
+        message = _("{option} {value}: must be a finite number")
+        return message.format(option=option_name, value=shown)
+    message = _("{option} {value}: out of range, must be {limits}")
+    return message.format(option=option_name, value=shown, limits=join_list(limits))
