@@ -24,6 +24,7 @@ ARGPARSE_MESSAGES = (
     N_("usage: "),
     N_("options"),
     N_("positional arguments"),
+    N_("subcommands"),
     N_("show this help message and exit"),
     N_("%(heading)s:"),
     N_("argument %(argument_name)s: %(message)s"),

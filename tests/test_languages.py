@@ -13,12 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from novelgen import i18n
+
 PROJECT = Path(__file__).parents[1]
 TINY = ("--preset", "tiny", "--device", "cpu", "--precision", "float32", "--batch-tokens", "600")
 STEPS = ("--max-steps", "8", "--validate-every", "4")
 FIRST_CHARACTER = 0x3400
 NOVELS_TEXT = re.compile("[\u3400-\u4dbf]|。")
-CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+# The characters that Chinese messages are written in. An untrained model spells other ones in
+# bytes, one now and then; two of these in a row are a message.
+CATALOGUE = (i18n.LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / "novelgen.po").read_text(encoding="utf-8")
+MESSAGE_CHARACTERS = "".join(
+    set(re.findall("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", CATALOGUE)) - {"。"}
+)
+CHINESE = re.compile(f"[{MESSAGE_CHARACTERS}]{{2,}}")
 # Four words in a row: no name of an option, a file or a unit has as many.
 ENGLISH_SENTENCE = re.compile(r"[A-Za-z]{2,}(?:,? [a-z]{2,}){3,}")
 COMMANDS = ("train", "prepare", "generate", "evaluate", "compare")

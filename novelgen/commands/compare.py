@@ -24,6 +24,7 @@ from novelgen.commands.compare_request import (
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.i18n import _, join_list
+from novelgen.os_errors import reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -140,7 +141,7 @@ def _new_comparison(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         message = _("--output {path}: cannot be written ({reason}); choose another")
-        raise ConfigError(message.format(path=output, reason=error.strerror)) from None
+        raise ConfigError(message.format(path=output, reason=reason_of(error))) from None
     return Comparison(request, [describe_machine(device)], prompts_of(data))
 
 

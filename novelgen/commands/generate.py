@@ -14,6 +14,7 @@ from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, pgettext
 from novelgen.models.variants import NO_ATTENTION, attends
+from novelgen.os_errors import reason_of
 
 if TYPE_CHECKING:
     from novelgen.decoding.generator import Generation, Generator, Paragraph
@@ -290,4 +291,6 @@ def _write_npz(generations: list[Generation], path: Path) -> None:
 def _refuse_file(path: Path, error: OSError) -> NoReturn:
     """Raises ConfigError for a file that the system cannot write after all."""
     message = _("{path}: cannot be written ({reason}); choose another place")
-    raise ConfigError(message.format(path=error.filename or path, reason=error.strerror)) from None
+    raise ConfigError(
+        message.format(path=error.filename or path, reason=reason_of(error))
+    ) from None

@@ -68,6 +68,7 @@ def _start(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
     """Trains a new run, and prints what came of it."""
     from novelgen.data.prepare import check_outside
     from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.hardware import choose_precision, limit_onednn_cache
     from novelgen.training.stores import shared_data
 
     config = apply_options(preset(args.preset or "small"), explicit_options(args, *SECTIONS))
@@ -79,6 +80,8 @@ def _start(args: argparse.Namespace, output: Path, ranks: Ranks) -> None:
         # Everything that can be refused is refused first: importing a corpus may take long.
         check_outside(output, args.corpus or ())
         run.check_free(args.overwrite)
+        limit_onednn_cache()
+        choose_precision(config.training.precision, device)
         data = _data(args, config, output)
         print(data.summary(), flush=True)
         # A task without a single pair is reported before a directory is made.

@@ -33,7 +33,15 @@ _TITLES = (
 )
 BUDGETS = ("epochs", "max_steps", "max_minutes")
 # What may change when a run is resumed; everything else belongs to the run.
-_RESUMABLE = (*BUDGETS, "accumulation_steps", "device", "cuda_graph", "patience", "save_every")
+_RESUMABLE = (
+    *BUDGETS,
+    "accumulation_steps",
+    "device",
+    "precision",
+    "cuda_graph",
+    "patience",
+    "save_every",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

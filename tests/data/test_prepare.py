@@ -182,7 +182,7 @@ def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", refuse_new)
-    with pytest.raises(CorpusError, match="Permission denied"):
+    with pytest.raises(CorpusError, match="permission denied"):
         prepare_at(
             [make_novel([9] * 30, "other.txt")], TEXT, DATA, tmp_path / "store", overwrite=True
         )
