@@ -66,8 +66,9 @@ def training(found: dict[str, Any]) -> list[str]:
     return [
         *table(titles, rows, labels=2),
         "",
-        f"{machine(found['machine'])}. novelgen's matrix products reach {share} of the measured "
-        f"{precision} peak ({peak:,.0f} GFLOP/s).",
+        f"{machine(found['machine'])}.",
+        f"novelgen's matrix products reach {share} of the measured {precision} peak "
+        f"({peak:,.0f} GFLOP/s).",
     ]
 
 
