@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from novelgen.text import adverts, junk
 from novelgen.text.chapters import Headings, find_heading
-from novelgen.text.evidence import FileEvidence, Numbers, ends_sentence, line_key
+from novelgen.text.evidence import SHORTEST_CUT, FileEvidence, Numbers, is_cut, line_key
 from novelgen.text.report import Removal
 
 # Most lines, and characters, of an author's note that goes to the end of its chapter.
@@ -30,7 +30,6 @@ _JUNK_SIGN = re.compile(
     r"[完终終]|[tT][hH][eE] [eE]|^[-—–－·•~～\[【(（〔<《※!\dpP第作题題感谢謝多再最先也特衷]|^.{0,16}[:：]|\[F"
 )
 _BRACKET = re.compile(r"[\[（(【〔〖]")
-_LETTER = re.compile(r"\w")
 _STOP = re.compile("[，。！？：；,!?:;]")
 
 
@@ -211,7 +210,7 @@ class _Clearing:
         # One number alone: it is a page's where it cuts a sentence and goes on from no other.
         is_alone = number > 1 and number - 1 not in self._evidence.sections
         if self._evidence.numbers is Numbers.UNKNOWN and is_alone:
-            if self._cut_sentence(place):
+            if self._cut_sentence(place, SHORTEST_CUT):
                 return Verdict("page_marks", "cuts_sentence")
         return None
 
@@ -289,15 +288,14 @@ class _Clearing:
 
     # -- taking out
 
-    def _cut_sentence(self, place: int) -> bool:
+    def _cut_sentence(self, place: int, shortest: int = 4) -> bool:
         """Whether the line stands where a sentence was cut in two."""
         earlier = self._kept_before(place)
         following = self._kept_after(place)
         if earlier is None or following is None:
             return False
         start = self._lines[earlier]
-        rest = self._lines[following]
-        return len(start) > 3 and not ends_sentence(start) and bool(_LETTER.match(rest))
+        return len(start) >= shortest and is_cut(start, self._lines[following])
 
     def _kept_before(self, place: int) -> int | None:
         """The paragraph before that stays; None where a heading comes first."""

@@ -18,6 +18,10 @@ _DIGITS = re.compile(r"\d+")
 _SENTENCE_END = re.compile("[。！？…!?”’」』）)》：:；;—~～.\"'】]$")
 # A page's number stands at the end of a page, often in the middle of a sentence.
 _FEWEST_NUMBERS = 3
+_LONGEST_NUMBER = 16
+_LETTER = re.compile(r"\w")
+SHORTEST_CUT = 8
+"""Characters of the first part of a cut sentence; a shorter line may be a title."""
 _CUTS = 0.3
 
 
@@ -36,6 +40,7 @@ class _Number(NamedTuple):
     is_page: bool
     is_dashed: bool
     cuts_sentence: bool
+    is_behind_heading: bool
     headings: int
 
 
@@ -61,6 +66,11 @@ def ends_sentence(line: str) -> bool:
     return _SENTENCE_END.search(line) is not None
 
 
+def is_cut(before: str, following: str) -> bool:
+    """Whether one sentence may have been cut in two between these lines."""
+    return not ends_sentence(before) and _LETTER.match(following) is not None
+
+
 def find_evidence(sample: str) -> FileEvidence:
     """The evidence of `sample`, the first part of a file."""
     rows = [row for line in sample.split("\n") if (row := line.strip(" 　\t\r"))]
@@ -73,19 +83,25 @@ def find_evidence(sample: str) -> FileEvidence:
     # 2. Numbers on lines of their own.
     numbers: list[_Number] = []
     headings = 0
-    for before, row in pairwise(["。", *rows]):
+    is_behind_heading = True
+    for before, row, following in zip(["", *rows], rows, [*rows[1:], ""], strict=False):
         number = None
-        if len(row) < 16:
+        if len(row) < _LONGEST_NUMBER:
             number = page_number(row)
         if number is not None:
-            is_dashed = is_dashed_number(row)
+            cuts = len(before) >= SHORTEST_CUT and is_cut(before, following)
             numbers.append(
                 _Number(
-                    number, is_page_mark(row), is_dashed, not ends_sentence(before), headings
+                    number,
+                    is_page_mark(row),
+                    is_dashed_number(row),
+                    cuts and not is_behind_heading,
+                    is_behind_heading,
+                    headings,
                 )
             )
-        elif row[0] == "第" and find_heading(row):
-            headings += 1
+        is_behind_heading = row[0] == "第" and find_heading(row) is not None
+        headings += is_behind_heading
     bare = [found.number for found in numbers if not found.is_page]
     return FileEvidence(recurring, _what_numbers_are(numbers), frozenset(bare))
 
@@ -94,7 +110,10 @@ def _what_numbers_are(numbers: list[_Number]) -> Numbers:
     """What bare and dashed numbers are, by all numbers of a file in their order."""
     if len(numbers) < _FEWEST_NUMBERS:
         return Numbers.UNKNOWN
-    # 1. The numbers of sections start again in each chapter.
+    # 1. The numbers of sections stand below headings, or start again in each chapter.
+    below = sum(found.is_behind_heading for found in numbers)
+    if below > 1 and below >= 0.5 * numbers[-1].headings:
+        return Numbers.SECTIONS
     rising = sum(one.number < other.number for one, other in pairwise(numbers))
     if rising < 0.9 * (len(numbers) - 1):
         return Numbers.SECTIONS
