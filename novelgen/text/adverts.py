@@ -24,10 +24,11 @@ SIGN = re.compile(
     r"|喜[欢歡]|[觉覺]得|未完|求[^\n]{0,4}[票收订訂打推点點支]|电子书|電子書|首[发發]|[弹彈]窗|字更新"
     r"|在[线線]|免[费費]|[书書]友|网友|網友|[记記]住|百度|上一[章页頁节節]|下一[章页頁节節]|返回"
     r"|小[说說][网網]|[欢歡]迎|[为為]您|小[时時][内內]|版[权權]|收藏|打[赏賞]|月票|刷新|下[载載]"
-    r"|[推投]荐?[薦票]|后面[还還]|章[节節]|正版|〖"
+    r"|[推投]荐?[薦票]|转载|轉載|第.更|更[完送奉]|[书書][评評]|请[上到]|請[上到]|上[传傳]|ctrl|方向[键鍵]|后面[还還]|章[节節]|正版|〖"
 )
-# Quotations and the persons of a story.
-_STORY = re.compile("[“”「」『』\"'他她它]")
+# The persons of a story, and a line of speech.
+_STORY = re.compile("[他她它]|^[“「『\"']|[”」』\"']$")
+_QUOTATION = re.compile('[“”「」『』"]')
 _NOT_BRACKET = r"[^\n()\[\]（）【】〔〕〖〗“”]"
 # A bracket within a line, in plain form: an address, or one of the commonest adverts.
 _INSERT = re.compile(
@@ -62,27 +63,30 @@ def judge(line: str, *, at_edge: bool, recurs: bool) -> Verdict | None:
     if len(line) > LONGEST_ADVERT or _STORY.search(line):
         return None
     talk = measure(line)
-    if not talk.kinds:
+    if not talk.kinds or (talk.kinds < 3 and _QUOTATION.search(line)):
         return None
-    # Site talk through and through, of two kinds.
+    # 1. Site talk through and through: of two kinds, or a phrase and nothing else.
     if talk.kinds > 1 and talk.share >= 0.72 and talk.least >= 0.34:
         return Verdict("site_talk")
-    # Less of it, but an address, its place or its repetition speak against the story.
+    if talk.has_phrase and talk.share >= 0.85 and talk.least >= 0.6:
+        return Verdict("site_talk")
+    # 2. Less of it, but an address, its place or its repetition speak against the story.
+    has_signs = talk.kinds > 1 or talk.has_phrase
     supported = talk.has_address or at_edge or recurs
-    if supported and talk.kinds > 1 and talk.share >= 0.6 and talk.least >= 0.3:
+    if supported and has_signs and talk.share >= 0.6 and talk.least >= 0.3:
         if recurs:
             return Verdict("recurs")
         if talk.has_address:
             return Verdict("address")
         return Verdict("chapter_edge")
-    # An address and next to nothing else.
-    if talk.has_address and (
-        _is_bare_address(line) or (talk.share >= 0.8 and talk.least >= 0.5)
-    ):
+    # 3. An address and next to nothing else.
+    is_all = talk.share >= 0.8 and talk.least >= 0.5
+    if talk.has_address and (is_all or _is_bare_address(line)):
         return Verdict("address")
     if recurs and talk.has_address and talk.share >= 0.3:
         return Verdict("recurs")
-    if talk.has_address or (talk.kinds > 1 and talk.share >= 0.5):
+    # 4. Some evidence, which does not suffice.
+    if talk.has_address or (has_signs and talk.share >= 0.5):
         return Verdict("some_site_talk", is_doubtful=True)
     return None
 

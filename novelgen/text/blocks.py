@@ -144,8 +144,9 @@ def process_block(raw: RawBlock) -> Block:
     # 1. Clean lines, without what does not belong to the story.
     options = raw.options
     lines, removals = _clean_lines(raw)
-    around = [clean(text, RULES, []).split("\n") for text in (raw.before, raw.after)]
-    cleared = clear(lines, *around, options.evidence, options.headings)
+    before = clean(raw.before, RULES, []).split("\n")
+    after = clean(raw.after, RULES, []).split("\n")
+    cleared = clear(lines, before, after, options.evidence, options.headings)
     removals = sorted([*removals, *cleared.removals], key=lambda change: change[0])
     text = "\n".join(cleared.lines)
     if options.simplify:

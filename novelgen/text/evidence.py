@@ -75,9 +75,7 @@ def find_evidence(sample: str) -> FileEvidence:
     """The evidence of `sample`, the first part of a file."""
     rows = [row for line in sample.split("\n") if (row := line.strip(" 　\t\r"))]
     # 1. Lines that recur.
-    keys = Counter(
-        line_key(row) for row in rows if len(row) <= LONGEST_ADVERT and SIGN.search(row)
-    )
+    keys = Counter(line_key(row) for row in rows if len(row) <= LONGEST_ADVERT and SIGN.search(row))
     recurring = frozenset(key for key, count in keys.items() if count >= _RECURS)
 
     # 2. Numbers on lines of their own.

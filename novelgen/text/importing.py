@@ -13,7 +13,14 @@ from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
 from novelgen.i18n import _, join_list
 from novelgen.parallel import map_in_order, processors
-from novelgen.text.blocks import Block, BlockOptions, PlacedRemoval, RawBlock, process_block, with_surroundings
+from novelgen.text.blocks import (
+    Block,
+    BlockOptions,
+    PlacedRemoval,
+    RawBlock,
+    process_block,
+    with_surroundings,
+)
 from novelgen.text.chapters import Heading
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
@@ -205,7 +212,9 @@ class CorpusImport:
             taken += 1
         self._take_removals(removals, len(block.ends), taken)
 
-    def _take_removals(self, removals: deque[PlacedRemoval], paragraphs: int, headings: int) -> None:
+    def _take_removals(
+        self, removals: deque[PlacedRemoval], paragraphs: int, headings: int
+    ) -> None:
         """Takes those that stand before the next paragraph and the next heading."""
         while removals and removals[0][:2] <= (paragraphs, headings):
             self._unplaced.append(removals.popleft().removal)

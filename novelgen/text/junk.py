@@ -10,13 +10,17 @@ import re
 
 # What a file says about its book: a key, a colon and a short value.
 _BOOK_KEYS = (
-    "书名|小说名|作品名称?|篇名|作[ 　]*者|著者|译者|分类|类别|类型|文章类型|小说类型|作品类型|题材|"
-    "状态|连载状态|写作进度|文章进度|作品状态|字数|全文字数|总字数|本章字数|大小|文件大小|更新时间|更新日期|最后更新|"
-    "最近更新|更新|上传时间|上传日期|上传者?|发布时间|发布日期|整理者?|制作者?|校对者?|录入者?|扫描者?|来源|"
-    "文章来源|出处|出版社|出版时间|出版日期|isbn|格式|编码|标签|内容标签|关键[字词]|主角|主要角色|配角|"
-    "搜索关键字|搜索关键词|一句话简介|立意|文案|内容简介|内容介绍|作品简介|作者简介|简介|"
-    "总点击|总推荐|总收藏|收藏数|点击数?|推荐数|所属系列|作品视角|授权状态|签约状态|责任编辑|编辑|"
-    "书号|语言|语种|版本|首发网?站?|txt下载地址|下载地址|阅读地址|原文地址|原文链接|链接"
+    "书名|小说名|作品名称?|篇名|作[ 　]*者|著者|译者|分类|类别|类型|文章类型|小说类型|作品类型|"
+    "题材|状态|连载状态|写作进度|文章进度|作品状态|字数|全文字数|总字数|本章字数|大小|文件大小|"
+    "更新时间|更新日期|最后更新|最近更新|更新|上传时间|上传日期|上传者?|发布时间|发布日期|"
+    "整理者?|制作者?|校对者?|录入者?|扫描者?|来源|文章来源|出处|出版社|出版时间|出版日期|isbn|"
+    "格式|编码|标签|内容标签|关键[字词]|主角|主要角色|配角|搜索关键字|搜索关键词|一句话简介|立意|"
+    "文案|内容简介|内容介绍|作品简介|作者简介|简介|总点击|总推荐|总收藏|收藏数|点击数?|推荐数|"
+    "所属系列|作品视角|授权状态|签约状态|责任编辑|编辑|书号|语言|语种|版本|首发网?站?|"
+    "txt下载地址|下载地址|阅读地址|原文地址|原文链接|链接|"
+    # Traditional, where it differs.
+    "書名|小說名|作品名稱|類別|類型|狀態|連載狀態|字數|大小|更新時間|最後更新|上傳時間|來源|"
+    "內容簡介|簡介|標籤|關鍵字"
 )
 _BOOK_LINE = re.compile(
     rf"[ 　*＊【\[〖《·•◎●■◆★☆-]{{0,4}}(?P<key>{_BOOK_KEYS})[】\]〗]?[ 　]*[:：]"
@@ -52,7 +56,8 @@ _FORUM_COMPANION = re.compile(
 
 # Where a picture was. In round brackets only as a line, because people write such asides.
 _PICTURE_WORDS = (
-    "插图|插圖|图片|圖片|此处(?:有|为)?(?:插)?图片?|图|圖|封面|封面图片?|配图|image|img|photo|picture"
+    "插图|插圖|图片|圖片|此处(?:有|为)?(?:插)?图片?|图|圖|封面|封面图片?|配图|"
+    "image|img|photo|picture"
 )
 _PICTURE = rf"(?:{_PICTURE_WORDS})[ 　]?[\d一二三四五六七八九十]{{0,3}}(?:[:：][^\]】\n]{{0,30}})?"
 _PICTURE_LINE = re.compile(
@@ -68,10 +73,10 @@ _PICTURE_INSERT = re.compile(
 
 # The end of the book or of a part of it.
 _END = re.compile(
-    r"[ 　(（【\[〔《<*＊—\-=~～·…☆★]{0,8}"
+    r"[ 　(（【\[〔〖《<*＊—\-=~～·…☆★]{0,8}"
     r"(?:[全本][书書文卷部章篇集]|(?:小说|小說)?正文|第[\d一二三四五六七八九十百]{1,5}[卷部章回集])?"
     r"[ 　]?(?:已)?(?:完[结結]?|终|終|完本|the end|end|fin)[了啦]?"
-    r"[ 　)）】\]〕》>*＊—\-=~～·…。!！☆★]{0,8}",
+    r"[ 　)）】\]〕〗》>*＊—\-=~～·…。!！☆★]{0,8}",
     re.IGNORECASE,
 )
 # A mark of the end needs something besides 完 or 终: brackets, dashes, or what it is that ends.
@@ -89,7 +94,8 @@ _DIGITS = re.compile(r"\d+")
 
 # How an author speaks to the readers, behind or before a chapter.
 _NOTE_OPENING = re.compile(
-    r"[ 　(（【\[〔*＊—\-=]{0,4}(?:作者(?:有话(?:要)?说|的话|后记|闲话|说|留言)|作者君|题外话|題外話)[ 　]*(?:[:：】\])）]|$)"
+    r"[ 　(（【\[〔*＊—\-=]{0,4}(?:作者(?:有[话話](?:要)?[说說]|的[话話]|闲话|[说說]|留言)|作者君|"
+    r"题外话|題外話)[ 　]*(?:[:：】\])）]|$)"
 )
 _POSTSCRIPT = re.compile(r"[(（【\[]?p\.? ?s\.?[\d一二三]?(?:[:：.，,、 】]|$)", re.IGNORECASE)
 _THANKS = re.compile(
@@ -108,7 +114,7 @@ _STORY_PERSON = re.compile("[他她它]")
 
 
 def is_book_line(line: str) -> bool:
-    """Whether the line has the form of a book's data: 书名：…"""
+    """Whether the line has the form of a book's data, as 书名：… has."""
     return _BOOK_LINE.fullmatch(line) is not None
 
 

@@ -58,19 +58,21 @@ _SITE_ENDS = (
 _SITE_NAME = (
     r"(?:(?<!\w)|(?<=来自)|(?<=[由到在于是])|(?<=[登访光][陆录问临])|(?<=记住)|(?<=搜索))"
     rf"{_NAME_LETTER}{{0,6}}(?:{_SITE_ENDS})(?!\w{{0,2}}里)"
+    rf"|(?<=请[上到去]){_NAME_LETTER}{{2,6}}(?=\W|$)"
 )
 # What sites give a book, or ask for it.
 _VOTES = "推荐票|月票|红票|票票|保底票|收藏|订阅|打赏|点击|推荐|鲜花|票|支持|包养|评论"
 
 # Phrases that no one else uses; each counts as two kinds.
 _PHRASES = (
-    rf"求(?:个|点|些|各种|一下|大家|各位|几张|几个|张)?(?:{_VOTES})"
+    rf"求(?:个|点|些|各种|一下|大家|各位|几张|几个|张|一切)?(?:{_VOTES})"
     r"|未完待续|(?:本|此|这一?)章(?:节)?(?:还)?(?:没有?|未)?(?:完|结束)(?:了)?"
     r"|(?:天才)?(?:只需)?一秒(?:钟)?记住|无弹窗|手机用户请|手机版阅读|最新章节|更新最快|最快更新"
     r"|(?:txt|电子书)(?:全集|全文|免费)?(?:下载|论坛)|(?:免费|在线|全文)+阅读|全文字(?:更新)?"
     r"|(?:正在)?手打中|手打更新|上一[章页节]|下一[章页节]|返回(?:目录|书页|首页|列表)|章节目录"
     r"|加入书签|推荐本书|二十四小时内|\d+小时内|支持正版|版权归|加入书架|无错章节|更多好书"
-    r"|后面(?:还有)?(?:内容|精彩)|更新速度(?:最|超)?快"
+    r"|后面(?:还有)?(?:内容|精彩)|更新速度(?:最|超)?快|第[一二三四五六]更(?!\w)"
+    r"|[一二三四五六七八九十]更(?:完毕|送到|奉上|送上)|手机阅读|发表书评|用户上传之?内容(?:开始|结束)?"
 )
 _CALLS = (
     "请|敬请|恭请|欢迎|恳请|记得|记住|点击|点此|尽在|仅供|请勿|登陆|登录|访问|关注|下载|搜索|更多|"
@@ -95,9 +97,11 @@ _FILLERS = (
     "加更|几|张|个|些|是|我|最大|动力|多谢|鞠躬|拜谢|跪求|各种|新书|新人|期间|周一|冲榜|榜|强推|已经|已|"
     "会员|注册|免|举报|错误|报错|尽快|处理|讨论|剧情|群|加|qq|微信|一起|这|全网|全站|独家|签约|授权|数据|"
     "同步|改版|升级|新|翻页|请翻|如欲知后事如何|欲知后事如何|更精彩|也|ps|字|为您|您的|这部|他人|所得|"
+    "小技巧|ctrl\\+d|快速|当前|浏览器|方向键|左右|前后|上下|滚动|滚用|回车键|空格键|键盘|快捷键|需?验证|抱歉|"
+    "评论|书评|发表|互联网|网络|本人|不做|不负|不承担|任何|负责|责任|个人|行为|代表|发布者?|均[为由]|仅|立场|"
     "免费|精品|海量|打开|复制|链接|热门|推荐阅读|月|日|年|第|下|上|一|二|三|\\d+"
 )
-_TITLE = r"《[^》\n]{1,20}》|(?<=[记住址由在于到：:])[ ]?[\[【〖][^\]】〗，。\n]{1,12}[\]】〗]"
+_TITLE = r"《[^《》|\n]{1,20}》|(?<=[记住址由在于到：:])[ ]?[\[【〖][^\]】〗，。\n]{1,12}[\]】〗]"
 
 
 def _longest_first(words: str) -> str:
@@ -129,14 +133,15 @@ class SiteTalk(NamedTuple):
 
     `share` is the part of its letters that are site talk, 0 to 1; `least` that of its clause with
     the fewest. `kinds` counts the kinds of talk (an address, a call, a site's name, a site word,
-    where a text comes from; a phrase that only sites use counts twice). `has_address` is about
-    addresses and group numbers.
+    where a text comes from, a phrase that only sites use). `has_address` is about addresses and
+    group numbers, `has_phrase` about those phrases.
     """
 
     share: float
     least: float
     kinds: int
     has_address: bool
+    has_phrase: bool
 
 
 def measure(line: str) -> SiteTalk:
@@ -160,8 +165,7 @@ def measure(line: str) -> SiteTalk:
         if sum(letters[start:end]) >= _SHORTEST_CLAUSE:
             least = min(least, _share(letters[start:end], weights[start:end]))
         start = following
-    number = len(kinds) + ("phrase" in kinds)
-    return SiteTalk(share, least, number, "address" in kinds)
+    return SiteTalk(share, least, len(kinds), "address" in kinds, "phrase" in kinds)
 
 
 def _covered(plain: str) -> tuple[bytearray, set[str]]:
@@ -169,6 +173,8 @@ def _covered(plain: str) -> tuple[bytearray, set[str]]:
     covered = bytearray(len(plain))
     kinds: set[str] = set()
     single: list[tuple[int, str]] = []
+    # Where a word is that is more than a filler.
+    strong = bytearray(len(plain))
     for word in _TALK.finditer(plain):
         start, end = word.span()
         kind = str(word.lastgroup)
@@ -176,12 +182,19 @@ def _covered(plain: str) -> tuple[bytearray, set[str]]:
             single.append((start, kind))
             continue
         covered[start:end] = b"\x01" * (end - start)
-        kinds.add(kind)
-    # A word of one character is in every sentence: it counts beside another word only.
+        if kind != "filler":
+            strong[start:end] = covered[start:end]
+            kinds.add(kind)
+
+    # A word of one character is in every sentence: it counts beside such a word only. One that
+    # calls begins its clause, or follows such a word: 编辑请作者… calls no reader.
     for places in (single, single[::-1]):
         for place, kind in places:
-            if any(covered[max(0, place - 1) : place + 2]):
-                covered[place] = 1
+            if not any(strong[max(0, place - 1) : place + 2]):
+                continue
+            covered[place] = strong[place] = 1
+            begins = place == 0 or not _LETTER.match(plain[place - 1]) or covered[place - 1]
+            if kind != "call" or begins:
                 kinds.add(kind)
     return covered, kinds - {"filler"}
 

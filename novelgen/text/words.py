@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
-from novelgen.text.user_words import Cutter, is_chinese, keeping_whole
+from novelgen.text.user_words import Cutter as Cutter
+from novelgen.text.user_words import is_chinese, keeping_whole
 
 # jieba leaves the ideographs outside the basic block alone, each a word of its own; rjieba would
 # join them.
