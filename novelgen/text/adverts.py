@@ -63,7 +63,10 @@ def judge(line: str, *, at_edge: bool, recurs: bool) -> Verdict | None:
     if len(line) > LONGEST_ADVERT or _STORY.search(line):
         return None
     talk = measure(line)
-    if not talk.kinds or (talk.kinds < 3 and _QUOTATION.search(line)):
+    if not talk.kinds:
+        return None
+    # Speech, unless all around it is site talk too: click "save".
+    if _QUOTATION.search(line) and talk.kinds < 3 and talk.share < 0.9:
         return None
     # 1. Site talk through and through: of two kinds, or a phrase and nothing else.
     if talk.kinds > 1 and talk.share >= 0.72 and talk.least >= 0.34:
@@ -71,9 +74,8 @@ def judge(line: str, *, at_edge: bool, recurs: bool) -> Verdict | None:
     if talk.has_phrase and talk.share >= 0.85 and talk.least >= 0.6:
         return Verdict("site_talk")
     # 2. Less of it, but an address, its place or its repetition speak against the story.
-    has_signs = talk.kinds > 1 or talk.has_phrase
     supported = talk.has_address or at_edge or recurs
-    if supported and has_signs and talk.share >= 0.6 and talk.least >= 0.3:
+    if supported and talk.kinds > 1 and talk.share >= 0.6 and talk.least >= 0.3:
         if recurs:
             return Verdict("recurs")
         if talk.has_address:
@@ -86,6 +88,7 @@ def judge(line: str, *, at_edge: bool, recurs: bool) -> Verdict | None:
     if recurs and talk.has_address and talk.share >= 0.3:
         return Verdict("recurs")
     # 4. Some evidence, which does not suffice.
+    has_signs = talk.kinds > 1 or talk.has_phrase
     if talk.has_address or (has_signs and talk.share >= 0.5):
         return Verdict("some_site_talk", is_doubtful=True)
     return None

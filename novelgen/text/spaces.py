@@ -21,6 +21,8 @@ _CLAUSE = re.compile(rf"[^{_MARKS}\n]+")
 _SENTENCE = re.compile("[，。！？；]")
 # Characters of the longest item of a list.
 _LONGEST_ITEM = 4
+# And of the shortest half of a verse.
+_SHORTEST_VERSE = 4
 
 
 def stray_spaces(text: str) -> str:
@@ -39,22 +41,30 @@ def _without_stray(line: str) -> str:
     stripped = line.strip(" 　\t")
     if stripped.startswith("#") or find_heading(stripped):
         return line
-    # 1. Within the clauses, as long as the spaces beside marks still show where they end.
-    joined = _CLAUSE.sub(_join_clause, line)
-    # 2. Beside the marks.
+    # 1. Two short parts of one length may be items, where no other space of the line is stray.
+    clauses = [sizes for clause in _CLAUSE.findall(line) if len(sizes := _sizes(clause)) > 1]
+    is_stray = _BESIDE_MARK.search(stripped) is not None or not all(map(_is_meant, clauses))
+
+    # 2. Within the clauses, as long as the spaces beside marks still show where they end; then
+    #    beside the marks.
+    joined = _CLAUSE.sub(lambda clause: _join_clause(clause[0], is_stray), line)
     return _BESIDE_MARK.sub("", joined)
 
 
-def _join_clause(clause: re.Match[str]) -> str:
+def _sizes(clause: str) -> list[int]:
+    """The characters of the parts of a clause between its single spaces."""
+    return [len(part.strip(" ")) for part in _SPACE.split(clause) if part.strip(" ")]
+
+
+def _join_clause(clause: str, is_stray: bool) -> str:
     """The clause without its spaces, unless they part verses or items."""
-    text = clause[0]
-    if not _SPACE.search(text):
-        return text
-    parts = _SPACE.split(text)
-    sizes = [len(part.strip(" ")) for part in parts if part.strip(" ")]
-    if len(sizes) < 2 or _is_meant(sizes):
-        return text
-    return _SPACE.sub("", text)
+    sizes = _sizes(clause)
+    if len(sizes) < 2:
+        return clause
+    is_short_pair = len(sizes) == 2 and max(sizes) < _SHORTEST_VERSE
+    if _is_meant(sizes) and not (is_stray and is_short_pair):
+        return clause
+    return _SPACE.sub("", clause)
 
 
 def _is_meant(sizes: list[int]) -> bool:
