@@ -85,7 +85,7 @@ def judge(line: str, *, at_edge: bool, recurs: bool) -> Verdict | None:
     is_all = talk.share >= 0.8 and talk.least >= 0.5
     if talk.has_address and (is_all or _is_bare_address(line)):
         return Verdict("address")
-    if recurs and talk.has_address and talk.share >= 0.3:
+    if recurs and talk.has_address:
         return Verdict("recurs")
     # 4. Some evidence, which does not suffice.
     has_signs = talk.kinds > 1 or talk.has_phrase

@@ -74,13 +74,13 @@ _PICTURE_INSERT = re.compile(
 # The end of the book or of a part of it.
 _END = re.compile(
     r"[ 　(（【\[〔〖《<*＊—\-=~～·…☆★]{0,8}"
-    r"(?:[全本][书書文卷部章篇集]|(?:小说|小說)?正文|第[\d一二三四五六七八九十百]{1,5}[卷部章回集])?"
+    r"(?:[全本上中下][书書文卷部章篇集]|[剧劇]|(?:小说|小說)?正文|第[\d一二三四五六七八九十百]{1,5}[卷部章回集])?"
     r"[ 　]?(?:已)?(?:完[结結]?|终|終|完本|the end|end|fin)[了啦]?"
     r"[ 　)）】\]〕〗》>*＊—\-=~～·…。!！☆★]{0,8}",
     re.IGNORECASE,
 )
 # A mark of the end needs something besides 完 or 终: brackets, dashes, or what it is that ends.
-_BARE_END = re.compile("[完终終了啦结結。!！…]{1,3}|(?:the )?end|fin", re.IGNORECASE)
+_BARE_END = re.compile("[完终終了啦结結。!！…]{1,3}|end|fin", re.IGNORECASE)
 
 # The number of a page, in a form that no section has; and in one that a section may have.
 _PAGE = re.compile(

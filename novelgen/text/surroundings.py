@@ -13,6 +13,8 @@ from novelgen.text.evidence import is_cut
 _HEAD = 40
 # Lines that are looked back through data to the heading of a chapter.
 _BACK = 6
+# Lines that stand together at the break of a page.
+_BREAK = 6
 # Characters of the first part of a cut sentence.
 _SHORTEST_PART = 4
 
@@ -44,6 +46,7 @@ class Surroundings:
         self.is_first = not any(before)
         self.is_last = not any(after)
         self._headings = headings
+        self._ends: dict[int, bool] = {}
 
     def is_heading(self, place: int) -> bool:
         """Whether the line is a heading, which never goes."""
@@ -69,11 +72,25 @@ class Surroundings:
         return None
 
     def ends_chapter(self, place: int) -> bool:
-        """Whether nothing of the story stands between the line and the end of its chapter."""
-        following = self._staying(place, self.next)
-        if following is None:
-            return self.is_last
-        return self.is_heading(following)
+        """Whether nothing of the story stands between the line and the end of its chapter.
+
+        The lines behind it must have been judged, so that the answer for a line that goes holds
+        for the line before it too.
+        """
+        passed: list[int] = []
+        following: int | None = place
+        is_end = self.is_last
+        while following is not None:
+            if following in self._ends:
+                is_end = self._ends[following]
+                break
+            if following != place and not self.goes(following):
+                is_end = self.is_heading(following)
+                break
+            passed.append(following)
+            following = self.next(following)
+        self._ends.update(dict.fromkeys(passed, is_end))
+        return is_end
 
     def begins_chapter(self, place: int) -> bool:
         """Whether only data stands between the line and its chapter's heading."""
@@ -128,6 +145,8 @@ class Surroundings:
     def _staying(self, place: int, step: Callable[[int], int | None]) -> int | None:
         """The nearest line in a direction that is neither blank nor taken out."""
         found = step(place)
-        while found is not None and self.goes(found):
+        for _ in range(_BREAK):
+            if found is None or not self.goes(found):
+                return found
             found = step(found)
-        return found
+        return None
