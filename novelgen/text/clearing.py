@@ -22,10 +22,10 @@ _NOTE_CHARACTERS = 1_000
 # Characters of a book's title above its data.
 _LONGEST_TITLE = 25
 # What says that the page ends here and its chapter goes on.
-_TURNS_PAGE = re.compile("下一[页頁]|翻[页頁]|未完|手打中|刷新")
+_TURNS_PAGE = re.compile("[上下]一?[页頁]|翻[页頁]|未完|手打中|刷新|加[载載]")
 # What every form of junk has: a way to begin, a colon near the beginning, or a word of an end.
 _JUNK_SIGN = re.compile(
-    r"^[-—–－·•~～\[【(（〔〖<《※!＊*=☆★ \dpP第作题題感谢謝多鸣拜再最先也特衷]|^.{0,16}[:：]"
+    r"^[-—–－·•~～\[【(（〔〖「『<《※!＊*=☆★ \dpP第作题題感谢謝多鸣拜再最先也特衷]|^.{0,16}[:：]"
     r"|[完终終]|[tT][hH][eE] [eE]|\[[fF]|^end|^END|^End|[楼樓于於]"
 )
 _BRACKET = re.compile(r"[\[（(【〔〖]")
@@ -165,12 +165,17 @@ class _Judge:
         characters = 0
         following = around.next(place)
         while following is not None and not around.is_heading(following):
-            inside.append(following)
-            characters += len(around.lines[following])
+            # What is an advert by itself says nothing about the length of the note.
+            if not around.goes(following):
+                inside.append(following)
+                characters += len(around.lines[following])
             if len(inside) > _LONGEST_NOTE or characters > _NOTE_CHARACTERS:
                 return Verdict("author_notes", "form", is_doubtful=True)
             following = around.next(following)
         if following is None and not around.is_last:
+            return Verdict("author_notes", "form", is_doubtful=True)
+        # The story stands before its note: what is longer behind it is the story.
+        if around.characters_before(place) <= characters:
             return Verdict("author_notes", "form", is_doubtful=True)
         for index in inside:
             around.verdicts[index] = Verdict("author_notes", "behind_note")

@@ -13,6 +13,7 @@ from novelgen.text.evidence import is_cut
 _HEAD = 40
 # Lines that are looked back through data to the heading of a chapter.
 _BACK = 6
+_FAR_BACK = 40
 # Lines that stand together at the break of a page.
 _BREAK = 6
 # Characters of the first part of a cut sentence.
@@ -111,6 +112,17 @@ class Surroundings:
         around = (self.previous(place), self.next(place))
         return any(other is not None and junk.is_forum_line(self.lines[other]) for other in around)
 
+    def characters_before(self, place: int) -> int:
+        """Characters of the chapter before the line, as far as it is looked back."""
+        characters = 0
+        earlier = self.previous(place)
+        for _ in range(_FAR_BACK):
+            if earlier is None or self.is_heading(earlier):
+                break
+            characters += len(self.lines[earlier])
+            earlier = self.previous(earlier)
+        return characters
+
     def introduction(self, place: int) -> int | None:
         """The line before, where it says that something is quoted, as 纸上写着： does."""
         earlier = self.previous(place)
@@ -125,7 +137,11 @@ class Surroundings:
         texts = 0
         for place, line in enumerate(self.lines):
             texts += bool(line)
-            if texts > _HEAD or (line and self.is_heading(place)):
+            if texts > _HEAD:
+                return place
+            heading = find_heading(line, self._headings)
+            # What introduces a book belongs to its data, though it has the form of a heading.
+            if heading is not None and heading.unit != "内容简介":
                 return place
         return len(self.lines)
 
