@@ -19,6 +19,7 @@ from novelgen.text.surroundings import Surroundings, Verdict
 # Most lines, and characters, of an author's note that goes to the end of its chapter.
 _LONGEST_NOTE = 15
 _NOTE_CHARACTERS = 1_000
+_SHORT_NOTE = 100
 # Characters of a book's title above its data.
 _LONGEST_TITLE = 25
 # What says that the page ends here and its chapter goes on.
@@ -175,7 +176,7 @@ class _Judge:
         if following is None and not around.is_last:
             return Verdict("author_notes", "form", is_doubtful=True)
         # The story stands before its note: what is longer behind it is the story.
-        if around.characters_before(place) <= characters:
+        if characters > _SHORT_NOTE and around.characters_before(place) <= characters:
             return Verdict("author_notes", "form", is_doubtful=True)
         for index in inside:
             around.verdicts[index] = Verdict("author_notes", "behind_note")

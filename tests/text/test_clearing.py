@@ -55,7 +55,9 @@ def test_an_authors_note_at_the_end_of_a_chapter_goes(line):
 
 def test_a_note_with_an_opening_goes_to_the_end_of_its_chapter():
     assert kept(chapters("作者有话要说：", "写完了。", "明天见。")) == chapters().split("\n")
-    # But not the whole of a long chapter.
+    # But not what is longer than the story before it, nor the whole of a long chapter.
+    text = inside("作者有话要说：", *[STORY] * 10)
+    assert len(kept(text)) == len(text.split("\n"))
     long = [f"{STORY}{number}" for number in range(30)]
     text = inside("作者有话要说：", *long)
     assert len(kept(text)) == len(text.split("\n"))
@@ -115,7 +117,8 @@ def test_a_line_that_marks_a_picture_goes(line):
 
 def test_a_mark_of_a_picture_within_a_sentence_goes():
     assert kept(inside("老人抬起头[插图]，看见了灯。"))[2] == "老人抬起头，看见了灯。"
-    assert kept(inside("老人（图片里的那个）抬起头。"))[2] == "老人（图片里的那个）抬起头。"
+    for line in ("老人（图片里的那个）抬起头。", "屏幕上闪着[图片]两个字。"):
+        assert kept(inside(line))[2] == line
 
 
 @pytest.mark.parametrize(
