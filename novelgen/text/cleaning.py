@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
-from novelgen.text.adverts import adverts
+from novelgen.text.private_use import private_use
+from novelgen.text.spaces import stray_spaces
 
 Rule = Callable[[str], str]
 
@@ -36,12 +37,20 @@ _INLINE_TAG = re.compile(
     r"|<!DOCTYPE[^<>\n]*>|<\?xml[^<>\n]*\?>",
     re.IGNORECASE,
 )
+# The readings above or beside characters (ruby), with the brackets for readers that show none.
+_READING = re.compile(r"<(rt|rp|rtc)\b[^<>\n]*>[^<>\n]*</\1\s*>", re.IGNORECASE)
+# An unclosed reading ends where the next part begins, as HTML allows.
+_OPEN_READING = re.compile(
+    r"<(?:rt|rp)\b[^<>\n]*>[^<>\n]*(?=<(?:rt|rp|rb|/ruby|/rtc)\b)", re.IGNORECASE
+)
 # Control characters (but spaces and line ends), format characters, variation selectors,
-# noncharacters, private use, surrogates, and the planes beyond those that are in use.
+# noncharacters, surrogates, and the planes beyond those that are in use. The private-use ones have
+# a rule of their own.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5"
     "\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-    "\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff\ud800-\udfff\U000e0000-\U0010ffff]+"
+    "\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000effff\U000ffffe\U000fffff"
+    "\U0010fffe\U0010ffff]+"
 )
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SPACES = re.compile("[\t\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3164]")
@@ -82,9 +91,13 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def tags(text: str) -> str:
-    """HTML tags: those of blocks break the line, others go; a text's own < stays."""
+    """HTML tags: those of blocks break the line, others go; a text's own < stays.
+
+    The readings of ruby go with their tags.
+    """
     if "<" not in text:
         return text
+    text = _OPEN_READING.sub("", _READING.sub("", text))
     return _BLOCK_TAG.sub("\n", _INLINE_TAG.sub("", text))
 
 
@@ -98,7 +111,7 @@ def newlines(text: str) -> str:
 
 
 def invisible(text: str) -> str:
-    """Control, zero-width and private-use characters, noncharacters and lone surrogates."""
+    """Control and zero-width characters, noncharacters and lone surrogates."""
     return _INVISIBLE.sub("", text)
 
 
@@ -204,7 +217,9 @@ TEXT_RULES: tuple[Rule, ...] = (
     tags,
     newlines,
     invisible,
+    private_use,
     replacement_marks,
+    stray_spaces,
     unusual_spaces,
     outer_spaces,
     hidden_breaks,
@@ -214,8 +229,8 @@ TEXT_RULES: tuple[Rule, ...] = (
 )
 """What repairs characters, spaces and punctuation, of a prompt too."""
 
-RULES: tuple[Rule, ...] = (*TEXT_RULES, rulers, adverts)
-"""What a corpus goes through, in this order."""
+RULES: tuple[Rule, ...] = (*TEXT_RULES, rulers)
+"""What the lines of a corpus go through, in this order; `clearing` follows."""
 
 
 @functools.cache

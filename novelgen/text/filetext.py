@@ -12,6 +12,7 @@ from itertools import chain
 from novelgen.errors import CorpusError
 from novelgen.i18n import _
 from novelgen.text.chapters import Headings
+from novelgen.text.evidence import find_evidence
 from novelgen.text.gutenberg import strip_gutenberg
 from novelgen.text.layout import detect_wrapping
 from novelgen.text.lines import LongLines
@@ -71,6 +72,8 @@ class FileText:
             self.headings = Headings.MARKED
             report.notes.append(bare_titles())
             lines = titles.mark(lines)
+        # 4. What the single lines of the file are judged by.
+        self.evidence = find_evidence(sample)
         self._lines = lines
 
     def lines(self) -> Iterator[str]:

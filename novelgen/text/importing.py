@@ -13,7 +13,14 @@ from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
 from novelgen.i18n import _, join_list
 from novelgen.parallel import map_in_order, processors
-from novelgen.text.blocks import Block, BlockOptions, RawBlock, process_block
+from novelgen.text.blocks import (
+    Block,
+    BlockOptions,
+    PlacedRemoval,
+    RawBlock,
+    process_block,
+    with_surroundings,
+)
 from novelgen.text.chapters import Heading
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
@@ -68,16 +75,24 @@ class CorpusImport:
         self._outline = Outline(self.report)
         self._seen = SeenHashes()
         self._run = RepeatedRun()
+        # The file and the chapter that are read, and what was removed behind the last heading:
+        # its chapter counts when its first paragraph comes.
+        self._file = ""
+        self._chapter = 0
+        self._unplaced: list[Removal] = []
 
     def __iter__(self) -> Iterator[Paragraph]:
         for file, block in self._blocks():
             if file is not None:
                 # Repeats that end one file and begin the next are no run.
                 yield from self._end_run()
+                self._place_removals()
                 self._outline.start_file()
                 self.report.files.append(file)
+                self._file = file.path
             yield from self._take(block)
         yield from self._end_run()
+        self._place_removals()
         self._outline.finish()
         if self.report.paragraphs < 2:
             raise CorpusError(self._too_little())
@@ -86,7 +101,14 @@ class CorpusImport:
         """Counts `text`, removed by `rule`, and lists it where that was asked for."""
         self.report.count(rule, 1, len(text))
         if self._list_removals:
-            self.report.removals.append(Removal(rule, text, ""))
+            self._unplaced.append(Removal(rule, text, ""))
+
+    def _place_removals(self) -> None:
+        """Lists what was removed since the last paragraph, in the chapter that is known now."""
+        self.report.removals.extend(
+            removal._replace(file=self._file, chapter=self._chapter) for removal in self._unplaced
+        )
+        self._unplaced.clear()
 
     def _too_little(self) -> str:
         """The message for a corpus of no paragraph or one."""
@@ -123,10 +145,12 @@ class CorpusImport:
                 self._config.segment_length,
                 self._config.simplify,
                 self._list_removals,
+                source.evidence,
             )
             file_report: FileReport | None = report
-            for block in cut_blocks(source.lines(), self._block_characters):
-                yield file_report, RawBlock(block, options)
+            blocks = cut_blocks(source.lines(), self._block_characters)
+            for before, block, after in with_surroundings(blocks):
+                yield file_report, RawBlock(block, options, before, after)
                 file_report = None
             source.finish()
 
@@ -152,7 +176,8 @@ class CorpusImport:
         report = self.report
         report.removed.update(block.removed)
         report.removed_characters.update(block.removed_characters)
-        report.removals.extend(block.removals)
+        report.doubtful.update(block.doubtful)
+        removals = deque(block.removals)
 
         # 2. Which paragraphs were seen before.
         repeated: list[bool] = []
@@ -162,10 +187,14 @@ class CorpusImport:
         # 3. Headings and paragraphs in their order.
         segments = block.segments.split("\n")
         headings = deque(block.headings)
+        taken = 0
         start = 0
         for index, (end, is_repeated) in enumerate(zip(block.ends, repeated, strict=True)):
             while headings and headings[0][0] == index:
+                self._take_removals(removals, index, taken)
                 yield from self._start_heading(headings.popleft()[1])
+                taken += 1
+            self._take_removals(removals, index, taken)
             own = tuple(segments[start:end])
             start = end
             if is_repeated:
@@ -178,11 +207,22 @@ class CorpusImport:
 
         # 4. Headings at the end, whose paragraphs are in the next block.
         while headings:
+            self._take_removals(removals, len(block.ends), taken)
             yield from self._start_heading(headings.popleft()[1])
+            taken += 1
+        self._take_removals(removals, len(block.ends), taken)
+
+    def _take_removals(
+        self, removals: deque[PlacedRemoval], paragraphs: int, headings: int
+    ) -> None:
+        """Takes those that stand before the next paragraph and the next heading."""
+        while removals and removals[0][:2] <= (paragraphs, headings):
+            self._unplaced.append(removals.popleft().removal)
 
     def _start_heading(self, heading: Heading) -> Iterator[Paragraph]:
         """Ends the run of repeated paragraphs, then passes the heading on."""
         yield from self._end_run()
+        self._place_removals()
         self._outline.heading(heading)
 
     def _end_run(self) -> Iterator[Paragraph]:
@@ -194,7 +234,9 @@ class CorpusImport:
         report.paragraphs += 1
         report.segments += len(segments)
         report.characters += sum(map(len, segments))
-        return Paragraph(self._outline.paragraph(), tuple(segments))
+        self._chapter = self._outline.paragraph()
+        self._place_removals()
+        return Paragraph(self._chapter, tuple(segments))
 
 
 def cut_blocks(chunks: Iterable[str], size: int) -> Iterator[str]:

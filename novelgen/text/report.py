@@ -22,7 +22,9 @@ RULE_NAMES = {
     "tags": N_("HTML tags"),
     "newlines": N_("line ends"),
     "invisible": N_("invisible characters"),
+    "private_use": N_("characters of a private font"),
     "replacement_marks": N_("replacement marks"),
+    "stray_spaces": N_("stray spaces between Chinese characters"),
     "unusual_spaces": N_("unusual spaces"),
     "outer_spaces": N_("spaces around lines"),
     "hidden_breaks": N_("hidden paragraph breaks"),
@@ -31,10 +33,33 @@ RULE_NAMES = {
     "narrow_punctuation": N_("half-width punctuation"),
     "rulers": N_("rulers"),
     "adverts": N_("adverts"),
+    "author_notes": N_("authors' notes to the readers"),
+    "book_data": N_("a book's data"),
+    "forum_headers": N_("forum headers"),
+    "page_marks": N_("page numbers and page breaks"),
+    "pictures": N_("marks of pictures"),
+    "end_marks": N_("end marks"),
     "duplicates": N_("repeated paragraphs"),
     "gutenberg": N_("Project Gutenberg's header and licence"),
     "contents": N_("tables of contents"),
     "repeated_headings": N_("repeated headings"),
+}
+
+# Why a line was taken out, or is in doubt.
+REASONS = {
+    "site_talk": N_("all of it is what sites say"),
+    "some_site_talk": N_("part of it is what sites say"),
+    "recurs": N_("it stands several times in the file"),
+    "address": N_("an address, and little else"),
+    "insert": N_("a bracket within a line"),
+    "chapter_edge": N_("what it says, and its place at the edge of a chapter"),
+    "file_head": N_("its form, and its place at the head of the file"),
+    "title_above_data": N_("it stands above the book's data"),
+    "behind_note": N_("it goes on with an author's note"),
+    "form": N_("its form"),
+    "page_numbers": N_("the numbers in the file run on like those of pages"),
+    "cuts_sentence": N_("it cuts a sentence in two"),
+    "introduced": N_("the line before introduces it, so it may be quoted"),
 }
 
 # A remark about the form of a file, as plain data: its name under "note", and its numbers.
@@ -93,11 +118,20 @@ def _one_language(note: str) -> str:
 
 
 class Removal(NamedTuple):
-    """One line that a rule changed; `after` is empty when the whole line went."""
+    """One line that a rule changed; `after` is empty when the whole line went.
+
+    `reason` is a key of `REASONS`, "" for a rule that needs none. `file` and `chapter` (its number
+    in the corpus, 0 before the first) say where the line stood. A doubtful line looked like
+    something to take out, and stays.
+    """
 
     rule: str
     before: str
     after: str
+    reason: str = ""
+    is_doubtful: bool = False
+    file: str = ""
+    chapter: int = 0
 
     def __str__(self) -> str:
         removed = f"[{describe_rule(self.rule)}] {self.before!r}"
@@ -114,6 +148,14 @@ def describe_rule(rule: str) -> str:
     return _(name)
 
 
+def describe_reason(reason: str) -> str:
+    """Why a line was taken out, in the language that is shown."""
+    sentence = REASONS.get(reason)
+    if sentence is None:
+        return reason
+    return _(sentence)
+
+
 @dataclass
 class FileReport:
     """One file: `size` in bytes, and remarks about its form."""
@@ -128,8 +170,9 @@ class FileReport:
 class ImportReport:
     """Totals of an import.
 
-    `removed` counts the places that each rule changed, `removed_characters` what they lost.
-    `removals` lists them when that was asked for.
+    `removed` counts the places that each rule changed, `removed_characters` what they lost,
+    `doubtful` the lines that a rule was not sure of, which stay. `removals` lists all of them when
+    that was asked for.
     """
 
     files: list[FileReport] = field(default_factory=list)
@@ -140,6 +183,7 @@ class ImportReport:
     removed: Counter[str] = field(default_factory=Counter)
     removed_characters: Counter[str] = field(default_factory=Counter)
     removals: list[Removal] = field(default_factory=list)
+    doubtful: Counter[str] = field(default_factory=Counter)
 
     @property
     def encoding(self) -> str:
@@ -161,6 +205,7 @@ class ImportReport:
             "characters": self.characters,
             "removed": dict(self.removed),
             "removed_characters": dict(self.removed_characters),
+            "doubtful": dict(self.doubtful),
             "files": [
                 {
                     "path": file.path,
@@ -199,6 +244,16 @@ class ImportReport:
             yield f"  {total}"
 
     def _cleaning_lines(self) -> Iterator[str]:
+        yield from self._removed_lines()
+        doubtful = sum(self.doubtful.values())
+        if doubtful:
+            yield ngettext(
+                "{count:,} doubtful line was kept; --show-removed lists it",
+                "{count:,} doubtful lines were kept; --show-removed lists them",
+                doubtful,
+            ).format(count=doubtful)
+
+    def _removed_lines(self) -> Iterator[str]:
         if not self.removed:
             return
         yield _("cleaning (rule: places changed, characters removed)")

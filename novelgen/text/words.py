@@ -12,15 +12,16 @@ import itertools
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
+from novelgen.text.user_words import Cutter as Cutter
+from novelgen.text.user_words import is_chinese, keeping_whole
 
-Cutter = Callable[[str], list[str]]
 # jieba leaves the ideographs outside the basic block alone, each a word of its own; rjieba would
 # join them.
 _OTHER_IDEOGRAPHS = re.compile("([\u3400-\u4dbf\u9fd6-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
@@ -34,9 +35,14 @@ _LETTERS = "(?:[^\\W_][\u0300-\u036f]*)+"
 # A word (don't is one) or a run of one mark with the space before it, as in GPT-2 (Radford et al.,
 # 2019); or another space.
 _SPACED_WORD = re.compile(rf" ?{_LETTERS}(?:['’]{_LETTERS})*| ?([^\w\s]|_)\1*|\s")
+# jieba's parts of speech. Another Latin word at the end of a line belongs to a name: Moon river.
+_TAGS = (
+    "n|nr|nrfg|nrt|ns|nt|nz|ng|v|vd|vi|vn|vg|vq|a|ad|an|ag|b|c|d|df|dg|e|eng|f|g|h|i|j|k|l|m|mg|mq|"
+    "o|p|q|r|rg|rr|rz|s|t|tg|u|ud|ug|uj|ul|uv|uz|x|y|yg|z|zg"
+)
 # A line of a jieba dictionary: a word, which may contain spaces, then perhaps a frequency and a
 # part of speech.
-_ENTRY = re.compile(r"(.+?)(?:\s+([0-9]+))?(?:\s+([a-z]+))?")
+_ENTRY = re.compile(rf"(.+?)(?:\s+([0-9]+))?(?:\s+(?:{_TAGS}))?")
 
 
 class UserWord(NamedTuple):
@@ -94,12 +100,18 @@ def read_user_dict(path: str | Path) -> list[UserWord]:
 def word_cutter(user_words: tuple[UserWord, ...] = ()) -> Cutter:
     """A function that cuts a text into words whose concatenation is the text.
 
+    User words with more than Chinese characters in them are found before the segmenter sees the
+    text, because it would cut them: it takes · and spaces for marks between words, and would take a
+    user's Latin word out of the middle of a longer one.
+
     Loading the dictionary takes 0.1 s (rjieba) or 0.6 s (jieba), so a process does it once. Raises
     ConfigError where neither is installed.
     """
+    plain = tuple(entry for entry in user_words if is_chinese(entry.word))
+    mixed = [entry.word for entry in user_words if not is_chinese(entry.word)]
     for make in (_rjieba_cutter, _jieba_cutter):
         with contextlib.suppress(ImportError):
-            return make(user_words)
+            return keeping_whole(mixed, make(plain))
     raise ConfigError(_("--tokenizer word needs a word segmenter: pip install rjieba (or jieba)"))
 
 
@@ -111,9 +123,11 @@ def is_spaced(text: str) -> bool:
 def spaced_word_cutter(user_words: tuple[UserWord, ...] = ()) -> Cutter:
     """As `word_cutter`, but lines for which `is_spaced` holds are cut at spaces and punctuation.
 
-    A word carries the one space before it, so that spaces cost no tokens. jieba is needed for other
-    lines only.
+    A word carries the one space before it, so that spaces cost no tokens; so does a user's word.
+    jieba is needed for other lines only.
     """
+    mixed = [entry.word for entry in user_words if not is_chinese(entry.word)]
+    cut_spaced = keeping_whole(mixed, _spaced_words, space=True)
 
     def cut(text: str) -> list[str]:
         if not is_spaced(text):
@@ -122,12 +136,16 @@ def spaced_word_cutter(user_words: tuple[UserWord, ...] = ()) -> Cutter:
         for spaced, lines in itertools.groupby(_LINE.findall(text), is_spaced):
             part = "".join(lines)
             if spaced:
-                words += [match[0] for match in _SPACED_WORD.finditer(part)]
+                words += cut_spaced(part)
             else:
                 words += word_cutter(user_words)(part)
         return words
 
     return cut
+
+
+def _spaced_words(text: str) -> list[str]:
+    return [match[0] for match in _SPACED_WORD.finditer(text)]
 
 
 def _rjieba_cutter(user_words: Sequence[UserWord]) -> Cutter:

@@ -1,16 +1,21 @@
+import inspect
 import json
+import re
 
 import pytest
 
 from novelgen.i18n import use_language
+from novelgen.text import adverts, clearing
 from novelgen.text.cleaning import RULES
 from novelgen.text.report import (
+    REASONS,
     RULE_NAMES,
     FileReport,
     ImportReport,
     Removal,
     bare_titles,
     describe_note,
+    describe_reason,
     describe_rule,
     long_lines,
     wrapped_lines,
@@ -89,6 +94,25 @@ def test_every_rule_has_a_name_for_people():
     assert {rule.__name__ for rule in RULES} < RULE_NAMES.keys()
     assert describe_rule("hidden_breaks") == "hidden paragraph breaks"
     assert describe_rule("a_rule_of_a_newer_version") == "a_rule_of_a_newer_version"
+
+
+def test_every_rule_and_reason_that_clearing_gives_can_be_told():
+    source = "".join(inspect.getsource(module) for module in (adverts, clearing))
+    for rule, reason in re.findall(r'Verdict\("(\w+)", "(\w+)"', source):
+        assert rule in RULE_NAMES
+        assert reason in REASONS
+    for reason in re.findall(r'return Verdict\("(\w+)"(?:\)|, is_doubtful)', source):
+        assert reason in REASONS
+    assert describe_reason("address") == "an address, and little else"
+    assert describe_reason("a_reason_of_a_newer_version") == "a_reason_of_a_newer_version"
+
+
+def test_doubtful_lines_are_counted_apart():
+    report = report_of()
+    report.doubtful["adverts"] = 3
+    assert report.to_text().endswith("3 doubtful lines were kept; --show-removed lists them")
+    assert report.to_dict()["doubtful"] == {"adverts": 3}
+    assert report.to_dict()["removed"] == {"adverts": 2}
 
 
 def test_a_removal_is_shown_with_what_took_its_place():
