@@ -66,10 +66,10 @@ _FAMILY_WINDOW = 1 << 24
 # score of a short line.
 _PLAUSIBLE = 0.3
 # Characters that no text has: what a wrong decoding makes of bytes.
-_DAMAGE = "\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ufffe\uffff"
-_NOISE = re.compile(f"[{_DAMAGE}\ue000-\uf8ff]")
-# What no UTF-8 has; a font of its own may have given private-use characters a meaning.
-_UTF8_NOISE = re.compile(f"[{_DAMAGE}]")
+_NEVER = "\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff"
+_NOISE = re.compile(f"[{_NEVER}\x80-\x9f\ue000-\uf8ff]")
+# In valid UTF-8 the others are meant: by a font of its own, or by a mistake that can be repaired.
+_UTF8_NOISE = re.compile(f"[{_NEVER}]")
 
 # A run of HZ: pairs of printable ASCII between its marks.
 _HZ = re.compile(rb"~\{(?:[!-~]{2})+~\}")

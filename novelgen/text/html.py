@@ -38,15 +38,16 @@ _VOID = frozenset(_VOID_NAMES.split())
 
 # What is a mark and no word: 1, [1], ①, 注2, *; and roles and classes of marks and of notes.
 _MARK = re.compile(
-    r"\s*[\[【〔（(<〈^]?\s*(?:[注註]?\s*\d{1,3}|[①-⑳㉑-㉟㊱-㊿]|[*＊†‡※]{1,3}|[注註])\s*"
-    r"[\]】〕）)>〉]?\s*"
+    r"[\[【〔（(<〈^]?(?:[注註]?\d{1,3}|[①-⑳㉑-㉟㊱-㊿]|[*＊†‡※]{1,3}|[注註])[\]】〕）)>〉]?"
 )
+# A mark is no more pieces of text than this; a link that was never closed has many.
+_MOST_PIECES = 16
 _MARK_ROLES = re.compile(r"(?:doc-)?(?:noteref|backlink)|duokan-footnote|footnote-?(?:ref|link)")
 _NOTE_ROLES = re.compile(
     r"(?:doc-)?(?:footnotes?|endnotes?|rearnotes?)|duokan-footnote-(?:content|item)"
 )
 # Only a formula or a word in Latin letters has a plain number above the line: 10², m².
-_FORMULA = re.compile(r"[A-Za-z0-9)]\s*$")
+_FORMULA = re.compile(r"[A-Za-z0-9)]")
 # The sign of a font that a book lacks is a picture, which says in `alt` what it shows.
 _ONE_SIGN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -151,13 +152,15 @@ class Prose(HTMLParser):
                 break
         else:
             return
-        text = "".join(self._line[opened.place :])
-        before = "".join(self._line[max(opened.place - 3, 0) : opened.place])
+        text = "".join(self._line[opened.place : opened.place + _MOST_PIECES])
+        is_whole = len(self._line) <= opened.place + _MOST_PIECES
         is_mark = opened.is_mark
-        if _MARK.fullmatch(text):
+        # Spaces go first: a pattern that allows for them takes cubic time.
+        if is_whole and _MARK.fullmatch("".join(text.split())):
+            before = "".join(self._line[max(opened.place - 3, 0) : opened.place]).rstrip()
             # A heading may be a number that leads back to the table of contents.
             is_mark |= tag == "a" and "#" in opened.target and not self._heading
-            is_mark |= tag == "sup" and not _FORMULA.search(before)
+            is_mark |= tag == "sup" and not _FORMULA.fullmatch(before[-1:])
         if is_mark:
             del self._line[opened.place :]
         elif tag == "a" and opened.target:

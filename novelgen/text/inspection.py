@@ -13,12 +13,20 @@ from dataclasses import dataclass
 from novelgen.errors import CorpusError
 from novelgen.i18n import _, join_list
 from novelgen.text.encoding import COMMON
-from novelgen.text.mojibake import Diagnosis, Repair, count_marks, find_repair, is_destroyed
+from novelgen.text.mojibake import (
+    UTF8_READ_AS_LATIN,
+    Diagnosis,
+    Repair,
+    count_marks,
+    find_repair,
+    is_destroyed,
+    restore,
+)
 from novelgen.text.remarks import Remark, garbled_places, scrambled
 from novelgen.text.sources import Source
 
 # Characters that are judged: at the start, the middle and the end of each chunk, and in all.
-_SAMPLE = 1 << 12
+_SAMPLE = 1 << 11
 _LARGEST_SAMPLE = 1 << 16
 # So many Chinese characters are enough to judge by, and to judge by the commonest alone.
 _FEWEST = 100
@@ -62,21 +70,21 @@ class Inspection:
         return self
 
     def repairs(self, source: Source) -> list[Repair]:
-        """The mistakes that are to be undone, the last one first; raises CorpusError if in vain."""
+        """The mistakes that are to be undone, the last one first. Raises CorpusError if in vain."""
         if self.sample.isascii():
             return []
-        repairs: list[Repair] = []
-        sample = self.sample
-        # Twice is as often as files were seen to be damaged.
-        while len(repairs) < 2:
-            diagnosis = find_repair(sample)
-            if diagnosis is None:
-                break
+        diagnosis = find_repair(self.sample)
+        if diagnosis is not None:
             if not diagnosis.is_possible:
                 raise _beyond_repair(source, diagnosis)
-            repairs.append(diagnosis.repair)
-            sample = diagnosis.restore(sample)
-        return repairs
+            return [diagnosis.repair]
+        # Damaged twice: the first repair leaves nonsense, which only the second makes Chinese.
+        once = restore(self.sample, UTF8_READ_AS_LATIN)
+        if once != self.sample:
+            twice = find_repair(once)
+            if twice is not None and twice.is_possible:
+                return [UTF8_READ_AS_LATIN, twice.repair]
+        return []
 
     def check_readable(self, source: Source) -> None:
         """Raises CorpusError for a text that a wrong encoding has destroyed."""

@@ -37,7 +37,8 @@ _TOLERATED_LOSS = 0.02
 _MARKS = re.compile("锟[锟斤拷]*|烫{3,}|屯{4,}|\ufffd+")
 _MARK_SIGNS = ("锟", "烫烫烫", "屯屯屯屯", "\ufffd")
 _WORST = 0.03
-"""The share of such marks from which a text is beyond repair."""
+"""The share of such marks from which a text is beyond repair, if there are so many characters."""
+_FEWEST_MARKED = 5
 
 # Windows-1252 has characters for the bytes 80 to 9F; for five of them others leave the byte.
 _TO_LATIN_1 = {
@@ -65,9 +66,14 @@ class Diagnosis(NamedTuple):
         """Whether the repair leaves a text to read."""
         return self.lost <= _TOLERATED_LOSS
 
-    def restore(self, sample: str) -> str:
-        """The sample with its nonsense as it was meant."""
-        return "".join(LineRepair([self.repair]).chunks(iter([sample])))
+
+UTF8_READ_AS_LATIN = Repair(WINDOWS_1252, "utf-8")
+"""The mistake that is made twice where it is made at all."""
+
+
+def restore(sample: str, repair: Repair) -> str:
+    """The sample with its nonsense as it was meant."""
+    return "".join(LineRepair([repair]).chunks(iter([sample])))
 
 
 def _original_bytes(text: str, wrong: str) -> bytes | None:
@@ -182,4 +188,5 @@ def count_marks(text: str) -> tuple[int, int]:
 
 def is_destroyed(characters: int, marked: int, questions: int) -> bool:
     """Whether so many marks, or question marks in their place, leave nothing to read."""
-    return marked > _WORST * characters or questions * 4 > characters
+    is_marked = marked >= _FEWEST_MARKED and marked > _WORST * characters
+    return is_marked or questions * 4 > characters

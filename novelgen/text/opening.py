@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from novelgen.errors import CorpusError
 from novelgen.i18n import _
 from novelgen.text.decoding import BadByteError, decode
-from novelgen.text.encoding import decoder_name, detect_encoding
+from novelgen.text.encoding import BIG5_NAMES, decoder_name, detect_encoding
 from novelgen.text.inspection import Inspection
 from novelgen.text.mixed import Part, find_parts
 from novelgen.text.remarks import Remark, lost_bytes, two_encodings
@@ -16,6 +16,15 @@ from novelgen.text.text_files import TextFile
 
 # The share of a text that may be lost to --errors replace; more of it is another encoding.
 _LARGEST_LOSS = 0.03
+# Fewer bad bytes, in a text of a few lines, are no evidence of that.
+_FEWEST_LOST = 5
+
+
+def _family(encoding: str) -> str:
+    """What encodings have in common that differ in a few characters only."""
+    if encoding in BIG5_NAMES:
+        return "big5"
+    return decoder_name(encoding).replace("utf-8-sig", "utf-8")
 
 
 class Opening:
@@ -112,7 +121,7 @@ class Opening:
                 found = detect_encoding(file, self._source.size, self._source.name)
         except CorpusError:
             return None
-        if decoder_name(found).replace("-sig", "") == decoder_name(encoding).replace("-sig", ""):
+        if _family(found) == _family(encoding):
             return None
         return found
 
@@ -132,7 +141,7 @@ class Opening:
     def _loss(self, seen: Inspection, encoding: str) -> Remark:
         """The remark about what --errors replace drops; raises CorpusError for too much of it."""
         share = seen.lost / seen.characters
-        if share <= _LARGEST_LOSS:
+        if share <= _LARGEST_LOSS or seen.lost < _FEWEST_LOST:
             return lost_bytes(seen.lost, share)
         evidence = self._evidence(encoding)
         if evidence is not None:

@@ -281,7 +281,7 @@ def test_members_are_found_by_names_that_are_not_quite_theirs(tmp_path, href, me
     ],
 )
 def test_documents_are_decoded_by_what_they_declare_or_what_they_are(tmp_path, encoding, head):
-    line = "他走到門前，看見一個人站在那裏，便問道：「你是誰？」那人笑了一笑。"
+    line = "他走到門前，看見一個人站在那裡，便問道：「你是誰？」那人笑了一笑。"
     page = f"{head}<body><p>{line}</p></body>".encode(encoding)
     path = book(tmp_path / "a.epub", **{"OEBPS/text/two.xhtml": page})
     assert line in "".join(epub_text(path))
