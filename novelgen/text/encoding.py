@@ -71,6 +71,8 @@ _NOISE = re.compile(f"[{_NEVER}\x80-\x9f\ue000-\uf8ff]")
 # In valid UTF-8 the others are meant: by a font of its own, or by a mistake that can be repaired.
 _UTF8_NOISE = re.compile(f"[{_NEVER}]")
 
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+
 # A run of HZ: pairs of printable ASCII between its marks.
 _HZ = re.compile(rb"~\{(?:[!-~]{2})+~\}")
 
@@ -270,11 +272,24 @@ def detect_encoding(file: BinaryIO, size: int, name: Path) -> str:
     return _without_chinese(name, windows)
 
 
+def _is_valid_utf8(windows: Sequence[bytes]) -> bool:
+    text = ""
+    for window in windows:
+        try:
+            text += window.decode("utf-8")
+        except UnicodeDecodeError:  # noqa: PERF203 (a handful of windows)
+            return False
+    return len(_CONTROL.findall(text)) * 100 <= len(text)
+
+
 def _without_chinese(path: Path, windows: Sequence[bytes]) -> str:
     """The encoding of a text that is no Chinese prose in any: UTF-8, else GB18030.
 
     Raises CorpusError when neither makes it readable.
     """
+    # Valid UTF-8 is UTF-8, even where an earlier mistake has left marks in place of characters.
+    if _is_valid_utf8(windows):
+        return "utf-8"
     # A bad byte in a text that is otherwise UTF-8 is reported with its place when the text is read.
     choices = (("utf-8", 0.1, _UTF8_NOISE), ("gb18030", 0.01, _NOISE))
     for encoding, tolerated, noise in choices:

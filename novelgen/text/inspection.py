@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from novelgen.errors import CorpusError
@@ -105,12 +105,15 @@ class Inspection:
                 )
             )
 
-    def remarks(self) -> list[Remark]:
-        """What the reader of the corpus should know."""
+    def remarks(self, repairs: Sequence[Repair]) -> list[Remark]:
+        """What the reader of the corpus should know, after the repairs."""
         remarks = []
+        sample = self.sample
+        for repair in repairs:
+            sample = restore(sample, repair)
         if self.marks:
             remarks.append(garbled_places(self.marks))
-        share = prose_share(self.sample)
+        share = prose_share(sample)
         if share is not None:
             remarks.append(scrambled(share))
         return remarks

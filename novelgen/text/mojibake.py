@@ -34,8 +34,11 @@ _SMALL_PART = 0.02
 _TOLERATED_LOSS = 0.02
 
 # What the usual accidents leave: U+FFFD as GBK, and the fill bytes of a debugger.
-_MARKS = re.compile("锟[锟斤拷]*|烫{3,}|屯{4,}|\ufffd+")
-_MARK_SIGNS = ("锟", "烫烫烫", "屯屯屯屯", "\ufffd")
+# (锟 alone is a character of names.)
+_MARKS = re.compile("锟斤拷?|拷锟斤?|烫{3,}|屯{4,}|\ufffd+")
+_MARK_SIGNS = ("锟斤", "拷锟", "烫烫烫", "屯屯屯屯", "\ufffd")
+# What a repair leaves where it fails: no character, or one of the private-use area.
+_LOST = re.compile("[\ufffd\ue000-\uf8ff]")
 _WORST = 0.03
 """The share of such marks from which a text is beyond repair, if there are so many characters."""
 _FEWEST_MARKED = 5
@@ -102,8 +105,8 @@ def _judge(lines: Sequence[str], repair: Repair) -> tuple[float, float]:
     """(share of common characters in the lines after a repair, share that is lost)."""
     restored = [(line, _restore(line, repair)) for line in lines]
     text = "".join(done for _, done in restored if done is not None)
-    lost = text.count("\ufffd")
-    kept = text.replace("\ufffd", "")
+    kept = _LOST.sub("", text)
+    lost = len(text) - len(kept)
     # A line that this repair cannot have made counts as nonsense.
     untouched = sum(len(line) for line, done in restored if done is None)
     share = chinese_share(kept) * len(kept) / max(len(kept) + untouched, 1)

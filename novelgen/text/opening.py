@@ -60,7 +60,7 @@ class Opening:
             notes.append(
                 two_encodings(first.encoding, second.encoding, second.start, len(parts) - 1)
             )
-        notes += seen.remarks()
+        notes += seen.remarks(repairs)
         return TextFile(
             self._source, self._format, tuple(parts), self._errors, tuple(repairs), notes
         )

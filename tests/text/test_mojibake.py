@@ -88,8 +88,8 @@ def test_other_texts_are_left_alone(text):
 
 
 def test_marks_of_a_wrong_encoding_are_counted():
-    assert count_marks("锟斤拷锟斤拷烫烫烫烫\ufffd\ufffd") == (3, 12)
-    assert count_marks("两人斤斤计较，拷问了半日，粥还烫着，烫烫的。") == (0, 0)
+    assert count_marks("锟斤拷锟斤拷烫烫烫烫\ufffd\ufffd") == (4, 12)
+    assert count_marks("两人斤斤计较，拷问了半日，粥还烫着，烫烫的，曹锟也来了。") == (0, 0)
 
 
 @given(st.text(alphabet="µÚÒ»ÕÂ锛岄崇灯\u0081\ufffd a\n", max_size=300))

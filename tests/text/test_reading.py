@@ -90,6 +90,7 @@ def test_text_that_was_garbled_twice_is_restored(tmp_path):
     [
         NOVEL.encode("utf-8").decode("gbk", errors="ignore"),
         NOVEL.encode("gbk").decode("utf-8", errors="replace"),
+        NOVEL.encode("utf-8").decode("cp1252", errors="replace"),
         NOVEL.encode("gbk").decode("utf-8", "replace").encode().decode("gbk", "replace"),
         "烫烫烫烫烫烫" * 20 + "\n" + NOVEL,
         NOVEL.encode("ascii", errors="replace").decode() * 3,
