@@ -43,6 +43,11 @@ def test_two_encodings_in_one_file_are_both_read(tmp_path, first, second):
     assert (note["offset"], note["changes"]) == (len(start), 1)
 
 
+def test_a_short_line_where_the_encoding_changes_is_read(tmp_path):
+    data = NOVEL.encode("gb18030") + "楔子\n".encode() + NOVEL.encode("utf-8")
+    assert read(open_text(write(tmp_path, data))) == f"{NOVEL}楔子\n{NOVEL}"
+
+
 def test_big5_behind_utf8_is_read(tmp_path):
     line = "船家把纜繩一圈一圈地繞好，回頭看了看天色，說：「今晚怕是走不成了～」\n"
     file = open_text(write(tmp_path, (line * 4).encode("utf-8") + (line * 4).encode("cp950")))
