@@ -51,8 +51,12 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_CANDIDATES = ("utf-8", "gb18030", "big5", "utf-16-le", "utf-16-be")
-_BIG5_FAMILY = ("big5", "cp950", "big5hkscs")
+# Big5 is what Windows calls so: plain Big5 has look-alikes (∼ •) for its ～ and ‧.
+_CANDIDATES = ("utf-8", "gb18030", "cp950", "utf-16-le", "utf-16-be")
+BIG5_NAMES = ("big5", "cp950", "big5hkscs")
+"""The codecs for Big5 and its extensions."""
+# Where Hong Kong's Big5 has kana, Cyrillic and numbers in circles, cp950 has others of them.
+_CP950_KANA = re.compile("[ぁ-ヾА-я①-⑩⑴-⑽々]")
 # Bytes: of a sample, of a file that is read as a whole, of what decides between
 # the forms of Big5.
 _WINDOW = 1 << 16
@@ -62,7 +66,15 @@ _FAMILY_WINDOW = 1 << 24
 # score of a short line.
 _PLAUSIBLE = 0.3
 # Characters that no text has: what a wrong decoding makes of bytes.
-_NOISE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\ufffe\uffff]")
+_NEVER = "\x00-\x08\x0e-\x1f\x7f\ufffd\ufffe\uffff"
+_NOISE = re.compile(f"[{_NEVER}\x80-\x9f\ue000-\uf8ff]")
+# In valid UTF-8 the others are meant: by a font of its own, or by a mistake that can be repaired.
+_UTF8_NOISE = re.compile(f"[{_NEVER}]")
+
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+
+# A run of HZ: pairs of printable ASCII between its marks.
+_HZ = re.compile(rb"~\{(?:[!-~]{2})+~\}")
 
 # Encodings whose names are suggested for one that is misspelled.
 KNOWN = (
@@ -104,6 +116,16 @@ def check_encoding(name: str) -> str:
     return info.name
 
 
+def decoder_name(encoding: str) -> str:
+    """The codec that reads what a person or a page calls `encoding`, as browsers take the name.
+
+    GB2312 and GBK are read by their superset.
+    """
+    if encoding in ("gb2312", "gbk", "gb18030"):
+        return "gb18030"
+    return encoding
+
+
 def common_share(data: bytes, encoding: str) -> float:
     """How Chinese `data` reads in `encoding`.
 
@@ -116,6 +138,14 @@ def common_share(data: bytes, encoding: str) -> float:
         return 0.0
     common = sum(map(COMMON.__contains__, text))
     return (common - 5 * len(_NOISE.findall(text))) / foreign
+
+
+def chinese_share(text: str) -> float:
+    """Common characters as a share of those beyond ASCII; 0 for text without any of these."""
+    foreign = len(text) - sum(map(str.isascii, text))
+    if not foreign:
+        return 0.0
+    return sum(map(COMMON.__contains__, text)) / foreign
 
 
 def _aligned(window: bytes) -> bytes:
@@ -149,19 +179,38 @@ def _windows(file: BinaryIO, size: int) -> list[bytes]:
     return windows
 
 
-def _big5_variant(file: BinaryIO) -> str:
-    """Plain big5, unless one of its extensions reads without damage what plain Big5 cannot."""
-    file.seek(0)
-    data = file.read(_FAMILY_WINDOW)
+def big5_variant(data: bytes) -> str:
+    """Windows' cp950, unless Hong Kong's extension alone reads without damage."""
     # The last character may be cut in two by the window.
     data = data[: data.rfind(b"\n") + 1] or data
-    for name in _BIG5_FAMILY:
-        try:
-            data.decode(name)
-        except UnicodeDecodeError:
-            continue
-        return name
-    return "big5"
+    try:
+        text = data.decode("cp950")
+    except UnicodeDecodeError:
+        text = ""
+    if text and not _CP950_KANA.search(text):
+        return "cp950"
+    try:
+        data.decode("big5hkscs")
+    except UnicodeDecodeError:
+        return "cp950"
+    return "big5hkscs"
+
+
+def big5_symbols(text: str) -> str:
+    """Text that was decoded as plain Big5 or Hong Kong's, with the symbols that Windows has."""
+    return text.translate(_WINDOWS_SYMBOLS)
+
+
+def _windows_symbols() -> dict[int, str]:
+    """What Windows reads where the other codecs for Big5 read a look-alike: ∼ to ～, • to ‧."""
+    codes = ("A145", "A14E", "A1C2", "A1E3", "A1F2", "A1F3", "A241", "A242", "A244", "A246", "A247")
+    table = {}
+    for code in map(bytes.fromhex, codes):
+        table[ord(code.decode("big5"))] = code.decode("cp950")
+    return table
+
+
+_WINDOWS_SYMBOLS = _windows_symbols()
 
 
 def _judge(windows: Sequence[bytes]) -> tuple[float, str]:
@@ -176,33 +225,61 @@ def _judge(windows: Sequence[bytes]) -> tuple[float, str]:
     return best_score, best_encoding
 
 
-def detect_encoding(path: Path) -> str:
-    """The encoding of a file, by its byte order mark or by how it reads.
+def best_encoding(data: bytes) -> tuple[float, str]:
+    """(how Chinese `data` reads in it, the encoding in which it does so best)."""
+    score, encoding = _judge([data])
+    if encoding == "cp950":
+        encoding = big5_variant(data)
+    return score, encoding
 
-    Raises CorpusError for a binary file.
+
+def _is_hz(windows: Sequence[bytes]) -> bool:
+    """Whether text that is ASCII throughout is Chinese in HZ: ~{ … ~}."""
+    return any(
+        len(_HZ.findall(window)) >= 2 and common_share(window, "hz") >= _PLAUSIBLE
+        for window in windows
+    )
+
+
+def detect_encoding(file: BinaryIO, size: int, name: Path) -> str:
+    """The encoding of an open file, by its byte order mark or by how it reads.
+
+    Raises CorpusError, about `name`, for a binary file.
     """
     # 1. A byte order mark leaves no doubt.
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(4)
-        for mark, name in _BOMS:
-            if start.startswith(mark):
-                return name
-        # 2. What is all ASCII is UTF-8 too; anything else is judged by how it reads.
-        windows = _windows(file, size)
-        if all(window.isascii() and b"\0" not in window for window in windows):
-            return "utf-8"
-        score, encoding = _judge(windows)
-        if score >= _PLAUSIBLE:
-            if encoding == "big5":
-                return _big5_variant(file)
+    file.seek(0)
+    start = file.read(4)
+    for mark, encoding in _BOMS:
+        if start.startswith(mark):
             return encoding
+    # 2. What is all ASCII is HZ or else UTF-8 too; anything else is judged by how it reads.
+    windows = _windows(file, size)
+    if all(window.isascii() and b"\0" not in window for window in windows):
+        if _is_hz(windows):
+            return "hz"
+        return "utf-8"
+    score, encoding = _judge(windows)
+    if score >= _PLAUSIBLE:
+        if encoding == "cp950":
+            file.seek(0)
+            return big5_variant(file.read(_FAMILY_WINDOW))
+        return encoding
     # 3. Not Chinese in any encoding. No text in another script has a zero byte.
     if any(b"\0" in window for window in windows):
         raise CorpusError(
-            _("{path}: a binary file, not text; give a .txt, .md or .epub").format(path=path)
+            _("{path}: a binary file, not text; give a .txt, .md or .epub").format(path=name)
         )
-    return _without_chinese(path, windows)
+    return _without_chinese(name, windows)
+
+
+def _is_valid_utf8(windows: Sequence[bytes]) -> bool:
+    text = ""
+    for window in windows:
+        try:
+            text += window.decode("utf-8")
+        except UnicodeDecodeError:  # noqa: PERF203 (a handful of windows)
+            return False
+    return len(_CONTROL.findall(text)) * 100 <= len(text)
 
 
 def _without_chinese(path: Path, windows: Sequence[bytes]) -> str:
@@ -210,13 +287,17 @@ def _without_chinese(path: Path, windows: Sequence[bytes]) -> str:
 
     Raises CorpusError when neither makes it readable.
     """
+    # Valid UTF-8 is UTF-8, even where an earlier mistake has left marks in place of characters.
+    if _is_valid_utf8(windows):
+        return "utf-8"
     # A bad byte in a text that is otherwise UTF-8 is reported with its place when the text is read.
-    for encoding, tolerated in (("utf-8", 0.1), ("gb18030", 0.01)):
+    choices = (("utf-8", 0.1, _UTF8_NOISE), ("gb18030", 0.01, _NOISE))
+    for encoding, tolerated, noise in choices:
         text = "".join(window.decode(encoding, errors="ignore") for window in windows)
         damage = sum(
             window.decode(encoding, errors="replace").count("\ufffd") for window in windows
         )
-        if damage <= tolerated * len(text) and len(_NOISE.findall(text)) * 100 <= len(text):
+        if damage <= tolerated * len(text) and len(noise.findall(text)) * 100 <= len(text):
             return encoding
     raise CorpusError(
         _(

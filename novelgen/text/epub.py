@@ -1,17 +1,21 @@
-"""The text of an EPUB book, from the standard library alone."""
+"""The text of an EPUB book, from the standard library alone.
+
+Every document of the spine is read, or named as not read.
+"""
 
 from __future__ import annotations
 
 import posixpath
 import zipfile
-import zlib
-from collections.abc import Iterator
-from html.parser import HTMLParser
-from pathlib import Path
-from urllib.parse import unquote
+from collections.abc import Callable, Iterator, Sequence
 
 from novelgen.errors import CorpusError
 from novelgen.i18n import _
+from novelgen.text.archives import ENCRYPTED, Members, member_name
+from novelgen.text.epub_contents import Entry, name_chapters, read_contents
+from novelgen.text.epub_package import elements, is_text, read_package
+from novelgen.text.html import Prose, decode_markup
+from novelgen.text.sources import UNPACKING_ERRORS, Source
 
 LARGEST_DOCUMENT = 64 << 20
 """Bytes. No chapter is larger; what unpacks to more is damaged or malicious."""
@@ -20,134 +24,36 @@ LARGEST_BOOK = 1 << 30
 # Where the archive names its package, the file with the list of documents and their order.
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
-_TEXT_TYPES = ("application/xhtml+xml", "text/html", "application/html+xml", "text/x-oeb1-document")
+_NCX = "application/x-dtbncx+xml"
 # Fonts alone may be encrypted in a book that is free to read.
 _FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
-# What zipfile raises for data that is damaged, or packed in a way that it does not know.
-_UNPACKING_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    NotImplementedError,
-    ValueError,
-)
-
-# Elements that begin and end a line.
-_BLOCK_NAMES = (
-    "p div br hr li ul ol dl dt dd h1 h2 h3 h4 h5 h6 tr "
-    "table pre center blockquote section article body figure figcaption header footer aside main"
-)
-_BLOCKS = frozenset(_BLOCK_NAMES.split())
-_HEADINGS = frozenset(("h1", "h2", "h3"))
-_LONGEST_HEADING = 100
-# Elements that are left out with all that is in them; rt and rp are the readings of ruby text.
-_DROPPED = frozenset(("script", "style", "nav", "head", "template", "rt", "rp", "svg", "math"))
+# A page is a table of contents when this share of it, in so many links at least, leads elsewhere.
+_LINKED = 0.8
+_FEWEST_LINKS = 3
 
 
-class _Elements(HTMLParser):
-    """The elements of a small XML file: (name without prefix, attributes)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Lists the element."""
-        self.found.append((tag.rpartition(":")[2], {name: value or "" for name, value in attrs}))
-
-
-class _Prose(HTMLParser):
-    """The text of a chapter, a block a line; headings have a # before them, as in Markdown."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-        self._line: list[str] = []
-        self._mark = ""  # what stands before a heading
-        self._dropped = ""  # the element that is being left out
-        self._depth = 0  # how many of the same name are open within it
-
-    def handle_starttag(
-        self,
-        tag: str,
-        attrs: list[tuple[str, str | None]],  # noqa: ARG002 (HTMLParser's interface)
-    ) -> None:
-        """Begins a block, or an element that is left out; attributes mean nothing here."""
-        if self._dropped:
-            self._depth += tag == self._dropped
-        elif tag in _DROPPED:
-            self._dropped = tag
-            self._depth = 1
-        elif tag in _BLOCKS:
-            self.end_line()
-            if tag in _HEADINGS:
-                self._mark = "# "
-
-    def handle_startendtag(
-        self,
-        tag: str,
-        attrs: list[tuple[str, str | None]],  # noqa: ARG002 (HTMLParser's interface)
-    ) -> None:
-        """Ends a line at an empty block."""
-        if tag in _BLOCKS and not self._dropped:
-            self.end_line()
-
-    def handle_endtag(self, tag: str) -> None:
-        """Ends a block, or an element that is left out."""
-        if self._dropped:
-            self._depth -= tag == self._dropped
-            if not self._depth:
-                self._dropped = ""
-        elif tag in _BLOCKS:
-            self.end_line()
-            if tag in _HEADINGS:
-                self._mark = ""
-
-    def handle_data(self, data: str) -> None:
-        """Adds text to the line."""
-        if not self._dropped:
-            self._line.append(data)
-
-    def end_line(self) -> None:
-        """Ends the block that is being read.
-
-        Line ends inside it are mere spaces, and none between Chinese characters.
-        """
-        pieces = [piece.strip() for piece in "".join(self._line).splitlines()]
-        text = ""
-        for piece in filter(None, pieces):
-            if text and text[-1].isascii() and piece[0].isascii():
-                text += " "
-            text += piece
-        if text and len(text) <= _LONGEST_HEADING:
-            text = self._mark + text
-        if text:
-            self.lines.append(text)
-        self._line = []
+class _DamagedError(CorpusError):
+    """A file of the book cannot be unpacked."""
 
 
 class _Book:
-    """An open EPUB file; every failure is a CorpusError about `path`."""
+    """An open EPUB file; every failure is a CorpusError about `source`."""
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._path = path
+    def __init__(self, source: Source, archive: zipfile.ZipFile) -> None:
+        self._path = source.name
         self._archive = archive
+        self._members = Members(archive.infolist())
+        self._base = ""  # the folder of the package
+        self.documents: list[zipfile.ZipInfo] = []
+        self.left_out: list[str] = []
+        self._entries: dict[str, list[Entry]] = {}
 
-    def _broken(self, what: str) -> CorpusError:
+    def _broken(self, what: str) -> _DamagedError:
         """The error for a damaged book; `what` is the name of the damaged file."""
-        return CorpusError(
+        return _DamagedError(
             _(
                 "{path}: the EPUB is damaged ({what}); get another copy, or convert it to .txt"
             ).format(path=self._path, what=what)
-        )
-
-    def _missing(self, name: str) -> CorpusError:
-        return CorpusError(
-            _(
-                "{path}: the EPUB is damaged ({name} is missing); get another copy, or convert it"
-                " to .txt"
-            ).format(path=self._path, name=name)
         )
 
     def _too_large(self, name: str, size: int) -> CorpusError:
@@ -158,30 +64,6 @@ class _Book:
             ).format(path=self._path, name=name, size=size)
         )
 
-    def _read(self, name: str) -> str:
-        """The text of a file of the archive."""
-        try:
-            info = self._archive.getinfo(name)
-        except KeyError:
-            raise self._missing(name) from None
-        if info.flag_bits & 1:
-            raise self._protected()
-        if info.file_size > LARGEST_DOCUMENT:
-            raise self._too_large(name, info.file_size)
-        try:
-            with self._archive.open(info) as file:
-                # The size in the directory may be a lie: no more than that is unpacked.
-                data = file.read(info.file_size)
-        except _UNPACKING_ERRORS:
-            raise self._broken(name) from None
-        # XML is UTF-8 unless it says otherwise; some Chinese books are GB18030 and do not.
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return data.decode("utf-16", errors="replace")
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return data.decode("gb18030", errors="replace")
-
     def _protected(self) -> CorpusError:
         return CorpusError(
             _(
@@ -189,53 +71,112 @@ class _Book:
             ).format(path=self._path)
         )
 
-    def _elements(self, name: str) -> list[tuple[str, dict[str, str]]]:
-        parser = _Elements()
-        parser.feed(self._read(name))
-        parser.close()
-        return parser.found
+    def read(self, info: zipfile.ZipInfo) -> str:
+        """The text of a file of the archive."""
+        name = member_name(info)
+        if info.flag_bits & ENCRYPTED:
+            raise self._protected()
+        if info.file_size > LARGEST_DOCUMENT:
+            raise self._too_large(name, info.file_size)
+        try:
+            with self._archive.open(info) as file:
+                # The size in the directory may be a lie: no more than that is unpacked.
+                data = file.read(info.file_size)
+        except UNPACKING_ERRORS:
+            raise self._broken(name) from None
+        return decode_markup(data)
+
+    def open_package(self) -> None:
+        """Finds the documents in reading order, and the titles that lead to them."""
+        # 1. The package: the list of all files (the manifest), the order of documents (the spine).
+        package = self._package()
+        self._base = posixpath.dirname(member_name(package))
+        contents = read_package(self.read(package))
+        if contents.is_fixed:
+            raise CorpusError(
+                _(
+                    "{path}: an EPUB of fixed pages (fixed layout, such as a comic or scans), which"
+                    " has no running text; find an edition with text"
+                ).format(path=self._path)
+            )
+
+        # 2. The documents, each once.
+        for item in contents.spine:
+            self._add_document(item, contents.manifest)
+        if not self.documents:
+            # The spine lists no document, or none that the archive has.
+            raise self._broken(", ".join(self.left_out[:3]) or member_name(package))
+        self._check_encryption()
+        self._check_size()
+
+        # 3. Their titles.
+        self._read_entries(contents.manifest)
+
+    def _add_document(self, item: str, manifest: dict[str, dict[str, str]]) -> None:
+        """Adds a document of the spine, or its name to those that are left out."""
+        attributes = manifest.get(item)
+        if attributes is None:
+            self.left_out.append(item)
+            return
+        # The navigation document is a table of contents.
+        if "nav" in attributes.get("properties", "").split():
+            return
+        info = self._member(attributes.get("href", ""))
+        if info is None or not is_text(attributes, info.filename):
+            self.left_out.append(attributes.get("href") or item)
+        elif info not in self.documents:
+            self.documents.append(info)
+
+    def _member(self, href: str) -> zipfile.ZipInfo | None:
+        """The file that a reference from the package leads to; None where there is none."""
+        names = [href.partition("#")[0]]
+        # A ? in a name is rare, a query that a web page has left is not.
+        names.append(names[0].partition("?")[0])
+        for name in names:
+            if name:
+                path = posixpath.normpath(posixpath.join(self._base, name)).lstrip("/")
+                info = self._members.find(path)
+                if info is not None:
+                    return info
+        return None
+
+    def _package(self) -> zipfile.ZipInfo:
+        """The package, as the container names it; else the only one that there is."""
+        container = self._members.find(_CONTAINER)
+        if container is not None:
+            for name, attributes in elements(self.read(container)):
+                package = self._members.find(attributes.get("full-path", "").lstrip("/"))
+                if name == "rootfile" and package is not None:
+                    return package
+        packages = [info for info in self._members.all if info.filename.lower().endswith(".opf")]
+        if len(packages) != 1:
+            raise self._broken(_CONTAINER)
+        return packages[0]
 
     def _check_encryption(self) -> None:
-        """Raises CorpusError when more than fonts is encrypted."""
-        if _ENCRYPTION not in self._archive.namelist():
+        """Raises CorpusError when a document, or what is not named, is encrypted."""
+        info = self._members.find(_ENCRYPTION)
+        if info is None:
             return
-        methods = [
-            attributes.get("algorithm", "")
-            for name, attributes in self._elements(_ENCRYPTION)
-            if name == "encryptionmethod"
-        ]
-        if any(method not in _FONT_SCRAMBLING for method in methods):
+        method = ""
+        is_known = True  # whether the last method's file has come
+        for name, attributes in elements(self.read(info)):
+            if name == "encryptionmethod":
+                if not is_known and method not in _FONT_SCRAMBLING:
+                    raise self._protected()
+                method = attributes.get("algorithm", "")
+                is_known = False
+            elif name == "cipherreference":
+                is_known = True
+                member = self._members.find(attributes.get("uri", "").lstrip("/"))
+                if method not in _FONT_SCRAMBLING and (member is None or member in self.documents):
+                    raise self._protected()
+        if not is_known and method not in _FONT_SCRAMBLING:
             raise self._protected()
 
-    def documents(self) -> list[str]:
-        """The names of the text documents in reading order."""
-        # 1. The package says which files there are, and the order of the documents (the spine).
-        self._check_encryption()
-        package = self._package()
-        manifest: dict[str, dict[str, str]] = {}
-        spine: list[str] = []
-        for name, attributes in self._elements(package):
-            if name == "item":
-                manifest[attributes.get("id", "")] = attributes
-            elif name == "itemref":
-                spine.append(attributes.get("idref", ""))
-
-        # 2. The documents of the spine that are text, each once; paths start from the package.
-        base = posixpath.dirname(package)
-        paths = [
-            unquote(manifest[item].get("href", "").partition("#")[0])
-            for item in spine
-            if item in manifest and _is_text(manifest[item])
-        ]
-        names = list(
-            dict.fromkeys(posixpath.normpath(posixpath.join(base, path)) for path in paths)
-        )
-        if not names:
-            # The spine lists no document.
-            raise self._broken(package)
-
-        # 3. A book that unpacks to more than any book has is refused before it is unpacked.
-        size = sum(info.file_size for info in self._archive.infolist() if info.filename in names)
+    def _check_size(self) -> None:
+        """Raises CorpusError, before it is unpacked, for a book larger than any book is."""
+        size = sum(info.file_size for info in self.documents)
         if size > LARGEST_BOOK:
             raise CorpusError(
                 _(
@@ -243,53 +184,78 @@ class _Book:
                     " or convert it to .txt"
                 ).format(path=self._path, size=size)
             )
-        return names
 
-    def _package(self) -> str:
-        """The name of the package, as the container gives it."""
-        packages = [
-            attributes.get("full-path", "")
-            for name, attributes in self._elements(_CONTAINER)
-            if name == "rootfile"
+    def _read_entries(self, manifest: dict[str, dict[str, str]]) -> None:
+        """The titles of the book's table of contents, by the file that they lead to."""
+        package_base = self._base
+        for entries in self._contents(manifest):
+            found: dict[str, list[Entry]] = {}
+            for entry in entries:
+                info = self._member(entry.href)
+                if info is not None:
+                    found.setdefault(info.filename, []).append(entry)
+            # A table of one entry names the book.
+            if len({entry.title for listed in found.values() for entry in listed}) > 1:
+                self._entries = found
+                break
+        self._base = package_base
+
+    def _contents(self, manifest: dict[str, dict[str, str]]) -> Iterator[Sequence[Entry]]:
+        """The book's tables of contents: the navigation document, then the NCX."""
+        items = manifest.values()
+        tables = [item for item in items if "nav" in item.get("properties", "").split()]
+        tables += [
+            item
+            for item in items
+            if item.get("media-type") == _NCX or item.get("href", "").lower().endswith(".ncx")
         ]
-        if not packages or not packages[0]:
-            raise self._broken(_CONTAINER)
-        return packages[0]
+        package_base = self._base
+        for item in tables:
+            self._base = package_base
+            info = self._member(item.get("href", ""))
+            if info is not None:
+                # References start from the file that has them.
+                self._base = posixpath.dirname(member_name(info))
+                yield read_contents(self.read(info))
 
-    def text(self, name: str) -> str:
-        """One document's text, a block a line, ending in a newline."""
-        parser = _Prose()
-        parser.feed(self._read(name))
-        parser.close()
-        parser.end_line()
-        return "".join(f"{line}\n" for line in parser.lines)
+    def text(self, info: zipfile.ZipInfo) -> str:
+        """One document's text, a block a line, ending in a newline; "" for one that is left out."""
+        page = Prose()
+        try:
+            page.feed(self.read(info))
+        except _DamagedError:
+            # The rest of the book can be read; a book of one document is no book without it.
+            if len(self.documents) == 1:
+                raise
+            self.left_out.append(member_name(info))
+            return ""
+        page.close()
+        if page.links >= _FEWEST_LINKS and page.linked > _LINKED * sum(map(len, page.lines)):
+            self.left_out.append(member_name(info))
+            return ""
+        entries = self._entries.get(info.filename, [])
+        lines = name_chapters(page.lines, page.anchors, entries)
+        return "".join(f"{line}\n" for line in lines)
 
 
-def _is_text(item: dict[str, str]) -> bool:
-    """Whether an entry of the manifest is a document of the book, not its navigation."""
-    is_navigation = "nav" in item.get("properties", "").split()
-    return not is_navigation and item.get("media-type", _TEXT_TYPES[0]) in _TEXT_TYPES
-
-
-def epub_text(path: Path) -> Iterator[str]:
+def epub_text(source: Source, left_out: Callable[[str], None]) -> Iterator[str]:
     """The book's text, a document at a time in reading order, a paragraph or heading a line.
 
-    Scripts, styles and the navigation are left out. Raises CorpusError for a file that is damaged,
-    encrypted or no EPUB.
+    Scripts, styles, notes and the navigation are left out; `left_out` is called with the name of
+    every document of the spine that is not read. Raises CorpusError for a file that is damaged,
+    encrypted, made of pictures, or no EPUB.
     """
     try:
-        archive = zipfile.ZipFile(path)
+        with source.open() as file, zipfile.ZipFile(file) as archive:
+            book = _Book(source, archive)
+            book.open_package()
+            for info in book.documents:
+                yield book.text(info)
+            for name in book.left_out:
+                left_out(name)
     except (zipfile.BadZipFile, NotImplementedError):
         raise CorpusError(
             _("{path}: not an EPUB file (no readable zip archive); check the file").format(
-                path=path
+                path=source.name
             )
         ) from None
-    except OSError as error:
-        raise CorpusError(
-            _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
-        ) from None
-    with archive:
-        book = _Book(path, archive)
-        for name in book.documents():
-            yield book.text(name)

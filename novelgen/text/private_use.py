@@ -1,74 +1,122 @@
-"""Private-use characters: those that old Chinese encodings left are known, the others get a mark.
+"""Characters of the private-use area: what is known of them, and a mark for the rest.
 
-GBK and the first GB18030 had characters that Unicode did not have yet; text converted in those
-years has private-use characters for them (GB 18030-2005 and -2022 give their places today).
+Nothing says what a private-use character is but the font or the encoding that it was made for. One
+such table is known: GBK put into that area what Unicode did not have at the time.
 """
 
 from __future__ import annotations
 
 import re
 
+import numpy as np
+
 MARK = "□"
-"""Stands for a character that only a font knows, as it does in printed books."""
+"""Stands where a character is not known, as Chinese prints it."""
 
-_PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _PRIVATE_LINE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd\\s]+")
+PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 
-# The rows FE50 to FEA0 of GBK, without FE7F, stand in U+E815 to U+E864.
-_FIRST_OF_GBK = 0xE815
-_TRAIL_BYTES = [trail for trail in range(0xFE50 & 0xFF, 0xA1) if trail != 0x7F]
-# What Python's codec, which is of the year 2000, still takes for private there.
-_LATER = {
-    0xE816: 0x20087,
-    0xE817: 0x20089,
-    0xE818: 0x200CC,
-    0xE81E: 0x9FB4,
-    0xE826: 0x9FB5,
-    0xE82B: 0x9FB6,
-    0xE82C: 0x9FB7,
-    0xE831: 0x215D7,
-    0xE832: 0x9FB8,
-    0xE83B: 0x2298F,
-    0xE843: 0x9FB9,
-    0xE854: 0x9FBA,
-    0xE855: 0x241FE,
-    0xE864: 0x9FBB,
+# The area in UTF-16: where it begins, and its code units.
+_FIRST, _SIZE = np.uint16(0xE000), np.uint16(0x1900)
+_FIRST_HIGH, _SIZE_HIGH = np.uint16(0xDB80), np.uint16(0x80)
+
+# What GB 18030 has meanwhile given a code outside of the area, in its order; Python's table is
+# that of the year 2000, so these are beyond it. https://www.unicode.org/L2/L2022/22274
+_SINCE_2000 = (
+    # Punctuation of vertical text, here as horizontal text has it.
+    (0xE78D, "，。、：；！？〖〗…"),
+    (0xE7C7, "ḿ"),
+    (0xE81E, "\u9fb4"),
+    (0xE826, "\u9fb5"),
+    (0xE82B, "\u9fb6\u9fb7"),
+    (0xE832, "\u9fb8"),
+    (0xE843, "\u9fb9"),
+    (0xE854, "\u9fba"),
+    (0xE864, "\u9fbb"),
+    (0xE816, "\U00020087\U00020089\U000200cc"),
+    (0xE831, "\U000215d7"),
+    (0xE83B, "\U0002298f"),
+    (0xE855, "\U000241fe"),
+)
+# Bullets of the fonts Symbol and Wingdings, as word processors write them.
+_BULLETS = {
+    "\uf0b7": "•",
+    "\uf06c": "●",
+    "\uf06e": "■",
+    "\uf0a7": "▪",
+    "\uf0d8": "➢",
+    "\uf0fc": "✔",
 }
-# A Latin letter of pinyin, and punctuation for vertical lines, which is written as usual here.
-_MARKS = {0xE7C7: "ḿ"} | dict(zip(range(0xE78D, 0xE797), "，。、：；！？〖〗…", strict=True))
-# Bullets of the fonts Symbol and Wingdings.
-_BULLETS = {0xF0B7: "•", 0xF06C: "●", 0xF06E: "■", 0xF0A7: "▪", 0xF0D8: "➢", 0xF0FC: "✔"}
 
 
-def _gbk() -> dict[int, str]:
-    """The ideographs and radicals that stand in GBK's rows, by their private-use characters."""
-    table: dict[int, str] = {}
-    for offset, trail in enumerate(_TRAIL_BYTES):
-        code = _FIRST_OF_GBK + offset
-        character = chr(_LATER.get(code, 0)) if code in _LATER else ""
-        if not character:
-            character = bytes([0xFE, trail]).decode("gb18030")
-        if not _PRIVATE.match(character):
-            table[code] = character
+def _gbk_table() -> dict[str, str]:
+    """What GBK's private-use characters stand for."""
+    # 1. Runs of GBK codes whose private-use characters are consecutive: (first character, lead
+    #    byte, trail bytes). Python decodes the codes as GB 18030 of the year 2000 does.
+    runs = (
+        (0xE7C8, 0xA8, (0xBF,)),
+        (0xE7E7, 0xA9, range(0x89, 0x96)),
+        (0xE815, 0xFE, (*range(0x50, 0x7F), *range(0x80, 0xA1))),
+    )
+    table = {}
+    for first, lead, trails in runs:
+        for place, trail in enumerate(trails):
+            character = bytes((lead, trail)).decode("gb18030")
+            if not PRIVATE.match(character):
+                table[chr(first + place)] = character
+    # 2. What was still private then.
+    for first, characters in _SINCE_2000:
+        for place, character in enumerate(characters):
+            table[chr(first + place)] = character
     return table
 
 
-KNOWN = {**_gbk(), **_MARKS, **_BULLETS}
-"""What private-use characters are, by their code points."""
+KNOWN = {**_gbk_table(), **_BULLETS}
+"""What private-use characters are, where that is known."""
+
+
+def _has_private(text: str) -> bool:
+    """Whether there may be a private-use character; ten times as fast as the pattern."""
+    units = np.frombuffer(text.encode("utf-16-le", errors="surrogatepass"), dtype=np.uint16)
+    # Subtraction wraps around, so that one comparison is enough; beyond the first plane, the high
+    # surrogates DB80 to DBFF begin the private-use characters.
+    return bool(np.any(units - _FIRST < _SIZE) or np.any(units - _FIRST_HIGH < _SIZE_HIGH))
+
+
+class PrivateUse:
+    """Replaces private-use characters, and counts the `known` and the `unknown` ones."""
+
+    def __init__(self) -> None:
+        self.known = 0
+        self.unknown = 0
+
+    def replace(self, text: str) -> str:
+        """`text` with the characters meant, and a mark where that is not known."""
+        if not _has_private(text):
+            return text
+        return PRIVATE.sub(self._replacement, text)
+
+    def _replacement(self, match: re.Match[str]) -> str:
+        character = KNOWN.get(match[0])
+        if character is None:
+            self.unknown += 1
+            return MARK
+        self.known += 1
+        return character
 
 
 def private_use(text: str) -> str:
     """Private-use characters become those that they are known to be, or a mark.
 
-    A line that has nothing else, as the buttons of a page have, goes.
+    A line that has nothing else, as the buttons of a page have, goes. What was read from a file has
+    none left (`PrivateUse` counted them); a prompt may.
     """
-    if not _PRIVATE.search(text):
+    if not _has_private(text):
         return text
     return "\n".join([_without_private(line) for line in text.split("\n")])
 
 
 def _without_private(line: str) -> str:
-    known = line.translate(KNOWN)
-    if _PRIVATE.search(known) and _PRIVATE_LINE.fullmatch(known):
+    if _PRIVATE_LINE.fullmatch(line) and not any(each in KNOWN for each in line):
         return ""
-    return _PRIVATE.sub(MARK, known)
+    return PrivateUse().replace(line)

@@ -1,163 +1,102 @@
-"""Files become text: which files, in which order and encoding, as a stream of whole lines."""
+"""The files of a corpus are opened: which ones, in which format, encoding and order."""
 
 from __future__ import annotations
 
-import codecs
-import io
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from novelgen.errors import CorpusError
-from novelgen.i18n import _, join_list
-from novelgen.text.cleaning import newlines
-from novelgen.text.encoding import check_encoding, detect_encoding
-from novelgen.text.epub import epub_text
+from novelgen.i18n import _
+from novelgen.text.archives import expand
+from novelgen.text.encoding import check_encoding
+from novelgen.text.folders import FAILED, Skipped, find_files, survey
+from novelgen.text.formats import DOCX, EPUB, ZIP, detect_format
+from novelgen.text.opening import Opening
+from novelgen.text.sources import Source, file_source
+from novelgen.text.text_files import TextFile, unreadable
 
-SUFFIXES = (".txt", ".md", ".epub")
-# Bytes that are read and decoded at a time.
-_CHUNK = 1 << 20
-
-
-def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
-    """Sorts names as people number them: 第2章 before 第10章."""
-
-    # A number sorts before a word, and by its value.
-    def part_key(part: str) -> tuple[tuple[int, int, str], ...]:
-        return tuple(
-            (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
-            for piece in re.split(r"(\d+)", part)
-            if piece
-        )
-
-    return [part_key(part) for part in path.parts]
+__all__ = ["OpenedFiles", "TextFile", "find_files", "open_files", "open_text"]
 
 
-def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The files behind `paths`, each once.
+class OpenedFiles(NamedTuple):
+    """The texts of a corpus in reading order, and the files that are none or cannot be read."""
 
-    Files are taken as given; a folder is all text below it in natural order, without hidden files
-    and a README. Raises CorpusError for a path that does not exist or a folder without text.
+    files: list[TextFile]
+    skipped: list[Skipped]
+
+
+def open_files(
+    paths: Sequence[Path], encoding: str = "auto", errors: str = "strict", *, strict: bool = False
+) -> OpenedFiles:
+    """Opens every novel behind `paths`: files, folders, and what zip archives hold.
+
+    A file that cannot be read is skipped, unless it is the only one or `strict`: then CorpusError
+    says what is wrong with it. Raises ConfigError for an unknown encoding.
     """
-    found: dict[Path, Path] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            files = _files_below(path)
-        elif path.exists():
-            files = [path]
-        else:
-            raise CorpusError(_("{path}: no such file; check the path").format(path=path))
-        # The same file may be named twice, or stand in a folder that is named too.
-        for file in files:
-            found.setdefault(file.resolve(), file)
-    if not found:
-        raise CorpusError(_("no corpus given; name a file or folder with --corpus"))
-    return list(found.values())
+    found = survey(paths)
+    opened = OpenedFiles([], list(found.skipped))
+    failures: list[CorpusError] = []
 
+    def skip(path: Path, error: CorpusError) -> None:
+        failures.append(error)
+        opened.skipped.append(Skipped(str(path), FAILED, str(error)))
 
-def _files_below(folder: Path) -> list[Path]:
-    """The text files below a folder in natural order. Raises CorpusError when there are none."""
-    files = [
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in SUFFIXES
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and file.stem.lower() != "readme"
-    ]
-    if not files:
-        raise CorpusError(
-            _("{path}: no text file ({suffixes}) in this folder").format(
-                path=folder, suffixes=join_list(SUFFIXES)
-            )
-        )
-    return sorted(files, key=natural_key)
-
-
-@dataclass(frozen=True)
-class TextFile:
-    """One file with its encoding decided; `size` in bytes."""
-
-    path: Path
-    encoding: str
-    size: int
-    errors: str = "strict"
-
-    @property
-    def is_epub(self) -> bool:
-        """Whether the file is a book in a zip archive rather than plain text."""
-        return self.encoding == "epub"
-
-    def chunks(self) -> Iterator[str]:
-        """The text in pieces of about a megabyte that end anywhere; a line ends in a line feed.
-
-        Raises CorpusError, with the place, at a byte that the encoding does not know.
-        """
-        pieces = self._decoded()
-        if self.is_epub:
-            pieces = epub_text(self.path)
-        for piece in pieces:
-            yield newlines(piece)
-
-    def _decoded(self) -> Iterator[str]:
-        # Both keep what a chunk has cut in two: a character, or a line end of two characters.
-        decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
-        line_ends = io.IncrementalNewlineDecoder(None, translate=True)
-        fed = 0  # bytes read so far
-        line = 1  # the line that is being read
+    for path in found.files:
+        sources: list[Source] = []
         try:
-            with self.path.open("rb") as file:
-                while chunk := file.read(_CHUNK):
-                    fed += len(chunk)
-                    text = line_ends.decode(decoder.decode(chunk))
-                    line += text.count("\n")
-                    yield text
-                yield line_ends.decode(decoder.decode(b"", final=True), final=True)
-        except UnicodeDecodeError as error:
-            # The decoder was given the last bytes, behind those it had kept of the chunk before.
-            offset = fed - len(error.object) + error.start
-            line += error.object[: error.start].count(b"\n")
-            bad = error.object[error.start : error.start + 1].hex().upper()
-            raise CorpusError(self._bad_byte_message(offset, line, bad)) from None
-        except OSError as error:
-            raise _unreadable(self.path, error) from None
+            sources = _sources(path, opened.skipped)
+        except CorpusError as error:
+            skip(path, error)
+        for source in sources:
+            try:
+                opened.files.append(_open_source(source, encoding, errors))
+            except CorpusError as error:  # noqa: PERF203 (a file takes longer than its try)
+                skip(source.name, error)
+    if failures and (strict or not opened.files):
+        raise failures[0]
+    return opened
 
-    def _bad_byte_message(self, offset: int, line: int, bad: str) -> str:
-        return _(
-            "{path}: line {line}, byte offset {offset} (0x{bad}) is not {encoding}; pass"
-            " {remedy} to drop such bytes, or name another encoding with --encoding"
-        ).format(
-            path=self.path,
-            line=line,
-            offset=offset,
-            bad=bad,
-            encoding=self.encoding,
-            remedy=f"--encoding {self.encoding} --errors replace",
-        )
+
+def _sources(path: Path, skipped: list[Skipped]) -> list[Source]:
+    """A file as one source, or as many as it is an archive of."""
+    try:
+        source = file_source(path)
+        if source.size and detect_format(source) == ZIP:
+            novels, others = expand(source)
+            skipped.extend(others)
+            return novels
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return [source]
 
 
 def open_text(path: Path, encoding: str = "auto", errors: str = "strict") -> TextFile:
     """The file at `path`, its encoding forced or decided by evidence.
 
-    Raises CorpusError when the file is empty or unreadable, ConfigError for an unknown encoding.
+    Raises CorpusError when the file is empty, unreadable, or in a format that is not read here,
+    ConfigError for an unknown encoding.
     """
     try:
-        size = path.stat().st_size
-        if size == 0:
-            raise CorpusError(_("{path}: the file is empty").format(path=path))
-        if path.suffix.lower() == ".epub":
-            return TextFile(path, "epub", size, errors)
-        if encoding == "auto":
-            chosen = detect_encoding(path)
-        else:
-            chosen = check_encoding(encoding)
+        return _open_source(file_source(path), encoding, errors)
     except OSError as error:
-        raise _unreadable(path, error) from None
-    return TextFile(path, chosen, size, errors)
+        raise unreadable(path, error) from None
 
 
-def _unreadable(path: Path, error: OSError) -> CorpusError:
-    return CorpusError(
-        _("{path}: cannot be read: {reason}").format(path=path, reason=error.strerror)
-    )
+def _open_source(source: Source, encoding: str, errors: str) -> TextFile:
+    """As `open_text`, for a member of an archive too."""
+    if encoding != "auto":
+        encoding = check_encoding(encoding)
+    if source.size == 0:
+        raise CorpusError(_("{path}: the file is empty").format(path=source.name))
+    try:
+        form = detect_format(source)
+        if form == ZIP:
+            raise CorpusError(
+                _("{path}: an archive within an archive; unpack it first").format(path=source.name)
+            )
+        if form in (EPUB, DOCX):
+            return TextFile(source, form)
+        return Opening(source, form, errors).text_file(encoding)
+    except OSError as error:
+        raise unreadable(source.name, error) from None

@@ -3,7 +3,8 @@ import codecs
 import pytest
 
 from novelgen.errors import ConfigError, CorpusError
-from novelgen.text.encoding import check_encoding, detect_encoding
+from novelgen.text import encoding as encodings
+from novelgen.text.encoding import big5_symbols, check_encoding
 
 SIMPLIFIED = (
     "他走到门前，看见一个人站在那里。“你是谁？”他问道。那人没有回答，只是笑了一笑，便转身去了。\n"
@@ -13,6 +14,11 @@ TRADITIONAL = (
     "他走到門前，看見一個人站在那裡。「你是誰？」他問道。那人沒有回答，只是笑了一笑，便轉身去了。\n"
     * 8
 )
+
+
+def detect_encoding(path):
+    with path.open("rb") as file:
+        return encodings.detect_encoding(file, path.stat().st_size, path)
 
 
 def write(tmp_path, data):
@@ -34,8 +40,13 @@ def write(tmp_path, data):
         (SIMPLIFIED, "gb2312", "gb18030"),
         (SIMPLIFIED + "囧镕喆", "gb18030", "gb18030"),
         (TRADITIONAL, "gbk", "gb18030"),
-        (TRADITIONAL, "big5", "big5"),
+        (TRADITIONAL, "big5", "cp950"),
+        (TRADITIONAL + "她說～約翰‧李\n", "cp950", "cp950"),
         (TRADITIONAL + "恒碁裏銹粧\n", "cp950", "cp950"),
+        (TRADITIONAL + "佢哋喺深水埗嘅茶餐廳\n", "big5hkscs", "big5hkscs"),
+        (TRADITIONAL + "ひらがな\n", "big5hkscs", "big5hkscs"),
+        (SIMPLIFIED, "hz", "hz"),
+        ("Chapter 1\nIt was ~{late~} and ~{dark~}.\n", "ascii", "utf-8"),
     ],
 )
 def test_detects_the_encoding(tmp_path, text, encoding, detected):
@@ -45,12 +56,19 @@ def test_detects_the_encoding(tmp_path, text, encoding, detected):
 def test_big5_that_gb18030_decodes_without_complaint_is_big5(tmp_path):
     data = TRADITIONAL.encode("big5")
     assert data.decode("gb18030") != TRADITIONAL
-    assert detect_encoding(write(tmp_path, data)) == "big5"
+    assert detect_encoding(write(tmp_path, data)) == "cp950"
+
+
+def test_hong_kongs_big5_has_the_symbols_of_windows():
+    data = "慢著～約翰‧李".encode("cp950")
+    assert data.decode("big5hkscs") != "慢著～約翰‧李"
+    assert big5_symbols(data.decode("big5hkscs")) == "慢著～約翰‧李"
+    assert big5_symbols(data.decode("big5")) == "慢著～約翰‧李"
 
 
 def test_big5_with_a_few_bad_bytes_is_still_big5(tmp_path):
     data = TRADITIONAL.encode("big5").replace("笑".encode("big5"), b"\xff\xff", 1)
-    assert detect_encoding(write(tmp_path, data)) == "big5"
+    assert detect_encoding(write(tmp_path, data)) == "cp950"
 
 
 @pytest.mark.parametrize("line", ["“好。”她说。", "天亮了，雨还在下。", "第一章 风起"])
