@@ -64,7 +64,7 @@ class FileText:
         # 3. What marks a heading: # signs, else the form of titles, else blank lines around them.
         self.headings = Headings.FORM
         titles = None
-        if file.is_epub or len(_MARKDOWN.findall(sample)) >= 2:
+        if file.marks_headings or len(_MARKDOWN.findall(sample)) >= 2:
             self.headings = Headings.MARKDOWN
         else:
             titles = detect_titles(sample)

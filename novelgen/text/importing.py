@@ -25,7 +25,7 @@ from novelgen.text.chapters import Heading
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
-from novelgen.text.reading import find_files, open_text
+from novelgen.text.reading import open_files
 from novelgen.text.report import FileReport, ImportReport, Removal
 
 # Characters that are cleaned at a time, and sent to a process.
@@ -65,13 +65,12 @@ class CorpusImport:
         block_characters: int = BLOCK_CHARACTERS,
     ) -> None:
         self._config = config
-        self._files = [
-            open_text(path, config.encoding, config.errors) for path in find_files(paths)
-        ]
+        opened = open_files(paths, config.encoding, config.errors)
+        self._files = opened.files
         self._workers = workers or processors()
         self._list_removals = list_removals
         self._block_characters = block_characters
-        self.report = ImportReport()
+        self.report = ImportReport(skipped=opened.skipped)
         self._outline = Outline(self.report)
         self._seen = SeenHashes()
         self._run = RepeatedRun()
@@ -137,7 +136,7 @@ class CorpusImport:
     def _tasks(self) -> Iterator[tuple[FileReport | None, RawBlock]]:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
-            report = FileReport(str(file.path), file.encoding, file.size)
+            report = FileReport(str(file.path), file.encoding, file.size, file.notes)
             # The form of the file is known before its first block, which is cleaned by it.
             source = FileText(file, report, self._count_removed)
             options = BlockOptions(

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from novelgen.i18n import N_, _, language, ngettext
+from novelgen.text.folders import Skipped, describe_skipped
+from novelgen.text.remarks import describe_remark
 
 MOST_FILES = 20
 """How many files the report lists for a person; a program gets all of them."""
@@ -89,6 +91,9 @@ def describe_note(note: Note) -> str:
     """A remark as a sentence in the language that is shown."""
     if isinstance(note, str):
         return _one_language(note)
+    remark = describe_remark(note)
+    if remark is not None:
+        return remark
     name = note.get("note")
     if name == WRAPPED_LINES:
         return _("lines were cut at {columns} columns; joined into paragraphs").format(
@@ -184,6 +189,7 @@ class ImportReport:
     removed_characters: Counter[str] = field(default_factory=Counter)
     removals: list[Removal] = field(default_factory=list)
     doubtful: Counter[str] = field(default_factory=Counter)
+    skipped: list[Skipped] = field(default_factory=list)
 
     @property
     def encoding(self) -> str:
@@ -215,6 +221,7 @@ class ImportReport:
                 }
                 for file in self.files
             ],
+            "skipped": [skipped.to_dict() for skipped in self.skipped],
         }
 
     def to_text(self) -> str:
@@ -241,6 +248,10 @@ class ImportReport:
         if len(self.files) > MOST_FILES:
             # Always more than twenty, so that no singular is needed.
             total = _("… {count:,} files in all").format(count=len(self.files))
+            yield f"  {total}"
+        yield from map(describe_skipped, self.skipped[:MOST_FILES])
+        if len(self.skipped) > MOST_FILES:
+            total = _("… {count:,} files not read in all").format(count=len(self.skipped))
             yield f"  {total}"
 
     def _cleaning_lines(self) -> Iterator[str]:

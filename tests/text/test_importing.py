@@ -66,7 +66,7 @@ def test_a_big5_novel_that_gb18030_would_decode_into_nonsense(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(data)
     paragraphs, report = load(path)
-    assert report.encoding == "big5"
+    assert report.encoding == "cp950"
     assert paragraphs[0] == (1, "他走到門前，看見一個人站在那裡。")
 
 
@@ -83,7 +83,7 @@ def test_a_forced_encoding_is_used(tmp_path):
 
 
 def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr("novelgen.text.reading._CHUNK", 97)
+    monkeypatch.setattr("novelgen.text.decoding._CHUNK", 97)
     before, after = TRADITIONAL * 20 + "第三章\n他來", "了。\n她走了。\n"
     data = before.encode("big5") + b"\xff" + after.encode("big5")
     path = tmp_path / "a.txt"
