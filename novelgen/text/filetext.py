@@ -13,11 +13,13 @@ from novelgen.errors import CorpusError
 from novelgen.i18n import _
 from novelgen.text.chapters import Headings
 from novelgen.text.gutenberg import strip_gutenberg
+from novelgen.text.headingstyle import detect_style
 from novelgen.text.layout import detect_wrapping
 from novelgen.text.lines import LongLines
+from novelgen.text.places import HeadingLines
 from novelgen.text.reading import TextFile
 from novelgen.text.report import FileReport, bare_titles, long_lines, wrapped_lines
-from novelgen.text.titles import detect_titles
+from novelgen.text.titles import MARK, detect_titles
 
 # Characters from which the form of a file is judged, and its wrapping alone.
 _SAMPLE = 1 << 19
@@ -39,7 +41,8 @@ class FileText:
     """Restores the paragraphs of `file` and notes in `report` what its form was.
 
     `removed` is called with (rule, text) for what is left out. `headings` says what makes a line
-    a heading; like the notes it is known before the first line comes.
+    a heading; like the notes it is known before the first line comes. `heading_lines` knows on
+    which lines of the file they stand.
     """
 
     def __init__(
@@ -50,7 +53,12 @@ class FileText:
 
         # 1. Lines that memory can hold, without the frame of Project Gutenberg.
         self._long_lines = LongLines(self._no_sentence_error)
-        lines = self._long_lines.whole_lines(file.chunks())
+        self.heading_lines = HeadingLines()
+        chunks = file.chunks()
+        if not file.is_epub:
+            # A book in an archive has no lines that a reader could look at.
+            chunks = self.heading_lines.watch(chunks)
+        lines = self._long_lines.whole_lines(chunks)
         lines = strip_gutenberg(lines, removed)
 
         # 2. Lines that were cut at a fixed width become paragraphs.
@@ -60,17 +68,21 @@ class FileText:
             report.notes.append(wrapped_lines(wrapping.width))
             sample, lines = _peek(wrapping.unwrap(lines))
 
-        # 3. What marks a heading: # signs, else the form of titles, else blank lines around them.
+        # 3. What marks a heading: # signs, else blank lines around bare titles, else the form of
+        #    titles, as all of the file shows it.
         self.headings = Headings.FORM
-        titles = None
-        if file.is_epub or len(_MARKDOWN.findall(sample)) >= 2:
+        has_signs = file.is_epub or len(_MARKDOWN.findall(sample)) >= 2
+        if has_signs:
             self.headings = Headings.MARKDOWN
-        else:
-            titles = detect_titles(sample)
+        titles = None if has_signs else detect_titles(sample)
+        style = None if titles else detect_style(sample)
         if titles:
             self.headings = Headings.MARKED
             report.notes.append(bare_titles())
             lines = titles.mark(lines)
+        elif style:
+            self.headings = Headings.CLEAR
+            lines = style.mark(lines, MARK)
         self._lines = lines
 
     def lines(self) -> Iterator[str]:

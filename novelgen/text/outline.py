@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from novelgen.text.chapterlist import ChapterStart
 from novelgen.text.chapters import Heading
+from novelgen.text.places import HeadingLines
 from novelgen.text.report import ImportReport
 
 # What the units of a book's last chapters begin with.
@@ -26,23 +28,32 @@ class Outline:
 
     def __init__(self, report: ImportReport) -> None:
         self._report = report
-        # Headings that no paragraph has followed yet.
+        # Headings that no paragraph has followed yet, with the lines on which they stand.
         self._pending: list[Heading] = []
+        self._pending_lines: list[int | None] = []
+        self._heading_lines = HeadingLines()
+        self._file = -1
+        # How the next chapter begins.
+        self._start = ChapterStart("", 0)
         # The key of the chapter that is being read.
         self._current = ""
         self._starts_chapter = False
         self._has_numbered = False
         self._has_text = False
 
-    def start_file(self) -> None:
+    def start_file(self, heading_lines: HeadingLines | None = None) -> None:
         """Ends the chapter and the contents list of the file before."""
         self._drop_pending()
+        self._heading_lines = heading_lines or HeadingLines()
+        self._file += 1
+        self._start = ChapterStart("", self._file)
         self._current = ""
         self._starts_chapter = self._has_text
         self._has_numbered = False
 
     def heading(self, heading: Heading) -> None:
         """Takes note of a heading; it counts when a paragraph follows."""
+        line = self._heading_lines.find(heading.key)
         # A heading that is repeated at the top of each page starts nothing.
         last_key = self._current
         if self._pending:
@@ -53,6 +64,7 @@ class Outline:
             self._report.count("repeated_headings", 1, len(heading.key))
         else:
             self._pending.append(heading)
+            self._pending_lines.append(line)
 
     def paragraph(self) -> int:
         """The chapter number of a paragraph that comes now."""
@@ -61,6 +73,7 @@ class Outline:
         # A chapter counts when its first paragraph has come.
         if self._starts_chapter:
             self._report.chapters += 1
+            self._report.chapter_starts.append(self._start)
             self._starts_chapter = False
         self._has_text = True
         return self._report.chapters
@@ -76,7 +89,9 @@ class Outline:
         """
         run = self._pending
         last = run[-1]
+        line = self._pending_lines[-1]
         self._pending = []
+        self._pending_lines = []
         if _is_contents(run):
             # Once chapters are numbered, the last heading is the next one's.
             if not self._has_numbered and _goes_on(run):
@@ -84,6 +99,7 @@ class Outline:
                 return
             self._count_contents(run[:-1])
         self._current = last.key
+        self._start = ChapterStart(last.title, self._file, line, last.unit, last.number)
         self._starts_chapter = True
         self._has_numbered = self._has_numbered or last.number is not None
 
@@ -91,6 +107,7 @@ class Outline:
         if _is_contents(self._pending):
             self._count_contents(self._pending)
         self._pending = []
+        self._pending_lines = []
 
     def _count_contents(self, entries: list[Heading]) -> None:
         self._report.count("contents", len(entries), sum(len(entry.key) for entry in entries))

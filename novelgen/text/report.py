@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from novelgen.i18n import N_, _, language, ngettext
+from novelgen.text.chapterlist import ChapterStart, describe_odd_places, to_data
 
 MOST_FILES = 20
 """How many files the report lists for a person; a program gets all of them."""
@@ -129,7 +130,7 @@ class ImportReport:
     """Totals of an import.
 
     `removed` counts the places that each rule changed, `removed_characters` what they lost.
-    `removals` lists them when that was asked for.
+    `removals` lists them when that was asked for. `chapter_starts` are the chapters 1, 2, ….
     """
 
     files: list[FileReport] = field(default_factory=list)
@@ -140,6 +141,7 @@ class ImportReport:
     removed: Counter[str] = field(default_factory=Counter)
     removed_characters: Counter[str] = field(default_factory=Counter)
     removals: list[Removal] = field(default_factory=list)
+    chapter_starts: list[ChapterStart] = field(default_factory=list)
 
     @property
     def encoding(self) -> str:
@@ -170,6 +172,7 @@ class ImportReport:
                 }
                 for file in self.files
             ],
+            **to_data(self.chapter_starts),
         }
 
     def to_text(self) -> str:
@@ -178,6 +181,7 @@ class ImportReport:
             *self._file_lines(),
             _("encoding: {encoding}").format(encoding=self.encoding),
             _("chapters: {count:,}").format(count=self.chapters),
+            *describe_odd_places(self.chapter_starts),
             _("paragraphs: {count:,} (cut into {segments:,} segments)").format(
                 count=self.paragraphs, segments=self.segments
             ),
