@@ -17,7 +17,7 @@ from novelgen.text.headingforms import (
     LONGEST_HEADING,
     MENTION,
     NAMED,
-    PAGE,
+    OUTER_SIGNS,
     PART,
     PREFIX,
     RULE_END,
@@ -27,6 +27,7 @@ from novelgen.text.headingforms import (
     VOLUME,
     VOLUME_BEFORE,
     ends_like_prose,
+    without_page,
 )
 from novelgen.text.numbering import find_numbered_title
 from novelgen.text.numerals import english_number, parse_number
@@ -177,12 +178,12 @@ def _is_english_title(rest: str, unit: str, line: str) -> bool:
         return False
     if not rest.strip(" .:") or rest[0] in ".:—-–：、．·":
         return True
-    if rest[0] not in " 　】）)]":
+    # A Chinese title has no capitals, and needs no space before it.
+    if not rest.lstrip(" 　】）)]")[:1].isascii():
+        return True
+    if rest[0] != " ":
         return False
-    # A Chinese title has no capitals.
-    title = rest[1:].lstrip()
-    is_title = title[:1].isupper() or not title[:1].isascii()
-    return line.isupper() or (unit.lower() not in ("book", "part", "act") and is_title)
+    return line.isupper() or (unit.lower() == "chapter" and rest[1:2].isupper())
 
 
 def _entry(text: str) -> Heading | None:
@@ -221,13 +222,17 @@ def _marked(line: str) -> Heading | None:
 
 def heading_key(text: str) -> str:
     """A heading without spaces, decoration and the number of its page, to know it again."""
-    text = PAGE.sub("", text)
-    return re.sub(r"[\s　#☆★○◎●◇◆■▲※＊*＝=、：:·.．—－─\-【】〖〗［］\[\]〔〕「」『』]", "", text)
+    text = without_page(text)
+    return re.sub(r"[\s　。#☆★◎●◇◆■▲※＊*＝=、：:·.．—－─\-【】〖〗［］\[\]〔〕「」『』]", "", text)
 
 
 def shown_title(text: str) -> str:
     """A heading as a reader wants to see it: no decoration around it, no number of a page."""
-    bare = PAGE.sub("", text).strip(DECORATION.replace("】", "").replace("]", "")).strip()
+    # Cleaning makes a full stop of the dot in 第1章.标题.
+    part = PART.search(text, 0, LONGEST_HEADING)
+    if part and text.startswith("。", part.end()):
+        text = f"{text[: part.end()]} {text[part.end() + 1 :]}"
+    bare = without_page(text).strip(OUTER_SIGNS).strip()
     if text[:1] in "-－—–─":
         bare = bare.strip("-－—–─ 　")
     return bare or text
@@ -266,7 +271,7 @@ def find_heading(line: str, headings: Headings = Headings.FORM) -> Heading | Non
 
     # 2. The forms, the surest one first. Decoration around the heading does not count.
     text, start = _undecorated(line)
-    text = PAGE.sub("", text)
+    text = without_page(text)
     heading = (
         _entry(text)
         or _numbered(text, start)
@@ -278,9 +283,13 @@ def find_heading(line: str, headings: Headings = Headings.FORM) -> Heading | Non
         heading = _volume_or_name(text, 0)
     if not heading and STAR.match(line) and len(text) <= 30:
         heading = Heading(text, "")
-    if not heading or (heading.is_glued and headings is Headings.CLEAR):
+    if not heading:
+        return None
+    # Decoration before a heading shows it as a space behind its number does.
+    is_glued = heading.is_glued and not start
+    if is_glued and headings is Headings.CLEAR:
         return None
 
     # 3. The key is made of the title alone, without a body that is glued behind it.
     title = line[: len(line) - len(heading.body)].rstrip()
-    return heading._replace(key=heading_key(title), title=shown_title(title))
+    return heading._replace(key=heading_key(title), title=shown_title(title), is_glued=is_glued)

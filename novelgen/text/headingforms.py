@@ -38,17 +38,22 @@ _NAMES = (
     "缘起(?:首回)?|緣起(?:首回)?|开篇|開篇|开场白|開場白|写在前面|寫在前面|"
     "间章|間章|间幕|間幕|幕间|幕間|间奏|間奏|间话|間話|断章|斷章|插章|过场|過場|"
     "尾声|尾聲|尾章|后记|後記|跋|终[章曲卷局回幕]|終[章曲卷局回幕]|最终[章回话]|最終[章回話]|"
-    "大结局|大結局|番外[篇章卷]?|特别篇|特別篇|外篇|"
+    "大结局|大結局|番外[篇章卷]?|番[ 　]外|后日谈|後日談|"
+    "小剧场|小劇場|特典|特别篇|特別篇|外篇|"
     "外传|外傳|附录|附錄|正文|内容简介|完本感言|完结感言|完結感言|上架感言"
 )
+# Names of two characters are often spread: 楔 子, 尾　声.
+_SPREAD_NAMES = re.sub(r"(?<![^|])([^|?()\[\]])([^|?()\[\]])(?![^|])", r"\1[ 　]{0,2}\2", _NAMES)
 NAMED = re.compile(
-    rf"(?P<unit>{_NAMES})[ 　]*(?:之?(?P<number>{_NUMERAL}))?[ 　]*(?:[（(【].{{1,30}}[）)】])?"
-    rf"(?=[\s：:、·—\-】〗］\]〕』）)]|$)"
+    rf"(?P<unit>{_SPREAD_NAMES})[ 　]*(?:之?(?P<number>{_NUMERAL}))?[ 　]*"
+    rf"(?:[（(【].{{1,30}}[）)】])?"
+    rf"(?:(?=[\s：:、·—\-】〗］\]〕』）)]|$)|(?<=[）)】])|(?<=番外)(?=之))"
 )
 CONTENTS = re.compile(
     r"(?:目[ 　]*[录錄次]|章节目录|章節目錄|contents|table of contents)[：:]?", re.IGNORECASE
 )
 ENGLISH = re.compile(
+    r"(?:(?:vol|volume|book|part)\.?\s?\w{1,5}[\s,.:：·—-]+(?=chapter))?"
     r"(?P<unit>chapter|episode|chap|ch|ep|act|book|part|volume|vol)"
     r"(?:\s*[.．]\s*|\s+|(?=\d))(?:the\s+)?(?P<number>\d{1,4}|[IVXLC]{1,9}(?![A-Za-z])|"
     r"[A-Za-z]+(?:-[A-Za-z]+)?)(?P<rest>.*)"
@@ -56,20 +61,23 @@ ENGLISH = re.compile(
     re.IGNORECASE,
 )
 # What may stand before a heading: the book's name, decoration, # signs, an opening bracket.
-_SIGNS = "☆★○◎●◇◆□■△▲▽▼※＊*✿❀~～♦♢•⊙"
+_SIGNS = "☆★◎●◇◆□■△▲▽▼※＊*✿❀~～♦♢•⊙▶►◀◄→←♪♫♥♡❤♠♣✦✧✩✪✫✬✭✮✯✰❖❋❁✽✾✤✱✲✳❄☀☾☽◈◊▌▍▎▏█|｜§¤¶†‡^＾"
 PREFIX = re.compile(
-    rf"(?:《[^》]{{1,20}}》|正文(?![卷篇])|[{_SIGNS}]+、?|[=＝+＋_＿]{{2,20}}|"
+    rf"(?:《[^》]{{1,20}}》|正文(?![卷篇])|[{_SIGNS}○]+、?|[=＝+＋_＿]{{2,20}}|"
     rf"#{{1,6}}(?=[ 　]|第))?"
-    rf"[ 　]*[（(【〖［\[〔「『]?[ 　]*"
+    rf"[ 　]*(?:[（(【〖［\[〔「『<＜〈]|《(?=[ 　]?第))?[ 　]*"
 )
 RULE_PREFIX = re.compile(r"[-－—–─]{2,20}[ 　]*[（(【〖［\[〔]?[ 　]*")
 """Dashes before a heading; they open speech too, so that dashes at its end must answer them."""
 RULE_END = re.compile(r"[-－—–─]{2,20}$")
-DECORATION = f" 　】〗］]〕」』=＝+＋_＿#{_SIGNS}"
-"""What may stand behind a heading that has something before it."""
+DECORATION = f" 　】〗］]〕」』>＞〉》=＝+＋_＿#{_SIGNS}"
+"""What may stand behind a heading that has something before it. ○ may be a zero there."""
+OUTER_SIGNS = f" 　=＝+＋_＿#{_SIGNS}"
+"""Decoration that a reader does not miss at either end of a title."""
 STAR = re.compile(r"☆、?[ 　]*(?=\S)")
 # The page of a chapter that a site cut into pages: (1/3), 第2页, （第2/3页）.
-PAGE = re.compile(
+_PAGE_ENDS = frozenset("页頁）)】]0123456789")
+_PAGE = re.compile(
     r"[ 　]*(?:[（(【\[][ 　]*(?:第[ 　]*)?(?P<page>[0-9]{1,3})[ 　]*/[ 　]*(?P<of>[0-9]{1,3})"
     r"[ 　]*(?:页|頁)?[ 　]*[）)】\]]"
     r"|(?:第[ 　]*)?[0-9]{1,3}[ 　]*/[ 　]*[0-9]{1,3}[ 　]*(?:页|頁)?"
@@ -84,8 +92,8 @@ SEPARATOR = " 　：:、·—-―─．.．～~|｜,，【（(《“「『】）
 BODY_MARK = re.compile(r"[。！？]|[，；：].*[，；：]")
 FIRST = frozenset(
     "第卷上中下楔引序自代前小题題缘緣开開写寫间間幕断斷插过過尾后後跋终終最大番外特附正内目章完"
-    "《（(【〖［[〔「『=＝+＋_＿-－—–─#cCbBpPvVVeEtTiIaA"
-) | frozenset(_SIGNS)
+    "《（(【〖［[〔「『<＜〈=＝+＋_＿-－—–─#cCbBpPvVVeEtTiIaA"
+) | frozenset(_SIGNS + "○")
 """The first characters of all forms: few lines of a book begin with one, so the rest is quick."""
 
 # What follows the unit where 第N… is an ordinary word: 第三回合, 第一集团军, 第二部队, 第五章程.
@@ -109,6 +117,14 @@ MENTION = frozenset(
     "中里裡的是讲講说說就已既曾所有和與与及以之末内內上下后後前起开開完了，。；！？”」』"
 )
 """What follows where a sentence speaks of a chapter: 第三章里, 第三章的."""
+
+
+def without_page(text: str) -> str:
+    """A heading without the number of its page."""
+    # The search is slow for a paragraph, and few lines end like this.
+    if text[-1:] in _PAGE_ENDS and len(text) <= 2 * LONGEST_HEADING:
+        return _PAGE.sub("", text)
+    return text
 
 
 def ends_like_prose(text: str) -> bool:

@@ -16,13 +16,15 @@ from typing import NamedTuple
 
 from novelgen.text.chapters import find_heading
 from novelgen.text.headingforms import (
+    COMPOUND,
     DECORATION,
     LONGEST_HEADING,
-    PAGE,
+    MENTION,
     PART,
     PREFIX,
     SEPARATOR,
     VOLUME_UNITS,
+    without_page,
 )
 from novelgen.text.numbering import (
     NUMBERED,
@@ -39,11 +41,13 @@ _LONGEST_TITLE_BELOW = 25
 # Of the headings of a style: how many must stand out, and how many must run on.
 _NEARLY_ALL = 0.8
 _FEW = 0.1
+_LATEST_START = 0.25
 _FEWEST_WITHOUT_LAYOUT = 3
 _FEWEST_ROWS_A_CHAPTER = 2
 _FEWEST_CHARACTERS_A_CHAPTER = 60
 # What no book's name before a heading has.
 _SENTENCE = re.compile("[，。！？；：、“”‘’…\"']")
+_SENTENCE_END = re.compile("[。！？…—!?.；：][”’」』）)\"']*$|[”’」』）)\"']$")
 _PROSE_END = ("。", "，", "；", "、", ",", ";", "。”")
 
 
@@ -51,14 +55,15 @@ class Candidate(NamedTuple):
     """A row that may be a heading.
 
     `form` is the unit of 第N章 and its like, else the written form of a numbered title, else the
-    unit behind a book's name. `is_sure` tells that its form alone makes it a heading, `is_empty`
-    that it is a number without a title.
+    unit behind a book's name. `is_sure` tells that its form alone makes it a heading, `is_glued`
+    that its title follows the unit at once, `is_empty` that it has none.
     """
 
     place: int
     form: str
     number: int
     is_sure: bool = False
+    is_glued: bool = False
     is_empty: bool = False
     prefix: str = ""
 
@@ -70,8 +75,9 @@ def find_candidate(text: str, place: int = 0) -> Candidate | None:
     if heading:
         if heading.number is None or heading.is_entry or heading.body:
             return None
-        is_empty = bool(PART.fullmatch(PAGE.sub("", text).strip(DECORATION)))
-        return Candidate(place, heading.unit, heading.number, not heading.is_glued, is_empty)
+        is_empty = bool(PART.fullmatch(without_page(text).strip(DECORATION)))
+        is_glued = heading.is_glued
+        return Candidate(place, heading.unit, heading.number, not is_glued, is_glued, is_empty)
     if len(text) > LONGEST_HEADING or text.endswith("。"):
         return None
     # 2. The same, though its title looks like a sentence.
@@ -83,7 +89,7 @@ def find_candidate(text: str, place: int = 0) -> Candidate | None:
     if part:
         if "。" in text or text.endswith(_PROSE_END):
             return None
-        return Candidate(place, part["unit"], parse_number(part["number"]) or 0)
+        return Candidate(place, part["unit"], parse_number(part["number"]) or 0, is_glued=True)
     return _behind_name(text, place)
 
 
@@ -95,7 +101,8 @@ def _numbered_candidate(text: str, place: int) -> Candidate | None:
     form = numbered.unit
     if form == NUMBERED:
         form = numbered.form
-    return Candidate(place, form, numbered.number, is_empty=not numbered.title)
+    is_empty = not numbered.title
+    return Candidate(place, form, numbered.number, False, numbered.is_glued, is_empty)
 
 
 def _behind_name(text: str, place: int) -> Candidate | None:
@@ -105,12 +112,17 @@ def _behind_name(text: str, place: int) -> Candidate | None:
         return None
     rest = text[part.end() :]
     prefix = text[: part.start()].strip(" 　·-—_")
-    if (rest and rest[0] not in SEPARATOR) or _SENTENCE.search(prefix):
+    if _SENTENCE.search(prefix):
         return None
+    if rest and rest[0] not in SEPARATOR:
+        # A space must show that the name and the heading are two things.
+        is_word = rest[0] in MENTION or rest[0] in COMPOUND.get(part["unit"], "")
+        if is_word or text[part.start() - 1] not in " 　":
+            return None
     if rest[:1] in ("，", ",", "》", "”") or not is_title_like(rest.lstrip(SEPARATOR)):
         return None
     number = parse_number(part["number"]) or 0
-    return Candidate(place, f"name {part['unit']}", number, not rest, prefix=prefix)
+    return Candidate(place, f"name {part['unit']}", number, prefix=prefix)
 
 
 @dataclass
@@ -167,7 +179,7 @@ class HeadingStyle:
         self._last[candidate.form] = candidate.number
         if self.title_below and candidate.is_empty and after and self.is_title_below(row, after):
             return f"{mark}{row.text} {after.text}", True
-        if candidate.is_sure and not candidate.prefix:
+        if candidate.is_sure:
             return row.line, False
         return mark + row.text, False
 
@@ -176,7 +188,7 @@ class HeadingStyle:
     ) -> bool:
         """Whether the file as a whole makes this candidate a heading."""
         form = candidate.form
-        if candidate.is_sure and not candidate.prefix:
+        if candidate.is_sure:
             return True
         # 1. Headings of this file show by what surrounds them: so must this one.
         if self.stand_out:
@@ -184,8 +196,13 @@ class HeadingStyle:
                 return False
             return self._fits(candidate) or find_heading(row.text) is not None
         # 2. Nothing shows them: the number must be the next, in a form that the file uses.
+        is_sentence = candidate.is_glued and find_heading(row.text) is None
         if form in self.forms and self._fits(candidate):
-            return form in self.glued or form not in _PART_FORMS
+            is_next = candidate.number == self._last.get(form, candidate.number - 1) + 1
+            if is_sentence and not (is_next and form in self.glued):
+                return False
+            is_apart = is_next and not candidate.is_glued
+            return is_apart or form in self.glued or form not in _PART_FORMS
         # 3. The title of a volume stands beside the heading of its first chapter.
         neighbours = [each.text for each in (before, after) if each]
         return find_heading(row.text) is not None and any(map(find_heading, neighbours))
@@ -196,8 +213,11 @@ class HeadingStyle:
         if form not in self.forms:
             return False
         last = self._last.get(form)
-        if last is None or candidate.number in (1, self._first[form]):
+        if last is None:
             return True
+        if candidate.number in (1, self._first[form]):
+            # A paragraph may begin with a one too, soon after the chapter that has it.
+            return self.stand_out or _is_unit(form) or last > candidate.number + 1
         return goes_on(last, candidate.number) or (form in _PART_FORMS and candidate.number == last)
 
     def is_title_below(self, row: Row, after: Row) -> bool:
@@ -222,7 +242,7 @@ def detect_style(sample: str) -> HeadingStyle | None:
     """How the file that begins with `sample` writes its headings; None without evidence."""
     rows = [row for part in read_rows([sample + "\n"]) for row in part]
     around = surroundings(rows)
-    candidates = _candidates(rows)
+    candidates = {form: _shown(group, rows, around) for form, group in _candidates(rows).items()}
     runs = {form: _run(each) for form, each in candidates.items()}
 
     # 1. 第N章 and its like: the main unit has the most headings that run on.
@@ -237,9 +257,11 @@ def detect_style(sample: str) -> HeadingStyle | None:
         style.glued = frozenset(form for form in style.forms if _is_mostly_glued(runs[form]))
         style.title_below = _has_titles_below(heads, rows, style)
     # 2. Chapters with a bare number, where no other unit counts them.
-    if not main or main in VOLUME_UNITS:
+    if not main or main in VOLUME_UNITS or len(runs[main]) == 1:
         form = _numbered_form(candidates, runs, rows, around)
-        if form:
+        # A single chapter of a longer book comes before the sections that it has.
+        is_chapter = main is not None and main not in VOLUME_UNITS
+        if form and not (is_chapter and runs[main][0].place < runs[form][0].place):
             style.stand_out = _stand_out(runs[form], rows, around)
             style.forms |= {form}
             main = form
@@ -266,6 +288,14 @@ def _candidates(rows: Sequence[Row]) -> dict[str, list[Candidate]]:
         ]
         for form, group in found.items()
     }
+
+
+def _shown(group: list[Candidate], rows: Sequence[Row], around: Surroundings) -> list[Candidate]:
+    """The candidates that stand out, where their numbers run on; else all of them."""
+    standing = [each for each in group if around.stands_out(rows[each.place])]
+    if len(_run(standing)) >= max(2, _NEARLY_ALL * len(standing)):
+        return standing
+    return group
 
 
 def _is_unit(form: str) -> bool:
@@ -305,7 +335,7 @@ def _is_same_name(run: Sequence[Candidate]) -> bool:
 
 def _is_mostly_glued(run: Sequence[Candidate]) -> bool:
     """Whether most titles of a run follow the unit at once."""
-    return sum(not (each.is_sure or each.is_empty) for each in run) * 2 > len(run)
+    return sum(not each.is_sure for each in run) * 2 > len(run)
 
 
 def _stand_out(run: Sequence[Candidate], rows: Sequence[Row], around: Surroundings) -> bool:
@@ -333,10 +363,22 @@ def _numbered_form(
         share = len(run) / len(candidates[form])
         if len(run) < fewest or (not is_standing and share < _NEARLY_ALL) or share < 0.5:
             continue
+        # 2. Numbers that begin late count the sections of some chapter.
+        if run[0].place > _LATEST_START * len(rows):
+            continue
+        # 3. The number of a page stands in the middle of sentences.
+        if is_bare and _interrupts_sentences(run, rows):
+            continue
         if _has_bodies(run, rows):
             best = form
             best_size = len(run)
     return best
+
+
+def _interrupts_sentences(run: Sequence[Candidate], rows: Sequence[Row]) -> bool:
+    """Whether text before many headings of a run goes on behind them."""
+    before = [rows[each.place - 1].text for each in run if each.place]
+    return sum(not _SENTENCE_END.search(text) for text in before) > (1 - _NEARLY_ALL) * len(before)
 
 
 def _has_bodies(run: Sequence[Candidate], rows: Sequence[Row]) -> bool:

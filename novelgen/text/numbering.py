@@ -23,7 +23,7 @@ _STARTS = frozenset(f"0123456789０１２３４５６７８９{_HAN_NUMERALS}（
 _NUMBERED = re.compile(
     rf"(?P<open>(?:no|№|#)[.．]?|[（(【\[〔])?[ 　]?"
     rf"(?P<number>[0-9０-９]{{1,4}}|[{_HAN_NUMERALS}]{{1,7}})"
-    rf"[ 　]?(?P<unit>[章回节節话話集幕折卷]?)(?P<close>[）)】\]〕]?)"
+    rf"(?:[ 　]?(?P<unit>[章回节節话話集幕折卷]))?(?P<close>[）)】\]〕]?)"
     rf"(?P<mark>[ 　]*[.．、:：·・_\-—]?)(?P<space>[ 　]*)(?P<title>.{{0,40}})",
     re.IGNORECASE,
 )
@@ -35,13 +35,15 @@ class NumberedTitle(NamedTuple):
     """A line that may be a numbered title.
 
     `form` names how it is written (what stands around the number, and whether a title follows);
-    `unit` is 章, 回 … or `NUMBERED`; `title` what stands behind the number.
+    `unit` is 章, 回 … or `NUMBERED`; `title` what stands behind the number, `is_glued` whether at
+    once.
     """
 
     form: str
     unit: str
     number: int
     title: str
+    is_glued: bool = False
 
 
 def is_title_like(text: str) -> bool:
@@ -71,14 +73,16 @@ def find_numbered_title(line: str) -> NumberedTitle | None:
     # 2. What stands between a number and its title; 007 shows that it counts.
     is_apart = bool(mark or match["close"] or match["mark"] or match["space"])
     is_padded = digits.isdecimal() and digits.startswith("0") and len(digits) > 1
-    if title and not (is_apart or is_padded or match["unit"]):
+    unit = match["unit"] or ""
+    if title and not (is_apart or is_padded or unit):
         return None
 
     script = "0" if digits.isdecimal() else "一"
-    form = f"{brackets}{script}{match['unit']}{mark}"
+    form = f"{brackets}{script}{unit}{mark}"
     if title:
         form += " title" if is_apart else "title"
-    return NumberedTitle(form, match["unit"] or NUMBERED, number, title)
+    is_glued = bool(title) and not is_apart
+    return NumberedTitle(form, unit or NUMBERED, number, title, is_glued)
 
 
 def running_numbers(numbers: Sequence[int]) -> list[int]:

@@ -5,6 +5,7 @@ Their order shows which of them are entries of a table of contents, volumes or p
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from novelgen.text.chapterlist import ChapterStart
@@ -14,6 +15,7 @@ from novelgen.text.report import ImportReport
 
 # What the units of a book's last chapters begin with.
 _LAST_CHAPTERS = "尾声|尾聲|后记|後記|跋|终|終|大结局|大結局|番外|外传|外傳|附录|附錄|epilogue"
+_PART_OF_CHAPTER = re.compile("(?<=.)[（(_][0-9一二三四五六七八九十]{1,3}[）)]?$")
 _ENDINGS = tuple(_LAST_CHAPTERS.split("|"))
 
 
@@ -57,10 +59,10 @@ class Outline:
         # A heading that is repeated at the top of each page starts nothing.
         last_key = self._current
         if self._pending:
-            last_key = self._pending[-1].key
+            last_key = _without_page(self._pending[-1])
         if heading.is_entry:
             self._report.count("contents", 1, len(heading.key))
-        elif heading.key == last_key:
+        elif _without_page(heading) == last_key:
             self._report.count("repeated_headings", 1, len(heading.key))
         else:
             self._pending.append(heading)
@@ -98,7 +100,10 @@ class Outline:
                 self._count_contents(run)
                 return
             self._count_contents(run[:-1])
-        self._current = last.key
+        self._current = _without_page(last)
+        if not last.unit and len(run) > 1 and run[-2].number is not None:
+            # A title that stands on a line of its own below its number.
+            last = run[-2]._replace(title=f"{run[-2].title} {last.title}")
         self._start = ChapterStart(last.title, self._file, line, last.unit, last.number)
         self._starts_chapter = True
         self._has_numbered = self._has_numbered or last.number is not None
@@ -111,6 +116,16 @@ class Outline:
 
     def _count_contents(self, entries: list[Heading]) -> None:
         self._report.count("contents", len(entries), sum(len(entry.key) for entry in entries))
+
+
+def _without_page(heading: Heading) -> str:
+    """The key of a numbered heading without the number of a page: 第一章 标题（2）.
+
+    Parts of a title are numbered in the same way, but they have other chapter numbers.
+    """
+    if heading.number is None:
+        return heading.key
+    return _PART_OF_CHAPTER.sub("", heading.key)
 
 
 def _is_contents(run: list[Heading]) -> bool:

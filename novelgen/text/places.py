@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from novelgen.text.chapters import heading_key
-from novelgen.text.headingforms import LONGEST_HEADING, ends_like_prose
+from novelgen.text.headingforms import LONGEST_HEADING, PART, ends_like_prose
 
 # Characters of a line that are looked at.
 _LONGEST_START = 2 * LONGEST_HEADING
@@ -21,6 +21,7 @@ class HeadingLines:
 
     def __init__(self) -> None:
         self._lines: dict[str, deque[int]] = defaultdict(deque)
+        self._last = 0
 
     def watch(self, chunks: Iterable[str]) -> Iterator[str]:
         """The same chunks, which may end anywhere."""
@@ -42,16 +43,29 @@ class HeadingLines:
             return
         text = line.strip()
         # Most short lines of a novel are speech.
-        if text and text[0] not in '“"「『‘' and not ends_like_prose(text):
-            self._lines[heading_key(text)].append(number)
+        if text and text[0] not in '“"‘' and not ends_like_prose(text):
+            if text[0] in "「『" and "第" not in text[:3]:
+                return
+            key = heading_key(text)
+            self._lines[key].append(number)
+            # Cleaning may take something from the end of a title.
+            part = PART.match(key)
+            if part and part.end() < len(key):
+                self._lines[part[0]].append(number)
 
     def find(self, key: str) -> int | None:
         """The line on which the next heading with this key stands; None where it is unknown.
 
         A title that stood on the line below its number is found by its beginning.
         """
-        for end in range(len(key), 1, -1):
+        for end in range(len(key), 0, -1):
+            # One character is too little to know a longer title by.
+            if end == 1 and len(key) > 1:
+                return None
             lines = self._lines.get(key[:end])
-            if lines:
-                return lines.popleft()
+            while lines:
+                line = lines.popleft()
+                if line > self._last:
+                    self._last = line
+                    return line
         return None

@@ -44,7 +44,7 @@ def read_rows(chunks: Iterable[str]) -> Iterator[list[Row]]:
         for line in chunk.removesuffix("\n").split("\n"):
             text = line.strip()
             if text:
-                rows.append(Row(line, text, line[: len(line) - len(line.lstrip())], gap))
+                rows.append(Row(line, text, line[: line.index(text[0])], gap))
                 gap = 0
             else:
                 gap += 1
