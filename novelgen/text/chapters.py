@@ -17,7 +17,6 @@ from novelgen.text.headingforms import (
     LONGEST_HEADING,
     MENTION,
     NAMED,
-    OUTER_SIGNS,
     PART,
     PREFIX,
     RULE_END,
@@ -27,10 +26,15 @@ from novelgen.text.headingforms import (
     VOLUME,
     VOLUME_BEFORE,
     ends_like_prose,
+    heading_key,
+    shown_title,
     without_page,
 )
 from novelgen.text.numbering import find_numbered_title
 from novelgen.text.numerals import english_number, parse_number
+
+# Characters of the dots and the page at the end of an entry of a table of contents.
+_LONGEST_LEADERS = 200
 
 
 class Headings(enum.Enum):
@@ -188,8 +192,10 @@ def _is_english_title(rest: str, unit: str, line: str) -> bool:
 
 def _entry(text: str) -> Heading | None:
     """A line of a table of contents, known by its leader dots or by the many headings in it."""
-    if LEADERS.search(text):
-        heading = find_heading(LEADERS.sub("", text).rstrip())
+    # A long run of dots would be searched from each of them.
+    leaders = LEADERS.search(text, max(0, len(text) - _LONGEST_LEADERS))
+    if leaders:
+        heading = find_heading(text[: leaders.start()].rstrip(" 　.．·…‥・—"))
         if heading is None:
             return None
         return heading._replace(is_entry=True)
@@ -218,24 +224,6 @@ def _marked(line: str) -> Heading | None:
     if numbered:
         return heading._replace(unit=numbered.unit, number=numbered.number)
     return heading
-
-
-def heading_key(text: str) -> str:
-    """A heading without spaces, decoration and the number of its page, to know it again."""
-    text = without_page(text)
-    return re.sub(r"[\s　。#☆★◎●◇◆■▲※＊*＝=、：:·.．—－─\-【】〖〗［］\[\]〔〕「」『』]", "", text)
-
-
-def shown_title(text: str) -> str:
-    """A heading as a reader wants to see it: no decoration around it, no number of a page."""
-    # Cleaning makes a full stop of the dot in 第1章.标题.
-    part = PART.search(text, 0, LONGEST_HEADING)
-    if part and text.startswith("。", part.end()):
-        text = f"{text[: part.end()]} {text[part.end() + 1 :]}"
-    bare = without_page(text).strip(OUTER_SIGNS).strip()
-    if text[:1] in "-－—–─":
-        bare = bare.strip("-－—–─ 　")
-    return bare or text
 
 
 def _undecorated(line: str) -> tuple[str, int]:

@@ -13,12 +13,12 @@ from novelgen.errors import CorpusError
 from novelgen.i18n import _
 from novelgen.text.chapters import Headings
 from novelgen.text.gutenberg import strip_gutenberg
-from novelgen.text.headingstyle import detect_style
 from novelgen.text.layout import detect_wrapping
 from novelgen.text.lines import LongLines
 from novelgen.text.places import HeadingLines
 from novelgen.text.reading import TextFile
 from novelgen.text.report import FileReport, bare_titles, long_lines, wrapped_lines
+from novelgen.text.styleevidence import detect_style
 from novelgen.text.titles import MARK, detect_titles
 
 # Characters from which the form of a file is judged, and its wrapping alone.

@@ -130,3 +130,21 @@ def without_page(text: str) -> str:
 def ends_like_prose(text: str) -> bool:
     """Whether a line ends as sentences do and titles do not."""
     return text.endswith(("。", "，", "；", "：", "、", ",", ";", "。”"))
+
+
+def heading_key(text: str) -> str:
+    """A heading without spaces, decoration and the number of its page, to know it again."""
+    text = without_page(text)
+    return re.sub(r"[\s　。#☆★◎●◇◆■▲※＊*＝=、：:·.．—－─\-【】〖〗［］\[\]〔〕「」『』]", "", text)
+
+
+def shown_title(text: str) -> str:
+    """A heading as a reader wants to see it: no decoration around it, no number of a page."""
+    # Cleaning makes a full stop of the dot in 第1章.标题.
+    part = PART.search(text, 0, LONGEST_HEADING)
+    if part and text.startswith("。", part.end()):
+        text = f"{text[: part.end()]} {text[part.end() + 1 :]}"
+    bare = without_page(text).strip(OUTER_SIGNS).strip()
+    if text[:1] in "-－—–─":
+        bare = bare.strip("-－—–─ 　")
+    return bare or text

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
-from novelgen.text.chapters import heading_key
-from novelgen.text.headingforms import LONGEST_HEADING, PART, ends_like_prose
+from novelgen.text.headingforms import LONGEST_HEADING, PART, ends_like_prose, heading_key
 
 # Characters of a line that are looked at.
 _LONGEST_START = 2 * LONGEST_HEADING
