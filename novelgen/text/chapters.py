@@ -117,7 +117,8 @@ def _numbered(text: str, start: int) -> Heading | None:
     volume = VOLUME_BEFORE.match(text, start)
     if volume:
         heading = _part(text, volume.end())
-        if heading:
+        if heading or not volume["title"]:
+            # 第二卷第三章里 speaks of a chapter, and is no volume either.
             return heading
     # 2. Another first part, whose title a space ends.
     match = PART.match(text, start)

@@ -94,7 +94,7 @@ class HeadingStyle:
                 return False
             return self._fits(candidate) or find_heading(row.text) is not None
         # 2. Nothing shows them: the number must be the next, in a form that the file uses.
-        is_sentence = candidate.is_glued and find_heading(row.text) is None
+        is_sentence = is_unit(form) and candidate.is_glued and find_heading(row.text) is None
         if form in self.forms and self._fits(candidate):
             is_next = candidate.number == self._last.get(form, candidate.number - 1) + 1
             if is_sentence and not (is_next and form in self.glued):
