@@ -62,8 +62,8 @@ def find_candidate(text: str, place: int = 0) -> Candidate | None:
     if "第" not in text[: 2 * _LONGEST_NAME]:
         return _numbered_candidate(text, place)
     prefix = PREFIX.match(text)
-    start = prefix.end() if prefix else 0
-    part = PART.match(text, start)
+    assert prefix is not None  # the pattern matches the empty string too
+    part = PART.match(text, prefix.end())
     if part:
         if "。" in text or text.endswith(_PROSE_END):
             return None
@@ -89,6 +89,7 @@ def _behind_name(text: str, place: int) -> Candidate | None:
     if part is None or part.start() > _LONGEST_NAME:
         return None
     rest = text[part.end() :]
+    # What separates the name from the heading is no part of the name.
     prefix = text[: part.start()].strip(" 　·-—_")
     if _SENTENCE.search(prefix):
         return None
@@ -97,6 +98,7 @@ def _behind_name(text: str, place: int) -> Candidate | None:
         is_word = rest[0] in MENTION or rest[0] in COMPOUND.get(part["unit"], "")
         if is_word or text[part.start() - 1] not in " 　":
             return None
+    # A sentence that speaks of a chapter goes on: 他读到《书名》第三章，便睡了.
     if rest[:1] in ("，", ",", "》", "”") or not is_title_like(rest.lstrip(SEPARATOR)):
         return None
     number = parse_number(part["number"]) or 0

@@ -80,6 +80,7 @@ def _odd_in_volume(volume: Sequence[tuple[int, int]]) -> Iterator[OddPlace]:
     last = volume[0][1] - 1
     for chapter, number in volume:
         between = list(range(last + 1, min(number, last + _WIDEST_SEARCH)))
+        # A number that comes later is not missing: this one, or that one, is in the wrong place.
         missing = [each for each in between if each not in known]
         is_early = any(each not in seen for each in between if each in known)
         if number in seen:
@@ -87,7 +88,9 @@ def _odd_in_volume(volume: Sequence[tuple[int, int]]) -> Iterator[OddPlace]:
         elif number < last or is_early:
             yield OddPlace(OUT_OF_ORDER, chapter, number, number)
         elif missing:
-            end = number - 1 if number - last > _WIDEST_SEARCH else missing[-1]
+            end = missing[-1]
+            if number - last > _WIDEST_SEARCH:
+                end = number - 1
             yield OddPlace(MISSING, chapter, missing[0], end)
         seen.add(number)
         # What came too early does not make those late that are in order.

@@ -74,8 +74,12 @@ class FileText:
         has_signs = file.is_epub or len(_MARKDOWN.findall(sample)) >= 2
         if has_signs:
             self.headings = Headings.MARKDOWN
-        titles = None if has_signs else detect_titles(sample)
-        style = None if titles else detect_style(sample)
+        titles = None
+        if not has_signs:
+            titles = detect_titles(sample)
+        style = None
+        if not titles:
+            style = detect_style(sample)
         if titles:
             self.headings = Headings.MARKED
             report.notes.append(bare_titles())

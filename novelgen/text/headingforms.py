@@ -28,7 +28,8 @@ VOLUME_BEFORE = re.compile(
     rf"(?:第[ 　]*{_NUMERAL}[ 　]*[卷部集篇季]|卷之?[ 　]?(?:{_NUMERAL}|[上中下])|"
     rf"[上中下][部卷篇编集]|(?:正文|外传|外傳|番外|VIP|vip)[卷篇]?|"
     rf"[Vv][Oo][Ll](?:ume)?[.．]?[ 　]?[0-9]{{1,3}})"
-    rf"[ 　·・：:、，,.．\-—]{{0,3}}(?P<title>[^第。，！？；]{{0,20}}?)[ 　·・：:、，,.．\-—]{{0,3}}"
+    rf"[ 　·・：:、，,.．\-—]{{0,3}}(?P<title>[^第。，！？；]{{0,20}}?)"
+    rf"[ 　·・：:、，,.．\-—]{{0,3}}"
     rf"(?=第[ 　]*{_NUMERAL}[ 　]*[回章节節折集幕话話])"
 )
 # Chapters that have a name in place of a number: prologues, prefaces, interludes, epilogues,

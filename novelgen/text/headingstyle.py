@@ -44,6 +44,7 @@ class HeadingStyle:
         """Chunks of whole lines, with `mark` before the headings that their form does not show."""
         self._first = {}
         self._last = {}
+        # A row is decided when the next one is known, which may be in the next chunk.
         before: Row | None = None
         held: Row | None = None
         for rows in read_rows(chunks):
@@ -53,9 +54,11 @@ class HeadingStyle:
                     line, used = self._decide(held, before, row, mark)
                     done.append(line)
                     before = held
-                    held = None if used else row
+                    held = row
                     if used:
+                        # The row is the title of the line that is done.
                         before = row
+                        held = None
                 else:
                     held = row
             if done:
@@ -124,6 +127,7 @@ class HeadingStyle:
             return False
         if after.text.endswith(("。", "！", "？", "”")) or find_candidate(after.text):
             return False
+        # Where indentation shows the number, it shows its title too.
         if self.is_indented_otherwise(row):
             return after.indent == row.indent
         return True

@@ -77,11 +77,15 @@ def find_numbered_title(line: str) -> NumberedTitle | None:
     if title and not (is_apart or is_padded or unit):
         return None
 
-    script = "0" if digits.isdecimal() else "一"
+    script = "一"
+    if digits.isdecimal():
+        script = "0"
     form = f"{brackets}{script}{unit}{mark}"
-    if title:
-        form += " title" if is_apart else "title"
     is_glued = bool(title) and not is_apart
+    if is_glued:
+        form += "title"
+    elif title:
+        form += " title"
     return NumberedTitle(form, unit or NUMBERED, number, title, is_glued)
 
 

@@ -23,7 +23,10 @@ _NEARLY_ALL = 0.8
 _FEW = 0.1
 # Where the first chapter begins at the latest, as a share of the lines.
 _LATEST_START = 0.25
+# Headings of a form, where what surrounds them shows them too and where nothing does.
+_FEWEST_WITH_LAYOUT = 2
 _FEWEST_WITHOUT_LAYOUT = 3
+# What stands between the headings of real chapters, and not between the items of a list.
 _FEWEST_ROWS_A_CHAPTER = 2
 _FEWEST_CHARACTERS_A_CHAPTER = 60
 _SENTENCE_END = re.compile("[。！？…—!?.；：][”’」』）)\"']*$|[”’」』）)\"']$")
@@ -52,7 +55,9 @@ def detect_style(sample: str) -> HeadingStyle | None:
     if not main or main in VOLUME_UNITS or len(runs[main]) == 1:
         form = _numbered_form(candidates, runs, rows, around)
         # A single chapter of a longer book comes before the sections that it has.
-        chapter = runs[main][0].place if main and main not in VOLUME_UNITS else len(rows)
+        chapter = len(rows)
+        if main and main not in VOLUME_UNITS:
+            chapter = runs[main][0].place
         if form and runs[form][0].place < chapter:
             style.stand_out = _stand_out(runs[form], rows, around)
             style.forms |= {form}
@@ -88,7 +93,7 @@ def _shown(group: list[Candidate], rows: Sequence[Row], around: Surroundings) ->
     A few that stand out by chance say nothing about the others.
     """
     standing = [each for each in group if around.stands_out(rows[each.place])]
-    fewest = max(2, _NEARLY_ALL * len(standing), 0.5 * len(_run(group)))
+    fewest = max(_FEWEST_WITH_LAYOUT, _NEARLY_ALL * len(standing), 0.5 * len(_run(group)))
     if len(_run(standing)) >= fewest:
         return standing
     return group
@@ -132,7 +137,7 @@ def _is_mostly_glued(run: Sequence[Candidate]) -> bool:
 def _stand_out(run: Sequence[Candidate], rows: Sequence[Row], around: Surroundings) -> bool:
     """Whether what surrounds the headings of a run shows them."""
     standing = sum(around.stands_out(rows[each.place]) for each in run)
-    return standing >= max(2, _NEARLY_ALL * len(run))
+    return standing >= max(_FEWEST_WITH_LAYOUT, _NEARLY_ALL * len(run))
 
 
 def _numbered_form(
@@ -150,7 +155,9 @@ def _numbered_form(
         is_standing = _stand_out(run, rows, around)
         is_bare = all(each.is_empty for each in run)
         # 1. Without a title, or without a layout that shows them, it takes more of them.
-        fewest = 2 if is_standing and not is_bare else _FEWEST_WITHOUT_LAYOUT
+        fewest = _FEWEST_WITHOUT_LAYOUT
+        if is_standing and not is_bare:
+            fewest = _FEWEST_WITH_LAYOUT
         share = len(run) / len(candidates[form])
         if len(run) < fewest or (not is_standing and share < _NEARLY_ALL) or share < 0.5:
             continue
@@ -189,7 +196,9 @@ def _has_titles_below(heads: Sequence[Candidate], rows: Sequence[Row], style: He
     titled = sum(style.is_title_below(rows[each.place], rows[each.place + 1]) for each in bare)
     by_indent = sum(style.is_indented_otherwise(rows[each.place]) for each in bare)
     is_shown = by_indent >= _NEARLY_ALL * len(bare)
-    fewest = 2 if is_shown else _FEWEST_WITHOUT_LAYOUT
+    fewest = _FEWEST_WITHOUT_LAYOUT
+    if is_shown:
+        fewest = _FEWEST_WITH_LAYOUT
     if titled < max(fewest, _NEARLY_ALL * len(bare)):
         return False
     if is_shown:
