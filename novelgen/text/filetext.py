@@ -16,9 +16,11 @@ from novelgen.text.evidence import find_evidence
 from novelgen.text.gutenberg import strip_gutenberg
 from novelgen.text.layout import detect_wrapping
 from novelgen.text.lines import LongLines
+from novelgen.text.places import HeadingLines
 from novelgen.text.reading import TextFile
 from novelgen.text.report import FileReport, bare_titles, long_lines, wrapped_lines
-from novelgen.text.titles import detect_titles
+from novelgen.text.styleevidence import detect_style
+from novelgen.text.titles import MARK, detect_titles
 
 # Characters from which the form of a file is judged, and its wrapping alone.
 _SAMPLE = 1 << 19
@@ -40,7 +42,8 @@ class FileText:
     """Restores the paragraphs of `file` and notes in `report` what its form was.
 
     `removed` is called with (rule, text) for what is left out. `headings` says what makes a line
-    a heading; like the notes it is known before the first line comes.
+    a heading; like the notes it is known before the first line comes. `heading_lines` knows on
+    which lines of the file they stand.
     """
 
     def __init__(
@@ -51,7 +54,12 @@ class FileText:
 
         # 1. Lines that memory can hold, without the frame of Project Gutenberg.
         self._long_lines = LongLines(self._no_sentence_error)
-        lines = self._long_lines.whole_lines(file.chunks())
+        self.heading_lines = HeadingLines()
+        chunks = file.chunks()
+        if not file.is_epub:
+            # A book in an archive has no lines that a reader could look at.
+            chunks = self.heading_lines.watch(chunks)
+        lines = self._long_lines.whole_lines(chunks)
         lines = strip_gutenberg(lines, removed)
 
         # 2. Lines that were cut at a fixed width become paragraphs.
@@ -61,17 +69,25 @@ class FileText:
             report.notes.append(wrapped_lines(wrapping.width))
             sample, lines = _peek(wrapping.unwrap(lines))
 
-        # 3. What marks a heading: # signs, else the form of titles, else blank lines around them.
+        # 3. What marks a heading: # signs, else blank lines around bare titles, else the form of
+        #    titles, as all of the file shows it.
         self.headings = Headings.FORM
-        titles = None
-        if file.marks_headings or len(_MARKDOWN.findall(sample)) >= 2:
+        has_signs = file.marks_headings or len(_MARKDOWN.findall(sample)) >= 2
+        if has_signs:
             self.headings = Headings.MARKDOWN
-        else:
+        titles = None
+        if not has_signs:
             titles = detect_titles(sample)
+        style = None
+        if not titles:
+            style = detect_style(sample)
         if titles:
             self.headings = Headings.MARKED
             report.notes.append(bare_titles())
             lines = titles.mark(lines)
+        elif style:
+            self.headings = Headings.CLEAR
+            lines = style.mark(lines, MARK)
         # 4. What the single lines of the file are judged by.
         self.evidence = find_evidence(sample)
         self._lines = lines

@@ -25,6 +25,7 @@ from novelgen.text.chapters import Heading
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
+from novelgen.text.places import HeadingLines
 from novelgen.text.reading import open_files
 from novelgen.text.report import FileReport, ImportReport, Removal
 
@@ -42,6 +43,13 @@ class Paragraph(NamedTuple):
 
     chapter: int
     segments: tuple[str, ...]
+
+
+class _StartedFile(NamedTuple):
+    """The report of a file that begins, and the lines of its headings."""
+
+    report: FileReport
+    heading_lines: HeadingLines
 
 
 class CorpusImport:
@@ -86,9 +94,9 @@ class CorpusImport:
                 # Repeats that end one file and begin the next are no run.
                 yield from self._end_run()
                 self._place_removals()
-                self._outline.start_file()
-                self.report.files.append(file)
-                self._file = file.path
+                self._outline.start_file(file.heading_lines)
+                self.report.files.append(file.report)
+                self._file = file.report.path
             yield from self._take(block)
         yield from self._end_run()
         self._place_removals()
@@ -133,10 +141,10 @@ class CorpusImport:
             places=sum(report.removed.values()),
         )
 
-    def _tasks(self) -> Iterator[tuple[FileReport | None, RawBlock]]:
+    def _tasks(self) -> Iterator[tuple[_StartedFile | None, RawBlock]]:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
-            report = FileReport(str(file.path), file.encoding, file.size, file.notes)
+            report = FileReport(str(file.path), file.encoding, file.size, list(file.notes))
             # The form of the file is known before its first block, which is cleaned by it.
             source = FileText(file, report, self._count_removed)
             options = BlockOptions(
@@ -146,20 +154,20 @@ class CorpusImport:
                 self._list_removals,
                 source.evidence,
             )
-            file_report: FileReport | None = report
+            started: _StartedFile | None = _StartedFile(report, source.heading_lines)
             blocks = cut_blocks(source.lines(), self._block_characters)
             for before, block, after in with_surroundings(blocks):
-                yield file_report, RawBlock(block, options, before, after)
-                file_report = None
+                yield started, RawBlock(block, options, before, after)
+                started = None
             source.finish()
 
-    def _blocks(self) -> Iterator[tuple[FileReport | None, Block]]:
+    def _blocks(self) -> Iterator[tuple[_StartedFile | None, Block]]:
         """Cleaned blocks, in order; made by several processes when the corpus is large."""
         workers = self._workers
         if sum(file.size for file in self._files) < PARALLEL_BYTES:
             workers = 1
         # The reports stay in this process, in the order of the blocks that go through the others.
-        reports: deque[FileReport | None] = deque()
+        reports: deque[_StartedFile | None] = deque()
 
         def raw_blocks() -> Iterator[RawBlock]:
             for report, raw in self._tasks():

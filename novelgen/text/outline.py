@@ -5,13 +5,17 @@ Their order shows which of them are entries of a table of contents, volumes or p
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
+from novelgen.text.chapterlist import ChapterStart
 from novelgen.text.chapters import Heading
+from novelgen.text.places import HeadingLines
 from novelgen.text.report import ImportReport
 
 # What the units of a book's last chapters begin with.
 _LAST_CHAPTERS = "尾声|尾聲|后记|後記|跋|终|終|大结局|大結局|番外|外传|外傳|附录|附錄|epilogue"
+_PART_OF_CHAPTER = re.compile("(?<=.)[（(_][0-9一二三四五六七八九十]{1,3}[）)]?$")
 _ENDINGS = tuple(_LAST_CHAPTERS.split("|"))
 
 
@@ -26,33 +30,43 @@ class Outline:
 
     def __init__(self, report: ImportReport) -> None:
         self._report = report
-        # Headings that no paragraph has followed yet.
+        # Headings that no paragraph has followed yet, with the lines on which they stand.
         self._pending: list[Heading] = []
+        self._pending_lines: list[int | None] = []
+        self._heading_lines = HeadingLines()
+        self._file = -1
+        # How the next chapter begins.
+        self._start = ChapterStart("", 0)
         # The key of the chapter that is being read.
         self._current = ""
         self._starts_chapter = False
         self._has_numbered = False
         self._has_text = False
 
-    def start_file(self) -> None:
+    def start_file(self, heading_lines: HeadingLines | None = None) -> None:
         """Ends the chapter and the contents list of the file before."""
         self._drop_pending()
+        self._heading_lines = heading_lines or HeadingLines()
+        self._file += 1
+        self._start = ChapterStart("", self._file)
         self._current = ""
         self._starts_chapter = self._has_text
         self._has_numbered = False
 
     def heading(self, heading: Heading) -> None:
         """Takes note of a heading; it counts when a paragraph follows."""
+        line = self._heading_lines.find(heading.key)
         # A heading that is repeated at the top of each page starts nothing.
         last_key = self._current
         if self._pending:
-            last_key = self._pending[-1].key
+            last_key = _without_page(self._pending[-1])
         if heading.is_entry:
             self._report.count("contents", 1, len(heading.key))
-        elif heading.key == last_key:
+        elif _without_page(heading) == last_key:
             self._report.count("repeated_headings", 1, len(heading.key))
         else:
             self._pending.append(heading)
+            self._pending_lines.append(line)
 
     def paragraph(self) -> int:
         """The chapter number of a paragraph that comes now."""
@@ -61,6 +75,7 @@ class Outline:
         # A chapter counts when its first paragraph has come.
         if self._starts_chapter:
             self._report.chapters += 1
+            self._report.chapter_starts.append(self._start)
             self._starts_chapter = False
         self._has_text = True
         return self._report.chapters
@@ -76,14 +91,20 @@ class Outline:
         """
         run = self._pending
         last = run[-1]
+        line = self._pending_lines[-1]
         self._pending = []
+        self._pending_lines = []
         if _is_contents(run):
             # Once chapters are numbered, the last heading is the next one's.
             if not self._has_numbered and _goes_on(run):
                 self._count_contents(run)
                 return
             self._count_contents(run[:-1])
-        self._current = last.key
+        self._current = _without_page(last)
+        if not last.unit and len(run) > 1 and run[-2].number is not None:
+            # A title that stands on a line of its own below its number.
+            last = run[-2]._replace(title=f"{run[-2].title} {last.title}")
+        self._start = ChapterStart(last.title, self._file, line, last.unit, last.number)
         self._starts_chapter = True
         self._has_numbered = self._has_numbered or last.number is not None
 
@@ -91,9 +112,20 @@ class Outline:
         if _is_contents(self._pending):
             self._count_contents(self._pending)
         self._pending = []
+        self._pending_lines = []
 
     def _count_contents(self, entries: list[Heading]) -> None:
         self._report.count("contents", len(entries), sum(len(entry.key) for entry in entries))
+
+
+def _without_page(heading: Heading) -> str:
+    """The key of a numbered heading without the number of a page: 第一章 标题（2）.
+
+    Parts of a title are numbered in the same way, but they have other chapter numbers.
+    """
+    if heading.number is None:
+        return heading.key
+    return _PART_OF_CHAPTER.sub("", heading.key)
 
 
 def _is_contents(run: list[Heading]) -> bool:

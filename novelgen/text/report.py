@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from novelgen.i18n import N_, _, language, ngettext
+from novelgen.text.chapterlist import ChapterStart, describe_odd_places, to_data
 from novelgen.text.folders import Skipped, describe_skipped
 from novelgen.text.remarks import describe_remark
 
@@ -177,7 +178,7 @@ class ImportReport:
 
     `removed` counts the places that each rule changed, `removed_characters` what they lost,
     `doubtful` the lines that a rule was not sure of, which stay. `removals` lists all of them when
-    that was asked for.
+    that was asked for. `chapter_starts` are the chapters 1, 2, ….
     """
 
     files: list[FileReport] = field(default_factory=list)
@@ -190,6 +191,7 @@ class ImportReport:
     removals: list[Removal] = field(default_factory=list)
     doubtful: Counter[str] = field(default_factory=Counter)
     skipped: list[Skipped] = field(default_factory=list)
+    chapter_starts: list[ChapterStart] = field(default_factory=list)
 
     @property
     def encoding(self) -> str:
@@ -222,6 +224,7 @@ class ImportReport:
                 for file in self.files
             ],
             "skipped": [skipped.to_dict() for skipped in self.skipped],
+            **to_data(self.chapter_starts),
         }
 
     def to_text(self) -> str:
@@ -230,6 +233,7 @@ class ImportReport:
             *self._file_lines(),
             _("encoding: {encoding}").format(encoding=self.encoding),
             _("chapters: {count:,}").format(count=self.chapters),
+            *describe_odd_places(self.chapter_starts),
             _("paragraphs: {count:,} (cut into {segments:,} segments)").format(
                 count=self.paragraphs, segments=self.segments
             ),

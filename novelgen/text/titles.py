@@ -82,6 +82,7 @@ def detect_titles(sample: str) -> BareTitles | None:
     prose = 0
     formed_elsewhere = 0
     is_after_title = False
+    is_after_heading = False
     for index, (line, gap) in enumerate(rows):
         stands_alone = gap > usual or index == 0
         is_heading = find_heading(line) is not None
@@ -90,10 +91,12 @@ def detect_titles(sample: str) -> BareTitles | None:
         elif is_heading:
             formed += 1
         elif _is_title_like(line):
-            bare += 1
+            # Below a heading of its own it is that heading's title.
+            bare += not is_after_heading
         elif _LETTER.search(line) and not is_after_title and index:
             # Behind a title its first paragraph may stand alone too.
             prose += 1
+        is_after_heading = is_heading
         is_after_title = stands_alone and (is_heading or _is_title_like(line))
 
     # 3. Enough titles, few exceptions, and chapters of some length between them.

@@ -70,6 +70,28 @@ def test_numbers(text, number):
         ("第一卷 少年行 第三章 下山", "章", 3),
         ("第一章风起云涌", "章", 1),
         ("第三回 怎么办？", "回", 3),
+        ("第3章.雨落", "章", 3),
+        ("第三章。雨落", "章", 3),
+        ("卷二第三章 雨落", "章", 3),
+        ("第二卷·第三章 雨落", "章", 3),
+        ("VIP卷 第3章 雨落", "章", 3),
+        ("Vol.2 Chapter 3 雨落", "chapter", 3),
+        ("——第三章 雨落——", "章", 3),
+        ("=====第三章 雨落=====", "章", 3),
+        ("※ 第三章 雨落 ※", "章", 3),
+        ("【第三章】雨落", "章", 3),
+        ("《第三章 雨落》", "章", 3),
+        ("Chapter 3 雨落", "chapter", 3),
+        ("Chapter3雨落", "chapter", 3),
+        ("chapter.3", "chapter", 3),
+        ("EP03 雨落", "ep", 3),
+        ("第三章 雨落(1/3)", "章", 3),
+        ("间章 雨落", "间章", None),
+        ("幕间·雨落", "幕间", None),
+        ("番外：雨落", "番外", None),
+        ("番外之雨落", "番外", None),
+        ("番外（一）雨落", "番外", None),
+        ("楔 子", "楔 子", None),
     ],
 )
 def test_headings(line, unit, number):
@@ -109,6 +131,12 @@ def test_headings(line, unit, number):
         "中午",
         "上海",
         "# 标题",
+        "——第三章他没有写完",
+        "——第三章里他说过的。",
+        "第二卷第三章里说过的话",
+        "Chapter 3 was long, and he slept.",
+        "Part of 雨落",
+        "幕间的灯灭了，人都散了。",
     ],
 )
 def test_sentences_are_no_headings(line):
@@ -161,3 +189,36 @@ def test_markdown_headings_count_where_they_are_meant():
 def test_in_a_file_with_marked_titles_nothing_else_is_a_heading():
     assert find_heading("# 风波", Headings.MARKED).key == "风波"
     assert find_heading("第一章 优胜记略", Headings.MARKED) is None
+
+
+def test_titles_as_a_reader_sees_them():
+    titles = {
+        "☆★第三章 雨落★☆": "第三章 雨落",
+        "——第三章 雨落——": "第三章 雨落",
+        "第三章 雨落(2/3)": "第三章 雨落",
+        "第3章。雨落": "第3章 雨落",
+        "第三章 下山 他走出门去，天已经黑了。街上没有一个人，只有风。": "第三章 下山",
+    }
+    assert {line: find_heading(line).title for line in titles} == titles
+
+
+def test_the_number_of_a_page_is_no_part_of_the_key():
+    keys = {
+        find_heading(line).key
+        for line in (
+            "第三章 雨落(1/3)",
+            "第三章 雨落（第2/3页）",
+            "第三章 雨落 第3页",
+            "第三章 雨落",
+        )
+    }
+    assert keys == {"第三章雨落"}
+    assert find_heading("第一○回 雨").key != find_heading("第一回 雨").key
+
+
+def test_where_the_file_marks_its_headings_a_glued_title_is_text():
+    assert find_heading("第二部手机响了", Headings.CLEAR) is None
+    assert find_heading("第二部 雨落", Headings.CLEAR).number == 2
+    assert find_heading("# 第四回来客", Headings.CLEAR).number == 4
+    assert find_heading("# 001 雨落", Headings.CLEAR).number == 1
+    assert find_heading("# 渡口记 第三章 雨落", Headings.CLEAR).unit == "章"

@@ -1,5 +1,7 @@
+from novelgen.text.chapterlist import ChapterStart
 from novelgen.text.chapters import find_heading
 from novelgen.text.outline import Outline
+from novelgen.text.places import HeadingLines
 from novelgen.text.report import ImportReport
 
 
@@ -96,3 +98,41 @@ def test_a_heading_without_text_is_no_chapter():
     )
     assert chapters == [1, 2]
     assert report.chapters == 2
+
+
+def test_pages_of_one_chapter_start_nothing():
+    chapters, report = outlined(
+        None,
+        "第一章 甲（1）",
+        "他来了。",
+        "第一章 甲（2）",
+        "她走了。",
+        "第二章 甲（2）",
+        "天黑了。",
+    )
+    assert chapters == [1, 1, 2]
+    assert report.removed["repeated_headings"] == 1
+
+
+def test_how_chapters_begin():
+    lines = HeadingLines()
+    text = "第一卷 甲\n第一章 乙\n他来了。\n楔子\n她走了。\n"
+    assert list(lines.watch([text])) == [text]
+    report = ImportReport()
+    outline = Outline(report)
+    outline.start_file(lines)
+    for line in text.splitlines():
+        heading = find_heading(line)
+        if heading:
+            outline.heading(heading)
+        else:
+            outline.paragraph()
+    assert report.chapter_starts == [
+        ChapterStart("第一章 乙", 0, 2, "章", 1),
+        ChapterStart("楔子", 0, 4, "楔子"),
+    ]
+
+
+def test_a_file_without_headings_is_a_chapter_without_a_title():
+    _, report = outlined(None, "他来了。", None, "她走了。")
+    assert report.chapter_starts == [ChapterStart("", 1)]
