@@ -169,6 +169,7 @@ def test_an_address_weighs_as_much_as_a_word():
     short = measure("灯下的人看着ab.com")
     long = measure("灯下的人看着www." + "a" * 90 + ".com")
     assert short.has_address
+    assert short.share < 0.5
     assert long.share == pytest.approx(short.share)
 
 
