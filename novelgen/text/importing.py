@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from novelgen.text.filetext import FileText
 from novelgen.text.outline import Outline
 from novelgen.text.places import HeadingLines
 from novelgen.text.reading import open_files
-from novelgen.text.report import FileReport, ImportReport, Removal
+from novelgen.text.report import FileReport, ImportReport, Note, Removal
 
 # Characters that are cleaned at a time, and sent to a process.
 BLOCK_CHARACTERS = 1 << 20
@@ -144,7 +144,9 @@ class CorpusImport:
     def _tasks(self) -> Iterator[tuple[_StartedFile | None, RawBlock]]:
         """Raw blocks; the first of each file comes with the file's report."""
         for file in self._files:
-            report = FileReport(str(file.path), file.encoding, file.size, list(file.notes))
+            # The list itself: the file's last remarks come when it has been read to its end.
+            notes = cast("list[Note]", file.notes)
+            report = FileReport(str(file.path), file.encoding, file.size, notes)
             # The form of the file is known before its first block, which is cleaned by it.
             source = FileText(file, report, self._count_removed)
             options = BlockOptions(
