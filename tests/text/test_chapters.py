@@ -219,6 +219,7 @@ def test_the_number_of_a_page_is_no_part_of_the_key():
 def test_where_the_file_marks_its_headings_a_glued_title_is_text():
     assert find_heading("第二部手机响了", Headings.CLEAR) is None
     assert find_heading("第二部 雨落", Headings.CLEAR).number == 2
+    assert find_heading("【第二章雨落】", Headings.CLEAR).number == 2
     assert find_heading("# 第四回来客", Headings.CLEAR).number == 4
     assert find_heading("# 001 雨落", Headings.CLEAR).number == 1
     assert find_heading("# 渡口记 第三章 雨落", Headings.CLEAR).unit == "章"

@@ -158,7 +158,7 @@ def test_an_indented_line_is_no_heading_where_headings_are_not_indented(tmp_path
 def test_numbered_sections_of_chapters_stay_text(tmp_path):
     text = ""
     for place, number in enumerate(NUMERALS):
-        chapter = book([f"第{number}章 {TITLES[place]}\n1", "2"], "flat")
+        chapter = book([f"第{number}章 {TITLES[place]}\n1", "2", "3", "4"], "flat")
         text += chapter.replace("院", f"院{place}")
     assert load(tmp_path, text)[0].chapters == 5
 
@@ -168,6 +168,16 @@ def test_a_list_in_the_story_is_no_chapters(tmp_path):
     report, paragraphs = load(tmp_path, book(["那天", "后来"], "flat") + rules)
     assert report.chapters == 0
     assert set(rules.split("\n")) <= set(paragraphs)
+
+
+def test_short_items_of_a_list_are_no_chapters(tmp_path):
+    rules = "".join(f"{n}.{t}\n好。\n他{t}。\n" for n, t in enumerate(TITLES, 1))
+    assert load(tmp_path, rules + book(["那天", "后来"], "flat"))[0].chapters == 0
+
+
+def test_different_words_before_a_number_are_no_name_of_the_book(tmp_path):
+    text = book(["他翻到 第一章", "她读完 第二章", "学生背 第三章"], "flat")
+    assert load(tmp_path, text)[0].chapters == 0
 
 
 def test_numbers_that_begin_late_are_sections(tmp_path):

@@ -1,5 +1,5 @@
 from novelgen.text.chapterlist import ChapterStart
-from novelgen.text.chapters import find_heading
+from novelgen.text.chapters import Headings, find_heading
 from novelgen.text.outline import Outline
 from novelgen.text.places import HeadingLines
 from novelgen.text.report import ImportReport
@@ -136,3 +136,13 @@ def test_how_chapters_begin():
 def test_a_file_without_headings_is_a_chapter_without_a_title():
     _, report = outlined(None, "他来了。", None, "她走了。")
     assert report.chapter_starts == [ChapterStart("", 1)]
+
+
+def test_a_bare_title_below_its_number_is_told_with_it():
+    report = ImportReport()
+    outline = Outline(report)
+    outline.start_file()
+    outline.heading(find_heading("第一章"))
+    outline.heading(find_heading("# 雨落", Headings.MARKED))
+    outline.paragraph()
+    assert report.chapter_starts == [ChapterStart("第一章 雨落", 0, None, "章", 1)]
