@@ -153,7 +153,7 @@ def test_a_failure_at_any_step_leaves_nothing(novel, tmp_path, monkeypatch, step
         open_or_build([novel], TEXT, DATA, tmp_path / "stores")
     assert list((tmp_path / "stores").iterdir()) == []
     if isinstance(error, OSError):
-        assert "No space left" in str(caught.value)
+        assert "no space left" in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
