@@ -99,12 +99,15 @@ def _describe_repaired(remark: Remark) -> str:
 
 
 def _describe_two_encodings(remark: Remark) -> str:
-    return ngettext(
-        "two encodings in one file: {first}, and {second} from byte {offset:,} on; both were read",
-        "two encodings in one file: {first} and {second}, which change {count:,} times, first at"
-        " byte {offset:,}; both were read",
-        remark["changes"],
-    ).format(
+    message = _(
+        "two encodings in one file: {first}, and {second} from byte {offset:,} on; both were read"
+    )
+    if remark["changes"] > 1:
+        message = _(
+            "two encodings in one file: {first} and {second}, which change {count:,} times, first at"
+            " byte {offset:,}; both were read"
+        )
+    return message.format(
         first=remark["first"],
         second=remark["second"],
         offset=remark["offset"],
