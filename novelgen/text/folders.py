@@ -25,7 +25,8 @@ _SYSTEM_NAMES = frozenset(("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin
 # Small files that tell about the others: what sites and archivers put beside a novel.
 _ABOUT = re.compile(
     r"read[ _-]?me.*|inf|info|file_id|licen[cs]e|copying|changelog|urls?|"
-    r"(?:使用|下载|下載|阅读|閱讀)?[说說]明.*|.*(?:必[读讀]|[声聲]明|使用[说說]明|下[载載][说說]明)",
+    r"(?:使用|下载|下載|阅读|閱讀)?[说說]明.*|.*(?:必[读讀]|[声聲]明|使用[说說]明"
+    r"|下[载載][说說]明)",
     re.IGNORECASE,
 )
 _LARGEST_ABOUT = 1 << 16

@@ -104,8 +104,8 @@ def _describe_two_encodings(remark: Remark) -> str:
     )
     if remark["changes"] > 1:
         message = _(
-            "two encodings in one file: {first} and {second}, which change {count:,} times, first at"
-            " byte {offset:,}; both were read"
+            "two encodings in one file: {first} and {second}, which change {count:,} times, "
+            "first at byte {offset:,}; both were read"
         )
     return message.format(
         first=remark["first"],
