@@ -157,7 +157,7 @@ def test_a_missing_font_is_one_warning_that_names_the_package(generate, tmp_path
     seed, warning = capsys.readouterr().err.splitlines()
     assert seed == "seed: 7"
     assert warning.startswith("warning: no heatmap: ")
-    assert "fonts-noto-cjk" in warning
+    assert "fonts-wqy-zenhei" in warning
 
 
 @pytest.mark.usefixtures("no_font")
