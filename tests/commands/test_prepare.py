@@ -155,7 +155,7 @@ def test_a_failed_export_keeps_the_old_file(run, novel, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(export, "_lines", full_disk)
-    with pytest.raises(CorpusError, match="No space left"):
+    with pytest.raises(CorpusError, match="no space left"):
         run(*arguments)
     assert (tmp_path / "pairs" / "train.tsv").read_bytes() == before
     assert len(list((tmp_path / "pairs").iterdir())) == 3
