@@ -57,7 +57,7 @@ def one_endless_line(path):
     ("make", "words"),
     [
         (lambda path: None, "no such file"),
-        (folder_without_text, "no such text file in this folder"),
+        (folder_without_text, "no text file"),
         (empty, "empty"),
         (binary, "binary"),
         (undecodable, "--errors replace"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from novelgen.text.reading import find_files, open_text
 _CHUNK = 1 << 20
 # Only when it is unpacked is it known which novels an archive holds.
 _ARCHIVE = ".zip"
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Duplicate(NamedTuple):
@@ -44,24 +47,28 @@ def without_duplicates(paths: Sequence[Path], text: TextConfig) -> NovelFiles:
     files = find_files(paths)
     if len(files) == 1:
         return NovelFiles(paths, [])
-    kept: list[Path] = []
-    duplicates: list[Duplicate] = []
-    first_with: dict[tuple[str, bytes], Path] = {}
+    # 1. The same bytes, which need not be decoded.
+    marks = {path: _mark(path) for path in files}
+    first_with: dict[bytes, Path] = {}
+    same_as: dict[Path, Path] = {}
     for path in files:
-        digests: list[tuple[str, bytes]] = []
-        same_as = None
-        for digest in _digests(path, text):
-            digests.append(digest)
-            same_as = first_with.get(digest)
-            # The same bytes are the same text, which then need not be decoded.
-            if same_as is not None:
-                break
-        if same_as is None:
-            kept.append(path)
-        else:
-            duplicates.append(Duplicate(path, same_as))
-        for digest in digests:
-            first_with.setdefault(digest, same_as or path)
+        other = first_with.setdefault(marks[path].digest, path)
+        if other != path:
+            same_as[path] = other
+
+    # 2. The same text. Decoding everything twice would take long: only texts of as many words are.
+    different = [path for path in files if path not in same_as]
+    sizes = Counter(marks[path].words for path in different)
+    for path in different:
+        if sizes[marks[path].words] > 1 or None in sizes:
+            digest = _text_digest(path, text)
+            other = first_with.setdefault(digest, path)
+            if other != path:
+                same_as[path] = other
+    # A copy of a copy is one of the first.
+    duplicates = [Duplicate(path, same_as.get(other, other)) for path, other in same_as.items()]
+    duplicates.sort(key=lambda each: files.index(each.path))
+    kept = [path for path in files if path not in same_as]
     if not duplicates:
         # A folder stays a folder: what else is in it is told by the import.
         return NovelFiles(paths, [])
@@ -122,23 +129,48 @@ def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _digests(path: Path, text: TextConfig) -> Iterator[tuple[str, bytes]]:
-    """A hash of a file's bytes, then one of its text without spaces and line ends."""
+class _Mark(NamedTuple):
+    """A hash of a file's bytes, and how many words with spaces and line ends between it has.
+
+    No encoding of Chinese but UTF-16 has such a byte within a character: the number is the same in
+    every other one. It is None for UTF-16.
+    """
+
+    digest: bytes
+    words: int | None
+
+
+def _mark(path: Path) -> _Mark:
+    """The mark of a file, a megabyte at a time."""
     content = hashlib.blake2b(digest_size=20)
+    words = 0
+    start = b""
+    ends_in_word = False
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 content.update(chunk)
+                start = start or chunk[:2]
+                words += len(chunk.split())
+                # A word that goes on from the last chunk is one word.
+                words -= ends_in_word and not chunk[:1].isspace()
+                ends_in_word = not chunk[-1:].isspace()
     except OSError as error:
         raise CorpusError(
             _("{path}: cannot be read: {reason}").format(path=path, reason=reason_of(error))
         ) from None
-    yield "bytes", content.digest()
-    content = hashlib.blake2b(digest_size=20)
+    if start in _UTF16_MARKS:
+        return _Mark(content.digest(), None)
+    return _Mark(content.digest(), words)
+
+
+def _text_digest(path: Path, text: TextConfig) -> bytes:
+    """A hash of a file's text without spaces and line ends."""
+    content = hashlib.blake2b(digest_size=20, person=b"text")
     try:
         for piece in open_text(path, text.encoding, text.errors).chunks():
             content.update("".join(piece.split()).encode("utf-8", "surrogatepass"))
     except CorpusError:
         # The import says what is wrong with it; an archive holds several texts.
-        return
-    yield "text", content.digest()
+        content.update(str(path).encode("utf-8", "surrogateescape"))
+    return content.digest()

@@ -120,7 +120,9 @@ def novel_lines(meta: Mapping[str, Any]) -> Iterator[str]:
             vocabulary=novel["vocabulary"],
             longest=novel["longest_paragraph"],
         )
-        yield "; ".join([line, *_held_out_lines(novel)])
+        for held_out in _held_out_lines(novel):
+            line = _("{novel}; {held_out}").format(novel=line, held_out=held_out)
+        yield line
     if len(novels) > MOST_FILES:
         # Always more than twenty, so that no singular is needed.
         total = _("… {count:,} novels in all").format(count=len(novels))
