@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +54,16 @@ def import_removals(
             if which == ALL or removal.rule not in _FORM_RULES
         ]
         if print_them:
-            titles = corpus.report.to_dict().get("titles", [])
-            for line in removal_lines(removals, titles):
+            for line in removal_lines(removals, corpus.report.to_dict()):
                 print(line)
     return [removal._asdict() for removal in removals]
 
 
-def removal_lines(removals: Sequence[Removal], titles: Sequence[str]) -> Iterator[str]:
+def removal_lines(removals: Sequence[Removal], imported: Mapping[str, Any]) -> Iterator[str]:
     """The removals as lines, below the file and the chapter in which they stood.
 
-    `titles` are those of the chapters 1, 2, …, none where the import does not tell them.
+    `imported` is the report of the import as data, with the chapters' titles and places where it
+    tells them.
     """
     last_place = None
     for removal in removals:
@@ -72,13 +72,15 @@ def removal_lines(removals: Sequence[Removal], titles: Sequence[str]) -> Iterato
         file, chapter = told.get("file", ""), told.get("chapter", 0)
         if file and (file, chapter) != last_place:
             last_place = (file, chapter)
-            yield _place_line(file, chapter, titles)
-        line = str(removal)
+            yield _place_line(file, chapter, imported)
         remarks = []
         if told.get("is_doubtful"):
+            # The line stays as it is, which need not be shown twice.
+            removal = removal._replace(after="")
             remarks.append(_("in doubt, kept"))
         if told.get("reason"):
             remarks.append(_describe_reason(told["reason"]))
+        line = str(removal)
         if remarks:
             line = f"{line} ({join_list(remarks)})"
         if file:
@@ -86,16 +88,30 @@ def removal_lines(removals: Sequence[Removal], titles: Sequence[str]) -> Iterato
         yield line
 
 
-def _place_line(file: str, chapter: int, titles: Sequence[str]) -> str:
+def _place_line(file: str, chapter: int, imported: Mapping[str, Any]) -> str:
     """Where the removals below it stood."""
-    if chapter < 1:
-        return _("{file}, before the first chapter:").format(file=file)
+    titles = imported.get("titles", [])
     title = ""
-    if chapter <= len(titles):
+    if 1 <= chapter <= len(titles):
         title = titles[chapter - 1]
+    number = _number_in_file(chapter, imported)
+    if number < 1:
+        return _("{file}, before the first chapter:").format(file=file)
     if not title:
-        return _("{file}, chapter {chapter}:").format(file=file, chapter=chapter)
-    return _("{file}, chapter {chapter} ({title}):").format(file=file, chapter=chapter, title=title)
+        return _("{file}, chapter {chapter}:").format(file=file, chapter=number)
+    return _("{file}, chapter {chapter} ({title}):").format(file=file, chapter=number, title=title)
+
+
+def _number_in_file(chapter: int, imported: Mapping[str, Any]) -> int:
+    """A chapter's number in its file, 0 before the first heading, from that in the corpus."""
+    files = [place["file"] for place in imported.get("places", [])]
+    if not 1 <= chapter <= len(files):
+        return chapter
+    before = files.index(files[chapter - 1])
+    # What stands before the first heading of a file is a chapter without a title.
+    if not imported["titles"][before]:
+        before += 1
+    return chapter - before
 
 
 def _describe_reason(reason: str) -> str:

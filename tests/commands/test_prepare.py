@@ -122,7 +122,7 @@ def test_what_changes_words_is_shown_by_default_and_the_rest_on_request(run, ind
     assert "spaces around lines" not in run(*arguments).split("file:")[0]
     everything = json.loads(run(*arguments, "all", "--json"))["removals"]
     assert "outer_spaces" in {removal["rule"] for removal in everything}
-    assert run(*arguments, "all").startswith("[spaces around lines]")
+    assert "[spaces around lines]" in run(*arguments, "all").split("file:")[0]
     with pytest.raises(ConfigError, match="--show-removed"):
         run(*arguments, "everything")
 
@@ -133,28 +133,36 @@ def test_removed_lines_stand_below_their_file_and_chapter():
 
         rule: str
         before: str
+        after: str
         reason: str
         is_doubtful: bool
         file: str
         chapter: int
 
         def __str__(self):
-            return f"[{self.rule}] {self.before}"
+            return f"[{self.rule}] {self.before} {self.after}".rstrip()
 
     told = [
-        Told("adverts", "one", "", False, "a.txt", 0),
-        Told("adverts", "two", "form", False, "a.txt", 2),
-        Told("adverts", "three", "", True, "a.txt", 2),
-        Told("adverts", "four", "", False, "a.txt", 3),
+        Told("adverts", "one", "", "", False, "a.txt", 0),
+        Told("adverts", "two", "", "form", False, "a.txt", 2),
+        Told("adverts", "three", "three", "", True, "a.txt", 2),
+        Told("adverts", "four", "", "", False, "a.txt", 3),
     ]
-    lines = list(removal_lines(told, ["", "雨"]))
+    lines = list(removal_lines(told, {"titles": ["", "雨"]}))
     assert lines[0] == "a.txt, before the first chapter:"
     assert lines[1] == "  [adverts] one"
     assert lines[2] == "a.txt, chapter 2 (雨):"
     assert lines[3].startswith("  [adverts] two (")
     assert lines[4] == "  [adverts] three (in doubt, kept)"
     assert lines[5] == "a.txt, chapter 3:"
-    assert list(removal_lines([Removal("adverts", "x", "")], [])) == ["[adverts] 'x'"]
+    assert list(removal_lines([Removal("adverts", "x", "")], {})) == ["[adverts] 'x'"]
+
+    # Where the import tells the places of chapters, each file counts its own.
+    places = [{"file": 0, "line": 1}, {"file": 1, "line": 1}, {"file": 1, "line": 9}]
+    report = {"titles": ["雨", "", "风"], "places": places}
+    lines = list(removal_lines([each._replace(file="b.txt") for each in told[1:]], report))
+    assert lines[0] == "b.txt, before the first chapter:"
+    assert lines[3] == "b.txt, chapter 1 (风):"
 
 
 def test_json_tells_the_novels_and_what_is_held_out(run, make_novel, tmp_path):
