@@ -214,3 +214,19 @@ def test_a_store_of_an_older_version_opens(folder, tmp_path):
 
 
 NEW = ("novels", "statistics", "duplicate_files")
+
+
+def test_what_was_removed_is_told_by_novel_as_far_as_the_import_can(folder, tmp_path):
+    for name in ("long.txt", "short.txt"):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8").splitlines()
+        indented = [f"　　{line}" if place % 9 == 4 else line for place, line in enumerate(lines)]
+        path.write_text("\n".join(indented), encoding="utf-8")
+    store = build(folder, tmp_path)
+    removed = {name: novel["removed"] for name, novel in by_name(store).items()}
+    if removed["long.txt"] is not None:
+        assert removed["plain.txt"] == {}
+        assert sum(map(Counter, removed.values()), Counter()) == store.meta["import"]["removed"]
+    alone = open_or_build([folder / "long.txt"], TEXT, DATA, tmp_path / "stores")
+    assert alone.meta["novels"][0]["removed"] == alone.meta["import"]["removed"] != {}
+    assert removed["long.txt"] in (None, alone.meta["novels"][0]["removed"])
