@@ -93,6 +93,14 @@ class DataConfig(Checked):
         minimum=260,
         maximum=2_000_000,
     )
+    # What is held out; by default some chapters of every novel.
+    hold_out: str | None = option(
+        None,
+        N_(
+            "hold out this whole novel of several, a file's name: its chapters are for validation "
+            "and test in turn, all others for training (default: some chapters of every novel)"
+        ),
+    )
     # How segments become pairs.
     context_paragraphs: int = option(
         1, N_("how many preceding paragraphs form the source"), minimum=1, maximum=100

@@ -86,6 +86,8 @@ def test_a_corpus_that_cannot_be_used(tmp_path, make, words):
         (["--device", "tpu"], "cuda"),
         (["--resume", "--overwrite"], "--overwrite"),
         (["--encoding", "gb18031"], "gb18030"),
+        (["--hold-out", "novl"], "novel"),
+        (["--hold-out", "novel"], "this novel alone"),
     ],
 )
 def test_training_options_out_of_range(tmp_path, options, words):
@@ -99,6 +101,20 @@ def test_output_inside_the_corpus_folder(tmp_path):
     assert "inside the corpus folder" in complaint(
         "train", "--corpus", "books", "--output", "books/run", cwd=tmp_path
     )
+
+
+def test_a_held_out_novel_that_leaves_nothing_to_train_on(tmp_path):
+    (tmp_path / "books").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "books" / f"{name}.txt").write_bytes(Path(shell.NOVEL).read_bytes())
+    options = ("--corpus", "books", "--output", "store", "--hold-out", "one")
+    assert "no pair to train on" in complaint("prepare", *options, cwd=tmp_path)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_list_of_removed_lines_that_there_is_not(tmp_path):
+    options = ("--corpus", shell.NOVEL, "--output", "store", "--show-removed", "word")
+    assert "words" in complaint("prepare", *options, cwd=tmp_path)
 
 
 def test_decoding_options_without_anything_to_decode(checkpoint, tmp_path):

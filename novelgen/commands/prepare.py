@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from novelgen.cli import add_section, explicit_options
-from novelgen.config import DataConfig, TextConfig
+from novelgen.commands.removed_lines import CHOICES, WORDS, import_removals
+from novelgen.config import DataConfig, TextConfig, validate_choice
 from novelgen.data.export import export_pairs
+from novelgen.data.novels import find_warnings
 from novelgen.data.prepare import prepare_at
 from novelgen.data.split import NONE
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
-from novelgen.text.importing import CorpusImport
-from novelgen.text.report import Removal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=_("also write the pairs as text: train.tsv, valid.tsv and test.tsv"),
     )
-    parser.add_argument("--show-removed", action="store_true", help=_("list what cleaning removed"))
+    parser.add_argument(
+        "--show-removed",
+        nargs="?",
+        const=WORDS,
+        metavar="|".join(CHOICES),
+        help=_(
+            "list what cleaning removed and what it was in doubt about; all: indentation, line "
+            "ends and the like as well (default: words)"
+        ),
+    )
     parser.add_argument("--json", action="store_true", help=_("print the report as JSON"))
     add_section(parser, TextConfig, N_("text options"))
     # Tasks are chosen in training: one prepared corpus serves them all.
@@ -67,13 +76,15 @@ def main(args: argparse.Namespace) -> None:
                 "to train.py"
             )
         )
+    if args.show_removed is not None:
+        validate_choice(args.show_removed, CHOICES, "--show-removed")
     text = TextConfig(**explicit_options(args, TextConfig))
     data = DataConfig(**data_options)
     # 2. The import, and what it leaves out. The list comes first, so that it is there even when too
     # little text is left to go on.
     removals = None
     if args.show_removed:
-        removals = _removals(args.corpus, text, print_them=not args.json)
+        removals = import_removals(args.corpus, text, args.show_removed, print_them=not args.json)
     store = prepare_at(args.corpus, text, data, args.output, overwrite=args.overwrite)
     exported: list[Path] = []
     if args.export_pairs:
@@ -85,7 +96,9 @@ def main(args: argparse.Namespace) -> None:
         print(to_text(store, exported))
 
 
-def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) -> dict[str, Any]:
+def to_dict(
+    store: Store, removals: list[dict[str, Any]] | None, exported: list[Path]
+) -> dict[str, Any]:
     """The report as plain data."""
     meta = store.meta
     report = {
@@ -94,18 +107,55 @@ def to_dict(store: Store, removals: list[Removal] | None, exported: list[Path]) 
         "pairs_by_part": meta["pairs"],
         "target_characters": meta["target_characters"],
         "split": meta["split"],
+        "warnings": find_warnings(meta),
+        "novels": _novels(meta),
+        "statistics": meta.get("statistics"),
+        "duplicate_files": meta.get("duplicate_files", []),
         "tokens": meta["tokens"],
         "vocabulary_size": meta["vocabulary_size"],
         "store": str(store.directory),
+        **_chapters(meta["import"]),
     }
     # Of a corpus too small to be split, the three parts are the same pairs.
     if meta["split"]["rule"] == NONE:
         report["pairs"] = meta["pairs"]["train"]
     if removals is not None:
-        report["removals"] = [removal._asdict() for removal in removals]
+        report["removals"] = removals
     if exported:
         report["exported"] = [str(path) for path in exported]
     return report
+
+
+def _chapters(imported: dict[str, Any]) -> dict[str, Any]:
+    """The chapters' titles and places, where the import tells them."""
+    if "titles" not in imported:
+        return {}
+    files = [file["path"] for file in imported["files"]]
+    return {
+        "titles": imported["titles"],
+        "chapters_at": [
+            {"file": files[place["file"]], "line": place["line"]}
+            for place in imported.get("places", [])
+        ],
+    }
+
+
+def _novels(meta: dict[str, Any]) -> list[dict[str, Any]]:
+    """The figures of every novel, with the titles of what is held out where they are known."""
+    titles = meta["import"].get("titles", [])
+    novels = []
+    for novel in meta.get("novels", []):
+        # From a chapter's number in the novel, from 1, to its place in the corpus, from 0.
+        first = novel["chapters_before"] - 1
+        held_out_titles = {
+            part: [titles[first + number] for number in numbers if number > 0]
+            for part, numbers in novel["held_out"].items()
+            if titles
+        }
+        if held_out_titles:
+            novel = {**novel, "held_out_titles": held_out_titles}
+        novels.append(novel)
+    return novels
 
 
 def to_text(store: Store, exported: list[Path]) -> str:
@@ -116,17 +166,3 @@ def to_text(store: Store, exported: list[Path]) -> str:
     command = f"python train.py --corpus {shlex.quote(str(store.directory))}"
     lines.append(_("next step: {command}").format(command=command))
     return "\n".join(lines)
-
-
-def _removals(paths: list[Path], text: TextConfig, *, print_them: bool) -> list[Removal]:
-    """What cleaning removes, also when too little is left or the corpus is prepared already."""
-    corpus = CorpusImport(paths, text, list_removals=True)
-    try:
-        # The paragraphs themselves are of no use here.
-        for _paragraph in corpus:
-            pass
-    finally:
-        if print_them:
-            for removal in corpus.report.removals:
-                print(removal)
-    return corpus.report.removals

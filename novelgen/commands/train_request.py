@@ -125,7 +125,8 @@ def check_pairs(args: argparse.Namespace, config: Config) -> None:
             raise ConfigError(message.format(options=join_list(unused)))
         return
     # 1. The lines of a file of pairs are taken as they are: nothing is cleaned, cut or counted.
-    of_novels = (*explicit_options(args, TextConfig), "context_paragraphs", "tasks")
+    of_data = ("hold_out", "context_paragraphs", "tasks")
+    of_novels = (*explicit_options(args, TextConfig), *of_data)
     unused = [flag(name) for name in of_novels if name in args]
     if unused:
         message = _(

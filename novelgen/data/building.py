@@ -20,7 +20,18 @@ import numpy as np
 import numpy.typing as npt
 
 from novelgen.config import DataConfig
-from novelgen.data.split import NONE, PARTS, TRAIN, Split, find_targets, split
+from novelgen.data.novel_files import Duplicate, find_novel
+from novelgen.data.novels import describe_novels
+from novelgen.data.split import (
+    NONE,
+    PARTS,
+    TRAIN,
+    NovelsSplit,
+    find_targets,
+    number_within,
+    split_novels,
+)
+from novelgen.data.statistics import CorpusFigures
 from novelgen.data.store import ARRAYS, FORMAT, ID_DTYPES, META, TEXT, TOKENIZER
 from novelgen.parallel import map_in_order, processors
 from novelgen.text.importing import CorpusImport, Paragraph
@@ -49,19 +60,25 @@ def build(
     directory: Path,
     identity: dict[str, Any],
     workers: int | None,
+    duplicates: Sequence[Duplicate] = (),
 ) -> None:
     """Writes the files of a store into `directory`, last meta.json, which makes it one.
 
-    `identity` are the entries of meta.json that tell this corpus and its options from others.
-    Raises CorpusError and OSError.
+    `identity` are the entries of meta.json that tell this corpus and its options from others,
+    `duplicates` the files that were left out of it. Raises CorpusError, ConfigError and OSError.
     """
     # 1. The text, and which segments are held out.
-    blocks = _write_text(corpus, directory)
+    figures = CorpusFigures(corpus.report)
+    blocks = _write_text(corpus, directory, figures)
     workers = workers or processors()
     if blocks[-1].end < PARALLEL_BYTES:
         workers = 1
     chapters = np.fromfile(directory / "chapters.bin", ARRAYS["chapters"])
-    divided = split(chapters)
+    starts = [novel.start for novel in figures.novels]
+    own_numbers = number_within(chapters, starts, [novel.first_number for novel in figures.novels])
+    divided = split_novels(
+        chapters, own_numbers, starts, _held_out(corpus, data.hold_out, duplicates)
+    )
     _write(directory / "parts.bin", divided.parts.data)
 
     # 2. The vocabulary, of the training text alone.
@@ -87,12 +104,34 @@ def build(
         "tokens": tokens,
         "segments": len(chapters),
         **_describe(directory, chapters, divided),
+        "novels": describe_novels(figures.novels, corpus.report, chapters, own_numbers, divided),
+        "statistics": figures.of_corpus(None if words is None else counts.words),
+        "duplicate_files": [
+            {"path": str(each.path), "same_as": str(each.same_as)} for each in duplicates
+        ],
         "import": corpus.report.to_dict(),
     }
     _write(directory / META, json.dumps(meta, ensure_ascii=False, indent=1).encode("utf-8"))
 
 
-def _write_text(corpus: Iterable[Paragraph], directory: Path) -> list[TextBlock]:
+def _held_out(
+    corpus: CorpusImport, name: str | None, duplicates: Sequence[Duplicate]
+) -> int | None:
+    """The place of the novel that is held out, among the files that were read."""
+    if name is None:
+        return None
+    paths = [Path(file.path) for file in corpus.report.files]
+    names = [*paths, *(each.path for each in duplicates)]
+    place = find_novel(names, name)
+    if place < len(paths):
+        return place
+    # The file that is named was left out, because another one has its text.
+    return paths.index(duplicates[place - len(paths)].same_as)
+
+
+def _write_text(
+    corpus: Iterable[Paragraph], directory: Path, figures: CorpusFigures
+) -> list[TextBlock]:
     """Writes text.txt, chapters.bin and characters.bin; returns the blocks of the text."""
     blocks: list[TextBlock] = []
     # What is waiting to be written: the segments, and the numbers that belong to each.
@@ -120,10 +159,11 @@ def _write_text(corpus: Iterable[Paragraph], directory: Path) -> list[TextBlock]
             del chapters[:]
             del characters[:]
 
-        for chapter, segments in corpus:
-            for segment in segments:
+        for paragraph in corpus:
+            figures.add(paragraph)
+            for segment in paragraph.segments:
                 lines.append(segment)
-                chapters.append(chapter)
+                chapters.append(paragraph.chapter)
                 characters.append(len(segment))
                 waiting += len(segment)
             if waiting >= BLOCK_CHARACTERS:
@@ -131,6 +171,7 @@ def _write_text(corpus: Iterable[Paragraph], directory: Path) -> list[TextBlock]
                 waiting = 0
         if lines:
             flush()
+    figures.finish()
     return blocks
 
 
@@ -192,7 +233,9 @@ def _write_ids(
     return tokens
 
 
-def _describe(directory: Path, chapters: npt.NDArray[np.int32], divided: Split) -> dict[str, Any]:
+def _describe(
+    directory: Path, chapters: npt.NDArray[np.int32], divided: NovelsSplit
+) -> dict[str, Any]:
     """How the corpus was split, and the pairs and target characters of each part."""
     # Characters are counted here because BPC divides by them, whatever the tokenizer.
     characters = np.fromfile(directory / "characters.bin", ARRAYS["characters"])

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import novelgen.text
 from novelgen.config import DataConfig, TextConfig, flag
 from novelgen.data.building import build, sync
-from novelgen.data.store import FORMAT, PAIRING, Store, is_store
+from novelgen.data.identity import identify
+from novelgen.data.novel_files import check_hold_out, without_duplicates
+from novelgen.data.store import PAIRING, Store, is_store
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _
 from novelgen.os_errors import reason_of
 from novelgen.text.importing import CorpusImport
-from novelgen.text.reading import find_files
 from novelgen.text.words import UserWord, read_user_dict
 
 
@@ -49,11 +46,11 @@ def open_or_build(
         _check_options(store, text, data, given)
         return store
     # The name has the hash: the stores of two versions of a corpus live side by side.
-    identity, user_words = _identify(paths, text, data)
+    identity, user_words = identify(paths, text, data)
+    check_hold_out(paths, data.hold_out)
     target = Path(directory) / f"{corpus_name(paths)}-{identity['content'][:12]}"
     if not _holds(target, identity):  # it is missing or damaged
-        corpus = partial(CorpusImport, paths, text, workers)
-        _build_at(target, corpus, data, user_words, identity, workers)
+        _build_at(target, paths, text, data, user_words, identity, workers)
     return Store.open(target)
 
 
@@ -79,7 +76,8 @@ def prepare_at(
             )
         )
     check_outside(target, paths)
-    identity, user_words = _identify(paths, text, data)
+    identity, user_words = identify(paths, text, data)
+    check_hold_out(paths, data.hold_out)
     if is_store(target):
         if _holds(target, identity):
             return Store.open(target)
@@ -95,8 +93,7 @@ def prepare_at(
                 path=target
             )
         )
-    corpus = partial(CorpusImport, paths, text, workers)
-    _build_at(target, corpus, data, user_words, identity, workers)
+    _build_at(target, paths, text, data, user_words, identity, workers)
     return Store.open(target)
 
 
@@ -122,65 +119,10 @@ def corpus_name(paths: Sequence[Path]) -> str:
     return first.stem
 
 
-def _identify(
-    paths: Sequence[Path], text: TextConfig, data: DataConfig
-) -> tuple[dict[str, Any], list[UserWord]]:
-    """What tells this corpus's store from others, for meta.json; and the user's words.
-
-    These are the options and a hash of the content. The hash covers the bytes and kinds of all
-    files, the options that shape the store, the user dictionary, the store's format, and the source
-    of text/, because a store made by an older cleaning must not be taken for a new one.
-    """
-    if data.user_dict and data.tokenizer != "word":
-        raise ConfigError(
-            _("--user-dict is for --tokenizer word only; leave it out or choose word")
-        )
-    user_words = read_user_dict(data.user_dict) if data.user_dict else []
-
-    # 1. The options.
-    options = {
-        "text": asdict(text),
-        "data": {name: value for name, value in asdict(data).items() if name not in PAIRING},
-    }
-    shaping = {
-        **options["text"],
-        **options["data"],
-        "user_dict": user_words,
-        "format": FORMAT,
-        "code": _code_hash(),
-    }
-    content = hashlib.blake2b(json.dumps(shaping, sort_keys=True).encode("ascii"), digest_size=20)
-
-    # 2. The files, in the order in which they are read.
-    for path in find_files(paths):
-        _hash_file(path, content)
-    return {"content": content.hexdigest(), "options": options}, user_words
-
-
-def _hash_file(path: Path, content: hashlib.blake2b) -> None:
-    """Adds the kind, size and bytes of a file to a hash, a megabyte at a time."""
-    try:
-        content.update(f"{path.suffix.lower()} {path.stat().st_size}\n".encode())
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                content.update(chunk)
-    except OSError as error:
-        raise CorpusError(
-            _("{path}: cannot be read: {reason}").format(path=path, reason=reason_of(error))
-        ) from None
-
-
-@lru_cache(maxsize=1)
-def _code_hash() -> str:
-    """A hash of the source of text/, which stands for how text is cleaned and encoded."""
-    sources = sorted(Path(novelgen.text.__file__).parent.glob("*.py"))
-    code = b"\0".join(path.read_bytes() for path in sources)
-    return hashlib.blake2b(code, digest_size=20).hexdigest()
-
-
 def _build_at(
     target: Path,
-    corpus: Callable[[], CorpusImport],
+    paths: Sequence[Path],
+    text: TextConfig,
     data: DataConfig,
     user_words: Sequence[UserWord],
     identity: dict[str, Any],
@@ -199,7 +141,9 @@ def _build_at(
         _remove_left_behind(target.parent, prefix)
         # Beside `target`, because a rename within one file system is all or nothing.
         with _temporary(target.parent, f"{prefix}{os.getpid()}-") as directory:
-            build(corpus(), data, user_words, directory, identity, workers)
+            files = without_duplicates(paths, text)
+            corpus = CorpusImport(files.paths, text, workers)
+            build(corpus, data, user_words, directory, identity, workers, files.duplicates)
             sync(directory)
             _move(directory, target, identity)
     except OSError as error:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from novelgen.config import DataConfig, TextConfig
+from novelgen.data.novels import novel_lines, statistics_lines
 from novelgen.data.split import NONE, PARTS, describe_split
 from novelgen.errors import CheckpointError, CorpusError
 from novelgen.i18n import _
@@ -129,10 +130,12 @@ class Store:
         return "\n".join(
             [
                 _import_report(self.meta["import"]).to_text(),
+                *novel_lines(self.meta),
                 describe_pairs(self.meta["pairs"]),
                 # Stores of older versions hold a text of their own as well, in two languages.
                 _("split: {rule}").format(rule=describe_split(self.meta["split"]["rule"])),
                 self._tokens_line(),
+                *statistics_lines(self.meta),
             ]
         )
 

@@ -2,16 +2,19 @@
 
 import json
 import re
+from typing import NamedTuple
 
 import pytest
 
 from novelgen.cli import Parser
-from novelgen.commands.prepare import add_arguments, main
+from novelgen.commands.prepare import add_arguments, main, to_dict
+from novelgen.commands.removed_lines import removal_lines
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data import export
 from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError, CorpusError
+from novelgen.text.report import Removal
 
 
 @pytest.fixture
@@ -98,6 +101,99 @@ def test_removed_lines_are_shown_even_for_a_store_that_is_there(run, novel, tmp_
         run("--corpus", novel, "--output", tmp_path / "store", "--show-removed", "--json")
     )
     assert any(removal["before"] == line for removal in report["removals"])
+
+
+@pytest.fixture
+def indented(novel):
+    """A novel whose paragraphs are indented, with an advert and a passage that is there twice."""
+    text = novel.read_text(encoding="utf-8")
+    passage = "".join(f"　　{line}\n" for line in text.splitlines()[1:4])
+    lines = ["　　" + line if not line.startswith("第") else line for line in text.splitlines()]
+    advert = "更多小说请访问www.example.com"
+    novel.write_text("\n".join([*lines, advert, passage]), encoding="utf-8")
+    return novel
+
+
+def test_what_changes_words_is_shown_by_default_and_the_rest_on_request(run, indented, tmp_path):
+    arguments = ("--corpus", indented, "--output", tmp_path / "store", "--show-removed")
+    words = run(*arguments, "--json")
+    rules = {removal["rule"] for removal in json.loads(words)["removals"]}
+    assert rules == {"adverts", "duplicates"}
+    assert "spaces around lines" not in run(*arguments).split("file:")[0]
+    everything = json.loads(run(*arguments, "all", "--json"))["removals"]
+    assert "outer_spaces" in {removal["rule"] for removal in everything}
+    assert "[spaces around lines]" in run(*arguments, "all").split("file:")[0]
+    with pytest.raises(ConfigError, match="--show-removed"):
+        run(*arguments, "everything")
+
+
+def test_removed_lines_stand_below_their_file_and_chapter():
+    class Told(NamedTuple):
+        """A removal of an import that tells more than the line."""
+
+        rule: str
+        before: str
+        after: str
+        reason: str
+        is_doubtful: bool
+        file: str
+        chapter: int
+
+        def __str__(self):
+            return f"[{self.rule}] {self.before} {self.after}".rstrip()
+
+    told = [
+        Told("adverts", "one", "", "", False, "a.txt", 0),
+        Told("adverts", "two", "", "form", False, "a.txt", 2),
+        Told("adverts", "three", "three", "", True, "a.txt", 2),
+        Told("adverts", "four", "", "", False, "a.txt", 3),
+    ]
+    lines = list(removal_lines(told, {"titles": ["", "雨"]}))
+    assert lines[0] == "a.txt, before the first chapter:"
+    assert lines[1] == "  [adverts] one"
+    assert lines[2] == "a.txt, chapter 2 (雨):"
+    assert lines[3].startswith("  [adverts] two (")
+    assert lines[4] == "  [adverts] three (in doubt, kept)"
+    assert lines[5] == "a.txt, chapter 3:"
+    assert list(removal_lines([Removal("adverts", "x", "")], {})) == ["[adverts] 'x'"]
+
+    # Where the import tells the places of chapters, each file counts its own.
+    places = [{"file": 0, "line": 1}, {"file": 1, "line": 1}, {"file": 1, "line": 9}]
+    report = {"titles": ["雨", "", "风"], "places": places}
+    lines = list(removal_lines([each._replace(file="b.txt") for each in told[1:]], report))
+    assert lines[0] == "b.txt, before the first chapter:"
+    assert lines[3] == "b.txt, chapter 1 (风):"
+
+
+def test_json_tells_the_novels_and_what_is_held_out(run, make_novel, tmp_path):
+    (tmp_path / "books").mkdir()
+    make_novel([5] * 25, "books/long.txt")
+    make_novel([20, 30], "books/short.txt", seed=2)
+    (tmp_path / "books" / "twice.txt").write_bytes((tmp_path / "books/long.txt").read_bytes())
+    arguments = ("--corpus", tmp_path / "books", "--output", tmp_path / "store")
+    report = json.loads(run(*arguments, "--json"))
+    assert [novel["name"] for novel in report["novels"]] == ["long.txt", "short.txt"]
+    assert report["novels"][0]["held_out"] == {"valid": [10], "test": [20]}
+    assert report["duplicate_files"][0]["path"].endswith("twice.txt")
+    assert {warning["part"] for warning in report["warnings"]} == {"valid", "test"}
+    assert report["statistics"]["paragraph_lengths"]["max"] > 0
+    assert "novel short.txt: chapters 2" in run(*arguments)
+    held_out = json.loads(run(*arguments, "--json", "--hold-out", "short", "--overwrite"))
+    assert held_out["split"]["rule"] == "whole_novel"
+
+
+def test_titles_and_places_are_told_where_the_import_has_them(run, novel, tmp_path):
+    run("--corpus", novel, "--output", tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    store.meta["import"]["titles"] = [f"title {number}" for number in range(1, 41)]
+    store.meta["import"]["places"] = [{"file": 0, "line": 5 * number} for number in range(40)]
+    report = to_dict(store, None, [])
+    assert report["titles"][39] == "title 40"
+    assert report["chapters_at"][2] == {"file": str(novel), "line": 10}
+    assert report["novels"][0]["held_out_titles"] == {
+        "valid": ["title 10", "title 30"],
+        "test": ["title 20", "title 40"],
+    }
 
 
 def test_removed_lines_are_shown_when_too_little_is_left(run, tmp_path, capsys):

@@ -138,7 +138,7 @@ def test_a_small_corpus_starts_no_process(novel, tmp_path, monkeypatch):
     open_or_build([novel], TEXT, DATA, tmp_path / "stores", workers=2)
 
 
-@pytest.mark.parametrize("step", ["_write_text", "split", "_count", "_encode", "_describe"])
+@pytest.mark.parametrize("step", ["_write_text", "split_novels", "_count", "_encode", "_describe"])
 @pytest.mark.parametrize(
     "error",
     [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()],
