@@ -59,6 +59,9 @@ class TextConfig(Checked):
         minimum=10,
         maximum=10_000,
     )
+    strict: bool = option(
+        False, N_("stop at a file that cannot be read, instead of leaving it out and saying so")
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from novelgen.config import TextConfig
-from novelgen.data.novel_files import without_duplicates
+from novelgen.data.novel_files import find_duplicates
 from novelgen.i18n import _, join_list
 from novelgen.text import report as text_report
 from novelgen.text.importing import CorpusImport
@@ -42,7 +42,8 @@ def import_removals(
 
     It is printed even when too little is left to go on. Raises CorpusError.
     """
-    corpus = CorpusImport(without_duplicates(paths, text).paths, text, list_removals=True)
+    leave_out = [duplicate.path for duplicate in find_duplicates(paths, text)]
+    corpus = CorpusImport(paths, text, list_removals=True, leave_out=leave_out)
     try:
         # The paragraphs themselves are of no use here.
         for _paragraph in corpus:

@@ -30,23 +30,15 @@ class Duplicate(NamedTuple):
     same_as: Path
 
 
-class NovelFiles(NamedTuple):
-    """What is read of a corpus, in this order, and what is there twice."""
-
-    paths: list[Path]  # as they were given, where nothing is there twice
-    duplicates: list[Duplicate]
-
-
-def without_duplicates(paths: Sequence[Path], text: TextConfig) -> NovelFiles:
-    """The corpus without files whose bytes, or whose text, another one has already.
+def find_duplicates(paths: Sequence[Path], text: TextConfig) -> list[Duplicate]:
+    """The files of a corpus whose bytes, or whose text, another one has already.
 
     Two encodings, line ends or indentations of the same words are the same text. Raises CorpusError
     for a path that does not exist, a folder without text or a file that cannot be read.
     """
-    paths = list(paths)
     files = find_files(paths)
     if len(files) == 1:
-        return NovelFiles(paths, [])
+        return []
     # 1. The same bytes, which need not be decoded.
     marks = {path: _mark(path) for path in files}
     first_with: dict[bytes, Path] = {}
@@ -67,12 +59,7 @@ def without_duplicates(paths: Sequence[Path], text: TextConfig) -> NovelFiles:
                 same_as[path] = other
     # A copy of a copy is one of the first.
     duplicates = [Duplicate(path, same_as.get(other, other)) for path, other in same_as.items()]
-    duplicates.sort(key=lambda each: files.index(each.path))
-    kept = [path for path in files if path not in same_as]
-    if not duplicates:
-        # A folder stays a folder: what else is in it is told by the import.
-        return NovelFiles(paths, [])
-    return NovelFiles(kept, duplicates)
+    return sorted(duplicates, key=lambda each: files.index(each.path))
 
 
 def find_novel(paths: Sequence[Path], name: str) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from novelgen.config import DataConfig, TextConfig, flag
 from novelgen.data.building import build, sync
 from novelgen.data.identity import identify
-from novelgen.data.novel_files import check_hold_out, without_duplicates
+from novelgen.data.novel_files import check_hold_out, find_duplicates
 from novelgen.data.store import PAIRING, Store, is_store
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _
@@ -141,9 +141,10 @@ def _build_at(
         _remove_left_behind(target.parent, prefix)
         # Beside `target`, because a rename within one file system is all or nothing.
         with _temporary(target.parent, f"{prefix}{os.getpid()}-") as directory:
-            files = without_duplicates(paths, text)
-            corpus = CorpusImport(files.paths, text, workers)
-            build(corpus, data, user_words, directory, identity, workers, files.duplicates)
+            duplicates = find_duplicates(paths, text)
+            leave_out = [duplicate.path for duplicate in duplicates]
+            corpus = CorpusImport(paths, text, workers, leave_out=leave_out)
+            build(corpus, data, user_words, directory, identity, workers, duplicates)
             sync(directory)
             _move(directory, target, identity)
     except OSError as error:

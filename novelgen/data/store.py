@@ -18,6 +18,8 @@ from novelgen.data.split import NONE, PARTS, describe_split
 from novelgen.errors import CheckpointError, CorpusError
 from novelgen.i18n import _
 from novelgen.os_errors import reason_of
+from novelgen.text.chapterlist import from_data
+from novelgen.text.folders import Skipped
 from novelgen.text.report import FileReport, ImportReport
 from novelgen.text.tokenizers import Tokenizer
 
@@ -207,4 +209,8 @@ def _import_report(data: dict[str, Any]) -> ImportReport:
         **counts,
         removed=Counter(data["removed"]),
         removed_characters=Counter(data["removed_characters"]),
+        # Stores of older versions have none of these.
+        doubtful=Counter(data.get("doubtful", {})),
+        skipped=[Skipped(**skipped) for skipped in data.get("skipped", [])],
+        chapter_starts=from_data(data),
     )

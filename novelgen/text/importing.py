@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -70,10 +70,13 @@ class CorpusImport:
         workers: int | None = None,
         list_removals: bool = False,
         *,
+        leave_out: Collection[Path] = (),
         block_characters: int = BLOCK_CHARACTERS,
     ) -> None:
         self._config = config
-        opened = open_files(paths, config.encoding, config.errors)
+        opened = open_files(
+            paths, config.encoding, config.errors, strict=config.strict, leave_out=leave_out
+        )
         self._files = opened.files
         self._workers = workers or processors()
         self._list_removals = list_removals

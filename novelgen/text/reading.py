@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,9 +27,14 @@ class OpenedFiles(NamedTuple):
 
 
 def open_files(
-    paths: Sequence[Path], encoding: str = "auto", errors: str = "strict", *, strict: bool = False
+    paths: Sequence[Path],
+    encoding: str = "auto",
+    errors: str = "strict",
+    *,
+    strict: bool = False,
+    leave_out: Collection[Path] = (),
 ) -> OpenedFiles:
-    """Opens every novel behind `paths`: files, folders, and what zip archives hold.
+    """Opens every novel behind `paths` but `leave_out`: files, folders, what zip archives hold.
 
     A file that cannot be read is skipped, unless it is the only one or `strict`: then CorpusError
     says what is wrong with it. Raises ConfigError for an unknown encoding.
@@ -43,6 +48,8 @@ def open_files(
         opened.skipped.append(Skipped(str(path), FAILED, str(error)))
 
     for path in found.files:
+        if path in leave_out:
+            continue
         sources: list[Source] = []
         try:
             sources = _sources(path, opened.skipped)

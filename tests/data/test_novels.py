@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.export import export_pairs
-from novelgen.data.novel_files import Duplicate, find_novel, without_duplicates
+from novelgen.data.novel_files import Duplicate, find_duplicates, find_novel
 from novelgen.data.novels import find_warnings
 from novelgen.data.prepare import open_or_build, prepare_at
 from novelgen.data.statistics import shown_name
@@ -174,12 +175,16 @@ def test_files_of_the_same_text_are_read_once_and_told(folder, tmp_path):
         assert held_out["copy.txt"]["rule"] == "alternating"
 
 
-def test_a_folder_without_copies_stays_a_folder(folder):
-    assert without_duplicates([folder], TEXT) == ([folder], [])
+def test_copies_in_a_folder_are_left_out_and_other_files_named_all_the_same(folder, tmp_path):
+    assert find_duplicates([folder], TEXT) == []
     (folder / "other.txt").write_bytes((folder / "short.txt").read_bytes())
-    paths, duplicates = without_duplicates([folder], TEXT)
-    assert duplicates == [Duplicate(folder / "short.txt", folder / "other.txt")]
-    assert [path.name for path in paths] == ["long.txt", "other.txt", "plain.txt"]
+    (folder / "link.url").write_text("[InternetShortcut]", encoding="utf-8")
+    copy = Duplicate(folder / "short.txt", folder / "other.txt")
+    assert find_duplicates([folder], TEXT) == [copy]
+    imported = build(folder, tmp_path).meta["import"]
+    names = [Path(file["path"]).name for file in imported["files"]]
+    assert names == ["long.txt", "other.txt", "plain.txt"]
+    assert [Path(skipped["path"]).name for skipped in imported["skipped"]] == ["link.url"]
 
 
 def test_a_file_that_cannot_be_decoded_is_left_to_the_import(folder, tmp_path):
