@@ -44,6 +44,9 @@ _CHINESE = 0.3
 # Question marks in the place of characters; prose has one in forty at most.
 _FEWEST_QUESTIONS = 50
 
+# What wrong encodings leave in place of characters.
+_MARKS_OF_DAMAGE = ("锟斤拷", "烫烫烫", "\ufffd", "?")
+
 
 @dataclass
 class Inspection:
@@ -101,7 +104,7 @@ class Inspection:
                 ).format(
                     path=source.name,
                     share=(self.marked + questions) / self.characters,
-                    marks=join_list(("锟斤拷", "烫烫烫", "\ufffd", "?")),
+                    marks=join_list(_MARKS_OF_DAMAGE),
                 )
             )
 

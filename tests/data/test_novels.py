@@ -187,12 +187,18 @@ def test_copies_in_a_folder_are_left_out_and_other_files_named_all_the_same(fold
     assert [Path(skipped["path"]).name for skipped in imported["skipped"]] == ["link.url"]
 
 
-def test_a_file_that_cannot_be_decoded_is_left_to_the_import(folder, tmp_path):
+def test_a_file_that_cannot_be_decoded_is_left_out_and_named_or_refused(folder, tmp_path):
     for name in ("one.txt", "two.txt"):
         damaged = b"\xff\xfe\xfa" + name.encode()
         (folder / name).write_bytes("后来雨停了。\n".encode() * 300 + damaged)
+    store = build(folder, tmp_path)
+    assert [Path(each["path"]).name for each in store.meta["import"]["skipped"]] == [
+        "one.txt",
+        "two.txt",
+    ]
+    strict = TextConfig(strict=True)
     with pytest.raises(CorpusError, match=r"one\.txt"):
-        build(folder, tmp_path)
+        open_or_build([folder], strict, DataConfig(), tmp_path / "stores")
 
 
 def test_names_are_as_short_as_they_can_be():
