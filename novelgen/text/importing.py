@@ -100,6 +100,8 @@ class CorpusImport:
                 self._outline.start_file(file.heading_lines)
                 self.report.files.append(file.report)
                 self._file = file.report.path
+                # What goes before the file's first heading stands in no chapter.
+                self._chapter = 0
             yield from self._take(block)
         yield from self._end_run()
         self._place_removals()

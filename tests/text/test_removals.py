@@ -27,7 +27,10 @@ def test_a_removal_tells_its_rule_its_reason_its_file_and_its_chapter(tmp_path):
         "作者：佚名\n第一章 灯\n灯灭了。\n请收藏本站\n雪停了。\nPS：求票，明天还有一章。\n"
         "第二章 雪\n纸上抄着www.abc.com，墨水洇开了。\n天亮了。\n（全书完）\n",
     )
-    second = write(tmp_path / "b.txt", "第一章 舟\n风起了。\n本书来自青灯小说网\n舟走了。\n")
+    second = write(
+        tmp_path / "b.txt",
+        "作者：佚名\n第一章 舟\n风起了。\n本书来自青灯小说网\n舟走了。\n",
+    )
     corpus = CorpusImport([first, second], TextConfig(), 1, list_removals=True)
     read(corpus)
     report = corpus.report
@@ -40,6 +43,8 @@ def test_a_removal_tells_its_rule_its_reason_its_file_and_its_chapter(tmp_path):
         ("a.txt", 1, "author_notes", "chapter_edge", False),
         ("a.txt", 2, "adverts", "some_site_talk", True),
         ("a.txt", 2, "end_marks", "chapter_edge", False),
+        # Before the first heading of a file, whatever chapter the last file ended with.
+        ("b.txt", 0, "book_data", "file_head", False),
         ("b.txt", 3, "adverts", "site_talk", False),
     ]
     assert report.doubtful == {"adverts": 1}
