@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from novelgen.config import DataConfig, TextConfig
+from novelgen.data import novel_files
 from novelgen.data.export import export_pairs
 from novelgen.data.novel_files import Duplicate, find_novel, without_duplicates
 from novelgen.data.novels import find_warnings
@@ -122,9 +123,9 @@ def test_the_held_out_novel_is_part_of_what_a_store_is(folder, tmp_path):
     prepared = prepare_at([folder], TEXT, DataConfig(hold_out="long"), tmp_path / "prepared")
     with pytest.raises(ConfigError, match="--hold-out short"):
         open_or_build([prepared.directory], TEXT, DataConfig(hold_out="short"), tmp_path)
-    # Two files change their names: the same bytes, but another novel is held out.
+    # Two files change their names: the same bytes in the same order, but another novel is held out.
     first = build(folder, tmp_path, hold_out="long").meta["pairs"]
-    (folder / "long.txt").rename(folder / "x.txt")
+    (folder / "long.txt").rename(folder / "a.txt")
     (folder / "short.txt").rename(folder / "long.txt")
     assert build(folder, tmp_path, hold_out="long").meta["pairs"] != first
 
@@ -172,6 +173,15 @@ def test_files_of_the_same_text_are_read_once_and_told(folder, tmp_path):
     for name in ("copy", "gbk", "short"):
         held_out = by_name(build(folder, tmp_path, hold_out=name))
         assert held_out["copy.txt"]["rule"] == "alternating"
+
+
+def test_copies_are_found_wherever_the_chunks_of_a_file_end(folder, monkeypatch):
+    copies(folder)
+    (folder / "wide.txt").unlink()
+    for size in (1, 7, 64):
+        monkeypatch.setattr(novel_files, "CHUNK_BYTES", size)
+        names = [each.path.name for each in without_duplicates([folder], TEXT).duplicates]
+        assert names == ["dos.txt", "gbk.txt", "short.txt"]
 
 
 def test_a_folder_without_copies_stays_a_folder(folder):
