@@ -17,7 +17,8 @@ from novelgen.options import validate_choice
 from novelgen.os_errors import reason_of
 from novelgen.text.reading import find_files, open_text
 
-_CHUNK = 1 << 20
+# Bytes that are read at a time.
+CHUNK_BYTES = 1 << 20
 # Only when it is unpacked is it known which novels an archive holds.
 _ARCHIVE = ".zip"
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -135,7 +136,7 @@ def _mark(path: Path) -> _Mark:
     ends_in_word = False
     try:
         with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
+            while chunk := file.read(CHUNK_BYTES):
                 content.update(chunk)
                 start = start or chunk[:2]
                 words += len(chunk.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -109,9 +110,9 @@ class CorpusImport:
         if self.report.paragraphs < 2:
             raise CorpusError(self._too_little())
 
-    def _count_removed(self, rule: str, text: str) -> None:
+    def _count_removed(self, rule: str, text: str, file: FileReport | None = None) -> None:
         """Counts `text`, removed by `rule`, and lists it where that was asked for."""
-        self.report.count(rule, 1, len(text))
+        self.report.count(rule, 1, len(text), file)
         if self._list_removals:
             self._unplaced.append(Removal(rule, text, ""))
 
@@ -153,7 +154,8 @@ class CorpusImport:
             notes = cast("list[Note]", file.notes)
             report = FileReport(str(file.path), file.encoding, file.size, notes)
             # The form of the file is known before its first block, which is cleaned by it.
-            source = FileText(file, report, self._count_removed)
+            # Files are opened ahead of the one that is being read.
+            source = FileText(file, report, partial(self._count_removed, file=report))
             options = BlockOptions(
                 source.headings,
                 self._config.segment_length,
@@ -189,6 +191,7 @@ class CorpusImport:
         # 1. What cleaning removed.
         report = self.report
         report.removed.update(block.removed)
+        report.files[-1].removed.update(block.removed)
         report.removed_characters.update(block.removed_characters)
         report.doubtful.update(block.doubtful)
         removals = deque(block.removals)

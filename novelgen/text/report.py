@@ -164,12 +164,13 @@ def describe_reason(reason: str) -> str:
 
 @dataclass
 class FileReport:
-    """One file: `size` in bytes, and remarks about its form."""
+    """One file: `size` in bytes, remarks about its form, and how often each rule changed it."""
 
     path: str
     encoding: str
     size: int
     notes: list[Note] = field(default_factory=list)
+    removed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -198,8 +199,17 @@ class ImportReport:
         """The encodings of the files, each named once, in the order met."""
         return ", ".join(dict.fromkeys(file.encoding for file in self.files))
 
-    def count(self, rule: str, occurrences: int, characters: int) -> None:
-        """Counts `occurrences` places where `rule` removed `characters` characters in all."""
+    def count(
+        self, rule: str, occurrences: int, characters: int, file: FileReport | None = None
+    ) -> None:
+        """Counts `occurrences` places where `rule` removed `characters` characters in all.
+
+        They are counted for `file` too, by default for the one that is being read.
+        """
+        if file is None and self.files:
+            file = self.files[-1]
+        if file is not None:
+            file.removed[rule] += occurrences
         self.removed[rule] += occurrences
         self.removed_characters[rule] += characters
 

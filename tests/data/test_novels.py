@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from novelgen.config import DataConfig, TextConfig
+from novelgen.data import novel_files
 from novelgen.data.export import export_pairs
 from novelgen.data.novel_files import Duplicate, find_duplicates, find_novel
 from novelgen.data.novels import find_warnings
@@ -123,9 +124,9 @@ def test_the_held_out_novel_is_part_of_what_a_store_is(folder, tmp_path):
     prepared = prepare_at([folder], TEXT, DataConfig(hold_out="long"), tmp_path / "prepared")
     with pytest.raises(ConfigError, match="--hold-out short"):
         open_or_build([prepared.directory], TEXT, DataConfig(hold_out="short"), tmp_path)
-    # Two files change their names: the same bytes, but another novel is held out.
+    # Two files change their names: the same bytes in the same order, but another novel is held out.
     first = build(folder, tmp_path, hold_out="long").meta["pairs"]
-    (folder / "long.txt").rename(folder / "x.txt")
+    (folder / "long.txt").rename(folder / "a.txt")
     (folder / "short.txt").rename(folder / "long.txt")
     assert build(folder, tmp_path, hold_out="long").meta["pairs"] != first
 
@@ -173,6 +174,15 @@ def test_files_of_the_same_text_are_read_once_and_told(folder, tmp_path):
     for name in ("copy", "gbk", "short"):
         held_out = by_name(build(folder, tmp_path, hold_out=name))
         assert held_out["copy.txt"]["rule"] == "alternating"
+
+
+def test_copies_are_found_wherever_the_chunks_of_a_file_end(folder, monkeypatch):
+    copies(folder)
+    (folder / "wide.txt").unlink()
+    for size in (1, 7, 64):
+        monkeypatch.setattr(novel_files, "CHUNK_BYTES", size)
+        names = [each.path.name for each in find_duplicates([folder], TEXT)]
+        assert names == ["dos.txt", "gbk.txt", "short.txt"]
 
 
 def test_copies_in_a_folder_are_left_out_and_other_files_named_all_the_same(folder, tmp_path):
