@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from novelgen.config import TextConfig
@@ -61,6 +61,7 @@ def test_cleaning_twice_changes_nothing_more_for_spaces_and_characters(text):
     )
 
 
+@example(["", "", "", ""], cleaning.rulers)
 @given(
     st.lists(st.text(alphabet="一二他。！：“”《》 　<>&;a1.,=-br/www", max_size=30), max_size=6),
     st.sampled_from(RULES),
