@@ -33,22 +33,25 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
     _wire_reading(registry.folder, parts, dropped)
 
     # 2. What the buttons do.
-    shown = [parts.training, parts.bar, parts.start, parts.cancel, timer, run]
+    # Of two handlers at once that return the same component, one can undo what the other changed:
+    # the choice of the run is no output of the timer, which the panel's own timer may meet.
+    finished = gr.State("")
+    shown = [parts.training, parts.bar, parts.start, parts.cancel, timer, finished]
 
     @localized
     def follow() -> tuple[Any, ...]:
-        return _progress(training.status(), registry)
+        return _progress(training.status())
 
     @localized
     def begin(before: Dropped | None, preset: str, minutes: float) -> tuple[Any, ...]:
         with errors_as_toasts():
             _begin(training, registry.folder, before, preset, minutes)
-        return (None, gr.update(visible=False), *_progress(training.status(), registry))
+        return (None, gr.update(visible=False), *_progress(training.status()))
 
     @localized
     def cancel() -> tuple[Any, ...]:
         training.cancel()
-        return _progress(training.status(), registry)
+        return _progress(training.status())
 
     # 3. The events. When the page is opened, another visitor may be training.
     for event in (timer.tick, page_load()):
@@ -60,6 +63,7 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
         **LIGHT,
     )
     parts.cancel.click(cancel, None, shown, **LIGHT)
+    finished.change(lambda: gr.update(choices=list(registry.runs())), None, run, **LIGHT)
     parts.preset.input(budget, parts.preset, parts.minutes, **LIGHT)
 
 
@@ -138,7 +142,7 @@ def _found(result: Read) -> tuple[Any, ...]:
         gr.update(visible=True),
         result.summary,
         _removed_note(len(rows), result.more),
-        gr.update(headers=headings, value=rows),
+        gr.update(headers=headings, value=rows, visible=bool(rows)),
     )
 
 
@@ -177,13 +181,13 @@ def _begin(
     corpus_import.remove(dropped)
 
 
-def _progress(status: Status, registry: ModelRegistry) -> tuple[Any, ...]:
-    """New values for the training's part, its bar, both buttons, the timer and the runs."""
+def _progress(status: Status) -> tuple[Any, ...]:
+    """New values for the training's part, its bar, both buttons, the timer and the finished run."""
     is_own = status.is_uploaded
-    runs: Any = gr.skip()
+    finished = ""
     bar = bar_state(status)
     if is_own and status.phase == "done":
-        runs = gr.update(choices=list(registry.runs()))
+        finished = status.name
         bar["text"] = _("“{run}” is trained; choose it under “Model (run directory)”").format(
             run=status.name
         )
@@ -193,5 +197,5 @@ def _progress(status: Status, registry: ModelRegistry) -> tuple[Any, ...]:
         gr.update(interactive=not status.is_running),
         gr.update(visible=is_own and status.is_running),
         gr.Timer(active=status.is_running),
-        runs,
+        finished,
     )

@@ -68,34 +68,31 @@ def test_without_a_novel_nothing_is_trained(tmp_path):
     assert training.requests == []
 
 
-def progress(status, folder):
-    """Whether the part is visible, its bar, whether one can start and cancel, follow, the runs."""
-    shown = corpus_tab._progress(status, ModelRegistry(folder))
-    part, bar, start, cancel, timer, runs = shown
-    return part["visible"], bar, start["interactive"], cancel["visible"], timer.active, runs
+def progress(status):
+    """Whether the part is visible, its bar, whether one can start and cancel, follow, the run."""
+    part, bar, start, cancel, timer, finished = corpus_tab._progress(status)
+    shown = (part["visible"], start["interactive"], cancel["visible"], timer.active)
+    return shown, bar, finished
 
 
-def test_a_training_of_this_novel_shows_its_bar_and_can_be_cancelled(tmp_path):
-    visible, bar, can_start, can_cancel, follows, _runs = progress(RUNNING, tmp_path)
+def test_a_training_of_this_novel_shows_its_bar_and_can_be_cancelled():
+    (visible, can_start, can_cancel, follows), bar, finished = progress(RUNNING)
     assert (visible, can_start, can_cancel, follows) == (True, False, True, True)
     assert bar["share"] == 0.5
     assert "雨-tiny" in bar["text"]
+    assert finished == ""
 
 
-def test_the_first_training_has_its_own_bar_and_keeps_others_from_starting(tmp_path):
-    visible, _bar, can_start, can_cancel, follows, _runs = progress(
-        RUNNING._replace(is_uploaded=False), tmp_path
-    )
-    assert (visible, can_start, can_cancel, follows) == (False, False, False, True)
+def test_the_first_training_has_its_own_bar_and_keeps_others_from_starting():
+    status = RUNNING._replace(is_uploaded=False)
+    assert progress(status)[0] == (False, False, False, True)
 
 
-def test_a_finished_run_joins_the_choices(tmp_path, make_run):
-    make_run(tmp_path / "雨-tiny")
-    done = Status("done", "雨-tiny", 1.0, is_uploaded=True)
-    visible, bar, can_start, can_cancel, follows, runs = progress(done, tmp_path)
-    assert (visible, can_start, can_cancel, follows) == (True, True, False, False)
+def test_a_finished_run_is_named():
+    shown, bar, finished = progress(Status("done", "雨-tiny", 1.0, is_uploaded=True))
+    assert shown == (True, True, False, False)
     assert "雨-tiny" in bar["text"]
-    assert runs == gr.update(choices=["雨-tiny"])
+    assert finished == "雨-tiny"
 
 
 def test_the_switches_are_options_of_the_import():
