@@ -5,7 +5,10 @@ import shutil
 import pytest
 
 # Two of these characters are one in Simplified Chinese, so that the vocabulary shrinks.
-CHAPTER = "第{number}章 渡口\n頭髮白了的人發現船家把第{number}根竹篙放進水裡。\n岸上的人數到了第{number}盞燈。\n"
+CHAPTER = """第{number}章 渡口
+頭髮白了的人發現船家把第{number}根竹篙放進水裡。
+岸上的人數到了第{number}盞燈。
+"""
 NOVEL = "".join(CHAPTER.format(number=number) for number in range(1, 31))
 ADVERT = "請記住本站域名 www.example.com 最快更新\n"
 
@@ -57,12 +60,16 @@ def test_a_novel_is_dropped_read_and_trained_on(novel, own_app, tmp_path, open_p
     assert "章数：30" in report(page)
     page.locator("#corpus-found").get_by_role("button", name="清洗时删去的行").click()
     # Gradio measures its tables by a hidden copy of the rows.
-    page.locator("#corpus-removed td:visible", has_text="www.example.com").first.wait_for()
+    page.locator("#corpus-removed").get_by_text("www.example.com").last.wait_for()
     # 2. The same files, read in another way.
     before = report(page)
     page.locator("#corpus-simplify input").check()
     page.wait_for_function(
-        "before => document.querySelector('#corpus-report textarea').value !== before", arg=before
+        """before => {
+            const report = document.querySelector('#corpus-report textarea');
+            return report && report.value !== before;
+        }""",
+        arg=before,
     )
     page.locator("#corpus-start").wait_for()
     # 3. The training: begun, and cancelled by another visitor.
