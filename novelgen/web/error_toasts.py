@@ -30,6 +30,9 @@ LABELS = {
     "--max-length": N_("Max length"),
     "--paragraphs": N_("Paragraphs in one go"),
     "--seed": N_("Seed"),
+    "--encoding": N_("Encoding"),
+    "--errors": N_("Leave out what cannot be decoded"),
+    "--simplify": N_("Traditional to Simplified Chinese"),
 }
 _OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 

@@ -24,6 +24,7 @@ KEYS = {
     "blocks.lost_connection": N_(
         "The connection was lost when the page was left. Joining the queue again…"
     ),
+    "blocks.waiting_for_inputs": N_("Waiting for file(s) to finish uploading, please retry."),
     "common.clear": N_("Clear"),
     "common.download": N_("Download"),
     "common.empty": N_("Empty"),
@@ -42,7 +43,11 @@ KEYS = {
     "errors.use_via_api_or_mcp": N_("Use via API or MCP"),
     "label.label": N_("Label"),
     "plot.plot": N_("Plot"),
+    "common.or": N_("or"),
+    "file.uploading": N_("Uploading…"),
     "status.queue_position": N_("In queue: {position} of {size}"),
+    "upload_text.click_to_upload": N_("Click to choose files"),
+    "upload_text.drop_file": N_("Drop files here"),
 }
 # The languages of Gradio's own texts, without Chinese and English.
 # fmt: off
@@ -63,6 +68,7 @@ FIXED_TEXTS = (
     N_("Connection to the server was lost. Attempting reconnection..."),
     N_("This application is currently busy. Please try again. "),
     N_("Connection errored out. "),
+    N_("File(s) exceed the maximum allowed size of {size}: {names}"),
     # Our tabs: see the script.
     N_("Write"),
     N_("Attention"),
@@ -73,6 +79,7 @@ FIXED_TEXTS = (
     N_("processing |"),
     # Buttons and fields, by their aria-label or title.
     N_("Clear"),
+    N_("Click to upload or drop files"),
     N_("Copied"),
     N_("Copy"),
     N_("Copy table data"),

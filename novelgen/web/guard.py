@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -14,25 +16,37 @@ from novelgen.i18n import _, use_language
 from novelgen.web import limits
 from novelgen.web.language import visitor_language
 
+_FILES = "/gradio_api/upload"  # Gradio's route for files
+_FORM = 2**16  # bytes of a form beside the files in it
 _RETRY_SECONDS = "10"  # for a program that reads the header; a person reads the sentence
 
 
 class BodyLimit:
-    """Answers 413 to a body of more than limits.BODY bytes, and reads no more of it than that."""
+    """Answers 413 to a body of more than limits.BODY bytes, and reads no more of it than that.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Where `takes_files`, Gradio's route for files takes limits.UPLOAD bytes, from this page alone.
+    """
+
+    def __init__(self, app: ASGIApp, takes_files: bool = False) -> None:
         self.app = app
+        self._takes_files = takes_files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection, as ASGI defines it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = limits.BODY
+        if self._takes_files and scope["path"] == _FILES:
+            limit = limits.UPLOAD + _FORM
+            # A page of another site could send a form here from the visitor's own browser.
+            if not _is_from_this_page(Headers(scope=scope)):
+                await _refusal(scope, 403)(scope, receive, send)
+                return
         # 1. A length that is declared and too large is refused before anything is read.
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
-        if any(not value.isdigit() or int(value) > limits.BODY for value in lengths):
-            detail = {"detail": _too_large(Request(scope))}
-            await JSONResponse(detail, 413)(scope, receive, send)
+        if any(not value.isdigit() or int(value) > limit for value in lengths):
+            await _refusal(scope, 413)(scope, receive, send)
             return
         # 2. A body in chunks declares no length: its bytes are counted as they come.
         #    Raised while the page reads, the exception becomes its answer.
@@ -42,15 +56,31 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > limits.BODY:
-                raise HTTPException(413, _too_large(Request(scope)))
+            if size > limit:
+                raise HTTPException(413, _reason(scope, 413))
             return message
 
         await self.app(scope, counted, send)
 
 
-def _too_large(request: Request) -> str:
-    with use_language(visitor_language(request)):
+def _is_from_this_page(headers: Headers) -> bool:
+    """Whether a request comes from a page of this server, or from a program that is no browser."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def _refusal(scope: Scope, status: int) -> JSONResponse:
+    return JSONResponse({"detail": _reason(scope, status)}, status)
+
+
+def _reason(scope: Scope, status: int) -> str:
+    """Why a request is refused, in its language."""
+    with use_language(visitor_language(Request(scope))):
+        if status == 403:
+            return _("files are taken from this page only")
+        if scope["path"] == _FILES:
+            message = _("the files are too large, {limit} MiB at most together")
+            return message.format(limit=limits.UPLOAD // 2**20)
         message = _("the request is too large, {limit} MiB at most; shorten the manuscript")
         return message.format(limit=limits.BODY // 2**20)
 
@@ -83,8 +113,9 @@ async def _wrong_arguments(request: Request, error: TypeError) -> JSONResponse:
     return JSONResponse({"detail": detail}, 422)
 
 
-# For fastapi.FastAPI.
-OPTIONS: dict[str, Any] = {
-    "exception_handlers": {503: _queue_full, TypeError: _wrong_arguments},
-    "middleware": [Middleware(BodyLimit)],
-}
+def options(takes_files: bool = False) -> dict[str, Any]:
+    """For fastapi.FastAPI; `takes_files` says whether visitors may send files."""
+    return {
+        "exception_handlers": {503: _queue_full, TypeError: _wrong_arguments},
+        "middleware": [Middleware(BodyLimit, takes_files=takes_files)],
+    }

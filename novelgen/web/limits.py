@@ -15,9 +15,16 @@ CANDIDATES = 4
 BEAM = 16
 SEED = 2**53 - 1  # the largest whole number that a browser keeps exactly
 BODY = 8 * 2**20  # bytes of any request: a manuscript of two million characters
+UPLOAD = 64 * 2**20  # bytes of the files of a novel that are dropped together
+# Files are taken, and trainings started on them, by visitors on this machine alone.
+UPLOADS_FROM_NETWORK = False
+REMOVED_SHOWN = 1_000  # lines that cleaning took out of a novel
+TRAINING_MINUTES = 600  # of a training that is started from the page
 UPDATES_A_SECOND = 20
 
 WRITERS = 2  # generations at once
 WAITING = 32  # requests in line for all of them; further ones are answered that the line is full
 # Everything that runs a model shares one line.
 TURN: dict[str, Any] = {"concurrency_id": "writing", "concurrency_limit": WRITERS}
+# A novel is read while others write; two at once would take their time from each other.
+READING: dict[str, Any] = {"concurrency_id": "reading", "concurrency_limit": 1}

@@ -11,6 +11,7 @@ from novelgen.web import (
     api,
     attention_tab,
     compare_tab,
+    corpus_tab,
     gradio_texts,
     limits,
     model_tab,
@@ -20,7 +21,7 @@ from novelgen.web import (
 from novelgen.web.events import LIGHT
 from novelgen.web.language import browser_text
 from novelgen.web.model_registry import ModelRegistry
-from novelgen.web.training import TinyTraining
+from novelgen.web.training import PageTraining
 
 # The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
 _SANS = (
@@ -33,6 +34,8 @@ _SANS = (
     "sans-serif",
 )
 _MONO = ("ui-monospace", "Consolas", "Noto Sans Mono CJK SC", "monospace")
+# Files that were sent and never used: looked for every ten minutes, removed after an hour.
+_FILES_LEFT = (600, 3600)
 # The name of a directory is anybody's text: it is set as text, never as HTML.
 _SHOW_AS_TEXT = """
 const show = () => { element.querySelector("span").textContent = props.value || ""; };
@@ -61,13 +64,14 @@ def theme() -> gr.Theme:
     )
 
 
-def build(registry: ModelRegistry, project: Path) -> gr.Blocks:
+def build(registry: ModelRegistry, project: Path, takes_novels: bool = False) -> gr.Blocks:
     """The page of the registry's runs, not yet launched.
 
-    `project` is the folder with train.py and corpus/.
+    `project` is the folder with train.py and corpus/. With `takes_novels` a visitor can drop a
+    novel and train on it.
     """
     # The title is the document's, which the browser does not translate.
-    with gr.Blocks(title="novelgen", analytics_enabled=False) as blocks:
+    with gr.Blocks(title="novelgen", analytics_enabled=False, delete_cache=_FILES_LEFT) as blocks:
         run = gr.Dropdown(
             list(registry.runs()),
             value=registry.newest(),
@@ -78,7 +82,7 @@ def build(registry: ModelRegistry, project: Path) -> gr.Blocks:
             render=False,
         )
         _head(run)
-        _tabs(blocks, registry, project, run)
+        _tabs(blocks, registry, project, run, takes_novels)
         # Whoever opens the page gets the run that is newest then, not when the server was started.
         blocks.load(lambda: _newest_run(registry), None, run, **LIGHT)
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
@@ -104,8 +108,11 @@ def _head(run: gr.Dropdown) -> None:
     run.change(lambda chosen: chosen, run, name, **LIGHT)
 
 
-def _tabs(blocks: gr.Blocks, registry: ModelRegistry, project: Path, run: gr.Dropdown) -> None:
-    training_panel.build(TinyTraining(project), registry, run)
+def _tabs(
+    blocks: gr.Blocks, registry: ModelRegistry, project: Path, run: gr.Dropdown, takes_novels: bool
+) -> None:
+    training = PageTraining(project)
+    training_panel.build(training, registry, run, takes_novels)
     with gr.Tab(browser_text("Write"), id="write", elem_id="write-tab"):
         writing = writing_tab.build(registry, run)
     with gr.Tab(browser_text("Attention"), id="attention", elem_id="attention-tab"):
@@ -114,4 +121,6 @@ def _tabs(blocks: gr.Blocks, registry: ModelRegistry, project: Path, run: gr.Dro
         compare_tab.build(registry, run, writing)
     with gr.Tab(browser_text("Model"), id="model", elem_id="model-tab"):
         model_tab.build(registry, run)
+        if takes_novels:
+            corpus_tab.build(training, registry, run)
     api.add(registry, blocks)

@@ -18,6 +18,7 @@ from novelgen.config import DEVICES, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.os_errors import reason_of_number
+from novelgen.web import limits
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -84,8 +85,9 @@ def main(args: argparse.Namespace) -> None:
 
     # 2. The page, and the server in threads of its own.
     registry = ModelRegistry(RUNS, args.checkpoint, args.device)
-    blocks = page.build(registry, _PROJECT)
-    start(blocks, args.host, port, share=args.share, mcp_server=args.mcp)
+    with_files = takes_files(args.host, args.share)
+    blocks = page.build(registry, _PROJECT, with_files)
+    start(blocks, args.host, port, with_files, share=args.share, mcp_server=args.mcp)
     message = _("open {url} in a browser to write (Ctrl-C stops the program)")
     print(message.format(url=blocks.local_url), flush=True)
     # 3. Serve until somebody stops the program.
@@ -108,7 +110,15 @@ def _wait_for_stop() -> None:
         pass
 
 
-def start(blocks: gr.Blocks, host: str, port: int, **options: Any) -> None:
+def takes_files(host: str, share: bool) -> bool:
+    """Whether visitors may drop a novel and train on it: where all of them use this machine."""
+    is_this_machine = host == "localhost" or host.startswith("127.")
+    return limits.UPLOADS_FROM_NETWORK or (is_this_machine and not share)
+
+
+def start(
+    blocks: gr.Blocks, host: str, port: int, with_files: bool = False, **options: Any
+) -> None:
     """Launches the page and returns; `options` are further ones of Blocks.launch."""
     from novelgen.web import guard, page
     from novelgen.web.language import translations
@@ -129,8 +139,9 @@ def start(blocks: gr.Blocks, host: str, port: int, **options: Any) -> None:
         run_history=False,
         enable_monitoring=False,
         state_session_capacity=_SESSIONS,
-        max_file_size=1,  # byte: nothing on the page takes a file
-        app_kwargs=guard.OPTIONS,
+        # One byte where nothing on the page takes a file.
+        max_file_size=limits.UPLOAD if with_files else 1,
+        app_kwargs=guard.options(with_files),
         **options,
     )
 

@@ -1,4 +1,4 @@
-"""The first training, started from the page: `train.py --preset tiny` in a process of its own."""
+"""Trainings that are started from the page: `train.py` in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,10 +20,23 @@ from novelgen.presets import preset
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.web.metrics import Metrics
 
-# "tiny" is the preset that is defined by its time.
-MINUTES = cast("float", preset("tiny").training.max_minutes)
+# What the first training uses, on the novel that comes with the program.
+_FIRST_PRESET = "tiny"
+MINUTES = cast("float", preset(_FIRST_PRESET).training.max_minutes)
 _PATIENCE = 5.0  # seconds that the process has for ending by itself
 _RECENT = 20  # steps that the training BPC is the mean of
+
+
+class TrainingRequest(NamedTuple):
+    """What to train on, and for how long."""
+
+    corpus: Path  # a file, or what `prepare` wrote
+    name: str  # of the run; another run of that name stays, and the new one is numbered
+    preset: str
+    minutes: float
+    is_uploaded: bool = False  # the corpus is a visitor's
+    # What is removed together with a run that fails: a corpus that was kept for this run alone.
+    discard: Path | None = None
 
 
 class Status(NamedTuple):
@@ -37,6 +50,7 @@ class Status(NamedTuple):
     training_bpc: float | None = None
     validation_bpc: float | None = None
     error: str = ""  # the last line that the process printed
+    is_uploaded: bool = False  # what is trained on is a visitor's novel
 
     @property
     def is_running(self) -> bool:
@@ -51,20 +65,29 @@ class _Seen(NamedTuple):
     at: float  # seconds, by this process's monotonic clock
 
 
-class TinyTraining:
+class PageTraining:
     """One training at a time, for all visitors together; it ends with the program.
 
     A training that is cancelled or fails leaves no run behind. Threads may share this.
     """
 
     def __init__(self, project: Path, minutes: float = MINUTES) -> None:
-        """`project` is the folder with train.py and corpus/novel.txt."""
+        """`project` is the folder with train.py and corpus/novel.txt.
+
+        `minutes` is the budget of the first training.
+        """
         self._project = Path(project)
-        self._minutes = minutes
+        self._first = TrainingRequest(
+            self._project / "corpus" / "novel.txt",
+            f"novel-{_FIRST_PRESET}",
+            _FIRST_PRESET,
+            minutes,
+        )
         self._metrics = Metrics()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._output = Path()
+        self._request = self._first
         self._status = Status("idle")  # what is shown while no process runs
         self._cancelled = False
         self._seen: _Seen | None = None
@@ -72,40 +95,59 @@ class TinyTraining:
         atexit.register(self.cancel)
 
     def start(self, folder: Path) -> None:
-        """Starts a training whose run will lie in `folder`; does nothing when one is under way.
+        """Starts the first training, whose run will lie in `folder`.
+
+        Does nothing when a training is under way. Raises TrainingError as `start_on`.
+        """
+        self._start(folder, self._first)
+
+    def start_on(self, folder: Path, request: TrainingRequest) -> None:
+        """Starts the training that is asked for; its run will lie in `folder`.
 
         The process speaks the language of the visitor who started it. Raises TrainingError when
-        the program or the novel is missing, or the process does not start.
+        a training is under way, the program or the corpus is missing, or the process does not
+        start.
         """
+        if not self._start(folder, request):
+            raise _under_way()
+
+    def check_free(self) -> None:
+        """Raises TrainingError when a training is under way."""
+        if self._process is not None:
+            raise _under_way()
+
+    def _start(self, folder: Path, request: TrainingRequest) -> bool:
+        """Whether the training was started; False when another one is under way."""
         with self._lock:
             if self._process is not None:
-                return
-            self._output = _unused_folder(Path(folder))
-            self._process = self._launch(self._output)
+                return False
+            self._output = _unused_folder(Path(folder), request.name)
+            self._process = self._launch(request, self._output)
+            self._request = request
             self._cancelled = False
             self._seen = None
             self._spent = 0.0
             watcher = threading.Thread(
-                target=self._watch, args=(self._process, self._output), daemon=True
+                target=self._watch, args=(self._process, request, self._output), daemon=True
             )
             watcher.start()
+            return True
 
-    def _launch(self, output: Path) -> subprocess.Popen[str]:
+    def _launch(self, request: TrainingRequest, output: Path) -> subprocess.Popen[str]:
         script = self._project / "train.py"
-        corpus = self._project / "corpus" / "novel.txt"
-        for needed in (script, corpus):
-            if not needed.is_file():
+        for needed in (script, request.corpus):
+            if not needed.exists():
                 message = _("{path}: no such file; run the program in novelgen's own folder")
                 raise TrainingError(message.format(path=needed))
         command = [
             sys.executable,
             str(script),
             "--preset",
-            "tiny",
+            request.preset,
             "--max-minutes",
-            f"{self._minutes:g}",
+            f"{request.minutes:g}",
             "--corpus",
-            str(corpus),
+            str(request.corpus),
             "--output",
             str(output),
         ]
@@ -127,7 +169,9 @@ class TinyTraining:
             message = _("the training cannot be started: {reason}")
             raise TrainingError(message.format(reason=error)) from None
 
-    def _watch(self, process: subprocess.Popen[str], output: Path) -> None:
+    def _watch(
+        self, process: subprocess.Popen[str], request: TrainingRequest, output: Path
+    ) -> None:
         """Reads what the process prints until it has ended, and removes what failed."""
         # 1. A pipe that nobody reads would fill up and stop the process.
         last_line = ""
@@ -138,6 +182,8 @@ class TinyTraining:
         # 2. The run stays only where it is whole.
         if failed or self._cancelled:
             shutil.rmtree(output, ignore_errors=True)
+            if request.discard is not None:
+                shutil.rmtree(request.discard, ignore_errors=True)
         # 3. What the page shows from now on.
         if self._cancelled:
             ended = Status("cancelled")
@@ -146,7 +192,7 @@ class TinyTraining:
         else:
             ended = Status("done", output.name, 1.0)
         with self._lock:
-            self._status = ended
+            self._status = ended._replace(is_uploaded=request.is_uploaded)
             self._process = None
 
     def cancel(self) -> None:
@@ -177,12 +223,13 @@ class TinyTraining:
             if self._process is None:
                 return self._status
             output = self._output
+            request = self._request
         history = self._metrics.history(RunDirectory(output).metrics)
         if not history.steps:
-            return Status("preparing", output.name)
+            return Status("preparing", output.name, is_uploaded=request.is_uploaded)
         last = history.steps[-1]
         spent = self._advance(last.seconds)
-        budget = 60 * self._minutes
+        budget = 60 * request.minutes
         recent = history.steps[-_RECENT:]
         validations = [point.bpc for point in history.validations]
         return Status(
@@ -193,6 +240,7 @@ class TinyTraining:
             step=last.step,
             training_bpc=sum(step.bpc for step in recent) / len(recent),
             validation_bpc=min(validations, default=None),
+            is_uploaded=request.is_uploaded,
         )
 
     def _advance(self, trained: float) -> float:
@@ -209,6 +257,10 @@ class TinyTraining:
         return spent
 
 
+def _under_way() -> TrainingError:
+    return TrainingError(_("another training is under way; wait until it has ended, or cancel it"))
+
+
 def _last_line(output: IO[str]) -> str:
     """Reads to the end; the last line that was not blank."""
     lines = (line.strip() for line in output)
@@ -216,11 +268,11 @@ def _last_line(output: IO[str]) -> str:
     return last[0] if last else ""
 
 
-def _unused_folder(folder: Path) -> Path:
+def _unused_folder(folder: Path, name: str) -> Path:
     """A folder for the run that does not exist yet."""
-    path = folder / "novel-tiny"
+    path = folder / name
     number = 1
     while path.exists():
         number += 1
-        path = folder / f"novel-tiny-{number}"
+        path = folder / f"{name}-{number}"
     return path

@@ -13,7 +13,7 @@ from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT
 from novelgen.web.language import browser_text, localized
 from novelgen.web.model_registry import ModelRegistry
-from novelgen.web.training import MINUTES, Status, TinyTraining
+from novelgen.web.training import MINUTES, PageTraining, Status
 
 _SECONDS = 0.5  # between two states of the bar
 # The label of the bar for a screen reader comes with its value, in the visitor's language.
@@ -44,13 +44,16 @@ class _Parts(NamedTuple):
     cancel: gr.Button
 
 
-def build(training: TinyTraining, registry: ModelRegistry, run: gr.Dropdown) -> None:
-    """The panel, visible while there is no run, or one is being trained.
+def build(
+    training: PageTraining, registry: ModelRegistry, run: gr.Dropdown, takes_novels: bool = False
+) -> None:
+    """The panel, visible while there is no run, or the first one is being trained.
 
-    Afterwards the new run is chosen in `run`.
+    Afterwards the new run is chosen in `run`. `takes_novels` says whether the Model tab takes a
+    visitor's novel.
     """
     # 1. The components. The timer looks after the training only while the panel is visible.
-    parts = _layout(visible=run.value is None)
+    parts = _layout(visible=run.value is None, takes_novels=takes_novels)
     timer = gr.Timer(_SECONDS, active=run.value is None)
     outputs = [*parts, timer, run]
 
@@ -78,7 +81,7 @@ def build(training: TinyTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
     gr.on(None, look, run, outputs, **LIGHT)
 
 
-def _layout(visible: bool) -> _Parts:
+def _layout(visible: bool, takes_novels: bool) -> _Parts:
     with gr.Column(visible=visible, elem_id="training-panel") as panel:
         gr.Markdown(
             browser_text(
@@ -89,14 +92,12 @@ def _layout(visible: bool) -> _Parts:
             ),
             elem_id="training-words",
         )
-        # What it shows comes when the page is opened, in the visitor's language.
-        bar = gr.HTML(
-            {"text": ""},
-            html_template=_BAR,
-            js_on_load=_BAR_SCRIPT,
-            label=browser_text("Training progress"),
-            elem_id="training-progress",
-        )
+        if takes_novels:
+            gr.Markdown(
+                browser_text("Or drop your novel into “Teach it a novel” in the Model tab."),
+                elem_id="training-own",
+            )
+        bar = progress_bar("training-progress")
         start = gr.Button(
             browser_text("Train a small model"), variant="primary", elem_id="training-start"
         )
@@ -109,7 +110,20 @@ def _layout(visible: bool) -> _Parts:
     return _Parts(panel, bar, start, cancel)
 
 
-def _begin(training: TinyTraining, registry: ModelRegistry) -> None:
+def progress_bar(elem_id: str) -> gr.HTML:
+    """A bar with a line of text, which shows what `bar_state` returns."""
+    # What it shows comes when the page is opened, in the visitor's language.
+    return gr.HTML(
+        {"text": ""},
+        html_template=_BAR,
+        js_on_load=_BAR_SCRIPT,
+        label=browser_text("Training progress"),
+        elem_id=elem_id,
+        elem_classes="training-bar",
+    )
+
+
+def _begin(training: PageTraining, registry: ModelRegistry) -> None:
     """Starts the training. Raises TrainingError when there is a run already.
 
     The page then shows no offer, but a program could ask again and again, and each time would cost
@@ -120,18 +134,20 @@ def _begin(training: TinyTraining, registry: ModelRegistry) -> None:
     training.start(registry.folder)
 
 
-def _panel(training: TinyTraining, registry: ModelRegistry, chosen: str | None) -> tuple[Any, ...]:
+def _panel(training: PageTraining, registry: ModelRegistry, chosen: str | None) -> tuple[Any, ...]:
     """New values for the panel, the bar, both buttons, the timer and the choice of the run."""
     status = training.status()
     names = list(registry.runs())
-    is_shown = status.is_running or not names
+    # A training on a visitor's novel has a bar of its own, in the Model tab.
+    is_first = status.is_running and not status.is_uploaded
+    is_shown = is_first or not names
     # A choice that the visitor has made is left alone.
     run: Any = gr.skip()
     if not is_shown and chosen not in names:
         run = gr.Dropdown(choices=names, value=registry.newest())
     return (
         gr.Column(visible=is_shown),
-        _bar(status),
+        bar_state(status),
         gr.Button(visible=not status.is_running),
         gr.Button(visible=status.is_running),
         gr.Timer(active=is_shown),
@@ -139,7 +155,7 @@ def _panel(training: TinyTraining, registry: ModelRegistry, chosen: str | None) 
     )
 
 
-def _bar(status: Status) -> dict[str, Any]:
+def bar_state(status: Status) -> dict[str, Any]:
     """What the bar shows: `share` of the budget, a line of text, and its label.
 
     The share is None while it is unknown, and absent where there is no bar.

@@ -70,13 +70,6 @@ def test_too_large_request_in_chunks_is_refused(app):
     assert post(app, "call/v2/generate", pieces(2**17), kind)[0] == 200
 
 
-def test_uploads_are_refused(app):
-    heading = 'Content-Disposition: form-data; name="files"; filename="a.txt"'
-    form = f"--x\r\n{heading}\r\n\r\nhello\r\n--x--\r\n"
-    status, body = post(app, "upload", form, {"Content-Type": "multipart/form-data; boundary=x"})
-    assert status == 413, body
-
-
 @pytest.mark.parametrize(
     "values", [{"temperature": 10**400}, {"prefix": "船" * (limits.OPENING + 1)}, {"seed": 10**400}]
 )

@@ -8,7 +8,7 @@ import pytest
 from novelgen.errors import TrainingError
 from novelgen.i18n import use_language
 from novelgen.web import training
-from novelgen.web.training import TinyTraining
+from novelgen.web.training import PageTraining, TrainingRequest
 
 # A train.py that follows a plan. Its first record may say 0.0 seconds, as on a quick machine.
 SCRIPT = """
@@ -33,7 +33,7 @@ sys.exit(plan["code"])
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes a TinyTraining whose train.py follows a plan."""
+    """Makes a PageTraining whose train.py follows a plan."""
     made = []
 
     def make(minutes=1.0, steps=2, seconds=1.0, pause=0.0, end=0.0, code=0):
@@ -43,7 +43,7 @@ def make(tmp_path):
         (project / "train.py").write_text(SCRIPT, encoding="utf-8")
         plan = {"steps": steps, "seconds": seconds, "pause": pause, "end": end, "code": code}
         (project / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-        made.append(TinyTraining(project, minutes))
+        made.append(PageTraining(project, minutes))
         return made[-1]
 
     yield make
@@ -67,7 +67,7 @@ def test_a_training_that_ends_well_leaves_its_run(make, tmp_path):
     tiny.start(tmp_path / "checkpoints")
     assert tiny.status().is_running
     assert tiny.wait(20)
-    assert tiny.status() == ("done", "novel-tiny", 1.0, 0.0, 0, None, None, "")
+    assert tiny.status() == ("done", "novel-tiny", 1.0, 0.0, 0, None, None, "", False)
     assert (tmp_path / "checkpoints" / "novel-tiny" / "metrics.jsonl").exists()
 
 
@@ -169,7 +169,7 @@ def test_an_existing_run_is_never_touched(make, tmp_path):
 
 def test_the_novel_and_the_program_must_be_there(tmp_path):
     with pytest.raises(TrainingError, match=r"train\.py"):
-        TinyTraining(tmp_path).start(tmp_path)
+        PageTraining(tmp_path).start(tmp_path)
 
 
 def test_the_command_is_one_that_a_user_could_type(make, tmp_path, monkeypatch):
@@ -195,3 +195,35 @@ def test_the_command_is_one_that_a_user_could_type(make, tmp_path, monkeypatch):
         str(tmp_path / "novel-tiny"),
     ]
     assert tiny.status().phase == "idle"
+
+
+def request_on(corpus, **options):
+    """A request for a training on a visitor's novel."""
+    values = {"name": "mine-small", "preset": "small", "minutes": 3, "is_uploaded": True}
+    return TrainingRequest(corpus=corpus, **{**values, **options})
+
+
+def test_a_training_on_another_corpus_has_its_own_name_and_budget(make, tmp_path):
+    page_training = make(minutes=1.0, steps=2, seconds=90.0, end=30)
+    corpus = tmp_path / "store"
+    corpus.mkdir()
+    page_training.start_on(tmp_path / "runs", request_on(corpus))
+    until(lambda: page_training.status().step == 2)
+    status = page_training.status()
+    assert (status.phase, status.name, status.is_uploaded) == ("training", "mine-small", True)
+    assert 0.5 <= status.share < 0.8
+    with pytest.raises(TrainingError, match="another training is under way"):
+        page_training.start_on(tmp_path / "runs", request_on(corpus))
+    with pytest.raises(TrainingError, match="another training is under way"):
+        page_training.check_free()
+
+
+@pytest.mark.parametrize(("code", "stays"), [(0, True), (2, False)])
+def test_a_corpus_kept_for_a_run_goes_with_a_run_that_fails(make, tmp_path, code, stays):
+    page_training = make(code=code)
+    corpus = tmp_path / "store"
+    corpus.mkdir()
+    page_training.start_on(tmp_path / "runs", request_on(corpus, discard=corpus))
+    assert page_training.wait(20)
+    assert corpus.exists() == stays
+    assert page_training.status().is_uploaded

@@ -8,7 +8,7 @@ from novelgen.web.training import Status
 
 
 class Training:
-    """Stands for a TinyTraining of which only the status counts."""
+    """Stands for a PageTraining of which only the status counts."""
 
     def __init__(self, status):
         self._status = status

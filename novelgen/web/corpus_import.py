@@ -1,0 +1,256 @@
+"""A visitor's novel: the files that were dropped, what cleaning makes of them, and their store.
+
+Nothing here knows Gradio. The files lie in a folder of their own beside the stores, so that a store
+is kept by renaming it, and everything else goes with the folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from novelgen.config import DataConfig, TextConfig
+from novelgen.data.prepare import corpus_name, open_or_build
+from novelgen.data.store import is_store
+from novelgen.errors import CorpusError, NovelgenError
+from novelgen.i18n import N_, _
+from novelgen.os_errors import reason_of
+from novelgen.text import report as reports
+from novelgen.text.importing import CorpusImport
+from novelgen.text.report import ImportReport, Removal, describe_rule
+from novelgen.web import limits
+
+STORES = ".stores"
+"""Where train.py keeps the stores of its runs: below the folder of the runs."""
+
+_PREFIX = ".dropped-"
+_LEFT_BEHIND = 86_400.0  # seconds; what is older was left by a program that was killed
+_NAME = 60  # characters of a run's name
+_LINE = 300  # characters of a removed line that are shown
+_KEPT_REMOVALS = 10_000  # that wait in memory until they are looked at
+# These take marks out of lines whose words all stay.
+_MARKUP = ("entities", "tags")
+# The headings of the table of removed lines; what a report does not tell has no column.
+_COLUMNS = (N_("rule"), N_("reason"), N_("chapter"), N_("line"), N_("what became of it"))
+_OPTIONAL = ("reason", "chapter")
+
+
+class Dropped(NamedTuple):
+    """The files that a visitor dropped, and the store once they have been read."""
+
+    folder: Path
+    source: Path  # the file, or the folder of several
+    store: Path | None = None
+
+
+class RemovedLine(NamedTuple):
+    """A line that cleaning took out or changed, in the visitor's language."""
+
+    rule: str
+    reason: str
+    chapter: str
+    line: str
+    outcome: str
+
+
+class Read(NamedTuple):
+    """What reading the files has found."""
+
+    dropped: Dropped
+    summary: str
+    removed: list[RemovedLine]  # at most limits.REMOVED_SHOWN
+    more: int  # further ones
+
+
+def receive(runs: Path, uploads: Sequence[Path]) -> Dropped:
+    """Moves uploaded files into a new folder below `runs`. Raises CorpusError."""
+    if not uploads:
+        raise CorpusError(_("drop a novel first"))
+    stores = Path(runs) / STORES
+    try:
+        stores.mkdir(parents=True, exist_ok=True)
+        _remove_left_behind(stores)
+        folder = Path(tempfile.mkdtemp(dir=stores, prefix=_PREFIX))
+        # At the end of the program nobody's session is closed.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        # Several files are one novel, named after the first; the import orders a folder's files.
+        files = folder / "files" / run_name(uploads[0])
+        files.mkdir(parents=True)
+        for upload in uploads:
+            shutil.move(upload, _unused(files / f"{run_name(upload)}{upload.suffix}"))
+    except OSError as error:
+        message = _("the files cannot be kept: {reason}")
+        raise CorpusError(message.format(reason=reason_of(error))) from None
+    moved = list(files.iterdir())
+    return Dropped(folder, moved[0] if len(moved) == 1 else files)
+
+
+def read(dropped: Dropped, text: TextConfig) -> Read:
+    """Builds the store of the files, and lists what cleaning removed.
+
+    An earlier store of the same files is removed. Raises CorpusError and ConfigError, in which
+    the files have their bare names.
+    """
+    directory = dropped.folder / "stores"
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        # One process: the server's own has threads, and must not be copied for workers.
+        store = open_or_build([dropped.source], text, DataConfig(), directory, workers=1)
+        removed, more = _list_removed(dropped.source, text)
+        summary = store.summary()
+    except NovelgenError as error:
+        raise type(error)(_without_folder(str(error), dropped)) from None
+    return Read(
+        dropped._replace(store=store.directory), _without_folder(summary, dropped), removed, more
+    )
+
+
+class Kept(NamedTuple):
+    """A store in its place beside those of other runs."""
+
+    store: Path
+    is_new: bool  # False when it was there before
+
+
+def keep(dropped: Dropped | None, runs: Path) -> Kept:
+    """Moves the store to where the runs have theirs. Raises CorpusError when there is none."""
+    if dropped is None or dropped.store is None:
+        raise CorpusError(_("drop a novel first"))
+    target = Path(runs) / STORES / dropped.store.name
+    # Its name has a hash of the text and the options: the same name is the same store.
+    if is_store(target):
+        return Kept(target, is_new=False)
+    try:
+        dropped.store.rename(target)
+    except OSError:
+        raise CorpusError(_("the novel that was read is gone; drop it again")) from None
+    return Kept(target, is_new=True)
+
+
+def remove(dropped: Dropped | None) -> None:
+    """Removes the files, and their store unless it was kept."""
+    if dropped is not None:
+        shutil.rmtree(dropped.folder, ignore_errors=True)
+
+
+def run_name(file: Path) -> str:
+    """What to call a run, or a folder, after a file: short, and never hidden."""
+    return corpus_name([file]).strip(". ")[:_NAME] or "novel"
+
+
+def table(removed: Iterable[RemovedLine]) -> tuple[list[str], list[list[str]]]:
+    """The headings and rows of the removed lines, without columns that are empty."""
+    rows = list(removed)
+    shown = [
+        (name, heading)
+        for name, heading in zip(RemovedLine._fields, _COLUMNS, strict=True)
+        if name not in _OPTIONAL or any(getattr(row, name) for row in rows)
+    ]
+    headings = [_(heading) for _name, heading in shown]
+    return headings, [[getattr(row, name) for name, _heading in shown] for row in rows]
+
+
+def _list_removed(source: Path, text: TextConfig) -> tuple[list[RemovedLine], int]:
+    """The lines whose words cleaning has changed, or doubted; and how many were left off."""
+    corpus = CorpusImport([source], text, workers=1, list_removals=True)
+    found: list[Removal] = []
+    count = 0
+    for removal in _removals(corpus):
+        if _is_worth_a_look(removal):
+            count += 1
+            if len(found) < limits.REMOVED_SHOWN:
+                found.append(removal)
+    # The chapters' titles are complete when all has been read.
+    rows = [_row(removal, corpus.report) for removal in found]
+    return rows, count - len(rows)
+
+
+def _removals(corpus: CorpusImport) -> Iterator[Removal]:
+    """All removals of an import, of which memory never holds many: most are indentation."""
+    waiting = corpus.report.removals
+    for _paragraph in corpus:
+        if len(waiting) >= _KEPT_REMOVALS:
+            yield from waiting
+            waiting.clear()
+    yield from waiting
+
+
+def _is_worth_a_look(removal: Removal) -> bool:
+    """Whether words were removed or are in doubt, and not only spaces, marks and markup."""
+    if removal._asdict().get("is_doubtful"):
+        return True
+    return removal.rule not in _MARKUP and _words(removal.before) != _words(removal.after)
+
+
+def _words(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
+def _row(removal: Removal, report: ImportReport) -> RemovedLine:
+    # As plain data: a report may tell of a line's reason and place, or not.
+    data = removal._asdict()
+    if data.get("is_doubtful"):
+        outcome = _("kept: doubtful")
+    elif removal.after:
+        outcome = _("changed to: {text}").format(text=_short(removal.after))
+    else:
+        outcome = _("removed")
+    return RemovedLine(
+        rule=describe_rule(removal.rule),
+        reason=_reason(data.get("reason") or ""),
+        chapter=_chapter(data.get("chapter") or 0, report),
+        line=_short(removal.before),
+        outcome=outcome,
+    )
+
+
+def _reason(reason: str) -> str:
+    describe = getattr(reports, "describe_reason", str)
+    return str(describe(reason)) if reason else ""
+
+
+def _chapter(number: int, report: ImportReport) -> str:
+    """A chapter by its title where the report has it, else by its number."""
+    if not number:
+        return ""
+    starts: Sequence[Any] = getattr(report, "chapter_starts", ())
+    title = starts[number - 1].title if number <= len(starts) else ""
+    return str(title or number)
+
+
+def _short(line: str) -> str:
+    line = line.strip()
+    if len(line) <= _LINE:
+        return line
+    return f"{line[:_LINE]}…"
+
+
+def _without_folder(text: str, dropped: Dropped) -> str:
+    """The text with the names of the files in place of their paths."""
+    for folder in (dropped.source, dropped.source.parent):
+        text = text.replace(f"{folder}/", "")
+    return text.replace(str(dropped.source), dropped.source.name)
+
+
+def _unused(path: Path) -> Path:
+    """The path, or a numbered one where a file of that name has come already."""
+    unused = path
+    number = 1
+    while unused.exists():
+        number += 1
+        unused = path.with_name(f"{number}-{path.name}")
+    return unused
+
+
+def _remove_left_behind(stores: Path) -> None:
+    """Removes the folders of a program that was killed."""
+    for folder in stores.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _LEFT_BEHIND:
+                shutil.rmtree(folder, ignore_errors=True)
