@@ -59,8 +59,8 @@ def lay_out() -> Parts:
         gr.Markdown(
             browser_text(
                 "Drop a novel here: .txt, .epub, .docx, .html, .md or .zip, one file or several, at"
-                " most 64 MiB. What was found and what was left out is shown first; nothing is trained before"
-                " you start it. The files themselves are deleted afterwards."
+                " most 64 MiB. What was found and what was left out is shown first; nothing is"
+                " trained before you start it. The files themselves are deleted afterwards."
             )
         )
         files = gr.File(
