@@ -59,6 +59,13 @@ class TextConfig(Checked):
         minimum=10,
         maximum=10_000,
     )
+    keep_site_lines: bool = option(
+        False,
+        N_(
+            "keep lines that a site or an uploader added: adverts, notes to the readers, a book's "
+            "data, end marks"
+        ),
+    )
     strict: bool = option(
         False, N_("stop at a file that cannot be read, instead of leaving it out and saying so")
     )

@@ -28,6 +28,7 @@ class BlockOptions(NamedTuple):
     simplify: bool
     list_removals: bool
     evidence: FileEvidence = FileEvidence()
+    keep_site_lines: bool = False
 
 
 class RawBlock(NamedTuple):
@@ -144,11 +145,13 @@ def process_block(raw: RawBlock) -> Block:
     # 1. Clean lines, without what does not belong to the story.
     options = raw.options
     lines, removals = _clean_lines(raw)
-    before = clean(raw.before, RULES, []).split("\n")
-    after = clean(raw.after, RULES, []).split("\n")
-    cleared = clear(lines, before, after, options.evidence, options.headings)
-    removals = sorted([*removals, *cleared.removals], key=lambda change: change[0])
-    text = "\n".join(cleared.lines)
+    if not options.keep_site_lines:
+        before = clean(raw.before, RULES, []).split("\n")
+        after = clean(raw.after, RULES, []).split("\n")
+        cleared = clear(lines, before, after, options.evidence, options.headings)
+        lines = cleared.lines
+        removals = sorted([*removals, *cleared.removals], key=lambda change: change[0])
+    text = "\n".join(lines)
     if options.simplify:
         text = simplify(text)
 

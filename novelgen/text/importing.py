@@ -162,6 +162,7 @@ class CorpusImport:
                 self._config.simplify,
                 self._list_removals,
                 source.evidence,
+                self._config.keep_site_lines,
             )
             started: _StartedFile | None = _StartedFile(report, source.heading_lines)
             blocks = cut_blocks(source.lines(), self._block_characters)

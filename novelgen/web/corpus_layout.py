@@ -31,6 +31,7 @@ class Parts(NamedTuple):
     encoding: gr.Dropdown
     replace: gr.Checkbox
     simplify: gr.Checkbox
+    keep: gr.Checkbox
     reading: gr.Textbox
     # What was found.
     found: gr.Column
@@ -49,7 +50,7 @@ class Parts(NamedTuple):
     @property
     def switches(self) -> list[gr.Component]:
         """How the files are read: inputs of the events that read them."""
-        return [self.encoding, self.replace, self.simplify]
+        return [self.encoding, self.replace, self.simplify, self.keep]
 
 
 def lay_out() -> Parts:
@@ -67,7 +68,7 @@ def lay_out() -> Parts:
             file_count="multiple", label=browser_text("Files of the novel"), elem_id="corpus-files"
         )
         with gr.Row():
-            encoding, replace, simplify = _switches()
+            encoding, replace, simplify, keep = _switches()
         # The name of a file may be anything: a text field shows it as it is.
         reading = gr.Textbox(
             label=browser_text("State"),
@@ -96,6 +97,7 @@ def lay_out() -> Parts:
         encoding=encoding,
         replace=replace,
         simplify=simplify,
+        keep=keep,
         reading=reading,
         found=found,
         report=report,
@@ -116,7 +118,7 @@ def budget(name: str) -> float:
     return cast("float", preset(name).training.max_minutes)
 
 
-def _switches() -> tuple[gr.Dropdown, gr.Checkbox, gr.Checkbox]:
+def _switches() -> tuple[gr.Dropdown, gr.Checkbox, gr.Checkbox, gr.Checkbox]:
     encoding = gr.Dropdown(
         [(browser_text("by the evidence of the file"), AUTO), *_ENCODINGS],
         value=AUTO,
@@ -130,7 +132,10 @@ def _switches() -> tuple[gr.Dropdown, gr.Checkbox, gr.Checkbox]:
     simplify = gr.Checkbox(
         label=browser_text("Traditional to Simplified Chinese"), elem_id="corpus-simplify"
     )
-    return encoding, replace, simplify
+    keep = gr.Checkbox(
+        label=browser_text("Keep adverts, notes and marks of sites"), elem_id="corpus-keep"
+    )
+    return encoding, replace, simplify, keep
 
 
 def _report() -> tuple[gr.Textbox, gr.Markdown, gr.Dataframe]:

@@ -81,7 +81,7 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
 
     @localized
     def read(
-        before: Dropped | None, encoding: str, replace: bool, simplify: bool
+        before: Dropped | None, encoding: str, replace: bool, simplify: bool, keep: bool
     ) -> Iterator[tuple[Any, ...]]:
         if before is None:
             yield (gr.skip(),) * len(found)
@@ -89,7 +89,7 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
         yield _waiting(before, _("Reading {name}…").format(name=before.source.name))
         try:
             with errors_as_toasts():
-                text = _options(encoding, replace, simplify)
+                text = _options(encoding, replace, simplify, keep)
                 result = corpus_import.read(before, text)
         except gr.Error:
             # The files stay: another switch may be what they need.
@@ -110,8 +110,9 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
     }
     received = parts.files.upload(receive, [parts.files, dropped], [parts.files, dropped], **LIGHT)
     received.success(read, [dropped, *parts.switches], found, **options)
+    changes = [parts.encoding.input, parts.replace.input, parts.simplify.input, parts.keep.input]
     gr.on(
-        [parts.encoding.input, parts.replace.input, parts.simplify.input],
+        changes,
         read,
         [dropped, *parts.switches],
         found,
@@ -121,10 +122,15 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
     parts.discard.click(discard, dropped, found, **LIGHT)
 
 
-def _options(encoding: str | None, replace: bool, simplify: bool) -> TextConfig:
+def _options(encoding: str | None, replace: bool, simplify: bool, keep: bool) -> TextConfig:
     """How to read the files. Raises ConfigError."""
     errors = "replace" if replace else "strict"
-    return TextConfig(encoding=encoding or AUTO, errors=errors, simplify=bool(simplify))
+    return TextConfig(
+        encoding=encoding or AUTO,
+        errors=errors,
+        simplify=bool(simplify),
+        keep_site_lines=bool(keep),
+    )
 
 
 def _waiting(dropped: Dropped | None, note: str) -> tuple[Any, ...]:

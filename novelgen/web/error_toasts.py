@@ -33,6 +33,7 @@ LABELS = {
     "--encoding": N_("Encoding"),
     "--errors": N_("Leave out what cannot be decoded"),
     "--simplify": N_("Traditional to Simplified Chinese"),
+    "--keep-site-lines": N_("Keep adverts, notes and marks of sites"),
 }
 _OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 

@@ -52,6 +52,16 @@ def test_a_removal_tells_its_rule_its_reason_its_file_and_its_chapter(tmp_path):
     assert "1 doubtful line was kept; --show-removed lists it" in report.to_text()
 
 
+def test_lines_of_a_site_stay_on_request(tmp_path):
+    text = "第一章 灯\n灯灭了。\n请收藏本站 www.abc.com\n雪停了。\n（全书完）\n"
+    path = write(tmp_path / "a.txt", text)
+    cleared = CorpusImport([path], TextConfig(), 1)
+    assert [line for _, line in read(cleared)] == ["灯灭了。", "雪停了。"]
+    kept = CorpusImport([path], TextConfig(keep_site_lines=True), 1)
+    assert [line for _, line in read(kept)] == text.split("\n")[1:-1]
+    assert not kept.report.removed["adverts"]
+
+
 def test_counts_do_not_depend_on_the_list_of_removals(tmp_path):
     text = (
         "灯灭了，人走了。\n"

@@ -96,9 +96,9 @@ def test_a_finished_run_is_named():
 
 
 def test_the_switches_are_options_of_the_import():
-    assert corpus_tab._options("auto", False, False) == TextConfig()
-    changed = TextConfig(encoding="big5", errors="replace", simplify=True)
-    assert corpus_tab._options("big5", True, True) == changed
+    assert corpus_tab._options("auto", False, False, False) == TextConfig()
+    changed = TextConfig(encoding="big5", errors="replace", simplify=True, keep_site_lines=True)
+    assert corpus_tab._options("big5", True, True, True) == changed
     with pytest.raises(ConfigError):
         TextConfig(errors="guess")
 
