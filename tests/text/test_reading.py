@@ -1,6 +1,5 @@
 import random
 import zipfile
-from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -252,8 +251,13 @@ def test_an_unknown_encoding_is_refused_for_every_file(tmp_path):
         max_size=20,
     ).map(b"".join)
 )
-def test_no_bytes_end_in_a_traceback(tmp_path_factory, data):
+def test_any_bytes_are_text_or_refused_in_one_line(tmp_path_factory, data):
     path = write(tmp_path_factory.mktemp("fuzz"), data)
     for errors in ("strict", "replace"):
-        with suppress(CorpusError):
-            read(open_text(path, errors=errors))
+        try:
+            decoded, refusal = read(open_text(path, errors=errors)), None
+        except CorpusError as error:
+            decoded, refusal = "", str(error)
+        assert refusal is None or (str(path) in refusal and "\n" not in refusal)
+        assert "\r" not in decoded
+        assert decoded.encode("utf-8").decode("utf-8") == decoded

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+expect = pytest.importorskip("playwright.sync_api").expect
+
 TABS = {
     "zh-CN": ["写作", "注意力", "对比", "模型"],
     "zh-TW": ["写作", "注意力", "对比", "模型"],
@@ -16,11 +18,7 @@ TABS = {
 @pytest.mark.parametrize("locale", TABS)
 def test_the_browsers_language_is_the_language_of_the_tabs(open_page, locale):
     page = open_page(locale=locale)
-    page.wait_for_function(
-        """labels => [...document.querySelectorAll("[role=tab]")]
-            .map(tab => tab.innerText.trim()).join() === labels.join()""",
-        arg=TABS[locale],
-    )
+    expect(page.get_by_role("tab")).to_have_text(TABS[locale])
 
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -58,12 +56,14 @@ def test_the_page_speaks_one_language(open_page, locale, tab):
 
 
 def test_gradios_own_words_are_translated_where_it_has_them_in_english_only(page):
-    page.locator("#write-temperature").get_by_label("恢复默认值").wait_for()
-    page.locator("#write-temperature").get_by_label("温度：滑块").wait_for()
+    temperature = page.locator("#write-temperature")
+    expect(temperature.get_by_label("恢复默认值")).to_be_visible()
+    expect(temperature.get_by_label("温度：滑块")).to_be_visible()
     page.locator("#write-continue").click()
     toast = page.locator(".toast-body")
-    toast.get_by_text("错误", exact=True).wait_for()
+    expect(toast.get_by_text("错误", exact=True)).to_be_visible()
     toast.get_by_label("关闭").click()
+    expect(toast).to_have_count(0)
 
 
 def test_lost_connection_is_reported_in_the_visitors_language(open_page, start_app, workplace):
