@@ -71,3 +71,6 @@ def _decode_part(
         line += error.object[: error.start].count(b"\n")
         bad = error.object[error.start : error.start + 1].hex().upper()
         raise BadByteError(offset, line, bad) from None
+    except UnicodeError:
+        # UTF-16 and UTF-32 without the byte order mark that these codecs want.
+        raise BadByteError(part.start, 1, chunk[:1].hex().upper()) from None

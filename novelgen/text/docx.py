@@ -17,6 +17,9 @@ LARGEST_DOCUMENT = 256 << 20
 _HEADING = re.compile(r"(?:heading|标题|標題)\s*[1-9]|title|标题|標題", re.IGNORECASE)
 _LONGEST_HEADING = 100
 _CHUNK = 1 << 18
+# What a damaged document raises: XML that is broken is a SyntaxError of lxml, a part that is
+# missing a KeyError or an AttributeError.
+_DAMAGE = (*UNPACKING_ERRORS, KeyError, AttributeError, SyntaxError)
 # What word processors that do not know boxes show instead of one: the same text.
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 
@@ -75,16 +78,19 @@ def _open(source: Source) -> Any:
             if not is_too_large:
                 file.seek(0)
                 return docx.Document(file)
-    except (*UNPACKING_ERRORS, KeyError, AttributeError, SyntaxError) as error:
-        # XML that is broken is a SyntaxError of lxml; a part that is missing a KeyError.
-        raise CorpusError(
-            _("{path}: not a readable Word document ({reason}); save it anew, or as .txt").format(
-                path=source.name, reason=type(error).__name__
-            )
-        ) from None
+    except _DAMAGE as error:
+        raise _damaged(source, error) from None
     raise CorpusError(
         _("{path}: the document unpacks to {size:,} bytes; save it as .txt").format(
             path=source.name, size=sum(sizes)
+        )
+    )
+
+
+def _damaged(source: Source, error: Exception) -> CorpusError:
+    return CorpusError(
+        _("{path}: not a readable Word document ({reason}); save it anew, or as .txt").format(
+            path=source.name, reason=type(error).__name__
         )
     )
 
@@ -95,10 +101,14 @@ def docx_text(source: Source) -> Iterator[str]:
     Raises CorpusError for a file that is damaged or no Word document.
     """
     document = _open(source)
-    styles = _heading_styles(document)
     lines: list[str] = []
     size = 0
-    for style, text in _paragraphs(document):
+    try:
+        styles = _heading_styles(document)
+        paragraphs = list(_paragraphs(document))
+    except _DAMAGE as error:
+        raise _damaged(source, error) from None
+    for style, text in paragraphs:
         line = text
         if text and style in styles and len(text) <= _LONGEST_HEADING:
             line = f"# {' '.join(text.split())}"

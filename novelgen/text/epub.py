@@ -253,7 +253,7 @@ def epub_text(source: Source, left_out: Callable[[str], None]) -> Iterator[str]:
                 yield book.text(info)
             for name in book.left_out:
                 left_out(name)
-    except (zipfile.BadZipFile, NotImplementedError):
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
         raise CorpusError(
             _("{path}: not an EPUB file (no readable zip archive); check the file").format(
                 path=source.name

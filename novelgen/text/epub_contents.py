@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from typing import NamedTuple
 
 from novelgen.text.chapters import find_heading
+from novelgen.text.html import Markup
 
 # Lines behind an entry's target among which its title is looked for.
 _REACH = 4
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     anchor: str
 
 
-class _Links(HTMLParser):
+class _Links(Markup):
     """The entries of an NCX file, or of the tables of contents in a navigation document."""
 
     def __init__(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import NamedTuple
+
+from novelgen.text.html import Markup
 
 # What the manifest calls documents; others, and those that it calls nothing, tell by their ending.
 _TEXT_TYPE = re.compile(r"[\w.-]+/(?:[\w.-]+\+)?(?:x?html|xml|x-oeb1-document)(?:\s*;.*)?")
@@ -23,7 +24,7 @@ class Package(NamedTuple):
     is_fixed: bool
 
 
-class _Elements(HTMLParser):
+class _Elements(Markup):
     """The elements of a small XML file: (name without prefix, attributes, text behind its tag)."""
 
     def __init__(self) -> None:

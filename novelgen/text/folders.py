@@ -70,13 +70,20 @@ class Found(NamedTuple):
     skipped: list[Skipped]
 
 
+_MOST_DIGITS = 18
+
+
 def natural_key(path: PurePath) -> list[tuple[tuple[int, int, str], ...]]:
     """Sorts names as people number them: 第2章 before 第10章."""
+
+    def is_number(piece: str) -> bool:
+        # Python refuses to read numbers of thousands of digits, which an archive may have.
+        return piece.isdecimal() and len(piece) <= _MOST_DIGITS
 
     # A number sorts before a word, and by its value.
     def part_key(part: str) -> tuple[tuple[int, int, str], ...]:
         return tuple(
-            (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.lower())
+            (0, int(piece), "") if is_number(piece) else (1, 0, piece.lower())
             for piece in re.split(r"(\d+)", part)
             if piece
         )

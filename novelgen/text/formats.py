@@ -88,7 +88,7 @@ def detect_format(source: Source) -> str:
                 path=source.name, kind=foreign.name, remedy=_(foreign.remedy)
             )
         )
-    if start.startswith(b"PK"):
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_format(source)
     # A book that is no archive is damaged, and reported by its reader.
     if source.suffix in (".epub", ".docx"):

@@ -73,7 +73,18 @@ class _Open(NamedTuple):
     place: int
 
 
-class Prose(HTMLParser):
+class Markup(HTMLParser):
+    """The standard parser, which no text stops."""
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Skips a section; one of a kind that the parser does not know it asserts to be none."""
+        try:
+            return super().parse_marked_section(i, report)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
+
+
+class Prose(Markup):
     """The text of a page in `lines`; feed it, then `close`.
 
     `anchors` has for every id the number of its line; `linked` counts the characters of the text

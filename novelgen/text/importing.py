@@ -25,6 +25,7 @@ from novelgen.text.blocks import (
 from novelgen.text.chapters import Heading
 from novelgen.text.duplicates import RepeatedRun, SeenHashes
 from novelgen.text.filetext import FileText
+from novelgen.text.folders import EMPTY, Skipped
 from novelgen.text.outline import Outline
 from novelgen.text.places import HeadingLines
 from novelgen.text.reading import open_files
@@ -170,6 +171,8 @@ class CorpusImport:
                 yield started, RawBlock(block, options, before, after)
                 started = None
             source.finish()
+            if started is not None:
+                self.report.skipped.append(Skipped(str(file.path), EMPTY))
 
     def _blocks(self) -> Iterator[tuple[_StartedFile | None, Block]]:
         """Cleaned blocks, in order; made by several processes when the corpus is large."""

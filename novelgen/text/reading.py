@@ -41,10 +41,8 @@ def open_files(
     """
     found = survey(paths)
     opened = OpenedFiles([], list(found.skipped))
-    failures: list[CorpusError] = []
 
     def skip(path: Path, error: CorpusError) -> None:
-        failures.append(error)
         opened.skipped.append(Skipped(str(path), FAILED, str(error)))
 
     for path in found.files:
@@ -57,12 +55,25 @@ def open_files(
             skip(path, error)
         for source in sources:
             try:
-                opened.files.append(_open_source(source, encoding, errors))
+                file = _open_source(source, encoding, errors)
+                if len(found.files) > 1 and file.format in (EPUB, DOCX):
+                    _check_book(source, file.format)
+                opened.files.append(file)
             except CorpusError as error:  # noqa: PERF203 (a file takes longer than its try)
                 skip(source.name, error)
+    failures = [skipped.message for skipped in opened.skipped if skipped.reason == FAILED]
     if failures and (strict or not opened.files):
-        raise failures[0]
+        raise CorpusError(failures[0])
     return opened
+
+
+def _check_book(source: Source, form: str) -> None:
+    """Reads a book to its end, so that a damaged one does not end the import of the others.
+
+    Raises CorpusError. A plain text is looked at as a whole when it is opened.
+    """
+    for _piece in TextFile(source, form).chunks():
+        pass
 
 
 def _sources(path: Path, skipped: list[Skipped]) -> list[Source]:

@@ -1,9 +1,12 @@
-from pathlib import PurePosixPath
+import zipfile
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
-from novelgen.text.folders import find_files, reason_to_skip, survey
+from novelgen.text.folders import find_files, natural_key, reason_to_skip, survey
+from novelgen.text.importing import CorpusImport
 
 
 @pytest.mark.parametrize(
@@ -49,3 +52,57 @@ def test_a_folder_without_a_novel_says_what_could_be_converted(tmp_path):
     with pytest.raises(CorpusError, match=r"渡口\.mobi.*ebook-convert") as caught:
         survey([tmp_path])
     assert "\n" not in str(caught.value)
+
+
+def import_folder(folder, **options):
+    corpus = CorpusImport([folder], TextConfig(**options), 1)
+    return [paragraph.segments for paragraph in corpus], corpus.report
+
+
+@pytest.mark.parametrize(
+    ("name", "contents"),
+    [
+        ("no_zip.epub", b"this is no archive"),
+        ("no_zip.docx", b"this is no archive"),
+        ("cut.epub", b"PK\x03\x04 cut off"),
+        ("cut.zip", b"PK\x03\x04 cut off"),
+        ("damaged.txt", "船来了。\n".encode() * 300 + b"\xff\xfe\xfa"),
+    ],
+)
+def test_a_damaged_file_is_left_out_and_named_or_refused(tmp_path, name, contents):
+    (tmp_path / "novel.txt").write_text("船来了。\n水落了。\n", encoding="utf-8")
+    (tmp_path / name).write_bytes(contents)
+    found, report = import_folder(tmp_path)
+    assert found == [("船来了。",), ("水落了。",)]
+    assert [(Path(each.path).name, each.reason) for each in report.skipped] == [(name, "failed")]
+    with pytest.raises(CorpusError, match=name):
+        import_folder(tmp_path, strict=True)
+
+
+def test_an_epub_with_one_damaged_document_is_left_out_of_a_folder(tmp_path):
+    (tmp_path / "novel.txt").write_text("船来了。\n水落了。\n", encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "book.epub", "w") as archive:
+        archive.writestr("META-INF/container.xml", "<container/>")
+    _found, report = import_folder(tmp_path)
+    assert [Path(each.path).name for each in report.skipped] == ["book.epub"]
+
+
+def test_a_file_without_text_is_named(tmp_path):
+    (tmp_path / "novel.txt").write_text("船来了。\n水落了。\n", encoding="utf-8")
+    (tmp_path / "mark.txt").write_bytes(b"\xef\xbb\xbf")
+    _found, report = import_folder(tmp_path)
+    assert [(Path(each.path).name, each.reason) for each in report.skipped] == [
+        ("mark.txt", "empty")
+    ]
+
+
+def test_a_novel_that_begins_with_the_letters_of_an_archive_is_text(tmp_path):
+    (tmp_path / "novel.txt").write_text("PK大赛开始了。\n船来了。\n", encoding="utf-8")
+    found, _report = import_folder(tmp_path)
+    assert found == [("PK大赛开始了。",), ("船来了。",)]
+
+
+def test_names_with_thousands_of_digits_are_sorted():
+    long = "9" * 5000
+    assert natural_key(PurePosixPath("2.txt")) < natural_key(PurePosixPath("10.txt"))
+    assert natural_key(PurePosixPath("2.txt")) < natural_key(PurePosixPath(f"{long}.txt"))

@@ -98,6 +98,11 @@ def test_no_page_is_an_error(page):
     assert all("\n" not in line for line in text(page))
 
 
+@pytest.mark.parametrize("section", ["<![foo[ abc ]]>", "<![%x", "<![[", "<![\0[x"])
+def test_a_marked_section_of_an_unknown_kind_stops_nothing(section):
+    assert text(f"<p>灯亮了。</p>{section}")[0] == "灯亮了。"
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_become_text_that_can_be_stored(data):
     decoded = decode_markup(data)
