@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import itertools
 import operator
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from novelgen.config import DataConfig, TextConfig
+from novelgen.config import DataConfig
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 
@@ -96,14 +97,8 @@ def _segments(args: argparse.Namespace, run: Run) -> Iterator[tuple[int, str]]:
         store = Store.open(args.corpus[0])
         yield from zip(store.chapters.tolist(), store.texts(), strict=True)
         return
-    # Cut as in training; how the file is to be read is the file's own.
-    text = run.config.text
-    options = TextConfig(
-        segment_length=text.segment_length,
-        simplify=text.simplify,
-        encoding=args.encoding,
-        errors=args.errors,
-    )
+    # Cleaned as the run's own corpus was: only how the file is decoded may differ.
+    options = dataclasses.replace(run.config.text, encoding=args.encoding, errors=args.errors)
     for paragraph in CorpusImport(args.corpus, options):
         for segment in paragraph.segments:
             yield paragraph.chapter, segment

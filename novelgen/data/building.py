@@ -121,12 +121,14 @@ def _held_out(
     if name is None:
         return None
     paths = [Path(file.path) for file in corpus.report.files]
-    names = [*paths, *(each.path for each in duplicates)]
+    # What a duplicate stands for may have been left out too.
+    read = [each for each in duplicates if each.same_as in paths]
+    names = [*paths, *(each.path for each in read)]
     place = find_novel(names, name)
     if place < len(paths):
         return place
     # The file that is named was left out, because another one has its text.
-    return paths.index(duplicates[place - len(paths)].same_as)
+    return paths.index(read[place - len(paths)].same_as)
 
 
 def _write_text(

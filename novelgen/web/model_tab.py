@@ -112,7 +112,9 @@ def _in_training(registry: ModelRegistry, metrics: Metrics, timer: gr.Timer) -> 
         return _watched(registry, metrics, chosen, before) or (gr.skip(),) * len(outputs)
 
     for event in (timer.tick, watched.input, page_load()):
-        event(watch, [watched, drawn], outputs, **LIGHT)
+        # The browser goes on sending a run that has left the choices with the part that is hidden:
+        # `_watched` deals with any name, Gradio's check would refuse it for ever.
+        event(watch, [watched, drawn], outputs, preprocess=False, **LIGHT)
 
 
 def _card() -> list[gr.Textbox]:
@@ -175,7 +177,9 @@ def _choices(registry: ModelRegistry, chosen: str | None) -> Any:
     names = list(registry.runs())
     if chosen in names:
         return gr.update(choices=names)
-    return gr.update(choices=names, value=registry.newest())
+    # The names come last: a run that was saved meanwhile is among them.
+    newest = registry.newest()
+    return gr.update(choices=list(registry.runs()), value=newest)
 
 
 def _state(registry: ModelRegistry, metrics: Metrics, chosen: str | None) -> Drawn:

@@ -90,7 +90,9 @@ def build(registry: ModelRegistry, project: Path, takes_novels: bool = False) ->
 
 
 def _newest_run(registry: ModelRegistry) -> gr.Dropdown:
-    return gr.Dropdown(list(registry.runs()), value=registry.newest())
+    # The names come last: a run that was saved meanwhile is among them.
+    newest = registry.newest()
+    return gr.Dropdown(list(registry.runs()), value=newest)
 
 
 def _head(run: gr.Dropdown) -> None:

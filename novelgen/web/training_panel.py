@@ -144,7 +144,9 @@ def _panel(training: PageTraining, registry: ModelRegistry, chosen: str | None) 
     # A choice that the visitor has made is left alone.
     run: Any = gr.skip()
     if not is_shown and chosen not in names:
-        run = gr.Dropdown(choices=names, value=registry.newest())
+        # The names come last: a run that was saved meanwhile is among them.
+        newest = registry.newest()
+        run = gr.Dropdown(choices=list(registry.runs()), value=newest)
     return (
         gr.Column(visible=is_shown),
         bar_state(status),
