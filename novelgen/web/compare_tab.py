@@ -20,7 +20,7 @@ from novelgen.web import limits
 from novelgen.web.compare_layout import lay_out
 from novelgen.web.controls import DECODERS, seed_of
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, page_load
+from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.language import localized
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.writing_tab import Writing
@@ -82,7 +82,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
     ended = parts.stop.click(lambda: None, cancels=[begun], **LIGHT)
     ended.then(localized(_stopped), made, [parts.table, parts.status], **LIGHT)
     for kind, button in parts.files.items():
-        button.click(localized(_saver(kind)), made, parts.saver, **LIGHT)
+        button.click(localized(_saver(kind)), made, parts.saver, **WITH_TOASTS)
     # 2. What it is made of.
     parts.take.click(take, writing.manuscript, parts.prompt, **LIGHT)
     gr.on(
@@ -253,10 +253,10 @@ def _stopped(made: _Made) -> tuple[Any, ...]:
 def _saver(kind: str) -> Callable[[_Made], dict[str, str]]:
     """The handler that makes a file of the table: "csv" or "md", with the headings in English."""
 
+    @errors_as_toasts()
     def save(made: _Made) -> dict[str, str]:
         if not made.rows:
-            message = _("there are no results to download yet")
-            raise gr.Error(message, title=_("Not possible"), print_exception=False)
+            raise ConfigError(_("there are no results to download yet"))
         # The time makes two downloads of the same table two events.
         return {
             "name": f"novelgen-{time.strftime('%Y%m%d-%H%M%S')}.{kind}",

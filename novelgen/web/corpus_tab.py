@@ -14,7 +14,7 @@ from novelgen.web import corpus_import, limits
 from novelgen.web.corpus_import import Dropped, Read
 from novelgen.web.corpus_layout import AUTO, Parts, budget, lay_out
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, page_load
+from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.language import localized
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import PageTraining, Status, TrainingRequest
@@ -60,7 +60,7 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
         begin,
         [dropped, parts.preset, parts.minutes],
         [dropped, parts.found, *shown],
-        **LIGHT,
+        **WITH_TOASTS,
     )
     parts.cancel.click(cancel, None, shown, **LIGHT)
     finished.change(lambda: gr.update(choices=list(registry.runs())), None, run, **LIGHT)
@@ -108,7 +108,8 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
         "api_visibility": "private",
         **limits.READING,
     }
-    received = parts.files.upload(receive, [parts.files, dropped], [parts.files, dropped], **LIGHT)
+    uploaded = [parts.files, dropped]
+    received = parts.files.upload(receive, uploaded, uploaded, **WITH_TOASTS)
     received.success(read, [dropped, *parts.switches], found, **options)
     changes = [parts.encoding.input, parts.replace.input, parts.simplify.input, parts.keep.input]
     gr.on(

@@ -19,7 +19,7 @@ from novelgen.errors import ConfigError, NovelgenError
 from novelgen.web import limits, run_type
 from novelgen.web.controls import Controls, tasks_of
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, page_load
+from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.examples import examples
 from novelgen.web.generation_service import GenerationResult
 from novelgen.web.language import localized
@@ -140,12 +140,6 @@ def _wire_generation(
         "show_progress_on": parts.drafts[0].text,
         "api_visibility": "private",
     }
-    # Without a limit: a rewrite that would change nothing is refused without waiting.
-    unlimited: dict[str, Any] = {
-        "concurrency_limit": None,
-        "show_progress": "hidden",
-        "api_visibility": "private",
-    }
     # 1. Continue. It is made first, so that Rewrite and Stop can cancel it.
     continue_writing = localized(handlers.continue_writing)
     continued = buttons["continue"].click(continue_writing, inputs, targets, **queued)
@@ -153,7 +147,8 @@ def _wire_generation(
     _cancel_on_click([buttons["rewrite"]], [continued], parts.cancellation)
     number = gr.State(0)
     start_rewriting = localized(handlers.start_rewriting)
-    started = buttons["rewrite"].click(start_rewriting, inputs, number, **unlimited)
+    # A rewrite that would change nothing is refused at once.
+    started = buttons["rewrite"].click(start_rewriting, inputs, number, **WITH_TOASTS)
     rewrite_inputs = [number, *inputs]
     rewritten = started.success(localized(handlers.rewrite), rewrite_inputs, targets, **queued)
     # 3. Stop.
