@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+expect = pytest.importorskip("playwright.sync_api").expect
+
 PROMPT = "小满坐在船头，数着河边的石阶。"
 MARKUP = "<img src=x onerror='window.harm = 1'>"
 
@@ -95,6 +97,21 @@ def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app,
     page.locator("#model-refresh").click()
     page.locator("#model-run input").click()
     page.get_by_role("option", name="young").wait_for()
+    page.keyboard.press("Escape")
+    # The next training is followed as well, by a page that still names the last one.
+    next_run = shutil.copytree(young, own_folder / "checkpoints" / "next")
+    (next_run / "model.safetensors").unlink()
+    page.locator("#model-training").wait_for(timeout=20_000)
+    expect(page.locator("#model-watched input")).to_have_value("next · 训练中")
+    assert "Traceback" not in app.printed()
+
+
+def test_a_download_without_results_is_refused_in_a_toast(page):
+    open_tab(page, "对比")
+    page.locator("#compare-csv").click()
+    toast = page.locator(".toast-body")
+    toast.wait_for()
+    assert "还没有" in toast.inner_text()
 
 
 def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(
