@@ -132,7 +132,6 @@ def _chapters(imported: dict[str, Any]) -> dict[str, Any]:
         return {}
     files = [file["path"] for file in imported["files"]]
     return {
-        "titles": imported["titles"],
         "chapters_at": [
             {"file": files[place["file"]], "line": place["line"]}
             for place in imported.get("places", [])

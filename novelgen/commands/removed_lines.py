@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from novelgen.config import TextConfig
-from novelgen.data.novel_files import find_duplicates
+from novelgen.data.removals import changes_words, listing_import
 from novelgen.i18n import _, join_list
-from novelgen.text import report as text_report
-from novelgen.text.importing import CorpusImport
-from novelgen.text.report import Removal
+from novelgen.text.report import Removal, describe_reason
 
 WORDS = "words"
 ALL = "all"
 CHOICES = (WORDS, ALL)
-# Rules that change the form of a line and none of its words: nearly all that is changed.
-_FORM_RULES = frozenset(
-    (
-        "entities",
-        "hidden_breaks",
-        "inner_spaces",
-        "invisible",
-        "narrow_punctuation",
-        "newlines",
-        "odd_stops",
-        "outer_spaces",
-        "rulers",
-        "stray_spaces",
-        "tags",
-        "unusual_spaces",
-    )
-)
 
 
 def import_removals(
@@ -42,17 +23,14 @@ def import_removals(
 
     It is printed even when too little is left to go on. Raises CorpusError.
     """
-    leave_out = [duplicate.path for duplicate in find_duplicates(paths, text)]
-    corpus = CorpusImport(paths, text, list_removals=True, leave_out=leave_out)
+    corpus = listing_import(paths, text)
     try:
         # The paragraphs themselves are of no use here.
         for _paragraph in corpus:
             pass
     finally:
         removals = [
-            removal
-            for removal in corpus.report.removals
-            if which == ALL or removal.rule not in _FORM_RULES
+            removal for removal in corpus.report.removals if which == ALL or changes_words(removal)
         ]
         if print_them:
             for line in removal_lines(removals, corpus.report.to_dict()):
@@ -68,23 +46,21 @@ def removal_lines(removals: Sequence[Removal], imported: Mapping[str, Any]) -> I
     """
     last_place = None
     for removal in removals:
-        # What an import of this version tells of a removal beside the line itself.
-        told = removal._asdict()
-        file, chapter = told.get("file", ""), told.get("chapter", 0)
-        if file and (file, chapter) != last_place:
-            last_place = (file, chapter)
-            yield _place_line(file, chapter, imported)
-        remarks = []
-        if told.get("is_doubtful"):
-            # The line stays as it is, which need not be shown twice.
-            removal = removal._replace(after="")
-            remarks.append(_("in doubt, kept"))
-        if told.get("reason"):
-            remarks.append(_describe_reason(told["reason"]))
+        place = (removal.file, removal.chapter)
+        if removal.file and place != last_place:
+            last_place = place
+            yield _place_line(removal.file, removal.chapter, imported)
         line = str(removal)
+        remarks = []
+        if removal.is_doubtful:
+            # The line stays as it is, which need not be shown twice.
+            line = str(removal._replace(after=""))
+            remarks.append(_("in doubt, kept"))
+        if removal.reason:
+            remarks.append(describe_reason(removal.reason))
         if remarks:
             line = f"{line} ({join_list(remarks)})"
-        if file:
+        if removal.file:
             line = f"  {line}"
         yield line
 
@@ -113,9 +89,3 @@ def _number_in_file(chapter: int, imported: Mapping[str, Any]) -> int:
     if not imported["titles"][before]:
         before += 1
     return chapter - before
-
-
-def _describe_reason(reason: str) -> str:
-    """Why a line was removed, in words where the import has them."""
-    describe: Callable[[str], str] = getattr(text_report, "describe_reason", str)
-    return describe(reason)

@@ -13,9 +13,8 @@ from typing import Any
 import novelgen.text
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.store import FORMAT, PAIRING
-from novelgen.errors import ConfigError, CorpusError
+from novelgen.errors import ConfigError
 from novelgen.i18n import _
-from novelgen.os_errors import reason_of
 from novelgen.text.reading import find_files
 from novelgen.text.words import UserWord, read_user_dict
 
@@ -71,10 +70,9 @@ def _hash_file(path: Path, content: hashlib.blake2b) -> None:
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 content.update(chunk)
-    except OSError as error:
-        raise CorpusError(
-            _("{path}: cannot be read: {reason}").format(path=path, reason=reason_of(error))
-        ) from None
+    except OSError:
+        # The import leaves it out and says so, or refuses it.
+        content.update(b"cannot be read")
 
 
 @lru_cache(maxsize=1)

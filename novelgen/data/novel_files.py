@@ -14,7 +14,6 @@ from novelgen.config import TextConfig
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _, join_list
 from novelgen.options import validate_choice
-from novelgen.os_errors import reason_of
 from novelgen.text.reading import find_files, open_text
 
 # Bytes that are read at a time.
@@ -143,10 +142,9 @@ def _mark(path: Path) -> _Mark:
                 # A word that goes on from the last chunk is one word.
                 words -= ends_in_word and not chunk[:1].isspace()
                 ends_in_word = not chunk[-1:].isspace()
-    except OSError as error:
-        raise CorpusError(
-            _("{path}: cannot be read: {reason}").format(path=path, reason=reason_of(error))
-        ) from None
+    except OSError:
+        # The import leaves it out and says so, or refuses it. It is like no other file.
+        return _Mark(str(path).encode("utf-8", "surrogateescape"), -1)
     if start in _UTF16_MARKS:
         return _Mark(content.digest(), None)
     return _Mark(content.digest(), words)

@@ -17,7 +17,7 @@ from novelgen.data.split import (
     find_targets,
     novel_slices,
 )
-from novelgen.data.statistics import NovelFigures, removed_of, shown_name
+from novelgen.data.statistics import NovelFigures, shown_name
 from novelgen.i18n import _, join_list
 from novelgen.text.report import MOST_FILES, ImportReport
 
@@ -69,7 +69,7 @@ def describe_novels(
                 "chapters": int(np.count_nonzero(np.unique(own_numbers[place]) > 0)),
                 "chapters_before": _chapters_before(chapters, own_numbers, place),
                 **novel.to_dict(),
-                "removed": removed_of(file, report),
+                "removed": dict(file.removed),
                 "rule": rule,
                 "held_out": held_out,
                 "pairs": {part: len(own) for part, own in by_part.items()},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from novelgen.text.importing import Paragraph
-from novelgen.text.report import FileReport, ImportReport
+from novelgen.text.report import ImportReport
 from novelgen.text.tokenizers import code_points
 
 # Characters that wait to be counted: enough that a count takes no time of its own.
@@ -149,8 +148,8 @@ class CorpusFigures:
             novel.first_number = 0
 
     def _is_untitled(self, chapter: int) -> bool:
-        """Whether a chapter has no heading, as far as the import tells."""
-        starts: Sequence[Any] = getattr(self._report, "chapter_starts", ())
+        """Whether a chapter has no heading."""
+        starts = self._report.chapter_starts
         return len(starts) >= chapter and not starts[chapter - 1].title
 
     def _count_characters(self) -> None:
@@ -162,16 +161,6 @@ class CorpusFigures:
         self._characters.add(occurrences)
         self._waiting.clear()
         self._waiting_characters = 0
-
-
-def removed_of(file: FileReport, report: ImportReport) -> dict[str, int] | None:
-    """How often each rule removed something from a file; None where the import cannot tell."""
-    if len(report.files) == 1:
-        return dict(report.removed)
-    own: Counter[str] | None = getattr(file, "removed", None)
-    if own is None:
-        return None
-    return dict(own)
 
 
 def shown_name(path: str, paths: Sequence[str]) -> str:

@@ -13,17 +13,17 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.prepare import corpus_name, open_or_build
+from novelgen.data.removals import changes_words, listing_import
 from novelgen.data.store import is_store
 from novelgen.errors import CorpusError, NovelgenError
 from novelgen.i18n import N_, _
 from novelgen.os_errors import reason_of
-from novelgen.text import report as reports
 from novelgen.text.importing import CorpusImport
-from novelgen.text.report import ImportReport, Removal, describe_rule
+from novelgen.text.report import ImportReport, Removal, describe_reason, describe_rule
 from novelgen.web import limits
 
 STORES = ".stores"
@@ -35,7 +35,6 @@ _NAME = 60  # characters of a run's name
 _LINE = 300  # characters of a removed line that are shown
 _KEPT_REMOVALS = 10_000  # that wait in memory until they are looked at
 # These take marks out of lines whose words all stay.
-_MARKUP = ("entities", "tags")
 # The headings of the table of removed lines; what a report does not tell has no column.
 _COLUMNS = (N_("rule"), N_("reason"), N_("chapter"), N_("line"), N_("what became of it"))
 _OPTIONAL = ("reason", "chapter")
@@ -133,6 +132,12 @@ def keep(dropped: Dropped | None, runs: Path) -> Kept:
     return Kept(target, is_new=True)
 
 
+def take_back(dropped: Dropped | None, kept: Kept) -> None:
+    """Undoes `keep`, so that nothing is left behind by a training that did not start."""
+    if dropped is not None and dropped.store is not None and kept.is_new:
+        kept.store.rename(dropped.store)
+
+
 def remove(dropped: Dropped | None) -> None:
     """Removes the files, and their store unless it was kept."""
     if dropped is not None:
@@ -158,11 +163,11 @@ def table(removed: Iterable[RemovedLine]) -> tuple[list[str], list[list[str]]]:
 
 def _list_removed(source: Path, text: TextConfig) -> tuple[list[RemovedLine], int]:
     """The lines whose words cleaning has changed, or doubted; and how many were left off."""
-    corpus = CorpusImport([source], text, workers=1, list_removals=True)
+    corpus = listing_import([source], text, workers=1)
     found: list[Removal] = []
     count = 0
     for removal in _removals(corpus):
-        if _is_worth_a_look(removal):
+        if changes_words(removal):
             count += 1
             if len(found) < limits.REMOVED_SHOWN:
                 found.append(removal)
@@ -181,21 +186,8 @@ def _removals(corpus: CorpusImport) -> Iterator[Removal]:
     yield from waiting
 
 
-def _is_worth_a_look(removal: Removal) -> bool:
-    """Whether words were removed or are in doubt, and not only spaces, marks and markup."""
-    if removal._asdict().get("is_doubtful"):
-        return True
-    return removal.rule not in _MARKUP and _words(removal.before) != _words(removal.after)
-
-
-def _words(text: str) -> str:
-    return "".join(filter(str.isalnum, text))
-
-
 def _row(removal: Removal, report: ImportReport) -> RemovedLine:
-    # As plain data: a report may tell of a line's reason and place, or not.
-    data = removal._asdict()
-    if data.get("is_doubtful"):
+    if removal.is_doubtful:
         outcome = _("kept: doubtful")
     elif removal.after:
         outcome = _("changed to: {text}").format(text=_short(removal.after))
@@ -203,25 +195,18 @@ def _row(removal: Removal, report: ImportReport) -> RemovedLine:
         outcome = _("removed")
     return RemovedLine(
         rule=describe_rule(removal.rule),
-        reason=_reason(data.get("reason") or ""),
-        chapter=_chapter(data.get("chapter") or 0, report),
+        reason=describe_reason(removal.reason),
+        chapter=_chapter(removal.chapter, report),
         line=_short(removal.before),
         outcome=outcome,
     )
-
-
-def _reason(reason: str) -> str:
-    describe = getattr(reports, "describe_reason", str)
-    return str(describe(reason)) if reason else ""
 
 
 def _chapter(number: int, report: ImportReport) -> str:
     """A chapter by its title where the report has it, else by its number."""
     if not number:
         return ""
-    starts: Sequence[Any] = getattr(report, "chapter_starts", ())
-    title = starts[number - 1].title if number <= len(starts) else ""
-    return str(title or number)
+    return report.chapter_starts[number - 1].title or str(number)
 
 
 def _short(line: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from novelgen.config import TextConfig
+from novelgen.errors import NovelgenError
 from novelgen.i18n import _, ngettext
 from novelgen.web import corpus_import, limits
 from novelgen.web.corpus_import import Dropped, Read
@@ -174,17 +175,20 @@ def _begin(
     training.check_free()
     kept = corpus_import.keep(dropped, runs)
     name = corpus_import.run_name(dropped.source) if dropped else ""
-    training.start_on(
-        runs,
-        TrainingRequest(
-            corpus=kept.store,
-            name=f"{name}-{preset}",
-            preset=preset,
-            minutes=minutes,
-            is_uploaded=True,
-            discard=kept.store if kept.is_new else None,
-        ),
+    request = TrainingRequest(
+        corpus=kept.store,
+        name=f"{name}-{preset}",
+        preset=preset,
+        minutes=minutes,
+        is_uploaded=True,
+        discard=kept.store if kept.is_new else None,
     )
+    try:
+        training.start_on(runs, request)
+    except NovelgenError:
+        # Another visitor was faster: what was read is there for the next try.
+        corpus_import.take_back(dropped, kept)
+        raise
     corpus_import.remove(dropped)
 
 

@@ -185,6 +185,27 @@ def test_copies_are_found_wherever_the_chunks_of_a_file_end(folder, monkeypatch)
         assert names == ["dos.txt", "gbk.txt", "short.txt"]
 
 
+def test_a_copy_of_a_file_that_cannot_be_read_is_no_novel_to_hold_out(folder, tmp_path):
+    for name in ("bad.txt", "bad2.txt"):
+        (folder / name).write_bytes(bytes(range(256)) * 9)
+    with pytest.raises(ConfigError, match="there is no 'bad'"):
+        build(folder, tmp_path, hold_out="bad")
+
+
+def test_a_file_that_may_not_be_read_is_left_out_and_named(folder, tmp_path, monkeypatch):
+    closed = folder / "short.txt"
+    opening = Path.open
+
+    def refuse(path, *args, **options):
+        if path == closed:
+            raise PermissionError(13, "no", str(path))
+        return opening(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    skipped = build(folder, tmp_path).meta["import"]["skipped"]
+    assert [Path(each["path"]).name for each in skipped] == ["short.txt"]
+
+
 def test_copies_in_a_folder_are_left_out_and_other_files_named_all_the_same(folder, tmp_path):
     assert find_duplicates([folder], TEXT) == []
     (folder / "other.txt").write_bytes((folder / "short.txt").read_bytes())
