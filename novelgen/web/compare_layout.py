@@ -113,7 +113,7 @@ def _grid_fields(
         elem_id="compare-runs",
     )
     decoders = gr.CheckboxGroup(
-        [(label, name) for name, label in DECODERS.items()],
+        [(browser_text(label), name) for name, label in DECODERS.items()],
         value=list(DECODERS),
         label=browser_text("Decoders"),
         elem_id="compare-decoders",

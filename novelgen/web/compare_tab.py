@@ -217,8 +217,7 @@ def _table(rows: Iterable[Row]) -> dict[str, Any]:
     lines = []
     for values in comparison(rows):
         line = [shown(value) for value in values]
-        # The message of a label is its key in the catalogue.
-        line[_DECODER_COLUMN] = _(DECODERS[line[_DECODER_COLUMN]].key)
+        line[_DECODER_COLUMN] = _(DECODERS[line[_DECODER_COLUMN]])
         lines.append(line)
     return {"headers": [_(heading) for heading in COMPARISON], "data": lines, "metadata": None}
 
@@ -231,7 +230,7 @@ def _line(request: _Request, done: int) -> str:
         status = line.format(done=done, count=count, seed=request.seed)
     else:
         cell = request.grid[done]
-        decoder = _(DECODERS[cell.decoder].key)
+        decoder = _(DECODERS[cell.decoder])
         if cell.temperature is not None:
             decoder = f"{decoder} {cell.temperature:g}"
         line = _("{done}/{count} · {run} · {decoder} · seed {seed}")

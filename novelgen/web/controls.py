@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -16,6 +16,7 @@ from novelgen.i18n import N_, _
 from novelgen.web import limits
 from novelgen.web.events import LIGHT
 from novelgen.web.language import browser_text
+from novelgen.web.sliders import SLIDERS
 
 # Which decoders have a control; all have the others.
 _ONLY_FOR = {
@@ -32,9 +33,9 @@ _ONLY_FOR = {
 _NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "num_samples": 1}
 DEFAULTS: dict[str, Any] = {spec.name: spec.default for spec in dataclasses.fields(DecodingConfig)}
 DECODERS = {
-    "sample": browser_text("sampling"),
-    "beam": browser_text("beam search"),
-    "greedy": browser_text("greedy"),
+    "sample": N_("sampling"),
+    "beam": N_("beam search"),
+    "greedy": N_("greedy"),
 }
 _TASKS = {
     "next": N_("next paragraph"),
@@ -70,108 +71,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "no_repeat_ngram": 3,
     },
 }
-
-
-class _Slider(NamedTuple):
-    """A slider for one field of DecodingConfig."""
-
-    name: str
-    label: I18nData
-    info: I18nData
-    minimum: float
-    maximum: float
-    step: float
-
-
-# The sliders, by the decoders that have them, in the order on the page. 1. Sampling.
-_SAMPLING = (
-    _Slider(
-        "temperature",
-        browser_text("Temperature"),
-        browser_text("lower is safer, higher is wilder"),
-        minimum=0.1,
-        maximum=2.0,
-        step=0.05,
-    ),
-    _Slider(
-        "top_p",
-        browser_text("Top-p"),
-        browser_text("choose among the likeliest tokens that make up this probability; 1 is off"),
-        minimum=0.05,
-        maximum=1.0,
-        step=0.01,
-    ),
-    _Slider(
-        "top_k",
-        browser_text("Top-k"),
-        browser_text("choose among the k likeliest tokens; 0 is off"),
-        minimum=0,
-        maximum=200,
-        step=1,
-    ),
-    _Slider(
-        "min_p",
-        browser_text("Min-p"),
-        browser_text("drop tokens below this share of the likeliest one's probability; 0 is off"),
-        minimum=0.0,
-        maximum=0.5,
-        step=0.01,
-    ),
-)
-# 2. Beam search; several candidates are possible with sampling as well.
-_BEAM = (
-    _Slider(
-        "beam_size",
-        browser_text("Beam size"),
-        browser_text("how many hypotheses are kept"),
-        minimum=1,
-        maximum=limits.BEAM,
-        step=1,
-    ),
-    _Slider(
-        "length_penalty",
-        browser_text("Length penalty"),
-        browser_text("higher prefers longer paragraphs"),
-        minimum=0.0,
-        maximum=2.0,
-        step=0.1,
-    ),
-    _Slider(
-        "num_samples",
-        browser_text("Candidates"),
-        browser_text("drafts side by side; with beam search the n best"),
-        minimum=1,
-        maximum=limits.CANDIDATES,
-        step=1,
-    ),
-)
-# 3. All decoders.
-_RULES = (
-    _Slider(
-        "repetition_penalty",
-        browser_text("Repetition penalty"),
-        browser_text("makes what was just written less likely; 1 is off"),
-        minimum=1.0,
-        maximum=2.0,
-        step=0.05,
-    ),
-    _Slider(
-        "no_repeat_ngram",
-        browser_text("No-repeat n-gram"),
-        browser_text("no sequence of this many tokens is written twice; 0 is off"),
-        minimum=0,
-        maximum=10,
-        step=1,
-    ),
-    _Slider(
-        "max_length",
-        browser_text("Max length"),
-        browser_text("most tokens of a paragraph"),
-        minimum=10,
-        maximum=limits.LENGTH,
-        step=10,
-    ),
-)
 
 
 def applies(name: str, decoder: str) -> bool:
@@ -246,9 +145,7 @@ def build() -> Controls:
     # The order here is the order on the page.
     fields = {
         **_choices(),
-        **_sliders(_SAMPLING),
-        **_sliders(_BEAM),
-        **_sliders(_RULES),
+        **_sliders(),
         "seed": _seed(),
     }
     controls = Controls(fields)
@@ -271,7 +168,7 @@ def _choices() -> dict[str, Component]:
         elem_id="write-task",
     )
     decoder = gr.Radio(
-        [(label, name) for name, label in DECODERS.items()],
+        [(browser_text(label), name) for name, label in DECODERS.items()],
         value="sample",
         label=browser_text("Decoder"),
         elem_id="write-decoder",
@@ -294,10 +191,10 @@ def tasks_of(data: DataConfig | None) -> Any:
     return gr.update(choices=choices, value=names[0], visible=True)
 
 
-def _sliders(specs: Sequence[_Slider]) -> dict[str, Component]:
+def _sliders() -> dict[str, Component]:
     """Sliders by field, each at its default, visible when the default decoder has it."""
     made: dict[str, Component] = {}
-    for spec in specs:
+    for spec in SLIDERS:
         default = DEFAULTS[spec.name]
         # Without it the browser sends a whole number as 5.0.
         precision = 0 if isinstance(default, int) else None

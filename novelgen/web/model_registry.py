@@ -81,9 +81,9 @@ class ModelRegistry:
                 continue
             written = _last_written(run)
             if now - written < _SILENCE:
-                alive.append((written, run.path.name))
+                alive.append((written, run))
         alive.sort(key=lambda each: each[0], reverse=True)
-        return {name: RunDirectory(self.folder / name) for _time, name in alive}
+        return {run.path.name: run for _time, run in alive}
 
     def newest(self) -> str | None:
         """The run to begin with: the chosen one, or the newest that opens.

@@ -81,7 +81,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         return _shown(registry, metrics, chosen)
 
     # 3. The events; the first one is when the page is opened, and when another run is chosen.
-    gr.on(None, show, run, outputs, **LIGHT)
+    gr.on([run.change, page_load()], show, run, outputs, **LIGHT)
     timer.tick(follow, [run, drawn], outputs, **LIGHT)
     gr.on([run.focus, refresh.click], lambda chosen: _choices(registry, chosen), run, run, **LIGHT)
     refresh.click(show, run, outputs, **LIGHT)

@@ -10,7 +10,7 @@ from novelgen.errors import TrainingError
 from novelgen.i18n import _, join_list
 from novelgen.training.progress import clock
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, WITH_TOASTS
+from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.language import browser_text, localized
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import MINUTES, PageTraining, Status
@@ -78,7 +78,7 @@ def build(
     parts.start.click(begin, run, outputs, **WITH_TOASTS)
     parts.cancel.click(end, run, outputs, **LIGHT)
     # When the page is opened: another visitor may be training.
-    gr.on(None, look, run, outputs, **LIGHT)
+    page_load()(look, run, outputs, **LIGHT)
 
 
 def _layout(visible: bool, takes_novels: bool) -> _Parts:
