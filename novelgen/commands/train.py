@@ -45,8 +45,6 @@ class Trained(NamedTuple):
 
     outcome: Outcome
     observer: Observer
-    first_step: int  # steps that the run had taken before the session
-    last_step: int  # and after it
 
 
 def main(args: argparse.Namespace) -> None:
@@ -225,9 +223,8 @@ def _fit(
     if resume:
         trainer.resume()
         print(_("going on from step {step}").format(step=trainer.position.step), flush=True)
-    first_step = trainer.position.step
     outcome = trainer.fit()
-    return Trained(outcome, observer, first_step, trainer.position.step)
+    return Trained(outcome, observer)
 
 
 def _print_model(parameters: int, vocabulary: int, hardware: str, processes: int) -> None:
@@ -248,7 +245,7 @@ def _print_summary(trained: Trained, run: RunDirectory, config: TrainingConfig) 
     """Prints why training ended, some of what the model writes, and the commands to use it."""
     outcome = trained.outcome
     directory = shlex.quote(str(run.path))
-    print(f"\n{_reason(trained, config)}")
+    print(f"\n{_reason(outcome, config)}")
     if outcome.best is not None:
         print(_("best validation: {bpc:.3f} BPC").format(bpc=outcome.best))
     # An interrupted run may have no sensible weights yet.
@@ -270,27 +267,25 @@ def _print_summary(trained: Trained, run: RunDirectory, config: TrainingConfig) 
     print("\n".join(aligned_lines(commands)))
 
 
-def _reason(trained: Trained, config: TrainingConfig) -> str:
+def _reason(outcome: Outcome, config: TrainingConfig) -> str:
     """Why training ended; of a run that was resumed for nothing, also what to pass."""
-    reason = trained.outcome.reason
-    # Only a run that was resumed begins behind step 0.
-    is_idle = 0 < trained.first_step == trained.last_step
-    if reason == "interrupted":
+    is_idle = outcome.steps_taken == 0
+    if outcome.reason == "interrupted":
         return _("stopped and saved")
-    if reason == "patience" and is_idle:
+    if outcome.reason == "patience" and is_idle:
         message = _(
             "nothing was trained: this run stopped early at step {step}; to train on, pass a "
             "--patience above {patience}"
         )
-        return message.format(step=trained.last_step, patience=config.patience)
-    if reason == "patience":
+        return message.format(step=outcome.step, patience=config.patience)
+    if outcome.reason == "patience":
         return _("stopped early: no more progress")
     if is_idle:
         message = _(
             "nothing was trained: this run is at step {step}, its budget ({budget}) is spent; to "
             "train on, pass a larger one"
         )
-        return message.format(step=trained.last_step, budget=_budget(config))
+        return message.format(step=outcome.step, budget=_budget(config))
     return _("the budget is spent")
 
 
