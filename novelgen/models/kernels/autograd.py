@@ -31,6 +31,17 @@ class LoopTape(NamedTuple):
     contexts: Tensor  # (T, B, M): c_i
 
 
+class LoopGradients(NamedTuple):
+    """What the way back through time of an attention loop leaves."""
+
+    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
+    d_contexts: Tensor  # (T, B, M)
+    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
+    d_hidden: Tensor  # (B, H): of s_0
+    d_cell: Tensor  # (B, H): of its cell
+    d_score: Tensor  # (A,): of −2 v
+
+
 def new_tape(
     steps: int,
     annotations: Tensor,

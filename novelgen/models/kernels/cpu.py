@@ -6,7 +6,7 @@ thread runs the whole loop for rows of its own.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from novelgen.models.kernels import compiled
 from novelgen.models.kernels.arrays import numpy_view
 from novelgen.models.kernels.autograd import (
+    LoopGradients,
     LoopTape,
     apply,
     new_tape,
@@ -23,17 +24,6 @@ from novelgen.models.kernels.autograd import (
 from novelgen.models.kernels.products import product
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 from novelgen.models.kernels.rows import by_rows
-
-
-class _Gradients(NamedTuple):
-    """What the way back through time leaves."""
-
-    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
-    d_contexts: Tensor  # (T, B, M)
-    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
-    d_hidden: Tensor  # (B, H): of s_0
-    d_cell: Tensor  # (B, H): of its cell
-    d_score: Tensor  # (A,): of −2 v
 
 
 class _AttentionLoop(torch.autograd.Function):
@@ -148,7 +138,7 @@ def _run_backwards(
     d_cell: Tensor | None,
     d_contexts: Tensor | None,
     d_alphas: Tensor | None,
-) -> _Gradients:
+) -> LoopGradients:
     """All steps, last to first; the arguments are the gradients of the loop's outputs."""
     steps, rows = tape.alphas.shape[:2]
     size = len(tape.score)
@@ -194,7 +184,7 @@ def _run_backwards(
     # 4. Each thread has rows of its own, and a share of the score's gradient.
     d_later, d_scores = zip(*by_rows(run, rows), strict=True)
     d_hidden = torch.cat(d_later).to(tape.score.dtype)
-    return _Gradients(d_states, d_read, d_keys, d_hidden, d_cell, sum(d_scores))
+    return LoopGradients(d_states, d_read, d_keys, d_hidden, d_cell, sum(d_scores))
 
 
 def attention_loop(

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from novelgen.models.kernels.autograd import apply, product_dtype
+from novelgen.models.kernels.autograd import LoopGradients, apply, product_dtype
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 
 # exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at
@@ -42,17 +42,6 @@ class _Tape(NamedTuple):
     exp_queries: Tensor  # (T, B, 1, A): exp(2 W s_{i-1})
     alphas: Tensor  # (T, B, S)
     contexts: Tensor  # (T, B, M): c_i
-
-
-class _Gradients(NamedTuple):
-    """What the way back through time leaves."""
-
-    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
-    d_contexts: Tensor  # (T, B, M)
-    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
-    d_hidden: Tensor  # (B, H): of s_0
-    d_cell: Tensor  # (B, H): of its cell
-    d_score: Tensor  # (A,): of −2 v
 
 
 def exponential(values: Tensor) -> Tensor:
@@ -176,7 +165,7 @@ def _run_backwards(
     d_cell: Tensor | None,
     d_contexts: Tensor | None,
     d_alphas: Tensor | None,
-) -> _Gradients:
+) -> LoopGradients:
     """All steps, last to first; the arguments are the gradients of the loop's outputs."""
     steps, rows = tape.alphas.shape[:2]
     score, cells = tape.score, tape.cells
@@ -217,7 +206,7 @@ def _run_backwards(
         d_keys.addcmul_(d_scores.unsqueeze(2), slope)
         # 4. s_{i-1}.
         d_hidden = (d_states[t].to(of_products) @ from_state).to(score.dtype)
-    return _Gradients(d_states, d_read, d_keys, d_hidden, d_cell, d_score)
+    return LoopGradients(d_states, d_read, d_keys, d_hidden, d_cell, d_score)
 
 
 def _lstm_backward(
