@@ -17,7 +17,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from novelgen.models.kernels.autograd import LoopGradients, apply, product_dtype
+from novelgen.models.kernels.autograd import (
+    LoopGradients,
+    apply,
+    product_dtype,
+    weight_gradient,
+)
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 
 # exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at
@@ -101,27 +106,24 @@ class _AttentionLoop(torch.autograd.Function):
         tape = _Tape(*ctx.saved_tensors)
         of_products: torch.dtype = ctx.of_products
         grads = _run_backwards(tape, of_products, d_hiddens, d_cell, d_contexts, d_alphas)
-        dtype = tape.score.dtype
-        d_gates = grads.d_states[:, :, len(tape.score) :]  # (T, B, 4H)
-
-        def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
-            """Over all steps at once: (T, B, out), (T, B, in) → (out, in)."""
-            transposed = outputs.to(of_products).flatten(0, 1).t()
-            return (transposed @ inputs.to(of_products).flatten(0, 1)).to(dtype)
-
+        # In the dtype of products, for those over all steps at once.
+        d_states = grads.d_states.to(of_products)  # (T, B, A + 4H)
+        hiddens = tape.hiddens[:-1].to(of_products)  # (T, B, H): s_0 … s_{T-1}
+        contexts = tape.contexts.to(of_products)  # (T, B, M)
+        size = len(tape.score)
         d_annotations = torch.bmm(
             tape.alphas.permute(1, 2, 0).to(of_products),  # (B, S, T)
             grads.d_contexts.transpose(0, 1).to(of_products),  # (B, T, M)
         )
         return (
-            d_gates,
+            grads.d_states[:, :, size:],
             d_annotations.to(tape.annotations.dtype),
             grads.d_keys.mul_(4 * tape.score),
             None,
             grads.d_hidden,
             grads.d_cell,
-            weight_gradient(grads.d_states, tape.hiddens[:-1]),
-            weight_gradient(d_gates, tape.contexts),
+            weight_gradient(d_states, hiddens).to(tape.state_weight.dtype),
+            weight_gradient(d_states[:, :, size:], contexts).to(tape.context_weight.dtype),
             -2 * grads.d_score,
             None,
         )
