@@ -79,6 +79,13 @@ def new_tape(
     return tape
 
 
+def own_gradient(gradient: Tensor | None, like: Tensor) -> Tensor:
+    """A contiguous copy of a gradient, to be written to; zeros of the shape of `like` for None."""
+    if gradient is None:
+        return torch.zeros_like(like, memory_format=torch.contiguous_format)
+    return gradient.clone(memory_format=torch.contiguous_format)
+
+
 def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
     """The gradient of a weight over all steps at once: (T, B, out), (T, B, in) → (out, in)."""
     return outputs.flatten(0, 1).t() @ inputs.flatten(0, 1)

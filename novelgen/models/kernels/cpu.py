@@ -18,6 +18,7 @@ from novelgen.models.kernels.autograd import (
     LoopTape,
     apply,
     new_tape,
+    own_gradient,
     product_dtype,
     weight_gradient,
 )
@@ -147,10 +148,7 @@ def _run_backwards(
     d_states = tape.hiddens.new_empty(steps, rows, size + 4 * hidden_size)
     d_read = torch.empty_like(tape.contexts)  # (T, B, M)
     d_keys = torch.zeros_like(tape.exp_keys)  # (B, S, A)
-    if d_cell is None:
-        d_cell = torch.zeros_like(tape.cells[0])
-    else:
-        d_cell = d_cell.clone()
+    d_cell = own_gradient(d_cell, tape.cells[0])
     # 2. The outputs' gradients as arrays; (B, 0, 0) tells the compiled code that there is none.
     nothing = tape.score.new_empty(rows, 0, 0)
     if d_contexts is None:
