@@ -28,12 +28,20 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("amx", "avx", "expected"),
-    [(True, False, torch.bfloat16), (False, True, torch.bfloat16), (False, False, torch.float32)],
+    ("amx", "avx", "allowed", "expected"),
+    [
+        (True, False, True, torch.bfloat16),
+        (False, True, True, torch.bfloat16),
+        (False, False, True, torch.float32),
+        (True, True, False, torch.float32),
+    ],
 )
-def test_auto_precision_follows_the_processor(monkeypatch, amx, avx, expected):
+def test_auto_precision_follows_the_processor_and_what_onednn_may_use(
+    monkeypatch, amx, avx, allowed, expected
+):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+    monkeypatch.setattr(onednn, "multiplies_bfloat16", lambda: allowed)
     assert choose_precision("auto", torch.device("cpu")) == expected
     assert choose_precision("float32", torch.device("cpu")) == torch.float32
 

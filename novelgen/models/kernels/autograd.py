@@ -31,6 +31,17 @@ class LoopTape(NamedTuple):
     contexts: Tensor  # (T, B, M): c_i
 
 
+class LoopGradients(NamedTuple):
+    """What the way back through time of an attention loop leaves."""
+
+    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
+    d_contexts: Tensor  # (T, B, M)
+    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
+    d_hidden: Tensor  # (B, H): of s_0
+    d_cell: Tensor  # (B, H): of its cell
+    d_score: Tensor  # (A,): of −2 v
+
+
 def new_tape(
     steps: int,
     annotations: Tensor,
@@ -66,6 +77,13 @@ def new_tape(
     tape.hiddens[0] = hidden
     tape.cells[0] = cell
     return tape
+
+
+def own_gradient(gradient: Tensor | None, like: Tensor) -> Tensor:
+    """A contiguous copy of a gradient, to be written to; zeros of the shape of `like` for None."""
+    if gradient is None:
+        return torch.zeros_like(like, memory_format=torch.contiguous_format)
+    return gradient.clone(memory_format=torch.contiguous_format)
 
 
 def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ thread runs the whole loop for rows of its own.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,26 +14,17 @@ from torch import Tensor
 from novelgen.models.kernels import compiled
 from novelgen.models.kernels.arrays import numpy_view
 from novelgen.models.kernels.autograd import (
+    LoopGradients,
     LoopTape,
     apply,
     new_tape,
+    own_gradient,
     product_dtype,
     weight_gradient,
 )
 from novelgen.models.kernels.products import product
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 from novelgen.models.kernels.rows import by_rows
-
-
-class _Gradients(NamedTuple):
-    """What the way back through time leaves."""
-
-    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
-    d_contexts: Tensor  # (T, B, M)
-    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
-    d_hidden: Tensor  # (B, H): of s_0
-    d_cell: Tensor  # (B, H): of its cell
-    d_score: Tensor  # (A,): of −2 v
 
 
 class _AttentionLoop(torch.autograd.Function):
@@ -148,7 +139,7 @@ def _run_backwards(
     d_cell: Tensor | None,
     d_contexts: Tensor | None,
     d_alphas: Tensor | None,
-) -> _Gradients:
+) -> LoopGradients:
     """All steps, last to first; the arguments are the gradients of the loop's outputs."""
     steps, rows = tape.alphas.shape[:2]
     size = len(tape.score)
@@ -157,10 +148,7 @@ def _run_backwards(
     d_states = tape.hiddens.new_empty(steps, rows, size + 4 * hidden_size)
     d_read = torch.empty_like(tape.contexts)  # (T, B, M)
     d_keys = torch.zeros_like(tape.exp_keys)  # (B, S, A)
-    if d_cell is None:
-        d_cell = torch.zeros_like(tape.cells[0])
-    else:
-        d_cell = d_cell.clone()
+    d_cell = own_gradient(d_cell, tape.cells[0])
     # 2. The outputs' gradients as arrays; (B, 0, 0) tells the compiled code that there is none.
     nothing = tape.score.new_empty(rows, 0, 0)
     if d_contexts is None:
@@ -194,7 +182,7 @@ def _run_backwards(
     # 4. Each thread has rows of its own, and a share of the score's gradient.
     d_later, d_scores = zip(*by_rows(run, rows), strict=True)
     d_hidden = torch.cat(d_later).to(tape.score.dtype)
-    return _Gradients(d_states, d_read, d_keys, d_hidden, d_cell, sum(d_scores))
+    return LoopGradients(d_states, d_read, d_keys, d_hidden, d_cell, sum(d_scores))
 
 
 def attention_loop(

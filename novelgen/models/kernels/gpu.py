@@ -16,6 +16,7 @@ from novelgen.models.kernels.autograd import (
     LoopTape,
     apply,
     new_tape,
+    own_gradient,
     product_dtype,
     weight_gradient,
 )
@@ -178,10 +179,7 @@ def _run_backwards(
     d_context = torch.empty_like(tape.contexts[0])
     d_alpha = torch.empty_like(tape.alphas[0])
     d_hidden = torch.zeros_like(tape.hiddens[0])  # of s_i as step i + 1 sees it
-    if d_cell is None:
-        d_cell = torch.zeros_like(tape.cells[0])
-    else:
-        d_cell = d_cell.clone(memory_format=torch.contiguous_format)
+    d_cell = own_gradient(d_cell, tape.cells[0])
     # 2. The kernels, and the sizes that are constants in them.
     lstm_backward = kernels.lstm_backward[rows, _blocks(hidden_size)]
     read_backward = kernels.read_backward[rows, _blocks(positions, kernels.POSITIONS)]

@@ -13,7 +13,12 @@ from torch import Tensor
 
 from novelgen.models.kernels import compiled, compiled_input_feeding
 from novelgen.models.kernels.arrays import numpy_view
-from novelgen.models.kernels.autograd import apply, product_dtype, weight_gradient
+from novelgen.models.kernels.autograd import (
+    apply,
+    own_gradient,
+    product_dtype,
+    weight_gradient,
+)
 from novelgen.models.kernels.products import product
 from novelgen.models.kernels.reference import FeedingOutput, FeedingWeights, LoopMemory
 from novelgen.models.kernels.rows import by_rows
@@ -174,10 +179,7 @@ def _run_backwards(
     d_made = joints.new_empty(steps, rows, len(tape.readout_weight))
     d_contexts = joints.new_empty(steps, rows, tape.annotations.shape[2])
     d_scores = joints.new_empty(tape.alphas.shape)
-    if d_cell is None:
-        d_cell = torch.zeros_like(tape.cells[0])
-    else:
-        d_cell = d_cell.clone()
+    d_cell = own_gradient(d_cell, tape.cells[0])
     d_last = torch.zeros_like(joints[0])  # (B, H + D): of [s_T; h̃_T] but for the outputs'
     if d_hidden is not None:
         d_last[:, :size] = d_hidden

@@ -19,7 +19,7 @@ from torch.nn.functional import linear, pad
 
 from novelgen.models.kernels import compiled_layers
 from novelgen.models.kernels.arrays import numpy_view
-from novelgen.models.kernels.autograd import apply, product_dtype
+from novelgen.models.kernels.autograd import apply, own_gradient, product_dtype
 from novelgen.models.kernels.products import padded_rows, product
 from novelgen.models.kernels.rows import by_rows
 
@@ -119,9 +119,8 @@ class _Lstm(torch.autograd.Function):
         tape = _LstmTape(*ctx.saved_tensors)
         steps, rows = tape.gate_activations.shape[:2]
         size = tape.cells.shape[2]
-        no_gradient = torch.zeros_like(tape.cells[0])  # (B, H)
-        d_cell = no_gradient.clone() if d_cell is None else d_cell.clone()
-        d_hidden = no_gradient if d_hidden is None else d_hidden.contiguous()
+        d_cell = own_gradient(d_cell, tape.cells[0])
+        d_hidden = own_gradient(d_hidden, tape.cells[0])
         # Rows behind those of the steps are read by the weight's product: they must be 0.
         d_buffer = tape.buffer.new_empty(len(tape.buffer) - rows, 4 * size)  # (N, 4H)
         d_buffer[steps * rows :] = 0
@@ -182,10 +181,7 @@ class _Gru(torch.autograd.Function):
         tape = _GruTape(*ctx.saved_tensors)
         steps, rows = tape.gate_activations.shape[:2]
         size = tape.weight.shape[1]
-        if d_hidden is None:
-            d_state = tape.gate_activations.new_zeros(rows, size)
-        else:
-            d_state = d_hidden.clone(memory_format=torch.contiguous_format)
+        d_state = own_gradient(d_hidden, tape.gate_activations.new_empty(rows, size))
         # Of the products with x and with h, (N, 3H) each: they differ in n, where r is between.
         d_x = tape.buffer.new_empty(len(tape.buffer) - rows, 3 * size)
         d_h = torch.empty_like(d_x)

@@ -12,47 +12,24 @@ Its slope is 1 − tanh² = 4 (r − r²).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from novelgen.models.kernels.autograd import apply, product_dtype
+from novelgen.models.kernels.autograd import (
+    LoopGradients,
+    LoopTape,
+    apply,
+    new_tape,
+    product_dtype,
+    weight_gradient,
+)
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
 
 # exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at
 # |x| = 20 every tanh is 1 to the last bit of float32 unless the two nearly cancel each other.
 _LARGEST_EXPONENT = 40.0
-
-
-class _Tape(NamedTuple):
-    """What the forward pass keeps for the backward pass, time first: a step is one block of memory.
-
-    All have the dtype of states, whatever that of products is.
-    """
-
-    annotations: Tensor  # (B, S, M): h_j
-    exp_keys: Tensor  # (B, S, A): exp(2 U h_j)
-    state_weight: Tensor  # (A + 4H, H): query over recurrent
-    context_weight: Tensor  # (4H, M)
-    score: Tensor  # (A,): v
-    gate_activations: Tensor  # (T, B, 4H): i, f, g, o
-    hiddens: Tensor  # (T + 1, B, H): s_0 … s_T
-    cells: Tensor  # (T + 1, B, H)
-    exp_queries: Tensor  # (T, B, 1, A): exp(2 W s_{i-1})
-    alphas: Tensor  # (T, B, S)
-    contexts: Tensor  # (T, B, M): c_i
-
-
-class _Gradients(NamedTuple):
-    """What the way back through time leaves."""
-
-    d_states: Tensor  # (T, B, A + 4H): of queries and gates, side by side as in state_weight
-    d_contexts: Tensor  # (T, B, M)
-    d_keys: Tensor  # (B, S, A), still to be multiplied by 4 v
-    d_hidden: Tensor  # (B, H): of s_0
-    d_cell: Tensor  # (B, H): of its cell
-    d_score: Tensor  # (A,): of −2 v
 
 
 def exponential(values: Tensor) -> Tensor:
@@ -61,7 +38,7 @@ def exponential(values: Tensor) -> Tensor:
 
 
 class _AttentionLoop(torch.autograd.Function):
-    """`attention_loop` with its gradients."""
+    """`attention_loop` with its gradients; what goes from forward to backward is a LoopTape."""
 
     @staticmethod
     def forward(
@@ -77,24 +54,22 @@ class _AttentionLoop(torch.autograd.Function):
         score: Tensor,
         of_products: torch.dtype,
     ) -> tuple[Tensor, ...]:
-        """Gates (T, B, 4H); state_weight is query over recurrent, so that one product does both."""
-        steps, rows = gates.shape[:2]
-        hidden_size = hidden.shape[1]
-        tape = _Tape(
+        """state_weight (A + 4H, H) is query over recurrent: one product does both.
+
+        gates (T, B, 4H). Everything on the tape has the dtype of states, whatever that of products
+        is.
+        """
+        tape = new_tape(
+            len(gates),
             annotations,
             exponential(keys),
+            is_token.sum(1),
+            hidden,
+            cell,
             state_weight,
             context_weight,
             score,
-            gate_activations=torch.empty_like(gates),
-            hiddens=gates.new_empty(steps + 1, rows, hidden_size),
-            cells=gates.new_empty(steps + 1, rows, hidden_size),
-            exp_queries=gates.new_empty(steps, rows, 1, len(score)),
-            alphas=gates.new_empty(steps, rows, annotations.shape[1]),
-            contexts=gates.new_empty(steps, rows, annotations.shape[2]),
         )
-        tape.hiddens[0] = hidden
-        tape.cells[0] = cell
         _run_forwards(gates, is_token, tape, of_products)
         ctx.save_for_backward(*tape)
         ctx.of_products = of_products
@@ -109,36 +84,35 @@ class _AttentionLoop(torch.autograd.Function):
         d_contexts: Tensor | None,
         d_alphas: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        tape = _Tape(*ctx.saved_tensors)
+        tape = LoopTape(*ctx.saved_tensors)
         of_products: torch.dtype = ctx.of_products
         grads = _run_backwards(tape, of_products, d_hiddens, d_cell, d_contexts, d_alphas)
-        dtype = tape.score.dtype
-        d_gates = grads.d_states[:, :, len(tape.score) :]  # (T, B, 4H)
-
-        def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
-            """Over all steps at once: (T, B, out), (T, B, in) → (out, in)."""
-            transposed = outputs.to(of_products).flatten(0, 1).t()
-            return (transposed @ inputs.to(of_products).flatten(0, 1)).to(dtype)
-
+        # In the dtype of products, for those over all steps at once.
+        d_states = grads.d_states.to(of_products)  # (T, B, A + 4H)
+        hiddens = tape.hiddens[:-1].to(of_products)  # (T, B, H): s_0 … s_{T-1}
+        contexts = tape.contexts.to(of_products)  # (T, B, M)
+        size = len(tape.score)
         d_annotations = torch.bmm(
             tape.alphas.permute(1, 2, 0).to(of_products),  # (B, S, T)
             grads.d_contexts.transpose(0, 1).to(of_products),  # (B, T, M)
         )
         return (
-            d_gates,
+            grads.d_states[:, :, size:],
             d_annotations.to(tape.annotations.dtype),
             grads.d_keys.mul_(4 * tape.score),
             None,
             grads.d_hidden,
             grads.d_cell,
-            weight_gradient(grads.d_states, tape.hiddens[:-1]),
-            weight_gradient(d_gates, tape.contexts),
+            weight_gradient(d_states, hiddens).to(tape.state_weight.dtype),
+            weight_gradient(d_states[:, :, size:], contexts).to(tape.context_weight.dtype),
             -2 * grads.d_score,
             None,
         )
 
 
-def _run_forwards(gates: Tensor, is_token: Tensor, tape: _Tape, of_products: torch.dtype) -> None:
+def _run_forwards(
+    gates: Tensor, is_token: Tensor, tape: LoopTape, of_products: torch.dtype
+) -> None:
     """All steps of gates (T, B, 4H), into the tape's buffers; is_token (B, S)."""
     score = tape.score
     size = len(score)
@@ -153,9 +127,10 @@ def _run_forwards(gates: Tensor, is_token: Tensor, tape: _Tape, of_products: tor
         # 1. W s_{i-1} and the recurrent share of the gates, in one product.
         seen = hiddens[t].to(of_products) @ to_state  # (B, A + 4H)
         query = seen[:, :size].to(score.dtype)  # (B, A)
-        tape.exp_queries[t] = exponential(query).unsqueeze(1)
+        exp_query = exponential(query)  # (B, A)
+        tape.exp_queries[t] = exp_query
         # 2. Attention: e_i = −2 vᵀ r, α_i and c_i.
-        torch.addcmul(one, tape.exp_queries[t], tape.exp_keys, out=inverse).reciprocal_()
+        torch.addcmul(one, exp_query.unsqueeze(1), tape.exp_keys, out=inverse).reciprocal_()
         scores = (inverse @ (-2 * score)).masked_fill_(blocked, -torch.inf)  # (B, S)
         alpha = torch.softmax(scores, dim=-1, out=tape.alphas[t])
         context = torch.bmm(alpha.to(of_products).unsqueeze(1), sources).squeeze(1)  # (B, M)
@@ -170,13 +145,13 @@ def _run_forwards(gates: Tensor, is_token: Tensor, tape: _Tape, of_products: tor
 
 
 def _run_backwards(
-    tape: _Tape,
+    tape: LoopTape,
     of_products: torch.dtype,
     d_hiddens: Tensor | None,
     d_cell: Tensor | None,
     d_contexts: Tensor | None,
     d_alphas: Tensor | None,
-) -> _Gradients:
+) -> LoopGradients:
     """All steps, last to first; the arguments are the gradients of the loop's outputs."""
     steps, rows = tape.alphas.shape[:2]
     score, cells = tape.score, tape.cells
@@ -209,7 +184,8 @@ def _run_backwards(
             d_alpha = d_alpha + d_alphas[t]
         d_scores = alpha * (d_alpha - (alpha * d_alpha).sum(1, keepdim=True))  # (B, S)
         # 3. v, the query and the keys; r is computed again, its slope is r − r².
-        torch.addcmul(one, tape.exp_queries[t], tape.exp_keys, out=inverse).reciprocal_()
+        exp_query = tape.exp_queries[t].unsqueeze(1)  # (B, 1, A)
+        torch.addcmul(one, exp_query, tape.exp_keys, out=inverse).reciprocal_()
         d_score += d_scores.flatten() @ inverse.flatten(0, 1)
         slope = torch.addcmul(inverse, inverse, inverse, value=-1, out=inverse)
         d_query = torch.bmm(d_scores.unsqueeze(1), slope).squeeze(1)  # (B, A)
@@ -217,7 +193,7 @@ def _run_backwards(
         d_keys.addcmul_(d_scores.unsqueeze(2), slope)
         # 4. s_{i-1}.
         d_hidden = (d_states[t].to(of_products) @ from_state).to(score.dtype)
-    return _Gradients(d_states, d_read, d_keys, d_hidden, d_cell, d_score)
+    return LoopGradients(d_states, d_read, d_keys, d_hidden, d_cell, d_score)
 
 
 def _lstm_backward(
