@@ -1,24 +1,76 @@
 """novelgen: a Chinese novel text generator, from a raw novel to new paragraphs.
 
->>> from novelgen import Generator
->>> Generator.load("checkpoints/novel").generate(prompt).text  # doctest: +SKIP
+>>> import novelgen
+>>> run = novelgen.train("novel.txt", max_minutes=2).run  # doctest: +SKIP
+>>> novelgen.evaluate(run).bits_per_character  # doctest: +SKIP
+>>> novelgen.Generator.load(run).generate(prompt).text  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from novelgen.config import Config, DecodingConfig
+from novelgen.errors import (
+    CheckpointError,
+    ConfigError,
+    CorpusError,
+    NovelgenError,
+    TrainingError,
+)
+from novelgen.presets import preset
+
 if TYPE_CHECKING:
-    from novelgen.decoding.generator import Generator
+    from novelgen.api.evaluation import Evaluation, evaluate
+    from novelgen.api.preparation import prepare
+    from novelgen.api.training import TrainingResult, resume, train
+    from novelgen.decoding.generator import Generation, Generator
+    from novelgen.shipped import shipped_novel
 
 __version__ = "0.1.0"
-__all__ = ["Generator"]
+__all__ = [
+    # From a novel to a model, and from a model to text.
+    "prepare",
+    "train",
+    "resume",
+    "evaluate",
+    "Generator",
+    # Options, and what the functions return.
+    "Config",
+    "DecodingConfig",
+    "preset",
+    "TrainingResult",
+    "Evaluation",
+    "Generation",
+    "shipped_novel",
+    # What they raise.
+    "NovelgenError",
+    "CorpusError",
+    "ConfigError",
+    "CheckpointError",
+    "TrainingError",
+]
+
+# What is imported when it is first asked for: torch takes seconds, and `--help` needs none of it.
+_LAZY = {
+    "prepare": "novelgen.api.preparation",
+    "train": "novelgen.api.training",
+    "resume": "novelgen.api.training",
+    "TrainingResult": "novelgen.api.training",
+    "evaluate": "novelgen.api.evaluation",
+    "Evaluation": "novelgen.api.evaluation",
+    "Generator": "novelgen.decoding.generator",
+    "Generation": "novelgen.decoding.generator",
+    "shipped_novel": "novelgen.shipped",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Torch is imported with the Generator only, so that `train.py --help` answers at once.
-    if name == "Generator":
-        from novelgen.decoding.generator import Generator
+    if name not in _LAZY:
+        raise AttributeError(f"module 'novelgen' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
 
-        return Generator
-    raise AttributeError(f"module 'novelgen' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

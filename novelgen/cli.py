@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 from novelgen.config import flag
-from novelgen.errors import ConfigError, NovelgenError
-from novelgen.i18n import LANGUAGES, N_, _, detect_language, join_list, set_language
+from novelgen.errors import NovelgenError
+from novelgen.i18n import LANGUAGES, N_, _, detect_language, set_language
 from novelgen.terminal import wrapped_lines
 
 # What argparse itself says, in the Python versions that we support: it looks these up through
@@ -228,9 +228,3 @@ def _disk_full(error: OSError) -> str:
         return _("the disk is full; free some space and try again")
     message = _("the disk is full; free some space and try again ({path})")
     return message.format(path=error.filename)
-
-
-def one_of(names: Sequence[str], *values: Any) -> None:
-    """Raises ConfigError when more than one of the options `names` has a value."""
-    if sum(value is not None for value in values) > 1:
-        raise ConfigError(_("{options}: give only one of these").format(options=join_list(names)))

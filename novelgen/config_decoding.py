@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
-from novelgen.options import Checked, option
+from novelgen.options import Checked, option, validate_choice
 
 
 @dataclass(frozen=True)
@@ -134,3 +136,11 @@ def decoding_defaults(from_pairs: bool, decoder: str | None = None) -> dict[str,
     if decoder == "sample":
         return dict(_PAIRS_DECODING)
     return {**_PAIRS_DECODING, **_NO_FILTERS}
+
+
+def decoding_config(options: Mapping[str, Any]) -> DecodingConfig:
+    """The options as a DecodingConfig; raises ConfigError for an unknown name, with the nearest."""
+    known = tuple(spec.name for spec in dataclasses.fields(DecodingConfig))
+    for name in options:
+        validate_choice(name, known, _("decoding option"))
+    return DecodingConfig(**options)

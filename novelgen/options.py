@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,12 @@ def validate_choice(name: str, known: Mapping[str, Any] | tuple[str, ...], what:
         raise ConfigError(message.format(option=what, value=name, choices=choices))
     message = _("{option}: there is no {value!r}; did you mean {suggestion}? choices: {choices}")
     raise ConfigError(message.format(option=what, value=name, suggestion=close[0], choices=choices))
+
+
+def check_one_of(names: Sequence[str], *values: Any) -> None:
+    """Raises ConfigError when more than one of the options `names` has a value."""
+    if sum(value is not None for value in values) > 1:
+        raise ConfigError(_("{options}: give only one of these").format(options=join_list(names)))
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert f"python train.py --output {directory} --resume" in printed
+    assert f"python -m novelgen train --output {directory} --resume" in printed
     run("generate", "--checkpoint", directory, "--prompt", "船来了。")
 
 

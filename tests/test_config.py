@@ -17,6 +17,7 @@ from novelgen.config import (
     validate_choice,
 )
 from novelgen.errors import ConfigError, NovelgenError
+from novelgen.options import check_one_of
 from novelgen.presets import PRESETS, preset
 
 SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
@@ -160,9 +161,9 @@ def test_a_programmers_mistake_is_not_hidden(monkeypatch):
 
 
 def test_one_of_refuses_two():
-    cli.one_of(("--a", "--b"), None, 3)
+    check_one_of(("--a", "--b"), None, 3)
     with pytest.raises(ConfigError, match="--a, --b: give only one of these"):
-        cli.one_of(("--a", "--b"), 1, 3)
+        check_one_of(("--a", "--b"), 1, 3)
 
 
 def test_values_are_checked_where_a_namespace_is_used():

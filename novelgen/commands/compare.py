@@ -205,22 +205,24 @@ def _train(
     args: argparse.Namespace, plan: _Plan, comparison: Comparison, device: torch.device
 ) -> Result | None:
     """Trains one run, from where it stands; None when Ctrl-C ended it."""
-    from novelgen.commands.train import resume, train
+    from novelgen.api import sessions
     from novelgen.evaluation.comparison import Result, result_of
     from novelgen.training.checkpoint import RunDirectory
 
     run = RunDirectory(args.output / plan.name)
     try:
         if run.can_go_on:
-            trained = resume(run, {})
+            outcome = sessions.go_on(run, {})
         else:
             # What a run left that was killed before its first save.
             shutil.rmtree(run.path, ignore_errors=True)
             run.create(overwrite=False)
-            trained = train(plan.config, _novel(args, plan.config, plan.store), run, device)
-        if trained.outcome.reason == "interrupted":
+            outcome = sessions.start(
+                plan.config, _novel(args, plan.config, plan.store), run, device
+            )
+        if outcome.reason == "interrupted":
             return None
-        if trained.outcome.best is None:
+        if outcome.best is None:
             raise TrainingError(_("the loss was not a number in any validation"))  # noqa: TRY301
     except TrainingError as error:
         # A row with the reason: the other runs go on without this one.

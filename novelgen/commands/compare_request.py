@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.cli import add_section, explicit_options, number, one_of, whole_number
-from novelgen.commands.train_request import apply_options
+from novelgen.api.request import apply_options
+from novelgen.cli import add_section, explicit_options, number, whole_number
 from novelgen.config import (
     Config,
     DataConfig,
@@ -22,7 +22,7 @@ from novelgen.config import (
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
 from novelgen.models.variants import VARIANTS
-from novelgen.options import split_list
+from novelgen.options import check_one_of, split_list
 from novelgen.presets import PRESETS, preset
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def training_request(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str
     # 1. What is compared.
     if not args.corpus:
         raise ConfigError(_("nothing to compare: name a novel with --corpus, or runs with --runs"))
-    one_of(("--minutes", "--steps"), args.minutes, args.steps)
+    check_one_of(("--minutes", "--steps"), args.minutes, args.steps)
     models = _names(args.models, tuple(VARIANTS), tuple(VARIANTS), "--models")
     tokenizers = _names(args.tokenizers, ("char",), _TOKENIZERS, "--tokenizers")
     seeds = 1 if args.seeds is None else args.seeds

@@ -8,12 +8,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from novelgen.api.preparation import prepare
 from novelgen.cli import add_section, explicit_options
 from novelgen.commands.removed_lines import CHOICES, WORDS, import_removals
-from novelgen.config import DataConfig, TextConfig, validate_choice
+from novelgen.config import Config, DataConfig, TextConfig, validate_choice
 from novelgen.data.export import export_pairs
 from novelgen.data.novels import find_warnings
-from novelgen.data.prepare import prepare_at
 from novelgen.data.split import NONE
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError
@@ -85,7 +85,9 @@ def main(args: argparse.Namespace) -> None:
     removals = None
     if args.show_removed:
         removals = import_removals(args.corpus, text, args.show_removed, print_them=not args.json)
-    store = prepare_at(args.corpus, text, data, args.output, overwrite=args.overwrite)
+    store = prepare(
+        args.corpus, args.output, Config(text=text, data=data), overwrite=args.overwrite
+    )
     exported: list[Path] = []
     if args.export_pairs:
         exported = export_pairs(store, args.export_pairs, data.context_paragraphs)
@@ -162,6 +164,6 @@ def to_text(store: Store, exported: list[Path]) -> str:
     lines = [store.summary(), _("stored in: {path}").format(path=store.directory)]
     lines.extend(_("exported: {path}").format(path=path) for path in exported)
     # A command to copy: a path with a space stays one word of it.
-    command = f"python train.py --corpus {shlex.quote(str(store.directory))}"
+    command = f"python -m novelgen train --corpus {shlex.quote(str(store.directory))}"
     lines.append(_("next step: {command}").format(command=command))
     return "\n".join(lines)

@@ -1,26 +1,15 @@
-"""What `train.py` is asked for: its options, the configuration that they make, and their checks."""
+"""What `train` is asked for on the command line."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from novelgen.cli import add_section, explicit_options, one_of
-from novelgen.config import (
-    Config,
-    DataConfig,
-    ModelConfig,
-    PairsConfig,
-    TextConfig,
-    TrainingConfig,
-    flag,
-)
+from novelgen.api.request import check_source
+from novelgen.cli import add_section
+from novelgen.config import DataConfig, ModelConfig, PairsConfig, TextConfig, TrainingConfig
 from novelgen.errors import ConfigError
-from novelgen.i18n import N_, _, join_list
-from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
+from novelgen.i18n import N_, _
 from novelgen.presets import PRESETS
 
 SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
@@ -30,17 +19,6 @@ _TITLES = (
     N_("options of text pairs"),
     N_("model options"),
     N_("training options"),
-)
-BUDGETS = ("epochs", "max_steps", "max_minutes")
-# What may change when a run is resumed; everything else belongs to the run.
-_RESUMABLE = (
-    *BUDGETS,
-    "accumulation_steps",
-    "device",
-    "precision",
-    "cuda_graph",
-    "patience",
-    "save_every",
 )
 
 
@@ -83,100 +61,6 @@ def check_request(args: argparse.Namespace) -> None:
     """Raises ConfigError for options that contradict each other, or without anything to learn."""
     if args.resume and args.overwrite:
         raise ConfigError(_("--resume and --overwrite exclude each other; give one of them"))
-    pairs = explicit_options(args, PairsConfig)
     # --resume finds the corpus in the run directory.
-    is_known = args.corpus or "pairs" in pairs or (args.resume and args.output)
-    if not is_known:
-        raise ConfigError(
-            _(
-                "nothing to train on: name a novel, for example --corpus corpus/novel.txt, or a "
-                "file of text pairs with --pairs"
-            )
-        )
-    one_of(("--corpus", "--pairs"), args.corpus, pairs.get("pairs"))
-
-
-def apply_options(config: Config, options: Mapping[str, Any]) -> Config:
-    """A preset with the options that were given, its variant's parts filled in.
-
-    A variant that is named brings its own parts, not those of the preset's variant.
-    """
-    # None has the part filled in from the variant's table.
-    if options.get("model", config.model.model) != config.model.model:
-        options = {**dict.fromkeys(PARTS), **options}
-    config = apply_budget(config, options)
-    return dataclasses.replace(config, model=resolve(config.model))
-
-
-# Also for a run that is resumed: with --max-steps alone, its --max-minutes must not end it.
-def apply_budget(config: Config, options: Mapping[str, Any]) -> Config:
-    """The configuration with `options`; any budget among them replaces all that it has."""
-    if any(name in options for name in BUDGETS):
-        config = config.replace(**dict.fromkeys(BUDGETS))
-    return config.replace(**options)
-
-
-def check_pairs(args: argparse.Namespace, config: Config) -> None:
-    """Raises ConfigError for options that do not go with pairs, or with a novel."""
-    if not config.from_pairs:
-        unused = [flag(name) for name in explicit_options(args, PairsConfig)]
-        if unused:
-            message = _("{options}: only for --pairs; leave out")
-            raise ConfigError(message.format(options=join_list(unused)))
-        return
-    # 1. The lines of a file of pairs are taken as they are: nothing is cleaned, cut or counted.
-    of_data = ("hold_out", "context_paragraphs", "tasks")
-    of_novels = (*explicit_options(args, TextConfig), *of_data)
-    unused = [flag(name) for name in of_novels if name in args]
-    if unused:
-        message = _(
-            "{options}: only for novels; leave out (every line of --pairs is read as it is, in "
-            "UTF-8)"
-        )
-        raise ConfigError(message.format(options=join_list(unused)))
-    # 2. One vocabulary is made by one tokenizer.
-    pairs = config.pairs
-    if pairs.share_vocabulary and pairs.source_level not in (None, config.data.tokenizer):
-        raise ConfigError(
-            _(
-                "--share-vocabulary splits source and target in the same way; leave out "
-                "--source-level"
-            )
-        )
-    if config.model.copy and not pairs.share_vocabulary:
-        raise ConfigError(_(COPY_NEEDS_ONE_VOCABULARY))
-
-
-def resume_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options that change a run which is resumed; raises ConfigError for those that cannot."""
-    options = explicit_options(args, *SECTIONS)
-    # --pairs, like --corpus, may be repeated; `check_same_corpus` compares it.
-    options.pop("pairs", None)
-    # The model, the data and the optimizer's state are what they are.
-    fixed = [flag(name) for name in options if name not in _RESUMABLE]
-    if args.preset:
-        fixed.append("--preset")
-    if fixed:
-        message = _(
-            "--resume: {options} belong to the run and cannot change; only these can: {allowed}"
-        )
-        allowed = join_list(flag(name) for name in _RESUMABLE)
-        raise ConfigError(message.format(options=join_list(fixed), allowed=allowed))
-    return options
-
-
-def check_same_corpus(args: argparse.Namespace, output: Path, info: Mapping[str, Any]) -> None:
-    """Raises ConfigError when --corpus or --pairs is given and is not what the run learns from."""
-    named = args.corpus
-    option = "--corpus"
-    if not named and getattr(args, "pairs", None):
-        named = [Path(args.pairs)]
-        option = "--pairs"
-    if not named:
-        return
-    # config.json has them relative to the run directory.
-    paths = info.get("corpus") or [info["config"].pairs.pairs]
-    trained_on = [(output / path).resolve() for path in paths]
-    if [path.resolve() for path in named] != trained_on:
-        message = _("--resume: this run is trained on {corpus}, not on {named}; leave {option} out")
-        raise ConfigError(message.format(corpus=trained_on[0], named=named[0], option=option))
+    if not (args.resume and args.output):
+        check_source(args.corpus or (), getattr(args, "pairs", None))

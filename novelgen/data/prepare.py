@@ -48,7 +48,7 @@ def open_or_build(
     # The name has the hash: the stores of two versions of a corpus live side by side.
     identity, user_words = identify(paths, text, data)
     check_hold_out(paths, data.hold_out)
-    target = Path(directory) / f"{corpus_name(paths)}-{identity['content'][:12]}"
+    target = Path(directory) / store_name(paths, identity["content"])
     if not _holds(target, identity):  # it is missing or damaged
         _build_at(target, paths, text, data, user_words, identity, workers)
     return Store.open(target)
@@ -71,9 +71,10 @@ def prepare_at(
     paths = [Path(path) for path in paths]
     if len(paths) == 1 and is_store(paths[0]):
         raise ConfigError(
-            _("{path}: already prepared; train on it with python train.py --corpus {path}").format(
-                path=paths[0]
-            )
+            _(
+                "{path}: already prepared; train on it with python -m novelgen train --corpus "
+                "{path}"
+            ).format(path=paths[0])
         )
     check_outside(target, paths)
     identity, user_words = identify(paths, text, data)
@@ -117,6 +118,11 @@ def corpus_name(paths: Sequence[Path]) -> str:
     if first.is_dir():
         return first.name
     return first.stem
+
+
+def store_name(paths: Sequence[Path], content: str) -> str:
+    """What the store of a corpus is called beside others; `content` is that of its identity."""
+    return f"{corpus_name(paths)}-{content[:12]}"
 
 
 def _build_at(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import abc
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, validate_choice
+from novelgen.config_decoding import decoding_config
 from novelgen.decoding.history import Vocabulary
 from novelgen.decoding.inspection import Place, inspect
 from novelgen.decoding.protocol import Model, start
@@ -23,7 +23,7 @@ from novelgen.text.tokenizers import EOS, Tokenizer
 if TYPE_CHECKING:
     from novelgen.training.checkpoint import Run
 
-__all__ = ["Generation", "Generator", "Paragraph", "checked"]
+__all__ = ["Generation", "Generator", "Paragraph"]
 
 
 class Generator:
@@ -124,7 +124,7 @@ class Generator:
         Raises ConfigError for one that is not known or not possible here.
         """
         defaults = decoding_defaults(self.config.from_pairs, options.get("decoder"))
-        config = checked({**defaults, **options})
+        config = decoding_config({**defaults, **options})
         if config.paragraphs > 1 and self.source_tokenizer is not self.tokenizer:
             raise ConfigError(
                 _(
@@ -162,11 +162,3 @@ def _snapshots(
                 due = time.monotonic() + pause
             yield generations
     yield session.generations()
-
-
-def checked(options: dict[str, Any]) -> DecodingConfig:
-    """The options as a DecodingConfig; raises ConfigError for an unknown name, with the nearest."""
-    known = tuple(spec.name for spec in dataclasses.fields(DecodingConfig))
-    for name in options:
-        validate_choice(name, known, _("decoding option"))
-    return DecodingConfig(**options)

@@ -110,3 +110,13 @@ class ProgressLine:
     def pause(self) -> None:
         """Forgets the pace: what comes next (a validation, say) is not training."""
         self._samples.clear()
+
+
+class NoProgress(ProgressLine):
+    """Prints nothing."""
+
+    def update(self, **state: object) -> None:
+        """Ignores the state."""
+
+    def note(self, text: str) -> None:
+        """Ignores the line."""

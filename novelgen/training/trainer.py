@@ -65,7 +65,7 @@ class Trainer:
 
     Of several `ranks` each takes its rows of every batch, rank 0 alone writes and observes, and all
     decide alike: the numbers are those of one process but for rounding, and for the dropout masks,
-    which are drawn by each rank for its own rows.
+    which are drawn by each rank for its own rows. `line` shows the progress; None prints it.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Trainer:
         observe: Callable[[nn.Module, Validation], None] | None = None,
         by_task: Mapping[str, Pairs] | None = None,
         ranks: Ranks = SINGLE_PROCESS,
+        line: ProgressLine | None = None,
     ) -> None:
         if config.epochs is None and config.max_steps is None and config.max_minutes is None:
             raise ConfigError(_("give a budget: --epochs, --max-steps or --max-minutes"))
@@ -98,7 +99,7 @@ class Trainer:
         ranks.sync_parameters(self.model)
         self._precision = choose_precision(config.precision, device)
         self._optimizer = build_optimizer(self.model, config)
-        self._line = ProgressLine()
+        self._line = line or ProgressLine()
         self._prefetcher = BatchPrefetcher(device)
         self._batch_gradients = BatchGradients(
             self.model,

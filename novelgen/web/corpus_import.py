@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from novelgen.config import DataConfig, TextConfig
-from novelgen.data.prepare import corpus_name, open_or_build
+from novelgen.api.preparation import prepare
+from novelgen.config import Config, TextConfig
+from novelgen.data.prepare import corpus_name, store_name
 from novelgen.data.removals import changes_words, listing_import
 from novelgen.data.store import is_store
 from novelgen.errors import CorpusError, NovelgenError
@@ -100,14 +101,16 @@ def read(dropped: Dropped, text: TextConfig) -> Read:
     shutil.rmtree(directory, ignore_errors=True)
     try:
         # One process: the server's own has threads, and must not be copied for workers.
-        store = open_or_build([dropped.source], text, DataConfig(), directory, workers=1)
+        config = Config(text=text)
+        store = prepare(dropped.source, directory / "new", config, workers=1)
+        path = store.directory.rename(
+            directory / store_name([dropped.source], store.meta["content"])
+        )
         removed, more = _list_removed(dropped.source, text)
         summary = store.summary()
     except NovelgenError as error:
         raise type(error)(_without_folder(str(error), dropped)) from None
-    return Read(
-        dropped._replace(store=store.directory), _without_folder(summary, dropped), removed, more
-    )
+    return Read(dropped._replace(store=path), _without_folder(summary, dropped), removed, more)
 
 
 class Kept(NamedTuple):

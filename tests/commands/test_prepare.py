@@ -39,7 +39,8 @@ def test_the_report_says_what_is_there_and_what_to_do_next(run, novel, tmp_path)
     assert re.search(r"chapters:? +40\b", output)
     assert store.summary() in output
     assert f"stored in: {tmp_path / 'store'}" in output
-    assert output.splitlines()[-1] == f"next step: python train.py --corpus {tmp_path / 'store'}"
+    command = f"python -m novelgen train --corpus {tmp_path / 'store'}"
+    assert output.splitlines()[-1] == f"next step: {command}"
 
 
 def test_the_next_command_can_be_copied_where_a_path_has_a_space(run, novel, tmp_path):

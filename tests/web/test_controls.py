@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 
 from novelgen.config import DataConfig, DecodingConfig
-from novelgen.decoding.generator import checked
+from novelgen.config_decoding import decoding_config
 from novelgen.errors import ConfigError
 from novelgen.web import controls as module
 from novelgen.web import limits
@@ -39,7 +39,7 @@ def told(toy, asked):
 
 def test_untouched_controls_ask_for_the_defaults(controls):
     values = [component.value for component in controls.components]
-    assert checked(controls.options(*values)) == DecodingConfig()
+    assert decoding_config(controls.options(*values)) == DecodingConfig()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_presets_stay_within_the_controls_and_differ(toy, controls):
     for values in PRESETS.values():
         for name, value in values.items():
             assert controls.fields[name].minimum <= value <= controls.fields[name].maximum
-        checked(options(controls, **values))
+        decoding_config(options(controls, **values))
     assert len({str(told(toy, options(controls, **values))) for values in PRESETS.values()}) == 3
     assert (
         PRESETS["steady"]["temperature"]

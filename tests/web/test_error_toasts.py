@@ -3,7 +3,7 @@ import asyncio
 import gradio as gr
 import pytest
 
-from novelgen.decoding.generator import checked
+from novelgen.config_decoding import decoding_config
 from novelgen.errors import ConfigError
 from novelgen.web import error_toasts, language, page
 from novelgen.web.error_toasts import LABELS, as_on_the_page, errors_as_toasts
@@ -49,7 +49,7 @@ def test_a_failure_is_reported_once_and_its_cause_goes_to_the_log():
     ids=str,
 )
 def test_options_have_the_labels_of_the_page(options, labels):
-    message = toast_of(lambda: checked(options))
+    message = toast_of(lambda: decoding_config(options))
     assert "--" not in message
     assert all(label in message for label in labels)
 

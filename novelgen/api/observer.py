@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from novelgen.i18n import _
 from novelgen.report.curves import draw_curves
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
-from novelgen.training.stores import Data
+from novelgen.training.stores import Data, data_of_run
 from novelgen.training.trainer import Validation
 
 # The same for every validation, so that samples differ by the weights alone.
@@ -30,7 +31,6 @@ class Observer:
     def __init__(
         self, run: RunDirectory, config: Config, data: Data, valid: Pairs, device: torch.device
     ) -> None:
-        self.from_pairs = config.from_pairs
         self._run = run
         self._config = config
         self._data = data
@@ -40,7 +40,7 @@ class Observer:
     def __call__(self, model: nn.Module, validation: Validation) -> None:
         """Adds a sample of each task to samples.md and draws the curves."""
         # 1. A text for each task; where there are several, its name stands before it.
-        prompt = self._prompts(1)[0]
+        prompt = _prompts(self._data, self._valid, 1)[0]
         generator = Generator(
             # A module's attributes are untyped: mypy cannot see that start and step are there.
             cast(Model, model),
@@ -63,15 +63,18 @@ class Observer:
             file.write("".join(f"{block}\n\n" for block in blocks))
         draw_curves(read_metrics(self._run.metrics), self._run.path / "loss.png")
 
-    def samples(self, count: int) -> Iterator[tuple[str, str]]:
-        """Prompts of the validation part, and what the weights that were kept write after them."""
-        generator = Generator.of(load_run(self._run.path, self._device.type))
-        for number, prompt in enumerate(self._prompts(count)):
-            yield prompt, generator.generate(prompt, seed=_SEED + number).text
 
-    def _prompts(self, count: int) -> list[str]:
-        """Sources spread over the validation part, the same ones every time."""
-        count = min(count, len(self._valid))
-        places = np.linspace(0, len(self._valid) - 1, count, dtype=np.int64)  # (count,)
-        pairs = self._valid.texts(places, self._data.tokenizer, self._data.source_tokenizer)
-        return [source for source, _target in pairs]
+def sample_texts(directory: Path, count: int, device: str) -> Iterator[tuple[str, str]]:
+    """Prompts of the validation part, and what the weights that a run kept write after them."""
+    run = load_run(directory, device)
+    data = data_of_run(directory, run.info)
+    generator = Generator.of(run)
+    for number, prompt in enumerate(_prompts(data, data.pairs("valid"), count)):
+        yield prompt, generator.generate(prompt, seed=_SEED + number).text
+
+
+def _prompts(data: Data, pairs: Pairs, count: int) -> list[str]:
+    count = min(count, len(pairs))
+    places = np.linspace(0, len(pairs) - 1, count, dtype=np.int64)  # (count,)
+    texts = pairs.texts(places, data.tokenizer, data.source_tokenizer)
+    return [source for source, _target in texts]

@@ -2,57 +2,62 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import itertools
 import operator
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from novelgen.config import DataConfig
+from novelgen.data.pairs import Pairs
+from novelgen.data.store import Store, is_store
+from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
-
-if TYPE_CHECKING:
-    from novelgen.data.pairs import Pairs
-    from novelgen.training.checkpoint import Run
-
-# --encoding and --errors when they are not given.
-DEFAULT_READING = ("auto", "strict")
+from novelgen.text.importing import CorpusImport
+from novelgen.training.checkpoint import Run
+from novelgen.training.stores import data_of_run
 
 
-def pairs_by_task(
-    run: Run, args: argparse.Namespace, part: str, task: str | None
-) -> dict[str, Pairs]:
+class Source(NamedTuple):
+    """What is measured on: `corpus` or `pairs`, or where neither is given a part of the run's data.
+
+    `encoding` and `errors` are for a corpus; None is as for any corpus.
+    """
+
+    part: str
+    corpus: list[Path]
+    pairs: Path | None
+    encoding: str | None
+    errors: str | None
+
+
+def pairs_by_task(run: Run, directory: Path, source: Source, task: str | None) -> dict[str, Pairs]:
     """The pairs to measure on, by task: of `task` alone, or of all, the main one first.
 
     A file of pairs is of one task only.
     """
-    from novelgen.data.pairs import Pairs
-    from novelgen.data.tasks import first_tokens, trained_task
-    from novelgen.training.stores import data_of_run
-
     data = run.config.data
     main_task = trained_task(data, task)
     firsts = first_tokens(data, run.tokenizer.size)
     # 1. A file of pairs.
-    if args.pairs:
+    if source.pairs is not None:
         first = firsts[main_task]
-        pairs = Pairs.read_tsv(args.pairs, run.tokenizer, run.source_tokenizer, first)
+        pairs = Pairs.read_tsv(source.pairs, run.tokenizer, run.source_tokenizer, first)
         return {main_task: pairs}
     tasks = [main_task] if task else list(firsts)
     # 2. A part of what the run was trained on.
-    if not args.corpus:
-        by_task = data_of_run(args.checkpoint, run.info).by_task(part)
+    if not source.corpus:
+        by_task = data_of_run(directory, run.info).by_task(source.part)
         return {name: by_task[name] for name in tasks}
     # 3. Another novel, all of it.
     if run.config.from_pairs:
         raise ConfigError(
             _("this model was trained on text pairs, not on a novel; evaluate with --pairs")
         )
-    chapters = _chapters(args, run)
+    chapters = _chapters(source, run)
     found: dict[str, Pairs] = {}
     for name in tasks:
         texts = list(_text_pairs(chapters, name, data))
@@ -79,37 +84,34 @@ def _text_pairs(
                 yield source, segment
 
 
-def _chapters(args: argparse.Namespace, run: Run) -> list[list[str]]:
+def _chapters(source: Source, run: Run) -> list[list[str]]:
     """The segments of a corpus, chapter by chapter."""
     # Segments come in reading order: those of a chapter stand together.
-    by_chapter = itertools.groupby(_segments(args, run), key=operator.itemgetter(0))
+    by_chapter = itertools.groupby(_segments(source, run), key=operator.itemgetter(0))
     return [[segment for _number, segment in chapter] for _number, chapter in by_chapter]
 
 
-def _segments(args: argparse.Namespace, run: Run) -> Iterator[tuple[int, str]]:
+def _segments(source: Source, run: Run) -> Iterator[tuple[int, str]]:
     """Chapter number and text of every segment of --corpus, prepared or not."""
-    from novelgen.data.store import Store, is_store
-    from novelgen.text.importing import CorpusImport
-
-    if len(args.corpus) == 1 and is_store(args.corpus[0]):
-        if (args.encoding, args.errors) != DEFAULT_READING:
+    if len(source.corpus) == 1 and is_store(source.corpus[0]):
+        if source.encoding or source.errors:
             raise ConfigError(_("--corpus is prepared already; leave out --encoding and --errors"))
-        store = Store.open(args.corpus[0])
+        store = Store.open(source.corpus[0])
         yield from zip(store.chapters.tolist(), store.texts(), strict=True)
         return
     # Cleaned as the run's own corpus was: only how the file is decoded may differ.
-    options = dataclasses.replace(run.config.text, encoding=args.encoding, errors=args.errors)
-    for paragraph in CorpusImport(args.corpus, options):
+    options = dataclasses.replace(
+        run.config.text, encoding=source.encoding or "auto", errors=source.errors or "strict"
+    )
+    for paragraph in CorpusImport(source.corpus, options):
         for segment in paragraph.segments:
             yield paragraph.chapter, segment
 
 
-def training_text(run: Run, checkpoint: Path) -> Iterator[str] | None:
+def training_text(run: Run, directory: Path) -> Iterator[str] | None:
     """The segments that the run was trained on; None, with a warning, where they are gone."""
-    from novelgen.training.stores import data_of_run
-
     try:
-        return data_of_run(checkpoint, run.info).targets("train")
+        return data_of_run(directory, run.info).targets("train")
     except CheckpointError as error:
         message = _("warning: copying is not measured: {reason}")
         print(message.format(reason=error), file=sys.stderr)

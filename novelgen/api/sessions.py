@@ -1,0 +1,148 @@
+"""A session of training: a new run from its data, or one that goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from novelgen.api.observer import Observer
+from novelgen.api.request import apply_budget
+from novelgen.config import Config
+from novelgen.i18n import _
+from novelgen.training.checkpoint import RunDirectory, build_model
+from novelgen.training.distributed import SINGLE_PROCESS, Ranks
+from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
+from novelgen.training.progress import NoProgress, ProgressLine
+from novelgen.training.stores import Data, data_of_run, shared_data
+from novelgen.training.trainer import Outcome, Trainer, Validation
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """What is told of a session while it runs."""
+
+    verbose: bool = True  # print the model, the progress and every validation
+    on_validation: Callable[[Validation], None] | None = None
+
+
+def start(
+    config: Config,
+    data: Data,
+    run: RunDirectory,
+    device: torch.device,
+    ranks: Ranks = SINGLE_PROCESS,
+    reporting: Reporting = Reporting(),
+) -> Outcome:
+    """Trains a new model on `data` into `run`, a directory that was created."""
+    # 1. The model: its first weights follow from the seed alone.
+    # What is prepared already brings the options along that it was prepared with.
+    config = data.configured(config, run.path)
+    torch.manual_seed(config.training.seed)
+    model = build_model(config, data.tokenizer, data.source_tokenizer)
+    # 2. What config.json says of the run, and its vocabularies: two where the source has its own.
+    source_tokenizer = None
+    info: dict[str, Any] = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint}
+    if data.source_tokenizer is not data.tokenizer:
+        source_tokenizer = data.source_tokenizer
+        info["source_tokenizer"] = source_tokenizer.fingerprint
+    info |= data.info(run.path)
+    info["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+    if ranks.is_first:
+        run.save_info(info, data.tokenizer, source_tokenizer)
+    # 3. Training.
+    trainer = _trainer(config, data, model, run, info, device, ranks, reporting)
+    return trainer.fit()
+
+
+def go_on(
+    run: RunDirectory,
+    options: dict[str, Any],
+    ranks: Ranks = SINGLE_PROCESS,
+    reporting: Reporting = Reporting(),
+) -> Outcome:
+    """Trains on from the last save of `run`, with `options` changed in its configuration."""
+    # 1. The run as it stands. Its tokenizer must be whole, and the one that it was made with.
+    info = ranks.run_on_rank0(run.load_info)
+    config = apply_budget(info["config"], options)
+    device = ranks.device(config.training.device)
+
+    def check_tokenizer() -> None:
+        run.load_tokenizer(info)
+
+    ranks.run_on_rank0(check_tokenizer)
+    data = shared_data(ranks, lambda: data_of_run(run.path, info))
+    # 2. What has changed is written; `save_info` adds the number of the format itself.
+    info = {name: value for name, value in info.items() if name != "format"}
+    info["config"] = config.to_dict()
+    if ranks.is_first:
+        run.save_info(info)
+    # 3. Training.
+    model = build_model(config, data.tokenizer, data.source_tokenizer)
+    trainer = _trainer(config, data, model, run, info, device, ranks, reporting)
+    trainer.resume()
+    if reporting.verbose:
+        print(_("going on from step {step}").format(step=trainer.position.step), flush=True)
+    return trainer.fit()
+
+
+def _trainer(
+    config: Config,
+    data: Data,
+    model: nn.Module,
+    run: RunDirectory,
+    info: dict[str, Any],
+    device: torch.device,
+    ranks: Ranks,
+    reporting: Reporting,
+) -> Trainer:
+    """The trainer of a session, and a line about its model."""
+    # Before the first computation: batches of many shapes would fill the one and slow the other.
+    limit_onednn_cache()
+    tune_malloc()
+    # The main task comes first: it alone decides which weights are kept.
+    by_task = data.by_task("valid")
+    valid = next(iter(by_task.values()))
+    observer = Observer(run, config, data, valid, device)
+
+    def observe(model: nn.Module, validation: Validation) -> None:
+        observer(model, validation)
+        if reporting.on_validation is not None:
+            reporting.on_validation(validation)
+
+    trainer = Trainer(
+        model,
+        config.training,
+        data.training(),
+        valid,
+        run,
+        info,
+        device,
+        observe,
+        # Of a single task there is nothing to tell beside `valid`.
+        by_task if len(by_task) > 1 else None,
+        ranks,
+        ProgressLine() if reporting.verbose else NoProgress(),
+    )
+    if reporting.verbose:
+        precision = str(choose_precision(config.training.precision, device))
+        hardware = f"{device.type} {precision.removeprefix('torch.')}"
+        _print_model(info["parameters"], data.tokenizer.size, hardware, ranks.size)
+    return trainer
+
+
+def _print_model(parameters: int, vocabulary: int, hardware: str, processes: int) -> None:
+    """Prints what is trained, and on what."""
+    message = _("model: {parameters:,} parameters, vocabulary of {vocabulary:,}, {hardware}")
+    if processes > 1:
+        message = _(
+            "model: {parameters:,} parameters, vocabulary of {vocabulary:,}, {hardware}, "
+            "{processes} processes"
+        )
+    text = message.format(
+        parameters=parameters, vocabulary=vocabulary, hardware=hardware, processes=processes
+    )
+    print(text, flush=True)

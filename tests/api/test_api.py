@@ -1,0 +1,133 @@
+"""The public API: `import novelgen` and what it offers."""
+
+import subprocess
+import sys
+
+import pytest
+
+import novelgen
+from novelgen.api.request import chosen_options
+from novelgen.config import Config
+
+TINY = {"embedding_size": 8, "decoder_size": 8, "batch_tokens": 200, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def long_novel(tmp_path_factory):
+    """Twenty short chapters: enough for each part to have some."""
+    lines = []
+    for chapter in range(1, 21):
+        lines.append(f"第{chapter}章 河边")
+        for number in range(4):
+            lines.append(f"第{chapter}天，小满数了{chapter * number}级石阶，又数了{number}条船。")
+    path = tmp_path_factory.mktemp("novel") / "river.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, long_novel):
+    """A run of four steps, and the validations that were told of."""
+    told = []
+    output = tmp_path_factory.mktemp("api") / "run"
+    result = novelgen.train(
+        long_novel, output, max_steps=4, validate_every=2, on_validation=told.append, **TINY
+    )
+    return result, told
+
+
+def test_every_public_name_is_there():
+    for name in novelgen.__all__:
+        assert getattr(novelgen, name) is not None
+        assert name in dir(novelgen)
+    with pytest.raises(AttributeError, match="no attribute 'generator'"):
+        _ = novelgen.generator
+
+
+def test_importing_novelgen_imports_no_torch():
+    code = (
+        "import sys, novelgen; novelgen.train, novelgen.prepare, novelgen.evaluate; "
+        "novelgen.preset('tiny'); print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+
+
+def test_train_returns_what_came_of_it(trained):
+    result, told = trained
+    assert result.reason == "budget"
+    assert result.step == result.steps_taken == 4
+    assert [validation.step for validation in told] == [2, 4]
+    assert result.validation_bpc == min(each.bits_per_character for each in told)
+    assert (result.run / "model.safetensors").is_file()
+
+
+def test_resume_goes_on_with_another_budget(trained, capsys):
+    result, _told = trained
+    more = novelgen.resume(result.run, max_steps=6, verbose=False)
+    assert (more.step, more.steps_taken) == (6, 2)
+    assert capsys.readouterr().out == ""
+
+
+def test_resume_refuses_what_belongs_to_the_run(trained):
+    with pytest.raises(novelgen.ConfigError, match="--decoder-size belong to the run"):
+        novelgen.resume(trained[0].run, decoder_size=9)
+
+
+def test_evaluate_then_write(trained):
+    found = novelgen.evaluate(trained[0].run, device="cpu", generate=2, max_length=5)
+    assert 0 < found.bits_per_character < 20
+    assert found.to_dict()["distinct_1"] == found.writing["distinct_1"]
+    assert "tasks" not in found.to_dict()
+    text = novelgen.Generator.load(trained[0].run, "cpu").generate("一天，", max_length=5).text
+    assert isinstance(text, str)
+
+
+def test_prepare_writes_what_train_takes(long_novel, tmp_path, capsys):
+    store = novelgen.prepare(str(long_novel), tmp_path / "prepared", min_count=1)
+    assert store.data_config.min_count == 1
+    config = novelgen.Config().replace(max_steps=1, **TINY)
+    novelgen.train(store.directory, tmp_path / "run", config, verbose=False)
+    assert capsys.readouterr().out == ""
+    # What was prepared brings its own options; another one that is chosen contradicts it.
+    with pytest.raises(novelgen.ConfigError, match="--min-count 3"):
+        novelgen.train(store.directory, tmp_path / "other", config, min_count=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "nothing to train on"),
+        ({"corpus": "a.txt", "pairs": "a.tsv"}, "--corpus, --pairs: give only one"),
+        ({"corpus": "a.txt", "max_step": 3}, "there is no 'max_step'; did you mean max_steps"),
+        ({"corpus": "a.txt", "max_steps": 0}, "--max-steps 0: out of range"),
+        ({"corpus": "a.txt", "share_vocabulary": True}, "--share-vocabulary: only for --pairs"),
+        ({"pairs": "a.tsv", "simplify": True}, "--simplify: only for novels"),
+    ],
+)
+def test_train_refuses_what_does_not_go_together(arguments, message, tmp_path):
+    with pytest.raises(novelgen.ConfigError, match=message):
+        novelgen.train(output=tmp_path / "run", **arguments)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"part": "dev"}, "there is no 'dev'"),
+        ({"part": "test", "corpus": "a.txt"}, "--part, --corpus, --pairs: give only one"),
+        ({"errors": "replace"}, "for --corpus only"),
+        ({"generate": -1}, "must not be negative"),
+        ({"temperature": 0.5}, "for --generate N only"),
+        ({"temprature": 0.5}, "did you mean temperature"),
+    ],
+)
+def test_evaluate_refuses_what_does_not_go_together(options, message):
+    with pytest.raises(novelgen.ConfigError, match=message):
+        novelgen.evaluate("nowhere", **options)
+
+
+def test_options_of_a_given_configuration_count_as_chosen():
+    assert chosen_options(None, {"min_count": 2, "max_steps": 1}) == {"min_count"}
+    config = Config().replace(simplify=True, tokenizer="word")
+    assert chosen_options(config, {"min_count": 2}) == {"min_count", "simplify", "tokenizer"}
