@@ -1,9 +1,10 @@
-"""What `train.py` is asked for: its options, the configuration that they make, and their checks."""
+"""What `train` is asked for: its options, the configuration that they make, and their checks."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, join_list
 from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
 from novelgen.presets import PRESETS
+from novelgen.shipped import shipped_novel
 
 SECTIONS = (TextConfig, DataConfig, PairsConfig, ModelConfig, TrainingConfig)
 _TITLES = (
@@ -87,13 +89,20 @@ def check_request(args: argparse.Namespace) -> None:
     # --resume finds the corpus in the run directory.
     is_known = args.corpus or "pairs" in pairs or (args.resume and args.output)
     if not is_known:
-        raise ConfigError(
-            _(
-                "nothing to train on: name a novel, for example --corpus corpus/novel.txt, or a "
-                "file of text pairs with --pairs"
-            )
+        message = _(
+            "nothing to train on: name a novel with --corpus, for example the one that comes with "
+            "the program, --corpus {novel}, or a file of text pairs with --pairs"
         )
+        raise ConfigError(message.format(novel=shlex.quote(_from_here(shipped_novel()))))
     one_of(("--corpus", "--pairs"), args.corpus, pairs.get("pairs"))
+
+
+def _from_here(path: Path) -> str:
+    """The path as short as it works in the working directory."""
+    here = Path.cwd()
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path)
 
 
 def apply_options(config: Config, options: Mapping[str, Any]) -> Config:

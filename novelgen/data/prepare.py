@@ -71,9 +71,10 @@ def prepare_at(
     paths = [Path(path) for path in paths]
     if len(paths) == 1 and is_store(paths[0]):
         raise ConfigError(
-            _("{path}: already prepared; train on it with python train.py --corpus {path}").format(
-                path=paths[0]
-            )
+            _(
+                "{path}: already prepared; train on it with python -m novelgen train --corpus "
+                "{path}"
+            ).format(path=paths[0])
         )
     check_outside(target, paths)
     identity, user_words = identify(paths, text, data)
