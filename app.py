@@ -1,10 +1,8 @@
-"""Opens the page in which a trained model writes.
+"""`python app.py …` in a clone is `novelgen app …` where the package is installed."""
 
-python app.py
-"""
+import sys
 
-from novelgen.cli import run_script
-from novelgen.web.serve import add_arguments, main
+from novelgen.__main__ import command
 
 if __name__ == "__main__":
-    run_script("app.py", add_arguments, main)
+    command(["app", *sys.argv[1:]])

@@ -1,10 +1,8 @@
-"""Trains a model on a novel.
+"""`python train.py …` in a clone is `novelgen train …` where the package is installed."""
 
-python train.py --corpus corpus/novel.txt
-"""
+import sys
 
-from novelgen.cli import run_script
-from novelgen.commands.train import add_arguments, main
+from novelgen.__main__ import command
 
 if __name__ == "__main__":
-    run_script("train.py", add_arguments, main)
+    command(["train", *sys.argv[1:]])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from novelgen.cli import Parser, run
@@ -19,6 +22,8 @@ class _Command(NamedTuple):
 
 # A command's module is imported when it is asked for, so that none of them pays for another.
 _COMMANDS = {
+    "train": _Command("novelgen.commands.train", N_("train a model on a novel or on text pairs")),
+    "app": _Command("novelgen.web.serve", N_("write in the browser, together with a model")),
     "generate": _Command("novelgen.commands.generate", N_("write the next paragraph")),
     "evaluate": _Command("novelgen.commands.evaluate", N_("evaluate a trained model")),
     "compare": _Command("novelgen.commands.compare", N_("train and compare several models")),
@@ -26,29 +31,33 @@ _COMMANDS = {
 }
 
 
-def _main() -> None:
-    """Reads the command line and runs the command that it names."""
-    parser = Parser(
-        prog="novelgen",
-        description=_("Chinese novel text generator. To train a model, use: python train.py"),
-    )
+def _program() -> str:
+    """The program as its user can call it: `novelgen` is there only where it is installed."""
+    if Path(sys.argv[0]).stem == "novelgen":
+        return "novelgen"
+    return "python -m novelgen"
+
+
+def _main(words: Sequence[str]) -> None:
+    """Runs the command that the words of a command line name."""
+    parser = Parser(prog=_program(), description=_("Chinese novel text generator"))
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="|".join(_COMMANDS), parser_class=Parser
     )
     # The first word that is a command: before it may stand `--lang en`.
-    chosen = next((argument for argument in sys.argv[1:] if argument in _COMMANDS), None)
+    chosen = next((word for word in words if word in _COMMANDS), None)
     for name, entry in _COMMANDS.items():
         help_text = _(entry.help)
         subparser = commands.add_parser(name, help=help_text, description=help_text)
         if name == chosen:
             importlib.import_module(entry.module).add_arguments(subparser)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     importlib.import_module(_COMMANDS[arguments.command].module).main(arguments)
 
 
-def command() -> None:
-    """The `novelgen` console command."""
-    run(_main)
+def command(words: Sequence[str] | None = None) -> None:
+    """The `novelgen` console command; `words` are those of the command line by default."""
+    run(partial(_main, sys.argv[1:] if words is None else words))
 
 
 if __name__ == "__main__":

@@ -166,28 +166,6 @@ def explicit_options(namespace: argparse.Namespace, *sections: type) -> dict[str
     return {name: value for name, value in vars(namespace).items() if name in names}
 
 
-# What the scripts beside the package say of themselves; the catalogue holds the package's messages.
-_SCRIPTS = {
-    "train.py": N_("Train a model that writes the next paragraph of a novel."),
-    "app.py": N_("Write a novel in the browser, together with a trained model."),
-}
-
-
-def run_script(
-    name: str,
-    add_arguments: Callable[[argparse.ArgumentParser], None],
-    main: Callable[[argparse.Namespace], None],
-) -> NoReturn:
-    """Runs `train.py` or `app.py`, given the options of its command and the command, and exits."""
-
-    def command() -> None:
-        parser = Parser(prog=name, description=_(_SCRIPTS[name]))
-        add_arguments(parser)
-        main(parser.parse_args())
-
-    run(command)
-
-
 def run(main: Callable[[], None]) -> NoReturn:
     """Runs a command and exits: code 0, 2 for a user's mistake, 130 after Ctrl-C.
 

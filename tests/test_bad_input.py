@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from novelgen.shipped import shipped_novel
+
 # Test modules are no package; the sibling is loaded by its path.
 _SPEC = importlib.util.spec_from_file_location(
     "command_line", Path(__file__).with_name("test_command_line.py")
@@ -123,12 +125,15 @@ def test_decoding_options_without_anything_to_decode(checkpoint, tmp_path):
     )
 
 
-def test_training_without_a_corpus(tmp_path):
-    assert "--corpus" in complaint("train", cwd=tmp_path)
+def test_training_without_a_corpus_names_the_novel_that_comes_with_the_program(tmp_path):
+    assert f"--corpus {shipped_novel()}," in complaint("train", cwd=tmp_path)
+    assert "--corpus corpus/novel.txt," in complaint("train", cwd=shell.PROJECT)
 
 
 def test_resuming_what_is_not_there(tmp_path):
-    assert "train.py" in complaint("train", "--output", tmp_path / "run", "--resume", cwd=tmp_path)
+    assert "python -m novelgen train" in complaint(
+        "train", "--output", tmp_path / "run", "--resume", cwd=tmp_path
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +162,7 @@ def test_an_empty_prompt(checkpoint, tmp_path, prompt):
 
 
 def test_a_checkpoint_that_is_missing_or_damaged(checkpoint, tmp_path):
-    assert "train.py" in complaint(
+    assert "python -m novelgen train" in complaint(
         "generate", "--checkpoint", tmp_path / "none", "--prompt", "船来了。", cwd=tmp_path
     )
     copy = tmp_path / "copy"

@@ -18,7 +18,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"
 
 
 def command(*arguments):
-    """The words of a shell command: train.py, or a command of the package."""
+    """The words of a shell command; training by its shim, as in a clone."""
     first, *rest = map(str, arguments)
     program = [str(PROJECT / "train.py")] if first == "train" else ["-m", "novelgen", first]
     return [sys.executable, *program, *rest]
@@ -409,6 +409,7 @@ LANGUAGE_PLACES = [
     ["train.py", "--help", "--lang", "{}"],
     ["app.py", "--lang={}", "--help"],
     ["-m", "novelgen", "--lang", "{}", "--help"],
+    ["-m", "novelgen", "--lang", "{}", "app", "--help"],
     ["-m", "novelgen", "--lang", "{}", "generate", "--help"],
     ["-m", "novelgen", "generate", "--lang", "{}", "--help"],
     ["-m", "novelgen", "generate", "--help", "--lang", "{}"],
@@ -448,15 +449,14 @@ def test_a_language_that_does_not_exist_is_one_line(words):
     assert "argument --lang: invalid choice: 'fr'" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["train", "generate", "evaluate", "prepare", "compare"])
+@pytest.mark.parametrize("name", ["train", "app", "generate", "evaluate", "prepare", "compare"])
 def test_help_needs_no_torch(name):
     program = (
         "import runpy, sys; sys.argv = sys.argv[1:]\n"
-        "try: runpy.run_path(sys.argv[0], run_name='__main__') if sys.argv[0].endswith('.py') else "
-        "runpy.run_module('novelgen', run_name='__main__')\n"
+        "try: runpy.run_module('novelgen', run_name='__main__')\n"
         "finally: print('TORCH' if 'torch' in sys.modules else 'LIGHT')"
     )
-    words = ["train.py"] if name == "train" else ["novelgen", name]
+    words = ["novelgen", name]
     done = subprocess.run(
         [sys.executable, "-c", program, *words, "--help"],
         cwd=PROJECT,

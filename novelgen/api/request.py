@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import _, join_list
 from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
 from novelgen.options import check_one_of
+from novelgen.shipped import shipped_novel
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """A path or several."""
@@ -83,12 +85,19 @@ def check_source(corpus: Sequence[Path], pairs: str | None) -> None:
     """Raises ConfigError unless there is one thing to learn from: a novel, or text pairs."""
     check_one_of(("--corpus", "--pairs"), corpus or None, pairs)
     if not corpus and pairs is None:
-        raise ConfigError(
-            _(
-                "nothing to train on: name a novel, for example --corpus corpus/novel.txt, or a "
-                "file of text pairs with --pairs"
-            )
+        message = _(
+            "nothing to train on: name a novel with --corpus, for example the one that comes with "
+            "the program, --corpus {novel}, or a file of text pairs with --pairs"
         )
+        raise ConfigError(message.format(novel=shlex.quote(_from_here(shipped_novel()))))
+
+
+def _from_here(path: Path) -> str:
+    """The path as short as it works in the working directory."""
+    here = Path.cwd()
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path)
 
 
 def check_pairs(config: Config, options: Iterable[str]) -> None:

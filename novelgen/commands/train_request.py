@@ -61,6 +61,7 @@ def check_request(args: argparse.Namespace) -> None:
     """Raises ConfigError for options that contradict each other, or without anything to learn."""
     if args.resume and args.overwrite:
         raise ConfigError(_("--resume and --overwrite exclude each other; give one of them"))
+    pairs = getattr(args, "pairs", None)
     # --resume finds the corpus in the run directory.
-    if not (args.resume and args.output):
-        check_source(args.corpus or (), getattr(args, "pairs", None))
+    if args.corpus or pairs or not (args.resume and args.output):
+        check_source(args.corpus or (), pairs)

@@ -178,8 +178,8 @@ class RunDirectory:
         if not self.exists:
             raise CheckpointError(
                 _(
-                    "{path}: no trained model here (no config.json); run train.py first, or check "
-                    "--checkpoint"
+                    "{path}: no trained model here (no config.json); run python -m novelgen train "
+                    "first, or check --checkpoint"
                 ).format(path=self.path)
             )
         # 1. The format, before anything that depends on it.
@@ -214,7 +214,8 @@ class RunDirectory:
         if not self.has_model:
             raise CheckpointError(
                 _(
-                    "{path}: no such file, nothing was saved yet; go on with train.py --resume"
+                    "{path}: no such file, nothing was saved yet; go on with "
+                    "python -m novelgen train --resume"
                 ).format(path=self._model)
             )
         with _damage_reported(self._model):

@@ -1,1 +1,1 @@
-"""The page: what app.py serves in a browser."""
+"""The page: what `novelgen app` serves in a browser."""

@@ -28,7 +28,7 @@ from novelgen.text.report import ImportReport, Removal, describe_reason, describ
 from novelgen.web import limits
 
 STORES = ".stores"
-"""Where train.py keeps the stores of its runs: below the folder of the runs."""
+"""Where `novelgen train` keeps the stores of its runs: below the folder of the runs."""
 
 _PREFIX = ".dropped-"
 _LEFT_BEHIND = 86_400.0  # seconds; what is older was left by a program that was killed

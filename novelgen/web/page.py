@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 import gradio as gr
@@ -64,11 +63,10 @@ def theme() -> gr.Theme:
     )
 
 
-def build(registry: ModelRegistry, project: Path, takes_novels: bool = False) -> gr.Blocks:
+def build(registry: ModelRegistry, takes_novels: bool = False) -> gr.Blocks:
     """The page of the registry's runs, not yet launched.
 
-    `project` is the folder with train.py and corpus/. With `takes_novels` a visitor can drop a
-    novel and train on it.
+    With `takes_novels` a visitor can drop a novel and train on it.
     """
     # The title is the document's, which the browser does not translate.
     with gr.Blocks(title="novelgen", analytics_enabled=False, delete_cache=_FILES_LEFT) as blocks:
@@ -82,7 +80,7 @@ def build(registry: ModelRegistry, project: Path, takes_novels: bool = False) ->
             render=False,
         )
         _head(run)
-        _tabs(blocks, registry, project, run, takes_novels)
+        _tabs(blocks, registry, run, takes_novels)
         # Whoever opens the page gets the run that is newest then, not when the server was started.
         blocks.load(lambda: _newest_run(registry), None, run, **LIGHT)
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
@@ -110,10 +108,8 @@ def _head(run: gr.Dropdown) -> None:
     run.change(lambda chosen: chosen, run, name, **LIGHT)
 
 
-def _tabs(
-    blocks: gr.Blocks, registry: ModelRegistry, project: Path, run: gr.Dropdown, takes_novels: bool
-) -> None:
-    training = PageTraining(project)
+def _tabs(blocks: gr.Blocks, registry: ModelRegistry, run: gr.Dropdown, takes_novels: bool) -> None:
+    training = PageTraining()
     training_panel.build(training, registry, run, takes_novels)
     with gr.Tab(browser_text("Write"), id="write", elem_id="write-tab"):
         writing = writing_tab.build(registry, run)

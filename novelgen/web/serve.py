@@ -1,4 +1,4 @@
-"""`python app.py`: options → registry → page → server, until Ctrl-C.
+"""`novelgen app`: options → registry → page → server, until Ctrl-C.
 
 Nothing heavy is imported before the options are read.
 """
@@ -28,14 +28,15 @@ _PORTS_TRIED = 100
 # Visitors remembered, some 200 KB each. Beyond that, the one that has been idle longest loses what
 # the browser does not keep.
 _SESSIONS = 300
-RUNS = Path("checkpoints").absolute()  # where train.py leaves them: in the working directory
-_PROJECT = Path(__file__).resolve().parents[2]
+RUNS = Path(
+    "checkpoints"
+).absolute()  # where `novelgen train` leaves them: in the working directory
 _STATIC = Path(__file__).with_name("static")
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not on Windows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the options of `app.py`."""
+    """Declares the options of `novelgen app`."""
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -86,7 +87,7 @@ def main(args: argparse.Namespace) -> None:
     # 2. The page, and the server in threads of its own.
     registry = ModelRegistry(RUNS, args.checkpoint, args.device)
     with_files = takes_files(args.host, args.share)
-    blocks = page.build(registry, _PROJECT, with_files)
+    blocks = page.build(registry, with_files)
     start(blocks, args.host, port, with_files, share=args.share, mcp_server=args.mcp)
     message = _("open {url} in a browser to write (Ctrl-C stops the program)")
     print(message.format(url=blocks.local_url), flush=True)

@@ -1,4 +1,4 @@
-"""Trainings that are started from the page: `train.py` in a process of its own."""
+"""Trainings that are started from the page: `novelgen train` in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from novelgen.errors import TrainingError
 from novelgen.i18n import VARIABLE, _, language
 from novelgen.presets import preset
+from novelgen.shipped import shipped_novel
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.web.metrics import Metrics
+
+# How a training is started, and the folder where that finds this very package: a clone need not be
+# installed, and nothing in the folder where the user works can stand in a module's way.
+_TRAIN = (sys.executable, "-m", "novelgen", "train")
+_BESIDE_PACKAGE = Path(__file__).resolve().parents[2]
 
 # What the first training uses, on the novel that comes with the program.
 _FIRST_PRESET = "tiny"
@@ -71,23 +78,15 @@ class PageTraining:
     A training that is cancelled or fails leaves no run behind. Threads may share this.
     """
 
-    def __init__(self, project: Path, minutes: float = MINUTES) -> None:
-        """`project` is the folder with train.py and corpus/novel.txt.
-
-        `minutes` is the budget of the first training.
-        """
-        self._project = Path(project)
-        self._first = TrainingRequest(
-            self._project / "corpus" / "novel.txt",
-            f"novel-{_FIRST_PRESET}",
-            _FIRST_PRESET,
-            minutes,
-        )
+    def __init__(self, minutes: float = MINUTES, train: Sequence[str] = _TRAIN) -> None:
+        """`minutes` is the budget of the first training; `train` starts one, given its options."""
+        self._minutes = minutes
+        self._train = tuple(train)
         self._metrics = Metrics()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._output = Path()
-        self._request = self._first
+        self._request: TrainingRequest  # of the process that runs
         self._status = Status("idle")  # what is shown while no process runs
         self._cancelled = False
         self._seen: _Seen | None = None
@@ -97,9 +96,11 @@ class PageTraining:
     def start(self, folder: Path) -> None:
         """Starts the first training, whose run will lie in `folder`.
 
-        Does nothing when a training is under way. Raises TrainingError as `start_on`.
+        Does nothing when a training is under way. Raises CorpusError when the novel that comes
+        with the program is missing, TrainingError as `start_on`.
         """
-        self._start(folder, self._first)
+        name = f"novel-{_FIRST_PRESET}"
+        self._start(folder, TrainingRequest(shipped_novel(), name, _FIRST_PRESET, self._minutes))
 
     def start_on(self, folder: Path, request: TrainingRequest) -> None:
         """Starts the training that is asked for; its run will lie in `folder`.
@@ -134,29 +135,27 @@ class PageTraining:
             return True
 
     def _launch(self, request: TrainingRequest, output: Path) -> subprocess.Popen[str]:
-        script = self._project / "train.py"
-        for needed in (script, request.corpus):
-            if not needed.exists():
-                message = _("{path}: no such file; run the program in novelgen's own folder")
-                raise TrainingError(message.format(path=needed))
+        if not request.corpus.exists():
+            message = _("{path}: no such file; it was moved or removed, drop the novel again")
+            raise TrainingError(message.format(path=request.corpus))
+        # Absolute paths: the process works in another folder.
         command = [
-            sys.executable,
-            str(script),
+            *self._train,
             "--preset",
             request.preset,
             "--max-minutes",
             f"{request.minutes:g}",
             "--corpus",
-            str(request.corpus),
+            str(request.corpus.absolute()),
             "--output",
-            str(output),
+            str(output.absolute()),
         ]
         try:
             # In a session of its own, so that Ctrl-C in the terminal reaches this program alone,
             # which then ends it.
             return subprocess.Popen(
                 command,
-                cwd=self._project,
+                cwd=_BESIDE_PACKAGE,
                 env={**os.environ, VARIABLE: language()},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -188,7 +187,7 @@ class PageTraining:
         if self._cancelled:
             ended = Status("cancelled")
         elif failed:
-            ended = Status("failed", error=last_line or f"train.py: {process.returncode}")
+            ended = Status("failed", error=last_line or f"novelgen train: {process.returncode}")
         else:
             ended = Status("done", output.name, 1.0)
         with self._lock:

@@ -87,8 +87,8 @@ def _layout(visible: bool, takes_novels: bool) -> _Parts:
             browser_text(
                 "### No trained model yet\nTrain the smallest one (tiny, about two minutes) on the"
                 " novel that comes with the program, then write with it. For a novel of your own"
-                " run `python train.py --corpus mine.txt` in a terminal; the run appears here by"
-                " itself."
+                " run `python -m novelgen train --corpus mine.txt` in a terminal; the run appears"
+                " here by itself."
             ),
             elem_id="training-words",
         )
@@ -180,7 +180,9 @@ def _line(status: Status) -> str:
     if status.phase == "cancelled":
         return _("training cancelled; nothing was kept")
     if status.phase == "idle":
-        return _("time budget {minutes:g} min · corpus/novel.txt").format(minutes=MINUTES)
+        return _("time budget {minutes:g} min · the novel that comes with the program").format(
+            minutes=MINUTES
+        )
     return ""
 
 

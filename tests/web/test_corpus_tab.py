@@ -122,7 +122,7 @@ def build_page(folder, takes_novels):
     """The components of the page."""
 
     async def build():
-        return page.build(ModelRegistry(folder), folder, takes_novels)
+        return page.build(ModelRegistry(folder), takes_novels)
 
     # Where no loop runs, Gradio makes one and leaves it open.
     return asyncio.run(build()).blocks.values()

@@ -77,7 +77,7 @@ def test_an_option_without_a_label_stays():
 
 def test_the_labels_are_those_of_the_page(tmp_path):
     async def build():
-        page.build(ModelRegistry(tmp_path), tmp_path, takes_novels=True)
+        page.build(ModelRegistry(tmp_path), takes_novels=True)
 
     asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open
     assert set(LABELS.values()) <= language._messages

@@ -7,10 +7,11 @@ import pytest
 
 from novelgen.errors import TrainingError
 from novelgen.i18n import use_language
+from novelgen.shipped import shipped_novel
 from novelgen.web import training
 from novelgen.web.training import PageTraining, TrainingRequest
 
-# A train.py that follows a plan. Its first record may say 0.0 seconds, as on a quick machine.
+# A training that follows a plan. Its first record may say 0.0 seconds, as on a quick machine.
 SCRIPT = """
 import json, os, pathlib, sys, time
 output = pathlib.Path(sys.argv[sys.argv.index("--output") + 1])
@@ -33,17 +34,16 @@ sys.exit(plan["code"])
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes a PageTraining whose train.py follows a plan."""
+    """Makes a PageTraining whose process follows a plan."""
     made = []
 
     def make(minutes=1.0, steps=2, seconds=1.0, pause=0.0, end=0.0, code=0):
         project = tmp_path / "project"
-        (project / "corpus").mkdir(parents=True)
-        (project / "corpus" / "novel.txt").write_text("第一章", encoding="utf-8")
+        project.mkdir()
         (project / "train.py").write_text(SCRIPT, encoding="utf-8")
         plan = {"steps": steps, "seconds": seconds, "pause": pause, "end": end, "code": code}
         (project / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-        made.append(PageTraining(project, minutes))
+        made.append(PageTraining(minutes, (sys.executable, str(project / "train.py"))))
         return made[-1]
 
     yield make
@@ -167,13 +167,15 @@ def test_an_existing_run_is_never_touched(make, tmp_path):
     assert not (tmp_path / "novel-tiny-2").exists()
 
 
-def test_the_novel_and_the_program_must_be_there(tmp_path):
-    with pytest.raises(TrainingError, match=r"train\.py"):
-        PageTraining(tmp_path).start(tmp_path)
+def test_the_corpus_must_be_there(make, tmp_path):
+    page_training = make()
+    with pytest.raises(TrainingError, match=r"gone: no such file"):
+        page_training.start_on(tmp_path, request_on(tmp_path / "gone"))
+    assert page_training.status().phase == "idle"
 
 
-def test_the_command_is_one_that_a_user_could_type(make, tmp_path, monkeypatch):
-    tiny, given = make(), []
+def test_the_command_is_one_that_a_user_could_type(tmp_path, monkeypatch):
+    tiny, given = PageTraining(1.0), []
     monkeypatch.setattr(
         training.subprocess,
         "Popen",
@@ -181,16 +183,17 @@ def test_the_command_is_one_that_a_user_could_type(make, tmp_path, monkeypatch):
     )
     with pytest.raises(TrainingError, match="no"):
         tiny.start(tmp_path)
-    project = tmp_path / "project"
     assert given == [
         sys.executable,
-        str(project / "train.py"),
+        "-m",
+        "novelgen",
+        "train",
         "--preset",
         "tiny",
         "--max-minutes",
         "1",
         "--corpus",
-        str(project / "corpus" / "novel.txt"),
+        str(shipped_novel()),
         "--output",
         str(tmp_path / "novel-tiny"),
     ]
