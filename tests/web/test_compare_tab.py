@@ -1,4 +1,7 @@
+import itertools
 import json
+from contextlib import closing
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -6,7 +9,15 @@ import pytest
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.report.tables import COMPARISON
 from novelgen.training import stores
-from novelgen.web import compare_tab, limits
+from novelgen.web import limits
+from novelgen.web.compare_request import Comparison, compare, read_request
+from novelgen.web.compare_view import (
+    run_choices,
+    snapshot_values,
+    stopped_values,
+    table_file,
+    table_value,
+)
 from novelgen.web.model_registry import ModelRegistry
 
 PROMPT = "宝玉笑道：“我来了。”"
@@ -22,9 +33,7 @@ def registry(make_run, tmp_path):
 def request(
     registry, prompt=PROMPT, runs=("one",), decoders=("sample",), temperatures=("0.8",), seed="7"
 ):
-    return compare_tab._request(
-        registry, prompt, list(runs), list(decoders), list(temperatures), seed
-    )
+    return read_request(registry, prompt, list(runs), list(decoders), list(temperatures), seed)
 
 
 def test_the_grid_is_what_was_asked_for(registry):
@@ -78,9 +87,9 @@ def test_what_a_program_leaves_out_is_refused_with_a_remedy(registry, left_out):
         "temperatures": ["0.8"],
         "seed": None,
     }
-    assert compare_tab._request(registry, **asked).grid
+    assert read_request(registry, **asked).grid
     with pytest.raises(ConfigError, match=r"give|choose"):
-        compare_tab._request(registry, **{**asked, left_out: None})
+        read_request(registry, **{**asked, left_out: None})
 
 
 def test_an_unknown_run_is_refused(registry):
@@ -98,63 +107,66 @@ def test_of_a_long_prompt_the_end_is_used_with_a_note(registry):
     assert f"{limits.PROMPT:,}" in found.notes[0]
 
 
-def test_the_table_grows_row_by_row(registry, monkeypatch):
-    monkeypatch.setattr(compare_tab, "_PACE", 0.0)
+def every_second():
+    """A clock that goes on by a second whenever it is looked at."""
+    return itertools.count().__next__
+
+
+def test_the_table_grows_row_by_row(registry):
     asked = request(registry, runs=("one", "two"), decoders=("sample", "greedy"))
-    seen = list(compare_tab._fill(registry, asked))
-    assert seen[0].table["data"] == []
-    assert seen[0].status.startswith("0/4 ")
-    table = seen[-1].table["data"]
-    made = seen[-1].made
-    assert seen[-1].table["headers"] == list(COMPARISON)
-    assert len(table) == len(made.rows) == 4
-    assert seen[-1].status.startswith("done · 4/4")
+    seen = [snapshot_values(each) for each in compare(registry, asked, every_second())]
+    tables, statuses, states = zip(*seen, strict=True)
+    assert tables[0]["data"] == []
+    assert statuses[0].startswith("0/4 ")
+    table = tables[-1]["data"]
+    assert tables[-1]["headers"] == list(COMPARISON)
+    assert len(table) == len(states[-1].rows) == 4
+    assert statuses[-1].startswith("done · 4/4")
     assert [row[1] for row in table] == ["sampling", "greedy"] * 2
     assert all(len(row) == len(COMPARISON) for row in table)
     assert [row[0] for row in table] == ["one", "one", "two", "two"]
     assert {row[7] for row in table} == {"—"}
-    sizes = [len(update.table["data"]) for update in seen]
+    sizes = [len(each["data"]) for each in tables]
     assert sizes == sorted(sizes)
     assert sizes.count(1) > 2
-    for update in seen[1:]:
-        done = len(update.made.rows)
-        rows = update.table["data"]
-        assert rows[:done] == compare_tab._table(update.made.rows)["data"]
-        assert len(rows) - done in (0, 1)
+    for each, state in zip(tables[1:], states[1:], strict=True):
+        done = len(state.rows)
+        assert each["data"][:done] == table_value(state.rows)["data"]
+        assert len(each["data"]) - done in (0, 1)
 
 
-def test_a_growing_table_is_not_sent_all_the_time(registry, monkeypatch):
-    monkeypatch.setattr(compare_tab, "_PACE", 3600.0)
-    assert (
-        len(list(compare_tab._fill(registry, request(registry, decoders=("sample", "greedy")))))
-        == 3
-    )
+def test_while_the_clock_stands_only_finished_rows_are_sent(registry):
+    asked = request(registry, decoders=("sample", "greedy"))
+    seen = list(compare(registry, asked, clock=lambda: 0.0))
+    assert [len(each.comparison.rows) for each in seen] == [0, 1, 2]
+    assert {each.growing for each in seen} == {None}
 
 
-def test_stopping_keeps_the_rows_that_are_finished(registry, monkeypatch):
-    monkeypatch.setattr(compare_tab, "_PACE", 0.0)
-    stream = compare_tab._fill(registry, request(registry, temperatures=("0.5", "0.8")))
-    update = next(update for update in stream if len(update.table["data"]) == 2)
-    stream.close()
-    table, status = compare_tab._stopped(update.made)
-    assert table["data"] == update.table["data"][:1]
-    assert status == f"stopped · {update.status}"
-    assert update.status.startswith("1/2 ")
+def test_stopping_keeps_the_rows_that_are_finished(registry):
+    asked = request(registry, temperatures=("0.5", "0.8"))
+    with closing(compare(registry, asked, every_second())) as stream:
+        values = map(snapshot_values, stream)
+        table, status, made = next(each for each in values if len(each[0]["data"]) == 2)
+    kept, stopped = stopped_values(made)
+    assert kept["data"] == table["data"][:1]
+    assert stopped == f"stopped · {status}"
+    assert status.startswith("1/2 ")
 
 
-@pytest.mark.parametrize("is_begun", [False, True])
-def test_stopping_when_nothing_runs_changes_nothing(registry, is_begun):
-    made = (
-        list(compare_tab._fill(registry, request(registry)))[-1][2]
-        if is_begun
-        else compare_tab._Made()
-    )
-    assert compare_tab._stopped(made) == (gr.skip(), gr.skip())
+@pytest.fixture
+def made(registry):
+    """A table of one row, complete."""
+    *_, last = compare(registry, request(registry))
+    return last.comparison
 
 
-def test_a_table_becomes_a_file(registry):
-    made = list(compare_tab._fill(registry, request(registry)))[-1][2]
-    files = {kind: compare_tab._saver(kind)(made) for kind in ("csv", "md")}
+def test_stopping_when_nothing_runs_changes_nothing(made):
+    for state in (made, Comparison()):
+        assert stopped_values(state) == (gr.skip(), gr.skip())
+
+
+def test_a_table_becomes_a_file(made):
+    files = {kind: table_file(made, kind) for kind in ("csv", "md")}
     for kind, file in files.items():
         assert file["name"].endswith("." + kind)
         assert made.rows[0].text[:5] in file["text"]
@@ -164,23 +176,39 @@ def test_a_table_becomes_a_file(registry):
 
 
 def test_without_results_there_is_no_file():
-    with pytest.raises(Exception, match="no results"):
-        compare_tab._saver("csv")(compare_tab._Made())
+    with pytest.raises(ConfigError, match="no results"):
+        table_file(Comparison(), "csv")
 
 
 def test_a_single_choice_of_models_follows_the_page_and_several_stay(registry):
-    assert compare_tab._choices(registry, "two", ["one"])["value"] == ["two"]
-    assert compare_tab._choices(registry, "two", ["one", "two"])["value"] == ["one", "two"]
-    assert compare_tab._choices(registry, "two", ["one", "gone"])["value"] == ["two"]
-    assert compare_tab._choices(registry, None, [])["value"] == []
+    assert run_choices(registry, "two", ["one"])["value"] == ["two"]
+    assert run_choices(registry, "two", ["one", "two"])["value"] == ["one", "two"]
+    assert run_choices(registry, "two", ["one", "gone"])["value"] == ["two"]
+    assert run_choices(registry, None, [])["value"] == []
+
+
+def copied(registry, run):
+    """The column of what a text has copied from its training text."""
+    *_, last = compare(registry, request(registry, runs=(run,)))
+    return table_value(last.comparison.rows)["data"][0][7]
 
 
 def test_the_training_text_is_used_only_where_it_lies_ready(registry, monkeypatch):
     monkeypatch.setattr(stores, "open_or_build", lambda *_: pytest.fail("must not be built"))
-    assert compare_tab._training_lines(registry, "one") is None
-    assert compare_tab._training_lines(registry, "gone") is None
+    assert copied(registry, "one") == "—"
     path = registry.folder / "two" / "config.json"
-    path.write_text(
-        json.dumps({**json.loads(path.read_text(encoding="utf-8")), "store": 5}), encoding="utf-8"
-    )
-    assert compare_tab._training_lines(registry, "two") is None
+    damaged = {**json.loads(path.read_text(encoding="utf-8")), "store": 5}
+    path.write_text(json.dumps(damaged), encoding="utf-8")
+    assert copied(registry, "two") == "—"
+
+
+def test_a_run_that_goes_while_it_is_compared_has_no_training_text(registry):
+    class Leaving(SimpleNamespace):
+        """Stands for a registry whose run is renamed as soon as its model is loaded."""
+
+        def run(self, name):
+            raise CheckpointError(name)
+
+    asked = request(registry)
+    *_, last = compare(Leaving(generator=registry.generator), asked)
+    assert last.comparison.rows[0].copied_8grams is None
