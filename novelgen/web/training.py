@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -23,7 +24,6 @@ from novelgen.web.metrics import Metrics
 # What the first training uses, on the novel that comes with the program.
 _FIRST_PRESET = "tiny"
 MINUTES = cast("float", preset(_FIRST_PRESET).training.max_minutes)
-_PATIENCE = 5.0  # seconds that the process has for ending by itself
 _RECENT = 20  # steps that the training BPC is the mean of
 
 
@@ -62,7 +62,7 @@ class _Seen(NamedTuple):
     """The last record of the run's metrics.jsonl, and when it was first seen."""
 
     trained: float  # seconds, by the record
-    at: float  # seconds, by this process's monotonic clock
+    at: float  # seconds, by the clock of PageTraining
 
 
 class PageTraining:
@@ -71,11 +71,21 @@ class PageTraining:
     A training that is cancelled or fails leaves no run behind. Threads may share this.
     """
 
-    def __init__(self, project: Path, minutes: float = MINUTES) -> None:
+    def __init__(
+        self,
+        project: Path,
+        minutes: float = MINUTES,
+        *,
+        patience: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`project` is the folder with train.py and corpus/novel.txt.
 
-        `minutes` is the budget of the first training.
+        `minutes` is the budget of the first training, `patience` how many seconds a process that
+        is cancelled has for ending by itself, and `clock` what the time spent is read from.
         """
+        self._patience = patience
+        self._clock = clock
         self._project = Path(project)
         self._first = TrainingRequest(
             self._project / "corpus" / "novel.txt",
@@ -86,6 +96,7 @@ class PageTraining:
         self._metrics = Metrics()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
+        self._watcher: threading.Thread | None = None  # of the process
         self._output = Path()
         self._request = self._first
         self._status = Status("idle")  # what is shown while no process runs
@@ -127,10 +138,10 @@ class PageTraining:
             self._cancelled = False
             self._seen = None
             self._spent = 0.0
-            watcher = threading.Thread(
+            self._watcher = threading.Thread(
                 target=self._watch, args=(self._process, request, self._output), daemon=True
             )
-            watcher.start()
+            self._watcher.start()
             return True
 
     def _launch(self, request: TrainingRequest, output: Path) -> subprocess.Popen[str]:
@@ -205,16 +216,16 @@ class PageTraining:
         with contextlib.suppress(OSError):
             process.terminate()
         try:
-            process.wait(_PATIENCE)
+            process.wait(self._patience)
         except subprocess.TimeoutExpired:
             process.kill()
-        self.wait(_PATIENCE)
+        self.wait(self._patience)
 
     def wait(self, seconds: float) -> bool:
         """Waits for the end of the training, at most so long; whether it has come."""
-        deadline = time.monotonic() + seconds
-        while self._process is not None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        watcher = self._watcher
+        if watcher is not None:
+            watcher.join(seconds)
         return self._process is None
 
     def status(self) -> Status:
@@ -250,9 +261,9 @@ class PageTraining:
         """
         seen = self._seen
         if seen is None or seen.trained != trained:
-            seen = _Seen(trained, time.monotonic())
+            seen = _Seen(trained, self._clock())
             self._seen = seen
-        spent = max(self._spent, trained + time.monotonic() - seen.at)
+        spent = max(self._spent, trained + self._clock() - seen.at)
         self._spent = spent
         return spent
 
