@@ -125,7 +125,7 @@ def _trainer(
         # Of a single task there is nothing to tell beside `valid`.
         by_task if len(by_task) > 1 else None,
         ranks,
-        ProgressLine() if reporting.verbose else NoProgress(),
+        line=ProgressLine() if reporting.verbose else NoProgress(),
     )
     if reporting.verbose:
         precision = str(choose_precision(config.training.precision, device))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -202,21 +202,23 @@ def _update(shown: Shown | None, selected: int = 0) -> ViewUpdate:
     return ViewUpdate(payload(shown, selected), shown)
 
 
-def inspect_paragraph(registry: ModelRegistry, shown: Shown) -> _Inspection:
+def inspect_paragraph(
+    registry: ModelRegistry, shown: Shown, clock: Callable[[], float] = time.monotonic
+) -> _Inspection:
     """The paragraph with what the model expected at every token, as the last item.
 
-    Before it comes None several times a second, as a sign of life. Raises CheckpointError when the
-    model has been replaced. Closing the stream frees the model.
+    Before it comes None several times a second, by `clock`, as a sign of life. Raises
+    CheckpointError when the model has been replaced. Closing the stream frees the model.
     """
     places: list[Place] = []
-    last_sign = time.monotonic()
+    last_sign = clock()
     generator = generation_service.generator_of(registry, shown.result)
     with closing(generator.inspect(shown.paragraph)) as stream:
         for place in stream:
             places.append(place)
-            if time.monotonic() - last_sign >= _HEARTBEAT:
+            if clock() - last_sign >= _HEARTBEAT:
                 yield None
-                last_sign = time.monotonic()
+                last_sign = clock()
     yield shown._replace(places=places)
 
 

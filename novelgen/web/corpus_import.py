@@ -26,6 +26,7 @@ from novelgen.os_errors import reason_of
 from novelgen.text.importing import CorpusImport
 from novelgen.text.report import ImportReport, Removal, describe_reason, describe_rule
 from novelgen.web import limits
+from novelgen.web.training import PageTraining, TrainingRequest
 
 STORES = ".stores"
 """Where `novelgen train` keeps the stores of its runs: below the folder of the runs."""
@@ -34,8 +35,6 @@ _PREFIX = ".dropped-"
 _LEFT_BEHIND = 86_400.0  # seconds; what is older was left by a program that was killed
 _NAME = 60  # characters of a run's name
 _LINE = 300  # characters of a removed line that are shown
-_KEPT_REMOVALS = 10_000  # that wait in memory until they are looked at
-# These take marks out of lines whose words all stay.
 # The headings of the table of removed lines; what a report does not tell has no column.
 _COLUMNS = (N_("rule"), N_("reason"), N_("chapter"), N_("line"), N_("what became of it"))
 _OPTIONAL = ("reason", "chapter")
@@ -147,6 +146,30 @@ def remove(dropped: Dropped | None) -> None:
         shutil.rmtree(dropped.folder, ignore_errors=True)
 
 
+def train(
+    training: PageTraining, runs: Path, dropped: Dropped | None, preset: str, minutes: float
+) -> None:
+    """Starts the training and removes the files. Raises CorpusError and TrainingError."""
+    training.check_free()
+    kept = keep(dropped, runs)
+    name = run_name(dropped.source) if dropped else ""
+    request = TrainingRequest(
+        corpus=kept.store,
+        name=f"{name}-{preset}",
+        preset=preset,
+        minutes=minutes,
+        is_uploaded=True,
+        discard=kept.store if kept.is_new else None,
+    )
+    try:
+        training.start_on(runs, request)
+    except NovelgenError:
+        # Another visitor was faster: what was read is there for the next try.
+        take_back(dropped, kept)
+        raise
+    remove(dropped)
+
+
 def run_name(file: Path) -> str:
     """What to call a run, or a folder, after a file: short, and never hidden."""
     return corpus_name([file]).strip(". ")[:_NAME] or "novel"
@@ -183,7 +206,7 @@ def _removals(corpus: CorpusImport) -> Iterator[Removal]:
     """All removals of an import, of which memory never holds many: most are indentation."""
     waiting = corpus.report.removals
     for _paragraph in corpus:
-        if len(waiting) >= _KEPT_REMOVALS:
+        if len(waiting) >= limits.REMOVED_IN_MEMORY:
             yield from waiting
             waiting.clear()
     yield from waiting

@@ -8,18 +8,17 @@ from typing import Any
 
 import gradio as gr
 
-from novelgen.config import TextConfig
-from novelgen.errors import NovelgenError
-from novelgen.i18n import _, ngettext
+from novelgen.i18n import _
 from novelgen.web import corpus_import, limits
-from novelgen.web.corpus_import import Dropped, Read
-from novelgen.web.corpus_layout import AUTO, Parts, budget, lay_out
+from novelgen.web.corpus_import import Dropped
+from novelgen.web.corpus_layout import Parts, budget, lay_out
+from novelgen.web.corpus_view import report_values, text_config, training_values, waiting_values
 from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.language import localized
 from novelgen.web.model_registry import ModelRegistry
-from novelgen.web.training import PageTraining, Status, TrainingRequest
-from novelgen.web.training_panel import bar_state
+from novelgen.web.training import PageTraining
+from novelgen.web.writing_view import Values
 
 _SECONDS = 1.0  # between two states of the bar
 
@@ -40,19 +39,19 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
     shown = [parts.training, parts.bar, parts.start, parts.cancel, timer, finished]
 
     @localized
-    def follow() -> tuple[Any, ...]:
-        return _progress(training.status())
+    def follow() -> Values:
+        return training_values(training.status())
 
     @localized
-    def begin(before: Dropped | None, preset: str, minutes: float) -> tuple[Any, ...]:
+    def begin(before: Dropped | None, preset: str, minutes: float) -> Values:
         with errors_as_toasts():
-            _begin(training, registry.folder, before, preset, minutes)
-        return (None, gr.update(visible=False), *_progress(training.status()))
+            corpus_import.train(training, registry.folder, before, preset, minutes)
+        return (None, gr.update(visible=False), *training_values(training.status()))
 
     @localized
-    def cancel() -> tuple[Any, ...]:
+    def cancel() -> Values:
         training.cancel()
-        return _progress(training.status())
+        return training_values(training.status())
 
     # 3. The events. When the page is opened, another visitor may be training.
     for event in (timer.tick, page_load()):
@@ -73,7 +72,7 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
     found = [dropped, parts.reading, parts.found, parts.report, parts.removed_note, parts.removed]
 
     @localized
-    def receive(uploads: list[str] | None, before: Dropped | None) -> tuple[Any, ...]:
+    def receive(uploads: list[str] | None, before: Dropped | None) -> Values:
         with errors_as_toasts():
             new = corpus_import.receive(runs, [Path(upload) for upload in uploads or ()])
         corpus_import.remove(before)
@@ -83,26 +82,26 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
     @localized
     def read(
         before: Dropped | None, encoding: str, replace: bool, simplify: bool, keep: bool
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> Iterator[Values]:
         if before is None:
             yield (gr.skip(),) * len(found)
             return
-        yield _waiting(before, _("Reading {name}…").format(name=before.source.name))
+        yield waiting_values(before, _("Reading {name}…").format(name=before.source.name))
         try:
             with errors_as_toasts():
-                text = _options(encoding, replace, simplify, keep)
+                text = text_config(encoding, replace, simplify, keep)
                 result = corpus_import.read(before, text)
         except gr.Error:
             # The files stay: another switch may be what they need.
             note = _("“{name}” could not be read; change a switch, or drop another file")
-            yield _waiting(before, note.format(name=before.source.name))
+            yield waiting_values(before, note.format(name=before.source.name))
             raise
-        yield _found(result)
+        yield report_values(result)
 
     @localized
-    def discard(before: Dropped | None) -> tuple[Any, ...]:
+    def discard(before: Dropped | None) -> Values:
         corpus_import.remove(before)
-        return _waiting(None, "")
+        return waiting_values(None, "")
 
     options: dict[str, Any] = {
         "show_progress": "hidden",
@@ -122,91 +121,3 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
         **options,
     )
     parts.discard.click(discard, dropped, found, **LIGHT)
-
-
-def _options(encoding: str | None, replace: bool, simplify: bool, keep: bool) -> TextConfig:
-    """How to read the files. Raises ConfigError."""
-    errors = "replace" if replace else "strict"
-    return TextConfig(
-        encoding=encoding or AUTO,
-        errors=errors,
-        simplify=bool(simplify),
-        keep_site_lines=bool(keep),
-    )
-
-
-def _waiting(dropped: Dropped | None, note: str) -> tuple[Any, ...]:
-    """Values while there is no report: the files, a note, and nothing below it."""
-    hidden = gr.update(visible=False)
-    return dropped, gr.update(value=note, visible=bool(note)), hidden, *(gr.skip(),) * 3
-
-
-def _found(result: Read) -> tuple[Any, ...]:
-    """Values for the report and the table of removed lines."""
-    headings, rows = corpus_import.table(result.removed)
-    return (
-        result.dropped,
-        gr.update(visible=False),
-        gr.update(visible=True),
-        result.summary,
-        _removed_note(len(rows), result.more),
-        gr.update(headers=headings, value=rows, visible=bool(rows)),
-    )
-
-
-def _removed_note(shown: int, more: int) -> str:
-    if not shown:
-        return _("No line lost a word.")
-    note = ngettext(
-        "{count:,} line lost words or is in doubt.",
-        "{count:,} lines lost words or are in doubt.",
-        shown + more,
-    ).format(count=shown + more)
-    if not more:
-        return note
-    first = _("The first {count:,} are shown.").format(count=shown)
-    return f"{note} {first}"
-
-
-def _begin(
-    training: PageTraining, runs: Path, dropped: Dropped | None, preset: str, minutes: float
-) -> None:
-    """Starts the training and removes the files. Raises CorpusError and TrainingError."""
-    training.check_free()
-    kept = corpus_import.keep(dropped, runs)
-    name = corpus_import.run_name(dropped.source) if dropped else ""
-    request = TrainingRequest(
-        corpus=kept.store,
-        name=f"{name}-{preset}",
-        preset=preset,
-        minutes=minutes,
-        is_uploaded=True,
-        discard=kept.store if kept.is_new else None,
-    )
-    try:
-        training.start_on(runs, request)
-    except NovelgenError:
-        # Another visitor was faster: what was read is there for the next try.
-        corpus_import.take_back(dropped, kept)
-        raise
-    corpus_import.remove(dropped)
-
-
-def _progress(status: Status) -> tuple[Any, ...]:
-    """New values for the training's part, its bar, both buttons, the timer and the finished run."""
-    is_own = status.is_uploaded
-    finished = ""
-    bar = bar_state(status)
-    if is_own and status.phase == "done":
-        finished = status.name
-        bar["text"] = _("“{run}” is trained; choose it under “Model (run directory)”").format(
-            run=status.name
-        )
-    return (
-        gr.update(visible=is_own),
-        bar,
-        gr.update(interactive=not status.is_running),
-        gr.update(visible=is_own and status.is_running),
-        gr.Timer(active=status.is_running),
-        finished,
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -29,6 +29,8 @@ _MAX_SILENCE = 0.5
 
 # The snapshots of one request. Closing it stops the model, so it is no mere iterator.
 ResultStream: TypeAlias = "collections.abc.Generator[GenerationResult, None, None]"
+# Returns seconds since any moment.
+Clock: TypeAlias = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,17 @@ class GenerationResult:
 
 
 def write(
-    registry: ModelRegistry, run: str | None, manuscript: str, options: Mapping[str, Any]
+    registry: ModelRegistry,
+    run: str | None,
+    manuscript: str,
+    options: Mapping[str, Any],
+    clock: Clock = time.monotonic,
 ) -> ResultStream:
     """Continues `manuscript` and yields snapshots; closing the stream stops the model.
 
-    The first comes with the first character, then at most `limits.UPDATES_A_SECOND`, and the
-    complete result at the end. Raises NovelgenError as Generator.stream and ModelRegistry.generator
-    do, and ConfigError for an opening that is too long.
+    The first comes with the first character, then at most `limits.UPDATES_A_SECOND` by `clock`, and
+    the complete result at the end. Raises NovelgenError as Generator.stream and
+    ModelRegistry.generator do, and ConfigError for an opening that is too long.
     """
     opening = options.get("prefix", "")
     if len(opening) > limits.OPENING:
@@ -84,7 +90,7 @@ def write(
                 "--prefix has {count:,} characters, at most {limit:,} are allowed; shorten it"
             ).format(count=len(opening), limit=limits.OPENING)
         )
-    return _stream(registry, run, manuscript, options, ())
+    return _stream(registry, run, manuscript, options, (), clock)
 
 
 def generator_of(registry: ModelRegistry, result: GenerationResult) -> Generator:
@@ -109,6 +115,7 @@ def write_from(
     candidate: int,
     paragraph: int,
     opening: str,
+    clock: Clock = time.monotonic,
 ) -> ResultStream:
     """Writes a paragraph of a candidate again, beginning with `opening`.
 
@@ -136,7 +143,7 @@ def write_from(
         "max_length": max(asked_length, needed_length),
     }
     kept = generation.paragraphs[:paragraph]
-    return _stream(registry, result.run, result.manuscript, options, kept)
+    return _stream(registry, result.run, result.manuscript, options, kept, clock)
 
 
 def _stream(
@@ -145,10 +152,11 @@ def _stream(
     manuscript: str,
     options: Mapping[str, Any],
     kept: Sequence[Paragraph],
+    clock: Clock,
 ) -> ResultStream:
     """Snapshots of what continues the manuscript and the paragraphs `kept`."""
     # 1. The model, and the text that it reads.
-    began = time.monotonic()
+    began = clock()
     generator = registry.generator(run)
     assert run is not None  # which the registry has refused
     weights = registry.weights(run)
@@ -159,9 +167,10 @@ def _stream(
     # 2. A snapshot when there is text, and now and then while there is none.
     last_snapshot = -1.0
     pause = 1 / limits.UPDATES_A_SECOND
-    with closing(generator.stream_candidates(prompt, pause=pause, **options)) as stream:
+    candidates = generator.stream_candidates(prompt, pause=pause, clock=clock, **options)
+    with closing(candidates) as stream:
         for generations in stream:
-            seconds = time.monotonic() - began
+            seconds = clock() - began
             finished = generations[0].finished
             has_text = any(generation.text for generation in generations)
             if not (finished or has_text or seconds - last_snapshot >= _MAX_SILENCE):

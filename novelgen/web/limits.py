@@ -19,6 +19,7 @@ UPLOAD = 64 * 2**20  # bytes of the files of a novel that are dropped together
 # Files are taken, and trainings started on them, by visitors on this machine alone.
 UPLOADS_FROM_NETWORK = False
 REMOVED_SHOWN = 1_000  # lines that cleaning took out of a novel
+REMOVED_IN_MEMORY = 10_000  # of all removals of a novel, until they are looked at
 TRAINING_MINUTES = 600  # of a training that is started from the page
 UPDATES_A_SECOND = 20
 

@@ -16,7 +16,6 @@ from novelgen.errors import CheckpointError
 from novelgen.i18n import _
 from novelgen.training.checkpoint import RunDirectory
 
-_LOADED = 3  # models kept in memory
 _NAME = 80  # characters of a name that came from outside
 _SILENCE = 1800.0  # seconds; a training that has written nothing for so long has ended
 
@@ -34,14 +33,21 @@ class ModelRegistry:
     A visitor names a run and never a path, so that nobody can open what is not registered.
     """
 
-    def __init__(self, folder: Path, chosen: Path | None = None, device: str = "auto") -> None:
-        """`chosen` is the run that comes first, wherever it lies.
+    def __init__(
+        self,
+        folder: Path,
+        chosen: Path | None = None,
+        device: str = "auto",
+        max_loaded: int = 3,
+    ) -> None:
+        """`chosen` is the run that comes first, wherever it lies; `max_loaded` models stay loaded.
 
         Raises CheckpointError when it cannot be used.
         """
         self.folder = Path(folder)
         self._chosen = chosen
         self._device = device
+        self._max_loaded = max_loaded
         self._loaded: OrderedDict[Path, _LoadedModel] = OrderedDict()  # last used comes last
         self._lock = threading.Lock()
         if chosen is not None:
@@ -125,7 +131,7 @@ class ModelRegistry:
             # 2. Keep the models that were used last.
             self._loaded[run.path] = model
             self._loaded.move_to_end(run.path)
-            while len(self._loaded) > _LOADED:
+            while len(self._loaded) > self._max_loaded:
                 self._loaded.popitem(last=False)
             return model.generator
 

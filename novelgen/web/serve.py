@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,7 @@ from novelgen.web import limits
 if TYPE_CHECKING:
     import gradio as gr
 
-PORT = 7860
-_PORTS_TRIED = 100
+PORTS = range(7860, 7960)  # of which the first free one is taken
 # Visitors remembered, some 200 KB each. Beyond that, the one that has been idle longest loses what
 # the browser does not keep.
 _SESSIONS = 300
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=int,
         metavar="N",
-        help=_("port (default: the first free one from {port} on)").format(port=PORT),
+        help=_("port (default: the first free one from {port} on)").format(port=PORTS[0]),
     )
     parser.add_argument(
         "--share",
@@ -147,13 +147,13 @@ def start(
     )
 
 
-def free_port(host: str, port: int | None) -> int:
-    """`port`, or without one the first free from PORT on. Raises ConfigError when there is none."""
+def free_port(host: str, port: int | None, ports: Sequence[int] = PORTS) -> int:
+    """`port`, or without one the first free of `ports`. Raises ConfigError when there is none."""
     if ":" in host:
         message = _("--host {host}: give an IPv4 address; this machine is 127.0.0.1")
         raise ConfigError(message.format(host=host))
     if port is None:
-        return _first_free_port(host)
+        return _first_free_port(host, ports)
     if not 0 < port < 2**16:
         message = _("--port {port}: out of range; give a port from 1 to 65535")
         raise ConfigError(message.format(port=port))
@@ -163,12 +163,12 @@ def free_port(host: str, port: int | None) -> int:
     return port
 
 
-def _first_free_port(host: str) -> int:
-    for port in range(PORT, PORT + _PORTS_TRIED):
+def _first_free_port(host: str, ports: Sequence[int]) -> int:
+    for port in ports:
         if _is_free(host, port):
             return port
     message = _("ports {first} to {last}: all of these ports are in use; choose one with --port")
-    raise ConfigError(message.format(first=PORT, last=PORT + _PORTS_TRIED - 1))
+    raise ConfigError(message.format(first=ports[0], last=ports[-1]))
 
 
 def _is_free(host: str, port: int) -> bool:

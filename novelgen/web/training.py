@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -30,7 +30,6 @@ _BESIDE_PACKAGE = Path(__file__).resolve().parents[2]
 # What the first training uses, on the novel that comes with the program.
 _FIRST_PRESET = "tiny"
 MINUTES = cast("float", preset(_FIRST_PRESET).training.max_minutes)
-_PATIENCE = 5.0  # seconds that the process has for ending by itself
 _RECENT = 20  # steps that the training BPC is the mean of
 
 
@@ -69,7 +68,7 @@ class _Seen(NamedTuple):
     """The last record of the run's metrics.jsonl, and when it was first seen."""
 
     trained: float  # seconds, by the record
-    at: float  # seconds, by this process's monotonic clock
+    at: float  # seconds, by the clock of PageTraining
 
 
 class PageTraining:
@@ -78,13 +77,27 @@ class PageTraining:
     A training that is cancelled or fails leaves no run behind. Threads may share this.
     """
 
-    def __init__(self, minutes: float = MINUTES, train: Sequence[str] = _TRAIN) -> None:
-        """`minutes` is the budget of the first training; `train` starts one, given its options."""
+    def __init__(
+        self,
+        minutes: float = MINUTES,
+        train: Sequence[str] = _TRAIN,
+        *,
+        patience: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`minutes` is the budget of the first training; `train` starts one, given its options.
+
+        `patience` is how many seconds a process that is cancelled has for ending by itself, and
+        `clock` what the time spent is read from.
+        """
         self._minutes = minutes
         self._train = tuple(train)
+        self._patience = patience
+        self._clock = clock
         self._metrics = Metrics()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
+        self._watcher: threading.Thread | None = None  # of the process
         self._output = Path()
         self._request: TrainingRequest  # of the process that runs
         self._status = Status("idle")  # what is shown while no process runs
@@ -128,10 +141,10 @@ class PageTraining:
             self._cancelled = False
             self._seen = None
             self._spent = 0.0
-            watcher = threading.Thread(
+            self._watcher = threading.Thread(
                 target=self._watch, args=(self._process, request, self._output), daemon=True
             )
-            watcher.start()
+            self._watcher.start()
             return True
 
     def _launch(self, request: TrainingRequest, output: Path) -> subprocess.Popen[str]:
@@ -204,16 +217,16 @@ class PageTraining:
         with contextlib.suppress(OSError):
             process.terminate()
         try:
-            process.wait(_PATIENCE)
+            process.wait(self._patience)
         except subprocess.TimeoutExpired:
             process.kill()
-        self.wait(_PATIENCE)
+        self.wait(self._patience)
 
     def wait(self, seconds: float) -> bool:
         """Waits for the end of the training, at most so long; whether it has come."""
-        deadline = time.monotonic() + seconds
-        while self._process is not None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        watcher = self._watcher
+        if watcher is not None:
+            watcher.join(seconds)
         return self._process is None
 
     def status(self) -> Status:
@@ -249,9 +262,9 @@ class PageTraining:
         """
         seen = self._seen
         if seen is None or seen.trained != trained:
-            seen = _Seen(trained, time.monotonic())
+            seen = _Seen(trained, self._clock())
             self._seen = seen
-        spent = max(self._spent, trained + time.monotonic() - seen.at)
+        spent = max(self._spent, trained + self._clock() - seen.at)
         self._spent = spent
         return spent
 

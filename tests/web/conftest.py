@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ ENVIRONMENT = {
     "NOVELGEN_LANG": "en",
 }
 STARTS_WITHIN = 120  # seconds, on a busy machine
+WITHIN = 120  # seconds that the server has for anything else
 
 
 @pytest.fixture(scope="session")
@@ -77,11 +79,18 @@ def workplace(train_novel):
 
 
 class Call:
-    """A request to /generate over plain HTTP; `listen` opens the stream of its answers."""
+    """A request to /generate over plain HTTP; `listen` opens the stream of its answers.
+
+    What the server sends is read at once, as a browser does, whether a test asks for it or not.
+    """
 
     def __init__(self, port, values):
         self._port = port
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._changed = threading.Condition()
+        self._lines = []
+        self._has_ended = False
+        self._is_open = False
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WITHIN)
         with closing(connection):
             connection.request(
                 "POST",
@@ -95,24 +104,51 @@ class Call:
         self._event = json.loads(body)["event_id"]
 
     def listen(self):
-        self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=WITHIN)
         self._connection.request("GET", f"/gradio_api/call/generate/{self._event}")
+        # Of this answer, which has no end that is known beforehand, the response owns the socket.
+        self._socket = self._connection.sock
         self._stream = self._connection.getresponse()
+        self._is_open = True
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def first(self):
-        """Waits until text comes."""
-        while b"generating" not in (line := self._stream.readline()):
-            assert line, "the stream ended before any text"
+    def _read(self):
+        with suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
+            while line := self._stream.readline():
+                with self._changed:
+                    self._lines.append(line.decode())
+                    self._changed.notify_all()
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
+
+    def _count(self):
+        return sum(line.startswith("event: generating") for line in self._lines)
+
+    def wait_for_text(self):
+        """Waits until more text comes than has come so far."""
+        with self._changed:
+            before = self._count()
+            self._changed.wait_for(lambda: self._has_ended or self._count() > before, WITHIN)
+            assert self._count() > before, "no more text has come"
 
     def rest(self):
         """Waits for the end; all that came."""
-        try:
-            return self._stream.read().decode()
-        finally:
-            self.close()
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._has_ended, WITHIN), "it does not end"
+        self.close()
+        return "".join(self._lines)
 
     def close(self):
         """As a closed tab does: the connection is gone, nothing is said."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        # The thread that reads must not keep the connection open.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join(WITHIN)
         self._stream.close()
         self._connection.close()
 
@@ -213,10 +249,9 @@ def busy(app):
     """Calls that hold all places, each of them writing."""
     calls = [app.call(app.long) for _ in range(limits.WRITERS)]
     for call in calls:
-        call.first()
+        call.wait_for_text()
     yield calls
     for call in calls:
         call.close()
-    assert (
-        "event: complete" in app.call({"prompt": "船来了。", "max_length": 4}).rest()
-    )  # all places are free again
+    # All places are free again.
+    assert "event: complete" in app.call({"prompt": "船来了。", "max_length": 4}).rest()

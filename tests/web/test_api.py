@@ -194,7 +194,9 @@ job = client.submit(
 next(iter(job))
 print(len(blocks.state_holder.session_data))
 job.cancel()
-time.sleep(1)
+deadline = time.monotonic() + 60
+while blocks.state_holder.session_data and time.monotonic() < deadline:
+    time.sleep(0.05)
 print(len(blocks.state_holder.session_data))
 """
 

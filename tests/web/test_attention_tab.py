@@ -1,10 +1,9 @@
+import asyncio
 import dataclasses
 import os
 import re
 import runpy
-import time
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -12,12 +11,13 @@ import pytest
 
 from novelgen.errors import CheckpointError
 from novelgen.text.tokenizers import EOS, SPECIALS
-from novelgen.web import attention_tab, generation_service
+from novelgen.web import attention_tab, generation_service, page
 from novelgen.web.attention_tab import (
     chosen_alternative,
     continue_from,
     inspect_paragraph,
     rewritten,
+    view_values,
 )
 from novelgen.web.attention_view import choose, is_end
 from novelgen.web.attention_words import words
@@ -139,9 +139,11 @@ def test_when_the_model_fails_the_view_shows_the_text_before(
     assert all(after.revision > each[0]["revision"] for each in before)
 
 
-def test_revisions_go_on_rising_after_a_restart():
-    before = max(next(attention_tab._revisions) for _ in range(100))
-    assert before < next(runpy.run_path(attention_tab.__file__)["_revisions"]) < 2**53
+def test_revisions_go_on_rising_after_a_restart(shown):
+    before = [view_values({}, shown.result, None)[1].revision for _ in range(100)]
+    assert before == sorted(set(before))
+    restarted = runpy.run_path(attention_tab.__file__)["view_values"]
+    assert before[-1] < restarted({}, shown.result, None)[1].revision < 2**53
 
 
 @pytest.mark.parametrize(
@@ -210,55 +212,67 @@ def some_alternative(shown):
 
 
 def test_what_is_shown_is_sent_again_only_when_its_answer_has_failed(shown):
-    assert attention_tab.view_values({}, shown.result, shown) == (gr.skip(), gr.skip())
-    assert attention_tab.view_values({"candidate": 0, "paragraph": 1}, shown.result, shown) == (
+    assert view_values({}, shown.result, shown) == (gr.skip(), gr.skip())
+    assert view_values({"candidate": 0, "paragraph": 1}, shown.result, shown) == (
         gr.skip(),
         gr.skip(),
     )
-    assert (
-        attention_tab.view_values({"candidate": 0, "paragraph": 0}, shown.result, shown)[1].number
-        == 0
-    )
+    assert view_values({"candidate": 0, "paragraph": 0}, shown.result, shown)[1].number == 0
     first = choose(shown.result, {"candidate": 0, "paragraph": 0})
-    value, again = attention_tab.view_values({"again": True}, shown.result, first)
+    value, again = view_values({"again": True}, shown.result, first)
     assert again.number == 0
     assert value["revision"] == again.revision > first.revision
     new = dataclasses.replace(shown.result)
-    assert attention_tab.view_values({"again": True}, new, shown)[1].result is new
+    assert view_values({"again": True}, new, shown)[1].result is new
 
 
-def slowly(monkeypatch, registry, seconds):
-    """Lets the registry's model take `seconds` for every token; the times of its steps."""
-    model, times = registry.generator("run").model, []
+def timed(monkeypatch, registry, seconds):
+    """A clock by which the registry's model takes `seconds` for every token.
+
+    It counts the steps in its `steps`.
+    """
+    model = registry.generator("run").model
     step = model.step
+    clock = SimpleNamespace(steps=0)
 
-    def step_slowly(*values):
-        time.sleep(seconds)
-        times.append(time.monotonic())
+    def counted(*values):
+        clock.steps += 1
         return step(*values)
 
-    monkeypatch.setattr(model, "step", step_slowly)
-    return times
+    monkeypatch.setattr(model, "step", counted)
+    clock.now = lambda: seconds * clock.steps
+    return clock
 
 
 def test_inspecting_a_long_paragraph_gives_signs_of_life(monkeypatch, registry, shown):
-    slowly(monkeypatch, registry, 0.1)
-    times = [time.monotonic(), *(time.monotonic() for _ in inspect_paragraph(registry, shown))]
+    clock = timed(monkeypatch, registry, 0.1)
+    times = [0.0]
+    seen = []
+    for each in inspect_paragraph(registry, shown, clock.now):
+        times.append(clock.now())
+        seen.append(each)
+    assert clock.steps >= len(shown.paragraph.ids) > 9
     assert len(times) > 3
-    assert max(after - before for before, after in pairwise(times)) < 0.5
-    *before, last = inspect_paragraph(registry, shown)
+    # One at the first token that is a quarter of a second after the one before.
+    gaps = [after - before for before, after in pairwise(times)]
+    assert max(gaps) < 0.35
+    assert min(gaps[:-1]) > 0.25
+    *before, last = seen
     assert set(before) == {None}
     assert last == shown
 
 
+def test_inspecting_at_once_gives_no_sign_of_life(registry, shown):
+    assert list(inspect_paragraph(registry, shown, clock=lambda: 0.0)) == [shown]
+
+
 def test_closing_an_inspection_frees_the_model(monkeypatch, registry, shown):
-    steps = slowly(monkeypatch, registry, 0.1)
-    stream = inspect_paragraph(registry, shown)
+    clock = timed(monkeypatch, registry, 0.1)
+    stream = inspect_paragraph(registry, shown, clock.now)
     next(stream)
     stream.close()
-    before = len(steps)
-    time.sleep(0.3)
-    assert before == len(steps) < len(shown.paragraph.ids)
+    assert clock.steps < len(shown.paragraph.ids)
+    assert list(stream) == []
 
 
 def test_every_text_has_both_languages_with_the_same_placeholders():
@@ -270,11 +284,21 @@ def test_every_text_has_both_languages_with_the_same_placeholders():
         assert set(re.findall(r"\{\w+\}", chinese)) == set(re.findall(r"\{\w+\}", english))
 
 
-def test_every_text_that_the_script_or_the_template_names_exists():
-    static = Path(attention_tab.__file__).with_name("static")
+@pytest.fixture
+def view(tmp_path):
+    """The component that shows the tab, as it is on the page."""
+
+    async def build():
+        return page.build(ModelRegistry(tmp_path), tmp_path)
+
+    # Where no loop runs, Gradio makes one and leaves it open.
+    components = asyncio.run(build()).blocks.values()
+    return next(each for each in components if each.elem_id == "attention-view")
+
+
+def test_every_text_that_the_script_or_the_template_names_exists(view):
     named = set()
-    for name in (*attention_tab._SCRIPTS, "attention.html"):
-        source = (static / name).read_text(encoding="utf-8")
+    for source in (view.js_on_load, view.html_template):
         named |= set(re.findall(r"\bwords\.(\w+)", source))
         named |= set(re.findall(r'data-(?:word|title)="(\w+)"', source))
     kinds = {f"alternative_{kind}" for kind in ("write", "end", "byte", "empty")}

@@ -66,7 +66,7 @@ def test_removed_lines_are_listed_without_those_that_lost_only_spaces(upload, tm
 
 def test_of_many_removed_lines_the_first_are_shown(upload, tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "REMOVED_SHOWN", 2)
-    monkeypatch.setattr(corpus_import, "_KEPT_REMOVALS", 1)
+    monkeypatch.setattr(limits, "REMOVED_IN_MEMORY", 1)
     adverts = "".join(ADVERT.replace("example", f"example{number}") for number in range(5))
     result = read(receive(tmp_path, [upload(text=NOVEL + adverts)]), TextConfig())
     assert len(result.removed) == 2

@@ -5,8 +5,9 @@ import pytest
 
 from novelgen.config_decoding import decoding_config
 from novelgen.errors import ConfigError
-from novelgen.web import error_toasts, language, page
+from novelgen.web import error_toasts, page
 from novelgen.web.error_toasts import LABELS, as_on_the_page, errors_as_toasts
+from novelgen.web.language import translations
 from novelgen.web.model_registry import ModelRegistry
 
 
@@ -80,4 +81,4 @@ def test_the_labels_are_those_of_the_page(tmp_path):
         page.build(ModelRegistry(tmp_path), takes_novels=True)
 
     asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open
-    assert set(LABELS.values()) <= language._messages
+    assert set(LABELS.values()) <= set(translations().translations_dict["en"])

@@ -1,10 +1,11 @@
-import time
+import itertools
 from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
 from novelgen.config import Config
+from novelgen.decoding.generator import Generation
 from novelgen.errors import ConfigError
 from novelgen.text.tokenizers import EOS
 from novelgen.web import limits
@@ -17,17 +18,22 @@ def registry_of(generator):
     return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
 
 
-def slow(toy, seconds, **options):
-    """A toy generator that takes `seconds` for every token."""
+def timed(toy, seconds, **options):
+    """A toy generator, and a clock by which it takes `seconds` for every token.
+
+    The clock counts the tokens in its `steps`.
+    """
     generator = toy.generator(**options)
     step = generator.model.step
+    clock = SimpleNamespace(steps=0)
 
-    def step_slowly(*values):
-        time.sleep(seconds)
+    def counted(*values):
+        clock.steps += 1
         return step(*values)
 
-    generator.model.step = step_slowly
-    return generator
+    generator.model.step = counted
+    clock.now = lambda: seconds * clock.steps
+    return generator, clock
 
 
 def test_result_is_what_the_generator_writes(toy):
@@ -63,71 +69,54 @@ def test_backwards_the_beginning_is_read_also_by_a_continuation(toy):
 
 
 def test_text_only_grows(toy):
-    texts = [
-        result.generations[0].text
-        for result in write(
-            registry_of(slow(toy, 0.004)),
-            "run",
-            PROMPT,
-            {"seed": 1, "min_length": 60, "max_length": 80},
-        )
-    ]
+    generator, clock = timed(toy, 0.004)
+    options = {"seed": 1, "min_length": 60, "max_length": 80}
+    results = write(registry_of(generator), "run", PROMPT, options, clock.now)
+    texts = [result.generations[0].text for result in results]
     assert len(texts) > 3
     assert all(after.startswith(before) for before, after in pairwise(texts))
 
 
 def test_first_character_comes_at_once_and_updates_are_limited(toy):
-    began, times = time.monotonic(), []
-    generator = slow(toy, 0.004)
-    for result in write(
-        registry_of(generator), "run", PROMPT, {"seed": 1, "min_length": 150, "max_length": 150}
-    ):
-        times.append(time.monotonic() - began)
-        if len(times) == 1:
-            assert 1 <= result.characters <= 2
-    assert times[-1] > 0.5
+    generator, clock = timed(toy, 0.004)
+    options = {"seed": 1, "min_length": 150, "max_length": 150}
+    results = list(write(registry_of(generator), "run", PROMPT, options, clock.now))
+    assert 1 <= results[0].characters <= 2
+    times = [result.seconds for result in results]
+    assert times[0] <= 3 * 0.004
+    assert times[-1] == pytest.approx(150 * 0.004)
     # The first, the last, and those between them.
-    assert 5 < len(times) <= 2 + times[-1] * limits.UPDATES_A_SECOND
+    gaps = [after - before for before, after in pairwise(times[:-1])]
+    assert len(gaps) > 5
+    assert min(gaps) > 1 / limits.UPDATES_A_SECOND - 1e-6
+    assert max(gaps) < 1 / limits.UPDATES_A_SECOND + 2 * 0.004
 
 
-def test_without_text_there_are_snapshots_twice_a_second(monkeypatch):
+def test_without_text_there_are_snapshots_twice_a_second():
     """A beam whose hypotheses do not agree yet; a visitor who leaves must be noticed meanwhile."""
-    clock = iter(range(0, 10_000, 100))
-    monkeypatch.setattr(
-        "novelgen.web.generation_service.time",
-        SimpleNamespace(monotonic=lambda: next(clock) / 1000),
-    )
-    silent = [SimpleNamespace(text="", finished=False)]
+    ticks = itertools.count()
+    silent = Generation(PROMPT, [], seed=1, finished=False, notes=[])
     generator = SimpleNamespace(
-        stream_candidates=lambda prompt, **options: (silent for _ in range(40)),
+        stream_candidates=lambda prompt, **options: ([silent] for _ in range(40)),
         device=SimpleNamespace(type="cpu"),
         config=Config(),
     )
-    monkeypatch.setattr(
-        "novelgen.web.generation_service.dataclasses",
-        SimpleNamespace(replace=lambda each, **changes: each),
-    )
-    for each in silent:
-        each.paragraphs, each.notes = [], []
-    seconds = [result.seconds for result in write(registry_of(generator), "run", PROMPT, {})]
+    results = write(registry_of(generator), "run", PROMPT, {}, clock=lambda: 0.1 * next(ticks))
+    seconds = [result.seconds for result in results]
     gaps = [after - before for before, after in pairwise(seconds)]
     assert len(seconds) > 3
+    assert min(gaps) >= 0.5 - 1e-6
     assert max(gaps) <= 0.6
 
 
 def test_closing_stops_the_model(toy):
-    steps = []
-    generator = slow(toy, 0.0)
-    step = generator.model.step
-    generator.model.step = lambda *values: (steps.append(1), step(*values))[1]
-    stream = write(
-        registry_of(generator), "run", PROMPT, {"seed": 1, "min_length": 500, "max_length": 500}
-    )
+    generator, clock = timed(toy, 0.004)
+    options = {"seed": 1, "min_length": 500, "max_length": 500}
+    stream = write(registry_of(generator), "run", PROMPT, options, clock.now)
     next(stream)
     stream.close()
-    written = len(steps)
-    time.sleep(0.05)
-    assert written == len(steps) < 500
+    assert clock.steps < 10
+    assert list(stream) == []
 
 
 def test_a_long_manuscript_is_cut_to_its_end_with_a_note(toy):
@@ -188,18 +177,16 @@ def test_no_paragraph_grows_beyond_the_limit(full, monkeypatch):
 
 
 def test_speed_counts_only_what_this_request_generated(toy):
-    registry = registry_of(toy.generator())
-    *_, first = write(
-        registry,
-        "run",
-        PROMPT,
-        {"seed": 3, "paragraphs": 3, "max_length": 20, "num_samples": 2, "prefix": "宝玉"},
-    )
+    generator, clock = timed(toy, 0.004)
+    registry = registry_of(generator)
+    options = {"seed": 3, "paragraphs": 3, "max_length": 20, "num_samples": 2, "prefix": "宝玉"}
+    *_, first = write(registry, "run", PROMPT, options, clock.now)
     written = first.characters - 2 * len("宝玉")
-    assert first.speed == pytest.approx(written / first.seconds)
-    *_, again = write_from(registry, first, 1, 2, "黛玉道：")
+    assert first.speed == pytest.approx(written / (0.004 * clock.steps))
+    clock.steps = 0
+    *_, again = write_from(registry, first, 1, 2, "黛玉道：", clock.now)
     written = len(again.generations[0].paragraphs[2].text) - len("黛玉道：")
-    assert again.speed == pytest.approx(written / again.seconds)
+    assert again.speed == pytest.approx(written / (0.004 * clock.steps))
     assert again.characters > written + len("黛玉道：")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from novelgen.errors import CheckpointError
-from novelgen.web import model_registry
 from novelgen.web.model_registry import ModelRegistry
 
 PROMPT = "宝玉笑道：“我来了。”"
@@ -133,9 +132,8 @@ def test_new_weights_of_a_run_are_noticed(folder, make_run):
     assert before != after
 
 
-def test_models_that_are_long_unused_leave_the_memory(folder, monkeypatch):
-    monkeypatch.setattr(model_registry, "_LOADED", 2)
-    registry = ModelRegistry(folder)
+def test_models_that_are_long_unused_leave_the_memory(folder):
+    registry = ModelRegistry(folder, max_loaded=2)
     first, second = registry.generator("new"), registry.generator("middle")
     registry.generator("new")
     registry.generator("old")

@@ -2,9 +2,10 @@ import gradio as gr
 import pytest
 
 from novelgen.errors import TrainingError
-from novelgen.web import training_panel
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import Status
+from novelgen.web.training_panel import start_first_training
+from novelgen.web.training_view import panel_values
 
 
 class Training:
@@ -22,7 +23,7 @@ class Training:
 
 def look(folder, status, chosen=None):
     """Whether the panel is visible, its bar, which buttons are, whether it looks again, the run."""
-    panel, bar, start, cancel, timer, run = training_panel._panel(
+    panel, bar, start, cancel, timer, run = panel_values(
         Training(status), ModelRegistry(folder), chosen
     )
     return panel.visible, bar, (start.visible, cancel.visible), timer.active, run
@@ -89,14 +90,14 @@ def test_a_failure_is_shown_and_the_training_can_be_started_again(tmp_path, stat
 def test_where_there_is_a_run_nothing_is_trained(tmp_path, make_run):
     """Whoever calls the server without the page's buttons is refused as well."""
     training = Training(Status("idle"))
-    training_panel._begin(training, ModelRegistry(tmp_path))
+    start_first_training(training, ModelRegistry(tmp_path))
     assert training.started == tmp_path
     make_run(tmp_path / "mine")
     for phase in ("idle", "done", "failed", "cancelled"):
         training = Training(Status(phase))
         with pytest.raises(TrainingError, match="there is a trained model already"):
-            training_panel._begin(training, ModelRegistry(tmp_path))
+            start_first_training(training, ModelRegistry(tmp_path))
         assert not hasattr(training, "started")
-    training_panel._begin(
+    start_first_training(
         Training(RUNNING), ModelRegistry(tmp_path)
     )  # a second click while it runs is no mistake

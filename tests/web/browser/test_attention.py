@@ -2,39 +2,37 @@
 
 import json
 import re
-from contextlib import suppress
 
 import pytest
 
-TimeoutError = pytest.importorskip("playwright.sync_api").TimeoutError
+expect = pytest.importorskip("playwright.sync_api").expect
 
 SOURCE = "小满坐在船头，数着河边的石阶。"
 MALICE = "<img src=x onerror=alert(1)><script>alert(2)</script>小满坐在船头。"
 
 
-def write(page, manuscript=SOURCE):
-    """Has the next paragraph written, and waits for its end."""
-    page.get_by_role("tab", name="写作", exact=True).click()
-    page.locator("#write-manuscript textarea").fill(manuscript)
-    # What a draft before left there is not to be taken for this one.
-    page.evaluate("""() => {
-        window.before = undefined;
-        window.old = document.querySelector('#write-draft-1 textarea')?.value;
-    }""")
-    page.locator("#write-continue").click()
-    page.wait_for_function("""() => {
-        const text = document.querySelector('#write-draft-1 textarea').value;
-        return text.length > 3 && text !== window.old;
-    }""")
-    page.wait_for_function(
-        """() => {
-            const text = document.querySelector('#write-draft-1 textarea').value;
-            const before = window.before;
-            window.before = text;
-            return text === before;
-        }""",
-        polling=700,
-    )
+@pytest.fixture
+def write(settled):
+    """Has the next paragraph written, and waits for its end: `write(page, manuscript)`."""
+
+    def write_one(page, manuscript=SOURCE):
+        page.get_by_role("tab", name="写作", exact=True).click()
+        page.locator("#write-manuscript textarea").fill(manuscript)
+        draft = page.locator("#write-draft-1 textarea")
+        before = draft.input_value()
+        page.locator("#write-continue").click()
+        # What a draft before left there is not to be taken for this one.
+        page.wait_for_function(
+            """before => {
+                const text = document.querySelector('#write-draft-1 textarea').value;
+                return text !== '' && text !== before;
+            }""",
+            arg=before,
+        )
+        settled(page)
+        assert len(draft.input_value()) > 3
+
+    return write_one
 
 
 def open_tab(page):
@@ -60,19 +58,35 @@ def downloaded(page, button):
     return download.value
 
 
-def go_on(page):
-    """Has the model go on from an alternative; returns the text that is kept.
+@pytest.fixture
+def go_on(traffic):
+    """Has the model go on from an alternative: `go_on(page)`; returns the text that is kept.
 
     Another alternative is tried when the text was finished before it could be seen to grow.
     """
-    kept = "document.querySelector('[data-state=growing] .attention-kept')?.innerText"
-    for place in (2, 1, 2, 1, 2):
-        page.wait_for_selector("[data-state=shown] #attention-alternative-1")
-        page.locator("#attention-output .attention-piece").nth(place).click()
-        page.locator("#attention-place button:enabled").filter(has_not_text="¶").first.click()
-        with suppress(TimeoutError):
-            return page.wait_for_function(kept, timeout=3000).json_value()
-    raise AssertionError("nothing was seen to be written")
+    kept = "() => document.querySelector('[data-state=growing] .attention-kept')?.innerText"
+
+    def seen_to_grow(page):
+        quiet = 0
+        while quiet < 3:
+            if text := page.evaluate(kept):
+                return text
+            page.evaluate("() => new Promise(requestAnimationFrame)")
+            quiet = quiet + 1 if traffic.is_quiet(page) else 0
+        return ""
+
+    def go_on_from_one(page):
+        for place in (2, 1, 2, 1, 2):
+            page.wait_for_selector("[data-state=shown] #attention-alternative-1")
+            page.locator("#attention-output .attention-piece").nth(place).click()
+            choice = page.locator("#attention-place button:enabled").filter(has_not_text="¶")
+            with page.expect_request("**/queue/join*"):
+                choice.first.click()
+            if text := seen_to_grow(page):
+                return text
+        raise AssertionError("nothing was seen to be written")
+
+    return go_on_from_one
 
 
 def test_an_english_visitor_reads_english(open_page):
@@ -90,7 +104,7 @@ def test_an_english_visitor_reads_english(open_page):
 
 
 @pytest.fixture
-def attention(page):
+def attention(page, write):
     write(page)
     open_tab(page)
     return page
@@ -157,16 +171,14 @@ def test_continuing_from_an_alternative_changes_the_draft(attention):
     )
 
 
-def test_stopping_keeps_what_is_written(attention):
+def test_stopping_keeps_what_is_written(attention, go_on, settled):
     go_on(attention)
-    attention.locator("#attention-stop").evaluate(
-        "button => button.click()"
-    )  # the text may be finished before a mouse is there
+    # The text may be finished before a mouse is there.
+    attention.locator("#attention-stop").evaluate("button => button.click()")
     attention.wait_for_selector("[data-state=shown] #attention-alternative-1")
+    settled(attention)
     kept = written(attention)
-    attention.wait_for_timeout(700)
     assert len(kept) >= 2
-    assert written(attention) == kept
     attention.get_by_role("tab", name="写作", exact=True).click()
     assert attention.locator("#write-draft-1 textarea").input_value().strip() == kept
 
@@ -186,23 +198,24 @@ def test_a_waiting_continuation_shows_its_place_in_the_queue(attention, app, req
     place.wait_for(state="hidden")
 
 
-# Clicks Rewrite and returns, for as long as the draft changes, whether its text begins so.
-BEGINS = """async opening => {
+# Clicks Rewrite, and notes at every change of the draft whether its text begins so.
+BEGINS = """opening => {
     const field = document.querySelector('#write-draft-1 textarea');
-    let text = field.value, changed = performance.now(), begins = [text.startsWith(opening)];
+    let text = field.value;
+    window.begins = [text.startsWith(opening)];
+    const look = () => {
+        if (field.value !== text) {
+            text = field.value;
+            window.begins.push(text.startsWith(opening));
+        }
+        requestAnimationFrame(look);
+    };
+    look();
     document.querySelector('#write-rewrite').click();
-    while (performance.now() - changed < 1500) {
-        await new Promise(requestAnimationFrame);
-        if (field.value === text) continue;
-        text = field.value;
-        changed = performance.now();
-        begins.push(text.startsWith(opening));
-    }
-    return begins;
 }"""
 
 
-def test_rewriting_ends_a_continuation(page):
+def test_rewriting_ends_a_continuation(page, write, go_on, settled):
     page.locator("#write-max-length input[type=number]").fill("1000")
     page.locator("#write-max-length input[type=number]").press("Tab")
     write(page)
@@ -210,7 +223,9 @@ def test_rewriting_ends_a_continuation(page):
     before = written(page)
     opening = go_on(page)
     page.get_by_role("tab", name="写作", exact=True).click()
-    begins = page.evaluate(BEGINS, opening)
+    page.evaluate(BEGINS, opening)
+    settled(page)
+    begins = page.evaluate("window.begins")
     assert not before.startswith(opening)
     assert begins[0]
     assert begins == sorted(begins, reverse=True)
@@ -263,20 +278,25 @@ def test_the_mouse_finds_the_cell_that_it_is_over(attention):
 
 
 def test_one_can_zoom_and_go_back_to_the_whole(attention):
-    def picture():
-        attention.wait_for_timeout(100)
-        return attention.locator("#attention-heatmap").evaluate("canvas => canvas.toDataURL()")
+    heatmap = attention.locator("#attention-heatmap")
 
-    whole = picture()
-    attention.locator("#attention-zoom-in").click()
-    near = picture()
-    attention.locator("#attention-zoom-in").click()
-    nearest = picture()
-    attention.locator("#attention-fit").click()
-    assert len({whole, near, nearest}) == 3
-    assert picture() == whole
-    attention.locator("#attention-log").click()
-    assert picture() != whole
+    def picture_after(button, condition, others):
+        """The picture as soon as the condition holds for it and the others."""
+        attention.locator(f"#attention-{button}").click()
+        attention.wait_for_function(
+            f"""others => {{
+                const picture = document.querySelector('#attention-heatmap').toDataURL();
+                return {condition};
+            }}""",
+            arg=others,
+        )
+        return heatmap.evaluate("canvas => canvas.toDataURL()")
+
+    whole = heatmap.evaluate("canvas => canvas.toDataURL()")
+    near = picture_after("zoom-in", "!others.includes(picture)", [whole])
+    picture_after("zoom-in", "!others.includes(picture)", [whole, near])
+    assert picture_after("fit", "others.includes(picture)", [whole]) == whole
+    assert picture_after("log", "!others.includes(picture)", [whole]) != whole
 
 
 def test_the_picture_is_a_png_and_the_data_a_matrix(attention):
@@ -291,7 +311,7 @@ def test_the_picture_is_a_png_and_the_data_a_matrix(attention):
     assert "".join(data["source_tokens"]).startswith("小满")
 
 
-def test_a_text_that_looks_like_html_stays_text(page):
+def test_a_text_that_looks_like_html_stays_text(page, write):
     write(page, MALICE)
     open_tab(page)
     # What the model reads has been cleaned; nothing of it may have become an element.
@@ -313,15 +333,15 @@ def test_what_is_written_while_the_tab_is_open_is_shown(page):
     assert page.locator("#write-draft-1 textarea").input_value().startswith(shown)
 
 
-def test_another_visitor_sees_nothing_of_it(attention, open_page):
+def test_another_visitor_sees_nothing_of_it(attention, open_page, settled):
     other = open_page()
     other.get_by_role("tab", name="注意力", exact=True).click()
-    other.wait_for_timeout(500)
+    settled(other)
     assert other.locator(".attention-empty").is_visible()
     assert other.locator("#attention-output .attention-piece").count() == 0
 
 
-def test_on_a_phone_the_tab_fits(open_page):
+def test_on_a_phone_the_tab_fits(open_page, write):
     page = open_page(width=375, height=700)
     write(page)
     open_tab(page)
@@ -337,40 +357,46 @@ def test_on_a_phone_the_tab_fits(open_page):
         assert box["x"] + box["width"] <= 375
 
 
-def test_in_the_dark_the_heatmap_is_dark(open_page):
+# The shade of the heatmap's corner; null until it is drawn.
+SHADE = """() => {
+    const canvas = document.querySelector('#attention-heatmap');
+    const [x, y] = [canvas.width - 3, canvas.height - 3];
+    const [red, green, blue, alpha] = canvas.getContext('2d').getImageData(x, y, 1, 1).data;
+    return alpha ? {red} : null;
+}"""
+
+
+def test_in_the_dark_the_heatmap_is_dark(open_page, write):
     shades = []
     for dark in (False, True):
         page = open_page(dark=dark)
         write(page)
         open_tab(page)
-        page.wait_for_timeout(200)
-        shades.append(
-            page.locator("#attention-heatmap").evaluate(
-                """canvas => {
-                    const [x, y] = [canvas.width - 3, canvas.height - 3];
-                    return canvas.getContext('2d').getImageData(x, y, 1, 1).data[0];
-                }"""
-            )
-        )
+        shades.append(page.wait_for_function(SHADE).json_value()["red"])
     assert shades[0] > 200
     assert shades[1] < 60
 
 
 @pytest.mark.parametrize("is_rewritten", [False, True])
-def test_after_a_failed_answer_the_view_asks_once(open_page, is_rewritten):
+def test_after_a_failed_answer_the_view_asks_once(open_page, write, settled, is_rewritten):
     open_page.expected.append("Failed to load")
     page = open_page()
     write(page)
+    refused = []
     page.route(
         "**/queue/join*",
-        lambda route: route.fulfill(status=429, json={"detail": "the line is full"}),
+        lambda route: (
+            refused.append(route),
+            route.fulfill(status=429, json={"detail": "the line is full"}),
+        ),
     )
     page.get_by_role("tab", name="注意力", exact=True).click()
     page.wait_for_selector("#attention-output .attention-piece")
-    page.wait_for_timeout(500)
+    settled(page)
+    assert refused
     page.unroute("**/queue/join*")
     page.get_by_role("tab", name="写作", exact=True).click()
-    page.wait_for_timeout(300)
+    settled(page)
     if is_rewritten:
         write(page, f"{SOURCE}他来了。")
     asked = []
@@ -379,5 +405,5 @@ def test_after_a_failed_answer_the_view_asks_once(open_page, is_rewritten):
         lambda request: asked.append(request.url) if "queue/join" in request.url else None,
     )
     open_tab(page)
-    page.wait_for_timeout(700)
+    settled(page)
     assert len(asked) == 1

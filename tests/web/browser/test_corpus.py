@@ -46,7 +46,6 @@ def wait_for_report(page, text):
     page.wait_for_function(
         "text => document.querySelector('#corpus-report textarea')?.value.includes(text)",
         arg=text,
-        timeout=60_000,
     )
 
 
@@ -82,7 +81,7 @@ def test_a_novel_is_dropped_read_and_trained_on(novel, own_app, tmp_path, open_p
     page.locator("#corpus-found").wait_for(state="hidden")
     visitor = open_page(own_app.url, locale="en-US")
     open_section(visitor, "Model", "Teach it a novel")
-    visitor.locator("#corpus-progress").get_by_text("left").wait_for(timeout=90_000)
+    visitor.locator("#corpus-progress").get_by_text("left").wait_for()
     visitor.locator("#corpus-cancel").click()
     page.locator("#corpus-progress").get_by_text("训练已取消").wait_for()
     names = [path.name for path in (tmp_path / "checkpoints").iterdir()]

@@ -14,20 +14,13 @@ def default_app(train_novel, start_app):
 
 
 @pytest.mark.parametrize("decoder", ["采样", "束搜索"])
-def test_a_paragraph_is_written_looked_at_and_accepted(open_page, default_app, decoder):
+def test_a_paragraph_is_written_looked_at_and_accepted(open_page, default_app, decoder, settled):
     page = open_page(default_app.url)
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.locator("#write-decoder label").filter(has_text=decoder).first.click()
     page.locator("#write-continue").click()
-    page.wait_for_function(
-        """() => {
-            const text = document.querySelector('#write-draft-1 textarea').value;
-            const before = window.before;
-            window.before = text;
-            return text && text === before;
-        }""",
-        polling=1000,
-    )  # until nothing is added any more
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value !== ''")
+    settled(page)
     page.get_by_role("tab", name="注意力", exact=True).click()
     page.wait_for_selector("[data-state=shown] #attention-alternative-1")
     shown = page.locator("#attention-output").inner_text().replace("¶", "").split()
@@ -35,5 +28,6 @@ def test_a_paragraph_is_written_looked_at_and_accepted(open_page, default_app, d
     draft = page.locator("#write-draft-1 textarea").input_value()
     assert shown == draft.split() != []  # a page shows every kind of space alike
     page.locator("#write-accept").click()
-    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value === ''")
+    settled(page)
+    assert page.locator("#write-draft-1 textarea").input_value() == ""
     assert page.locator("#write-manuscript textarea").input_value() == f"{PROMPT}\n{draft}"

@@ -43,10 +43,10 @@ NAMES = re.compile(
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
 @pytest.mark.parametrize("tab", range(4))
-def test_the_page_speaks_one_language(open_page, locale, tab):
+def test_the_page_speaks_one_language(open_page, settled, locale, tab):
     page = open_page(locale=locale)
     page.get_by_role("tab").nth(tab).click()
-    page.wait_for_timeout(2500)
+    settled(page)
     texts = [NAMES.sub("", text) for text in page.evaluate(TEXTS)]
     if locale == "zh-CN":
         others = [text for text in texts if re.search("[A-Za-z]{3}", text)]
@@ -91,10 +91,10 @@ def test_every_tab_opens(page):
 
 
 @pytest.mark.parametrize("name", TABS["zh-CN"])
-def test_a_phone_needs_no_sideways_scrolling(open_page, name):
+def test_a_phone_needs_no_sideways_scrolling(open_page, settled, name):
     page = open_page(width=375, height=700)
     page.get_by_role("tab", name=name, exact=True).click()
-    page.wait_for_timeout(300)
+    settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
@@ -110,8 +110,7 @@ def test_the_dark_theme_is_dark(open_page):
 
 
 def test_the_model_in_use_is_named(page):
-    page.wait_for_function("document.querySelector('#page-run').textContent.trim() !== ''")
-    assert page.locator("#page-run").inner_text().strip() == "novel"
+    expect(page.locator("#page-run")).to_have_text("novel")
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
@@ -132,6 +131,5 @@ def test_without_a_run_the_page_opens_and_offers_to_train_one(open_page, start_a
     page.locator("#write-manuscript textarea").fill("小满上了船。")
     page.locator("#write-continue").click()
     page.get_by_text("请先训练一个").wait_for()
-    assert (
-        page.locator("#write-manuscript textarea").input_value() == "小满上了船。"
-    )  # nothing that was typed is lost
+    # Nothing that was typed is lost.
+    assert page.locator("#write-manuscript textarea").input_value() == "小满上了船。"

@@ -8,8 +8,10 @@ import pytest
 from novelgen.config import TextConfig
 from novelgen.errors import ConfigError, CorpusError, TrainingError
 from novelgen.presets import PRESETS
-from novelgen.web import corpus_import, corpus_layout, corpus_tab, limits, page
+from novelgen.web import corpus_import, limits, page
 from novelgen.web.corpus_import import Read, RemovedLine
+from novelgen.web.corpus_layout import budget
+from novelgen.web.corpus_view import report_values, text_config, training_values
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import Status
 
@@ -45,7 +47,7 @@ def read(tmp_path):
 
 def test_a_training_begins_on_the_kept_store_and_the_files_go(read, tmp_path):
     training = Training()
-    corpus_tab._begin(training, tmp_path / "runs", read, "tiny", 3)
+    corpus_import.train(training, tmp_path / "runs", read, "tiny", 3)
     folder, request = training.requests[0]
     assert folder == tmp_path / "runs"
     assert (request.name, request.preset, request.minutes) == ("雨-tiny", "tiny", 3)
@@ -56,21 +58,21 @@ def test_a_training_begins_on_the_kept_store_and_the_files_go(read, tmp_path):
 
 def test_while_another_training_runs_the_novel_stays_as_it_was_read(read, tmp_path):
     with pytest.raises(TrainingError):
-        corpus_tab._begin(Training(is_free=False), tmp_path / "runs", read, "tiny", 3)
+        corpus_import.train(Training(is_free=False), tmp_path / "runs", read, "tiny", 3)
     assert read.store.exists()
-    corpus_tab._begin(Training(), tmp_path / "runs", read, "tiny", 3)
+    corpus_import.train(Training(), tmp_path / "runs", read, "tiny", 3)
 
 
 def test_without_a_novel_nothing_is_trained(tmp_path):
     training = Training()
     with pytest.raises(CorpusError):
-        corpus_tab._begin(training, tmp_path, None, "tiny", 3)
+        corpus_import.train(training, tmp_path, None, "tiny", 3)
     assert training.requests == []
 
 
 def progress(status):
     """Whether the part is visible, its bar, whether one can start and cancel, follow, the run."""
-    part, bar, start, cancel, timer, finished = corpus_tab._progress(status)
+    part, bar, start, cancel, timer, finished = training_values(status)
     shown = (part["visible"], start["interactive"], cancel["visible"], timer.active)
     return shown, bar, finished
 
@@ -96,26 +98,20 @@ def test_a_finished_run_is_named():
 
 
 def test_the_switches_are_options_of_the_import():
-    assert corpus_tab._options("auto", False, False, False) == TextConfig()
+    assert text_config("auto", False, False, False) == TextConfig()
     changed = TextConfig(encoding="big5", errors="replace", simplify=True, keep_site_lines=True)
-    assert corpus_tab._options("big5", True, True, True) == changed
+    assert text_config("big5", True, True, True) == changed
     with pytest.raises(ConfigError):
         TextConfig(errors="guess")
 
 
 def test_the_note_counts_the_lines_that_are_not_shown():
     row = RemovedLine("adverts", "", "", "www.example.com", "removed")
-    found = corpus_tab._found(Read(None, "summary", [row], 4))
+    found = report_values(Read(None, "summary", [row], 4))
     assert "5 lines" in found[4]
     assert "first 1" in found[4]
     assert found[5]["value"] == [["adverts", "www.example.com", "removed"]]
-    assert corpus_tab._removed_note(0, 0) == "No line lost a word."
-
-
-def test_every_preset_has_its_minutes_within_the_limit():
-    assert set(corpus_layout._PRESETS) == set(PRESETS)
-    for name in PRESETS:
-        assert 1 <= corpus_layout.budget(name) <= limits.TRAINING_MINUTES
+    assert report_values(Read(None, "summary", [], 0))[4] == "No line lost a word."
 
 
 def build_page(folder, takes_novels):
@@ -139,3 +135,11 @@ def test_the_words_on_the_page_name_the_limit(tmp_path):
     components = build_page(tmp_path, takes_novels=True)
     words = [str(each.value) for each in components if isinstance(each, gr.Markdown)]
     assert any(f"{limits.UPLOAD // 2**20} MiB" in text for text in words)
+
+
+def test_every_preset_is_offered_with_its_minutes_within_the_limit(tmp_path):
+    components = build_page(tmp_path, takes_novels=True)
+    (presets,) = (each for each in components if each.elem_id == "corpus-preset")
+    assert {name for _label, name in presets.choices} == set(PRESETS)
+    for name in PRESETS:
+        assert 1 <= budget(name) <= limits.TRAINING_MINUTES

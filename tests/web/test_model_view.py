@@ -3,9 +3,9 @@ import json
 import pytest
 
 from novelgen.report.card import UNKNOWN
-from novelgen.web import model_tab
 from novelgen.web.metrics import Metrics
 from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.model_view import drawn_state, run_choices, run_values, training_values
 
 FIELDS = (
     "corpus",
@@ -43,7 +43,7 @@ def shown(folder, name, metrics=None):
 
     The card's "problem" is what is wrong, if that is visible.
     """
-    problem, *card, plot, words, state = model_tab._shown(
+    problem, *card, plot, words, state = run_values(
         ModelRegistry(folder), metrics or Metrics(), name
     )
     return (
@@ -124,7 +124,7 @@ def test_a_strangers_run_never_leaves_anothers_card_standing(folder, facts):
 
 def watched(folder, chosen=None, before=None, metrics=None):
     """The part for the runs in training by name: None where nothing has changed."""
-    found = model_tab._watched(ModelRegistry(folder), metrics or Metrics(), chosen, before)
+    found = training_values(ModelRegistry(folder), metrics or Metrics(), chosen, before)
     return found and dict(
         zip(
             ("part", "choice", "corpus", "architecture", "progress", "plot", "words", "state"),
@@ -171,17 +171,15 @@ def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder
 def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
     registry = ModelRegistry(folder)
     metrics = Metrics()
-    states = [model_tab._state(registry, metrics, "one")]
-    assert (
-        model_tab._state(registry, metrics, "one") == states[0] == shown(folder, "one", metrics)[3]
-    )
+    states = [drawn_state(registry, metrics, "one")]
+    assert drawn_state(registry, metrics, "one") == states[0] == shown(folder, "one", metrics)[3]
     journal(folder, "one", 10)
-    states.append(model_tab._state(registry, metrics, "one"))
+    states.append(drawn_state(registry, metrics, "one"))
     journal(folder, "one", 20)
     states += [
-        model_tab._state(registry, metrics, "one"),
-        model_tab._state(registry, metrics, "two"),
-        model_tab._state(registry, metrics, "gone"),
+        drawn_state(registry, metrics, "one"),
+        drawn_state(registry, metrics, "two"),
+        drawn_state(registry, metrics, "gone"),
     ]
     assert len(set(states)) == len(states)
 
@@ -189,11 +187,11 @@ def test_a_growing_journal_and_new_weights_are_noticed_and_nothing_else(folder):
 def test_new_runs_are_found_and_one_that_went_is_replaced(folder, make_run):
     registry = ModelRegistry(folder)
     make_run(folder / "three")
-    found = model_tab._choices(registry, "two")
+    found = run_choices(registry, "two")
     assert set(found["choices"]) == {"one", "two", "three"}
     assert "value" not in found
     assert (
-        model_tab._choices(registry, "gone")["value"]
-        == model_tab._choices(registry, None)["value"]
+        run_choices(registry, "gone")["value"]
+        == run_choices(registry, None)["value"]
         == registry.newest()
     )
