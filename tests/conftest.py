@@ -1,7 +1,7 @@
 """What all tests share: the tiers, small corpora written for tests, and a model without weights.
 
-A test is of one tier: `slow` or `browser` where it is marked so, else `unit`. Plain `pytest` runs
-the unit tests; `pytest -m ""` runs all.
+A test is of one tier: `slow` where it is marked so or asks for the served page, `browser` in the
+folder of that name, else `unit`. Plain `pytest` runs the unit tests; `pytest -m ""` runs all.
 """
 
 import os
@@ -52,10 +52,12 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items):
-    """Marks the tests of the page in a browser, and as unit tests those that have no mark."""
+    """Marks every test that has no mark of its tier yet."""
     for item in items:
         if BROWSER_TESTS in item.path.parents:
             item.add_marker("browser")
+        elif "train_novel" in item.fixturenames:  # the run that the served page writes with
+            item.add_marker("slow")
         elif item.get_closest_marker("slow") is None:
             item.add_marker("unit")
 

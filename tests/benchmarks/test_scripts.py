@@ -34,12 +34,14 @@ def test_a_step_is_measured_for_scaling(axis):
     assert point["us_per_character"] > 0
 
 
+@pytest.mark.slow
 def test_a_corpus_is_measured_for_scaling():
     point = json.loads(run("scaling.py", "--point", "corpus", "1").stdout.splitlines()[-1])
     assert point["batches"] > 10
     assert point["prepare_cpu_s_per_mb"] > 0
 
 
+@pytest.mark.slow
 def test_the_model_of_2014_is_measured(tmp_path):
     output = tmp_path / "found.json"
     run(

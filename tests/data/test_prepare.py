@@ -93,6 +93,7 @@ def test_a_damaged_store_is_built_again(novel, tmp_path):
     assert [path.name for path in (tmp_path / "stores").iterdir()] == [store.directory.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["char", "word"])
 def test_every_process_builds_the_same_files(novel, tmp_path, kind):
     program = (
@@ -118,6 +119,7 @@ def test_every_process_builds_the_same_files(novel, tmp_path, kind):
     assert built[0] == built[1]
 
 
+@pytest.mark.slow
 def test_processes_and_blocks_change_nothing(novel, tmp_path, monkeypatch):
     data = DataConfig(tokenizer="word")
     alone = contents(open_or_build([novel], TEXT, data, tmp_path / "alone").directory)
@@ -190,6 +192,7 @@ def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["novel.txt", "other.txt", "store"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="asks for processes as POSIX does")
 def test_what_a_killed_build_left_is_removed(novel, tmp_path):
     root = tmp_path / "stores"

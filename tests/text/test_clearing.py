@@ -243,6 +243,7 @@ def test_any_mixture_of_marks_is_cleared(text):
         assert 0 <= place < len(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
