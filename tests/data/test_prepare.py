@@ -133,11 +133,18 @@ def test_processes_and_blocks_change_nothing(novel, tmp_path, monkeypatch):
 
 
 def test_a_small_corpus_starts_no_process(novel, tmp_path, monkeypatch):
+    class PoolMadeError(Exception):
+        pass
+
     def refuse(*arguments, **options):
-        raise AssertionError("a process pool was made")
+        raise PoolMadeError
 
     monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", refuse)
-    open_or_build([novel], TEXT, DATA, tmp_path / "stores", workers=2)
+    store = open_or_build([novel], TEXT, DATA, tmp_path / "small", workers=2)
+    assert len(list(store.texts())) > 40
+    monkeypatch.setattr(building, "PARALLEL_BYTES", 0)
+    with pytest.raises(PoolMadeError):
+        open_or_build([novel], TEXT, DATA, tmp_path / "large", workers=2)
 
 
 @pytest.mark.parametrize("step", ["_write_text", "split_novels", "_count", "_encode", "_describe"])
