@@ -1,4 +1,8 @@
-"""What several rooms' tests share: small corpora written for them, and a model without weights."""
+"""What all tests share: the tiers, small corpora written for tests, and a model without weights.
+
+A test is of one tier: `slow` where it is marked so or asks for the served page, `browser` in the
+folder of that name, else `unit`. Plain `pytest` runs the unit tests; `pytest -m ""` runs all.
+"""
 
 import os
 import random
@@ -7,8 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import hypothesis
 import numpy as np
 import pytest
+
+# One thread for each process that runs tests: pytest-xdist starts one for each core. OpenMP reads
+# this when torch is imported, and so do the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 
 from novelgen.config import Config
@@ -22,9 +32,35 @@ from novelgen.training.checkpoint import RunDirectory
 # Tests read messages in English; what is shown in Chinese has tests of its own.
 set_language("en")
 
+# No assertion on the time that a machine takes: no deadline, no complaint of slow generation.
+_PROFILE = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("quick", max_examples=25, **_PROFILE)
+hypothesis.settings.register_profile("thorough", max_examples=100, **_PROFILE)
+
 # Triton reads this when it is first imported, by whomever.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
+
+BROWSER_TESTS = Path(__file__).parent / "web" / "browser"
+
+
+def pytest_configure(config):
+    """Property tests have fewer examples where unit tests run alone."""
+    is_quick = config.option.markexpr == "unit"
+    hypothesis.settings.load_profile("quick" if is_quick else "thorough")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
+def pytest_collection_modifyitems(items):
+    """Marks every test that has no mark of its tier yet."""
+    for item in items:
+        if BROWSER_TESTS in item.path.parents:
+            item.add_marker("browser")
+        elif "train_novel" in item.fixturenames:  # the run that the served page writes with
+            item.add_marker("slow")
+        elif item.get_closest_marker("slow") is None:
+            item.add_marker("unit")
+
 
 CHARACTERS = (
     "的一是了我不人在他有这个上们来到时大地为子中你说生国年"

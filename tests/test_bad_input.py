@@ -1,29 +1,55 @@
 """A user's mistake: one clear line, exit code 2, nothing lost, no traceback."""
 
-import importlib.util
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
 from novelgen.shipped import shipped_novel
 
-# Test modules are no package; the sibling is loaded by its path.
-_SPEC = importlib.util.spec_from_file_location(
-    "command_line", Path(__file__).with_name("test_command_line.py")
-)
-shell = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(shell)
-checkpoint = shell.checkpoint
+PROJECT = Path(__file__).parents[1]
+NOVEL = PROJECT / "corpus" / "novel.txt"
 
 
-def complaint(*arguments, cwd):
-    """The one line that a command answers with."""
-    done = shell.run(*arguments, cwd=cwd, code=2)
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("error: ")
-    assert "Traceback" not in done.stdout
-    return lines[0]
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs a command as a shell in `tmp_path` would, in this process: what it prints, its code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOVELGEN_LANG", "en")
+
+    def run(command, *arguments):
+        words = map(str, arguments)
+        if command == "train":
+            script, words = PROJECT / "train.py", [*words]
+        else:
+            script, words = PROJECT / "novelgen" / "__main__.py", [command, *words]
+        monkeypatch.setattr(sys, "argv", [str(script), *words])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(script), run_name="__main__")
+        return capsys.readouterr(), ended.value.code
+
+    return run
+
+
+@pytest.fixture
+def complaint(run):
+    """Runs a command that is refused; the one line that it answers with."""
+
+    def complaint(*arguments):
+        printed, code = run(*arguments)
+        assert code == 2
+        (line,) = printed.err.splitlines()
+        assert line.startswith("error: ")
+        return line
+
+    return complaint
+
+
+@pytest.fixture(scope="session")
+def checkpoint(make_run, tmp_path_factory):
+    """A run directory with an untrained model."""
+    return make_run(tmp_path_factory.mktemp("runs") / "run")
 
 
 def empty(path):
@@ -67,12 +93,10 @@ def one_endless_line(path):
         (one_endless_line, "sentence"),
     ],
 )
-def test_a_corpus_that_cannot_be_used(tmp_path, make, words):
+def test_a_corpus_that_cannot_be_used(tmp_path, make, words, complaint):
     path = tmp_path / "book.txt"
     make(path)
-    assert words in complaint(
-        "train", "--corpus", path, *shell.TINY, "--max-steps", 1, cwd=tmp_path
-    )
+    assert words in complaint("train", "--corpus", path, "--preset", "tiny", "--max-steps", 1)
     assert not (tmp_path / "checkpoints" / "book").exists()
 
 
@@ -92,48 +116,48 @@ def test_a_corpus_that_cannot_be_used(tmp_path, make, words):
         (["--hold-out", "novel"], "this novel alone"),
     ],
 )
-def test_training_options_out_of_range(tmp_path, options, words):
-    assert words in complaint("train", "--corpus", shell.NOVEL, *options, cwd=tmp_path)
+def test_training_options_out_of_range(tmp_path, options, words, complaint):
+    assert words in complaint("train", "--corpus", NOVEL, *options)
     assert not (tmp_path / "checkpoints" / "novel").exists()
 
 
-def test_output_inside_the_corpus_folder(tmp_path):
+def test_output_inside_the_corpus_folder(tmp_path, complaint):
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "one.txt").write_text("船来了。\n水落了。\n", encoding="utf-8")
     assert "inside the corpus folder" in complaint(
-        "train", "--corpus", "books", "--output", "books/run", cwd=tmp_path
+        "train", "--corpus", "books", "--output", "books/run"
     )
 
 
-def test_a_held_out_novel_that_leaves_nothing_to_train_on(tmp_path):
+def test_a_held_out_novel_that_leaves_nothing_to_train_on(tmp_path, complaint):
     (tmp_path / "books").mkdir()
     for name in ("one", "two"):
-        (tmp_path / "books" / f"{name}.txt").write_bytes(Path(shell.NOVEL).read_bytes())
+        (tmp_path / "books" / f"{name}.txt").write_bytes(NOVEL.read_bytes())
     options = ("--corpus", "books", "--output", "store", "--hold-out", "one")
-    assert "no pair to train on" in complaint("prepare", *options, cwd=tmp_path)
+    assert "no pair to train on" in complaint("prepare", *options)
     assert not (tmp_path / "store").exists()
 
 
-def test_a_list_of_removed_lines_that_there_is_not(tmp_path):
-    options = ("--corpus", shell.NOVEL, "--output", "store", "--show-removed", "word")
-    assert "words" in complaint("prepare", *options, cwd=tmp_path)
+def test_a_list_of_removed_lines_that_there_is_not(complaint):
+    options = ("--corpus", NOVEL, "--output", "store", "--show-removed", "word")
+    assert "words" in complaint("prepare", *options)
 
 
-def test_decoding_options_without_anything_to_decode(checkpoint, tmp_path):
-    assert "--generate" in complaint(
-        "evaluate", "--checkpoint", checkpoint, "--top-k", "5", cwd=tmp_path
-    )
+def test_decoding_options_without_anything_to_decode(checkpoint, complaint):
+    assert "--generate" in complaint("evaluate", "--checkpoint", checkpoint, "--top-k", "5")
 
 
-def test_training_without_a_corpus_names_the_novel_that_comes_with_the_program(tmp_path):
-    assert f"--corpus {shipped_novel()}," in complaint("train", cwd=tmp_path)
-    assert "--corpus corpus/novel.txt," in complaint("train", cwd=shell.PROJECT)
+def test_training_without_a_corpus_names_the_novel_that_comes_with_the_program(
+    complaint, monkeypatch
+):
+    assert f"--corpus {shipped_novel()}," in complaint("train")
+    monkeypatch.chdir(PROJECT)
+    assert "--corpus corpus/novel.txt," in complaint("train")
 
 
-def test_resuming_what_is_not_there(tmp_path):
-    assert "python -m novelgen train" in complaint(
-        "train", "--output", tmp_path / "run", "--resume", cwd=tmp_path
-    )
+def test_resuming_what_is_not_there(tmp_path, complaint):
+    refused = complaint("train", "--output", tmp_path / "run", "--resume")
+    assert "python -m novelgen train" in refused
 
 
 @pytest.mark.parametrize(
@@ -148,22 +172,20 @@ def test_resuming_what_is_not_there(tmp_path):
         (["--min-length", "50", "--max-length", "20"], "--min-length"),
     ],
 )
-def test_decoding_options_out_of_range(checkpoint, tmp_path, options, words):
+def test_decoding_options_out_of_range(checkpoint, options, words, complaint):
     assert words in complaint(
-        "generate", "--checkpoint", checkpoint, "--prompt", "船来了。", *options, cwd=tmp_path
+        "generate", "--checkpoint", checkpoint, "--prompt", "船来了。", *options
     )
 
 
 @pytest.mark.parametrize("prompt", ["", "  　\n", "\u200b"])
-def test_an_empty_prompt(checkpoint, tmp_path, prompt):
-    assert "--prompt" in complaint(
-        "generate", "--checkpoint", checkpoint, "--prompt", prompt, cwd=tmp_path
-    )
+def test_an_empty_prompt(checkpoint, prompt, complaint):
+    assert "--prompt" in complaint("generate", "--checkpoint", checkpoint, "--prompt", prompt)
 
 
-def test_a_checkpoint_that_is_missing_or_damaged(checkpoint, tmp_path):
+def test_a_checkpoint_that_is_missing_or_damaged(checkpoint, tmp_path, complaint):
     assert "python -m novelgen train" in complaint(
-        "generate", "--checkpoint", tmp_path / "none", "--prompt", "船来了。", cwd=tmp_path
+        "generate", "--checkpoint", tmp_path / "none", "--prompt", "船来了。"
     )
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -172,22 +194,15 @@ def test_a_checkpoint_that_is_missing_or_damaged(checkpoint, tmp_path):
     (copy / "model.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes()[:5000])
     for name in ("generate", "evaluate"):
         options = ["--prompt", "船来了。"] if name == "generate" else []
-        assert "model.safetensors" in complaint(name, "--checkpoint", copy, *options, cwd=tmp_path)
+        assert "model.safetensors" in complaint(name, "--checkpoint", copy, *options)
 
 
-def test_a_prompt_longer_than_the_source_limit_says_what_is_read(checkpoint, tmp_path):
+def test_a_prompt_longer_than_the_source_limit_says_what_is_read(checkpoint, run):
     prompt = "船来了。他上了船，没有回头。" * 30
-    done = shell.run(
-        "generate",
-        "--checkpoint",
-        checkpoint,
-        "--prompt",
-        prompt,
-        "--max-length",
-        "9",
-        cwd=tmp_path,
-    )
-    assert "the model reads the last 1" in done.stderr
+    options = ("--checkpoint", checkpoint, "--prompt", prompt, "--max-length", "9")
+    printed, code = run("generate", *options)
+    assert "the model reads the last 1" in printed.err
+    assert code == 0
 
 
 @pytest.mark.parametrize(
@@ -202,9 +217,8 @@ def test_a_prompt_longer_than_the_source_limit_says_what_is_read(checkpoint, tmp
         ["--encoding", "big5"],
     ],
 )
-def test_evaluation_options(checkpoint, tmp_path, arguments):
+def test_evaluation_options(checkpoint, arguments, complaint):
     assert (
-        arguments[0].strip("-")
-        in complaint("evaluate", "--checkpoint", checkpoint, *arguments, cwd=tmp_path)
+        arguments[0].strip("-") in complaint("evaluate", "--checkpoint", checkpoint, *arguments)
         or "none" in arguments[1]
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[1]
 NOVEL = PROJECT / "corpus" / "novel.txt"
 TINY = ("--preset", "tiny", "--device", "cpu", "--precision", "float32", "--batch-tokens", "600")

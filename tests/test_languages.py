@@ -15,6 +15,8 @@ import pytest
 
 from novelgen import i18n
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[1]
 TINY = ("--preset", "tiny", "--device", "cpu", "--precision", "float32", "--batch-tokens", "600")
 STEPS = ("--max-steps", "8", "--validate-every", "4")

@@ -17,6 +17,8 @@ from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.loss import evaluate_loss
 from novelgen.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 NOVEL = Path(__file__).parents[1] / "corpus" / "novel.txt"
 CPU = torch.device("cpu")
 SYMBOLS = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳"

@@ -111,6 +111,7 @@ def test_a_patch_is_applied_once_and_fails_loudly(tmp_path) -> None:
         apply(patch, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_says_why(monkeypatch) -> None:
     monkeypatch.setattr(
         "benchmarks.peers.worker.interpreter", lambda environment: Path(sys.executable)

@@ -1,5 +1,6 @@
 """Benchmarks run: the quick ones at the smallest size there is."""
 
+import importlib
 import json
 import runpy
 import subprocess
@@ -27,19 +28,34 @@ def run(script, *options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis", ["length", "rows", "hidden"])
-def test_a_step_is_measured_for_scaling(axis):
-    point = json.loads(run("scaling.py", "--point", axis, "10").stdout.splitlines()[-1])
+def test_a_step_is_measured_for_scaling(axis, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    scaling = importlib.import_module("scaling")
+    for name, value in {
+        "STEPS": 2,
+        "TOKENS": 16,
+        "LENGTH": 8,
+        "ROWS": 2,
+        "VOCABULARY": 400,
+    }.items():
+        monkeypatch.setattr(scaling, name, value)
+    point = scaling.step_point(axis, 4)
+    shape = {"length": (4, 4), "rows": (4, 8), "hidden": (2, 8)}[axis]
+    assert (point["rows"], point["length"]) == shape
     assert point["step_cpu_ms"] > 0
     assert point["us_per_character"] > 0
 
 
+@pytest.mark.slow
 def test_a_corpus_is_measured_for_scaling():
     point = json.loads(run("scaling.py", "--point", "corpus", "1").stdout.splitlines()[-1])
     assert point["batches"] > 10
     assert point["prepare_cpu_s_per_mb"] > 0
 
 
+@pytest.mark.slow
 def test_the_model_of_2014_is_measured(tmp_path):
     output = tmp_path / "found.json"
     run(

@@ -106,6 +106,7 @@ def kill():
     raise Killed
 
 
+@pytest.mark.slow
 def test_two_models_and_both_tokenizers_are_compared(compare, tmp_path, capsys):
     content = compare("out", models="bahdanau,lm", tokenizers="char,word")
     names = [run["name"] for run in content["runs"]]
@@ -144,6 +145,7 @@ def test_two_models_and_both_tokenizers_are_compared(compare, tmp_path, capsys):
     assert measured["bits_per_character"] == pytest.approx(content["runs"][3]["test_bpc"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on_where_it_was(compare, tmp_path, monkeypatch, capsys):
     whole = compare("whole")
     # In the middle of the first run, and of the second; each time behind a validation, which saves.
@@ -166,6 +168,7 @@ def test_a_killed_comparison_goes_on_where_it_was(compare, tmp_path, monkeypatch
     assert "done before" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_before_its_first_save_starts_over(compare, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "fit", lambda trainer: kill())
@@ -176,6 +179,7 @@ def test_a_run_that_was_killed_before_its_first_save_starts_over(compare, tmp_pa
     assert [run["steps"] for run in compare("out")["runs"]] == [STEPS, STEPS]
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_in_order_and_says_how_to_go_on(compare, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         at_step(patch, STEPS + 2, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -272,6 +276,7 @@ def test_a_folder_of_something_else_is_left_alone(compare, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_runs_are_compared_after_the_fact(novel, make_novel, tmp_path, capsys):
     other = make_novel([3 + number % 3 for number in range(40)], "other.txt", seed=2)
     for corpus, name, model in (

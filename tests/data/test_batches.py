@@ -13,7 +13,6 @@ pairs = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 120)), min_size=1
 seeds = st.integers(0, 2**63 - 1)
 
 
-@settings(deadline=None)
 @given(
     pairs=pairs,
     budget=st.integers(1, 2000),
@@ -35,7 +34,7 @@ def test_every_pair_once_and_within_budget(pairs, budget, seed, epoch, shuffle):
         )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(pairs=pairs, seed=seeds, epoch=st.integers(0, 5))
 def test_the_same_arguments_give_the_same_plan(pairs, seed, epoch):
     first, second = (

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen.config import DataConfig, TextConfig
@@ -58,7 +58,6 @@ def test_pairs_are_all_neighbours_of_a_chapter(store, context):
         assert pairs.target_characters.sum() == store.meta["target_characters"][part]
 
 
-@settings(deadline=None)
 @given(rows=rows, data=st.data())
 def test_a_batch_holds_the_texts_padded(rows, data):
     pairs = Pairs.from_texts(rows, TOKENIZER)
@@ -85,7 +84,6 @@ def test_a_single_source_may_be_a_string():
     assert one.source.tolist() == listed.source.tolist()
 
 
-@settings(deadline=None)
 @given(count=st.integers(2, 30), seed=st.integers(0, 100))
 def test_shuffled_sources_are_those_of_other_pairs(count, seed):
     pairs = Pairs.from_texts([("春" * number, "夏") for number in range(1, count + 1)], TOKENIZER)

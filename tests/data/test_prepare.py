@@ -93,6 +93,7 @@ def test_a_damaged_store_is_built_again(novel, tmp_path):
     assert [path.name for path in (tmp_path / "stores").iterdir()] == [store.directory.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["char", "word"])
 def test_every_process_builds_the_same_files(novel, tmp_path, kind):
     program = (
@@ -118,6 +119,7 @@ def test_every_process_builds_the_same_files(novel, tmp_path, kind):
     assert built[0] == built[1]
 
 
+@pytest.mark.slow
 def test_processes_and_blocks_change_nothing(novel, tmp_path, monkeypatch):
     data = DataConfig(tokenizer="word")
     alone = contents(open_or_build([novel], TEXT, data, tmp_path / "alone").directory)
@@ -131,11 +133,18 @@ def test_processes_and_blocks_change_nothing(novel, tmp_path, monkeypatch):
 
 
 def test_a_small_corpus_starts_no_process(novel, tmp_path, monkeypatch):
+    class PoolMadeError(Exception):
+        pass
+
     def refuse(*arguments, **options):
-        raise AssertionError("a process pool was made")
+        raise PoolMadeError
 
     monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", refuse)
-    open_or_build([novel], TEXT, DATA, tmp_path / "stores", workers=2)
+    store = open_or_build([novel], TEXT, DATA, tmp_path / "small", workers=2)
+    assert len(list(store.texts())) > 40
+    monkeypatch.setattr(building, "PARALLEL_BYTES", 0)
+    with pytest.raises(PoolMadeError):
+        open_or_build([novel], TEXT, DATA, tmp_path / "large", workers=2)
 
 
 @pytest.mark.parametrize("step", ["_write_text", "split_novels", "_count", "_encode", "_describe"])
@@ -190,6 +199,7 @@ def test_a_replacement_that_cannot_be_put_in_place_gives_the_old_one_back(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["novel.txt", "other.txt", "store"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="asks for processes as POSIX does")
 def test_what_a_killed_build_left_is_removed(novel, tmp_path):
     root = tmp_path / "stores"

@@ -17,7 +17,7 @@ from novelgen.text.tokenizers import BOS, EOS
 CPU = torch.device("cpu")
 A, B, C = 270, 271, 272
 SOURCE = [260, 261, 262, EOS]
-SOME = settings(max_examples=12, deadline=None)
+SOME = settings(max_examples=12)
 PLAIN = {
     "temperature": 1,
     "top_p": 1,

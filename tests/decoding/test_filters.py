@@ -23,7 +23,7 @@ from novelgen.decoding.filters import (
 from novelgen.decoding.history import History, Vocabulary, content_units, following
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
-SOME = settings(max_examples=50, deadline=None)
+SOME = settings(max_examples=50)
 OFF = DecodingConfig(temperature=1, top_p=1, repetition_penalty=1, no_repeat_ngram=0, min_length=0)
 # Few different values, so that there are ties; some tokens are forbidden already, but not all.
 ROWS = arrays(

@@ -14,7 +14,7 @@ from novelgen.errors import ConfigError
 from novelgen.models.build import build_model
 from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, Tokenizer
 
-SOME = settings(max_examples=8, deadline=None)
+SOME = settings(max_examples=8)
 DECODERS = pytest.mark.parametrize("decoder", ["sample", "beam", "greedy"])
 PROMPT = "宝玉笑道：“我来了。”"
 LETTERS = range(FIRST_CHARACTER, FIRST_CHARACTER + 40)

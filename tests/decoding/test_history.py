@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from novelgen.decoding.history import History, Vocabulary, content_units, following
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
-SOME = settings(max_examples=50, deadline=None)
+SOME = settings(max_examples=50)
 TEXTS = st.text(st.sampled_from("宝玉，。！龘é😀A"), max_size=20)
 
 

@@ -10,7 +10,7 @@ from novelgen.decoding.sampling import SeededSampler, Task, greedy, write
 from novelgen.errors import CheckpointError
 from novelgen.text.tokenizers import BOS, EOS, PAD
 
-SOME = settings(max_examples=50, deadline=None)
+SOME = settings(max_examples=50)
 CPU = torch.device("cpu")
 SOURCES = [[260, 261, 262, EOS], [263, EOS], [264, 265, 264, 265, 264, 270, EOS]]
 

@@ -77,19 +77,22 @@ COMBINATIONS = list(_combinations())
 def pytest_generate_tests(metafunc):
     """Parametrizes tests that take `parts`: every combination of parts.
 
-    With `make` too, every variant also with a second vocabulary.
+    With `make` too, every variant also with a second vocabulary. Unit tests have every variant as
+    it is and a fifth of the combinations.
     """
     if "parts" not in metafunc.fixturenames:
         return
-    names = ["-".join(map(str, parts.values())) for parts in COMBINATIONS]
-    if "make" not in metafunc.fixturenames:
-        metafunc.parametrize("parts", COMBINATIONS, ids=names)
-        return
-    cases = [(parts, None) for parts in COMBINATIONS] + [
-        ({"model": name}, SOURCE_VOCABULARY) for name in NAMES
-    ]
-    names += [f"{name}-two-vocabularies" for name in NAMES]
-    metafunc.parametrize(("parts", "make"), cases, ids=names, indirect=["make"])
+    arguments = ["parts", "make"] if "make" in metafunc.fixturenames else ["parts"]
+    cases = []
+    for number, parts in enumerate(COMBINATIONS, start=-len(NAMES)):
+        marks = [pytest.mark.slow] if number > 0 and number % 5 else []
+        values = (parts, None)[: len(arguments)]
+        cases.append(pytest.param(*values, marks=marks, id="-".join(map(str, parts.values()))))
+    if "make" in arguments:
+        for name in NAMES:
+            values = ({"model": name}, SOURCE_VOCABULARY)
+            cases.append(pytest.param(*values, id=f"{name}-two-vocabularies"))
+    metafunc.parametrize(arguments, cases, indirect=arguments[1:])
 
 
 @pytest.fixture

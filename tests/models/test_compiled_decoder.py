@@ -56,7 +56,7 @@ def follow(model, sources, tokens, turns=None):
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(some.data())
 def test_logits_and_weights_are_those_of_the_model_for_any_size(data):
     sizes = {

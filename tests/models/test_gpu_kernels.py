@@ -52,6 +52,7 @@ def test_outputs_and_gradients_equal_the_reference(outputs):
     assert_agrees(inputs(target=2, rows=2), (shared.SOURCE, 1), outputs, **EXACT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float64, EXACT), (torch.float32, {"rtol": 1e-3, "atol": 1e-3})]
 )
@@ -66,6 +67,7 @@ def test_sizes_beyond_one_block(monkeypatch, dtype, tolerance):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_random_lengths(seed):
     lengths = torch.randint(1, 20, (3,), generator=torch.Generator().manual_seed(seed)).tolist()
@@ -179,6 +181,7 @@ for capability, product in ((75, "fp32"), (80, "bf16"), (90, "bf16")):
 """
 
 
+@pytest.mark.slow
 def test_the_kernels_compile_for_gpus_from_turing_to_hopper(tmp_path):
     environment = {
         **os.environ,

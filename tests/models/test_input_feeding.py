@@ -87,7 +87,7 @@ def test_outputs_and_gradients_equal_the_reference(outputs, drops):
     assert_agrees(inputs(), outputs, drops=drops, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     data=st.data(),
     dtype=st.sampled_from([torch.float32, torch.float64]),

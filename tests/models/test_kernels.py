@@ -98,7 +98,7 @@ def test_outputs_and_gradients_equal_the_reference(loop, outputs):
     assert_gradients_agree(loop, leaves, outputs, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     data=st.data(),
     loop=st.sampled_from(LOOPS),

@@ -95,7 +95,7 @@ def test_outputs_and_gradients_are_pytorchs(cell, outputs, lengths):
     assert_agrees(layer, inputs(layer), outputs, lengths, rtol=1e-10, atol=1e-10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     data=st.data(),
     cell=st.sampled_from(list(CELLS)),

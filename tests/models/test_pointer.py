@@ -101,6 +101,7 @@ def share_exact(network, source, lengths, target):
     return right.double().mean().item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "copy"), [("bahdanau", True), ("bahdanau", False), ("luong", True), ("luong", False)]
 )

@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+import torch
 
 from novelgen.config import ModelConfig
 from novelgen.errors import ConfigError
@@ -50,7 +51,11 @@ def test_given_parts_win_and_the_rest_follows():
 def test_every_preset_has_sizes_for_every_variant(name, model):
     config = preset(name).replace(model=model, **dict.fromkeys(PARTS)).model
     resolved = resolve(config)
-    if resolved.encoder_size and model != "transformer":
+    assert (resolved.encoder_size is None) == (model == "lm")
+    with torch.device("meta"):
+        built = build_model(resolved, 300)
+    assert sum(parameter.numel() for parameter in built.parameters()) > 300 * config.embedding_size
+    if model not in ("lm", "transformer"):
         assert annotation_size(resolved) == resolved.decoder_size
 
 

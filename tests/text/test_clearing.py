@@ -229,7 +229,7 @@ PIECES = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES.split("|")), max_size=40).map("".join))
 def test_any_mixture_of_marks_is_cleared(text):
     before = text.split("\n")
@@ -243,6 +243,7 @@ def test_any_mixture_of_marks_is_cleared(text):
         assert 0 <= place < len(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

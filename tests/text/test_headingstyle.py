@@ -218,7 +218,7 @@ _PIECES = (
 MARKS = st.sampled_from(_PIECES.split("|"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(MARKS, max_size=60).map("".join))
 def test_no_mixture_of_marks_breaks_the_search_for_headings(text):
     style = detect_style(text)

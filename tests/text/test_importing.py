@@ -304,7 +304,7 @@ NOVEL = "".join(
 )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(150, 20_000))
 def test_the_result_does_not_depend_on_the_size_of_a_block(tmp_path_factory, size):
     path = write(tmp_path_factory.getbasetemp() / "blocks.txt", NOVEL + NOVEL[:2995])

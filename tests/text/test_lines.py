@@ -31,7 +31,7 @@ BOOK = "".join(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(50, 6000))
 def test_a_book_on_one_line_is_broken_the_same_however_it_comes(size):
     assert whole_lines(pieces(BOOK, size)) == whole_lines([BOOK])

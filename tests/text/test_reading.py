@@ -2,7 +2,7 @@ import random
 import zipfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen.errors import ConfigError, CorpusError
@@ -240,7 +240,6 @@ def test_an_unknown_encoding_is_refused_for_every_file(tmp_path):
         open_files([tmp_path], "utf-9")
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -81,7 +81,7 @@ ODD = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(alphabet=ODD, max_size=400), max_size=8), st.integers(0, 400))
 def test_no_text_ends_in_a_traceback(pieces, gap):
     text = "灯灭了。\n雪停了。\n" + ("　" * (gap % 7) + "灯" * gap).join(pieces)

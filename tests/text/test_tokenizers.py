@@ -50,7 +50,6 @@ both = pytest.mark.parametrize("tokenizer", [CHAR, WORD, SPACED], ids=["char", "
 
 
 @both
-@settings(deadline=None)
 @given(text=texts)
 def test_decoding_undoes_encoding(tokenizer, text):
     ids = tokenizer.encode(text)
@@ -59,7 +58,7 @@ def test_decoding_undoes_encoding(tokenizer, text):
 
 
 @both
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lines=st.lists(texts, max_size=6))
 def test_lines_encode_as_each_alone_with_eos(tokenizer, lines):
     ids, lengths = tokenizer.encode_lines(lines)
@@ -125,7 +124,7 @@ def test_newlines_are_no_character():
 
 
 @given(size=st.integers(260, 420))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_vocabulary_size_is_honoured_characters_first(size):
     tokenizer = build("word", min_count=1, vocabulary_size=size)
     assert tokenizer.size <= size
@@ -239,7 +238,7 @@ def test_jieba_and_rjieba_cut_alike(jieba_cut):
     assert "宝玉道" not in _rjieba_cutter(())(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=texts)
 def test_jieba_loses_nothing_either(jieba_cut, text):
     assert "".join(jieba_cut(text)) == text
@@ -329,7 +328,6 @@ def test_a_vocabulary_of_chinese_alone_says_nothing_about_spaces():
     assert "spaced" not in WORD.to_dict()
 
 
-@settings(deadline=None)
 @given(text=texts)
 def test_the_words_of_any_text_are_the_text(text):
     assert "".join(spaced_word_cutter()(text)) == text

@@ -81,6 +81,7 @@ def test_the_pieces_are_the_text(words, text, space):
     assert "".join(keeping_whole(words, list, space)(text)) == text
 
 
+@pytest.mark.slow
 def test_thousands_of_names_stay_fast():
     names = [f"{chr(0x4E00 + number % 500)}·{number}" for number in range(5_000)]
     cut_text = keeping_whole(names, list)

@@ -135,6 +135,7 @@ def test_the_shares_add_up_to_the_batch_and_are_of_similar_size(lengths, size):
         assert tokens[share - 100].sum() <= tokens.sum() / size + tokens.max()
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one_and_one_goes_on(room, whole):
     done, run = room.two("two", 3)
     assert done.returncode == 0, done.stderr
@@ -149,6 +150,7 @@ def test_two_processes_take_the_steps_of_one_and_one_goes_on(room, whole):
     assert_same_weights(run, whole)
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_where_one_stopped(room, whole):
     room.alone("grown", 3)
     done, run = room.two("grown", 6, "--resume")
@@ -161,6 +163,7 @@ def test_two_processes_go_on_where_one_stopped(room, whole):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_worker_ends_the_job_and_resume_goes_on(room):
     job = subprocess.Popen(
         room.command("killed", 100_000, "--validate-every", "1000"),
@@ -209,6 +212,7 @@ def workers(launcher):
     )
 
 
+@pytest.mark.slow
 def test_an_error_that_all_ranks_find_is_reported_once(room):
     done, _ = room.two("wrong", 3, "--model", "cho", "--copy")  # found by both
     assert done.returncode != 0
@@ -231,6 +235,7 @@ def probed(tmp_path_factory):
     return {path.stem: torch.load(path) for path in directory.glob("*.pt")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["buckets", "out_of_memory", "one_row"])
 def test_the_gradients_are_those_of_one_process(workshop, probed, case):
     """`out_of_memory` happens on the second rank alone, when half of its gradients have been sent.

@@ -92,6 +92,7 @@ def writes(run):
     assert len(list(generator.inspect(greedy))) == len(greedy.tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, tmp_path, capsys):
     output = tmp_path / "run"
@@ -143,6 +144,7 @@ def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, 
         assert capsys.readouterr().out.count("\n") == 0
 
 
+@pytest.mark.slow
 def test_a_variant_overrides_the_preset_and_options_override_both(novel, tmp_path):
     sizes = (
         "--embedding-size",

@@ -52,6 +52,7 @@ def test_help_answers_without_the_heavy_libraries():
         assert option in done.stdout
 
 
+@pytest.mark.slow
 def test_port_in_use_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
@@ -63,6 +64,7 @@ def test_port_in_use_is_reported_in_one_line():
     assert "in use" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
