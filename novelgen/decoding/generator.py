@@ -108,15 +108,21 @@ class Generator:
         return (generations[0] for generations in self.stream_candidates(prompt, **options))
 
     def stream_candidates(
-        self, prompt: str, *, pause: float = 0.0, **options: Any
+        self,
+        prompt: str,
+        *,
+        pause: float = 0.0,
+        clock: abc.Callable[[], float] = time.monotonic,
+        **options: Any,
     ) -> abc.Generator[list[Generation], None, None]:
         """Streams what `candidates` writes.
 
         Of a beam one text, until the end of the first paragraph makes it n best. Once there is
-        text, a snapshot comes `pause` seconds after the one before, not after every token: each is
-        decoded from its beginning.
+        text, a snapshot comes `pause` seconds of `clock` after the one before, not after every
+        token: each is decoded from its beginning.
         """
-        return _snapshots(GenerationSession(self, prompt, self._checked(options)), pause)
+        session = GenerationSession(self, prompt, self._checked(options))
+        return _snapshots(session, pause, clock)
 
     def _checked(self, options: dict[str, Any]) -> DecodingConfig:
         """The options with this run's defaults.
@@ -151,15 +157,15 @@ class Generator:
 
 
 def _snapshots(
-    session: GenerationSession, pause: float
+    session: GenerationSession, pause: float, clock: abc.Callable[[], float]
 ) -> abc.Generator[list[Generation], None, None]:
     due = 0.0
     for draft in session.write():
-        if time.monotonic() >= due:
+        if clock() >= due:
             generations = session.snapshots(draft)
             # Until there is text every token is shown: the first one must not be late.
             if any(generation.text for generation in generations):
-                due = time.monotonic() + pause
+                due = clock() + pause
             yield generations
     yield session.generations()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -30,8 +30,11 @@ class BatchPrefetcher:
     Making one takes 0.1 ms of a step of hundreds on a CPU, so that one ahead is enough.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(
+        self, device: torch.device, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._pins = device.type == "cuda"
+        self._clock = clock
         self._thread: ThreadPoolExecutor | None = None
         self._ahead: _Ahead | None = None
         self._waited = 0.0
@@ -70,9 +73,9 @@ class BatchPrefetcher:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Counts the time inside as spent on data while nothing is computed."""
-        start = time.perf_counter()
+        start = self._clock()
         yield
-        self._waited += time.perf_counter() - start
+        self._waited += self._clock() - start
 
     def waited(self) -> float:
         """The seconds spent on data while nothing was computed, since this was last asked."""

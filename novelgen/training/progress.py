@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from novelgen.i18n import _
@@ -49,12 +51,15 @@ class ProgressLine:
     Over itself on a terminal, a line every `interval` seconds elsewhere.
     """
 
-    def __init__(self, interval: float = 15.0) -> None:
+    def __init__(
+        self, interval: float = 15.0, now: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._is_live = sys.stdout.isatty()
         self._interval = interval
         if self._is_live:
             self._interval = _LIVE_INTERVAL
-        self._shown = -1e9
+        self._now = now
+        self._shown = -math.inf
         # The speed is that of the last steps.
         self._samples: deque[_Sample] = deque(maxlen=64)
 
@@ -72,7 +77,7 @@ class ProgressLine:
 
         `characters` counts target characters, `used` is the spent share of the budget.
         """
-        now = time.monotonic()
+        now = self._now()
         self._samples.append(_Sample(now, characters, used))
         if now - self._shown < self._interval or len(self._samples) < 2:
             return

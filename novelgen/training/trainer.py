@@ -61,7 +61,8 @@ class Trainer:
 
     `info` is what config.json shall hold. `observe` is called with the model, in evaluation mode,
     after every validation. Where there are several tasks `by_task` are the validation pairs of
-    each, of the main one `valid` itself; the others are reported and decide nothing.
+    each, of the main one `valid` itself; the others are reported and decide nothing. `clock` gives
+    the time in seconds.
 
     Of several `ranks` each takes its rows of every batch, rank 0 alone writes and observes, and all
     decide alike: the numbers are those of one process but for rounding, and for the dropout masks,
@@ -80,6 +81,7 @@ class Trainer:
         observe: Callable[[nn.Module, Validation], None] | None = None,
         by_task: Mapping[str, Pairs] | None = None,
         ranks: Ranks = SINGLE_PROCESS,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if config.epochs is None and config.max_steps is None and config.max_minutes is None:
             raise ConfigError(_("give a budget: --epochs, --max-steps or --max-minutes"))
@@ -94,12 +96,13 @@ class Trainer:
         self._observe = observe
         self._by_task = by_task or {}
         self._ranks = ranks
+        self._clock = clock
         # 2. What a step needs.
         ranks.sync_parameters(self.model)
         self._precision = choose_precision(config.precision, device)
         self._optimizer = build_optimizer(self.model, config)
-        self._line = ProgressLine()
-        self._prefetcher = BatchPrefetcher(device)
+        self._line = ProgressLine(now=clock)
+        self._prefetcher = BatchPrefetcher(device, clock)
         self._batch_gradients = BatchGradients(
             self.model,
             config,
@@ -116,7 +119,7 @@ class Trainer:
         self._misses = 0  # validations since the best one
         self._characters = 0
         self._validated_step = -1
-        self._started = time.monotonic()
+        self._started = clock()
         self._waited = 0.0  # seconds, for data
 
     def resume(self) -> None:
@@ -135,7 +138,7 @@ class Trainer:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; saves the end."""
         every = self._validation_interval()
         start = self.position
-        self._started = time.monotonic() - start.seconds
+        self._started = self._clock() - start.seconds
         self.model.train()
         with (
             Interrupt(announces_sigterm=self._ranks.size == 1) as interrupt,
@@ -188,7 +191,7 @@ class Trainer:
 
     def _tick(self) -> None:
         """Brings the position's seconds up to date, alike on all ranks."""
-        seconds = self._ranks.broadcast(time.monotonic() - self._started)
+        seconds = self._ranks.broadcast(self._clock() - self._started)
         self.position = self.position._replace(seconds=seconds)
 
     def _stop_reason(self, interrupt: Interrupt) -> str:

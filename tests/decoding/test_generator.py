@@ -381,6 +381,23 @@ def test_all_candidates_grow_side_by_side(toy, decoder):
         assert all(new.text.startswith(old.text) for old, new in zip(before, after, strict=True))
 
 
+def test_snapshots_with_text_are_a_pause_apart(toy):
+    generator = toy.generator(favour={EOS: -99})
+    step, seconds = generator.model.step, 0
+
+    def step_of_a_second(*values):
+        nonlocal seconds
+        seconds += 1
+        return step(*values)
+
+    generator.model.step = step_of_a_second
+    stream = generator.stream_candidates(
+        PROMPT, pause=7, clock=lambda: seconds, seed=3, max_length=60
+    )
+    times = [seconds for snapshot in stream if snapshot[0].text]
+    assert times == [*range(times[0], 61, 7), 60]
+
+
 def test_with_a_pause_snapshots_are_fewer_and_the_text_is_the_same(toy):
     generator = toy.generator(favour={EOS: -9})
     options = {"seed": 3, "max_length": 60}
