@@ -10,7 +10,9 @@ from novelgen.cli import Parser
 from novelgen.commands import compare as compare_command
 from novelgen.commands import evaluate, train
 from novelgen.errors import CheckpointError, ConfigError, CorpusError, TrainingError
+from novelgen.evaluation.comparison import speed
 from novelgen.training.batch_gradients import BatchGradients
+from novelgen.training.journal import read_metrics
 from novelgen.training.trainer import Trainer
 
 TINY = (

@@ -119,9 +119,7 @@ def test_every_step_records_how_long_it_waited_for_data(workshop, capsys):
     """By a clock that moves a second whenever it is asked, an epoch's plan and a batch take one."""
     trainer = workshop.trainer(clock=itertools.count().__next__, max_steps=None, epochs=2)
     trainer.fit()
-    waited = [
-        record["waited"] for record in read_metrics(trainer.run.metrics) if "loss" in record
-    ]
+    waited = [record["waited"] for record in read_metrics(trainer.run.metrics) if "loss" in record]
     epoch = [2, *[1] * (len(workshop.plan().batches) - 1)]
     assert waited == [*epoch, *epoch]
     share = sum(waited) / trainer.position.seconds
