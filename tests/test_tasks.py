@@ -11,6 +11,7 @@ from novelgen.cli import Parser
 from novelgen.commands import evaluate, generate, train
 from novelgen.decoding.generator import Generator
 from novelgen.errors import ConfigError, CorpusError
+from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.journal import read_metrics
 
@@ -225,18 +226,21 @@ def test_resumed_it_goes_on_bit_for_bit(book, tmp_path):
         5,
     )
     call(train, *options, "--output", tmp_path / "whole")
-    from novelgen.training import trainer
 
     class Killed(BaseException):
         pass
 
-    def dying(self, indices, gradients=trainer.Trainer._gradients):
-        if self.position.epoch == 1 and self.position.batch == 2:
+    records = read_metrics(RunDirectory(tmp_path / "whole").metrics)
+    steps_of_first_epoch = sum(record.get("epoch") == 0 for record in records)
+    compute = BatchGradients.compute
+
+    def dying(gradients, pairs, indices, next_indices, step):
+        if step == steps_of_first_epoch + 2:
             raise Killed
-        return gradients(self, indices)
+        return compute(gradients, pairs, indices, next_indices, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer.Trainer, "_gradients", dying)
+        patch.setattr(BatchGradients, "compute", dying)
         with pytest.raises(Killed):
             call(train, *options, "--output", tmp_path / "broken")
     call(train, "--output", tmp_path / "broken", "--resume")

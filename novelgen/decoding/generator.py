@@ -93,7 +93,7 @@ class Generator:
 
         Candidate r of seed s is the only candidate of seed s + r, whatever else is in the batch.
         """
-        session = GenerationSession(self, prompt, self._checked(options))
+        session = GenerationSession(self, prompt, self.decoding_config(**options))
         for _draft in session.write():
             pass
         return session.generations()
@@ -121,11 +121,11 @@ class Generator:
         text, a snapshot comes `pause` seconds of `clock` after the one before, not after every
         token: each is decoded from its beginning.
         """
-        session = GenerationSession(self, prompt, self._checked(options))
+        session = GenerationSession(self, prompt, self.decoding_config(**options))
         return _snapshots(session, pause, clock)
 
-    def _checked(self, options: dict[str, Any]) -> DecodingConfig:
-        """The options with this run's defaults.
+    def decoding_config(self, **options: Any) -> DecodingConfig:
+        """What `generate` works with: the options, and this run's defaults for all others.
 
         Raises ConfigError for one that is not known or not possible here.
         """

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from novelgen.text.words import is_spaced
 
 COPY_LENGTH = 8
-_BLOCK = 2_000  # lines of training text that are looked through at a time
+BLOCK_LINES = 2_000  # lines of training text that are looked through at a time
 
 
 def ngrams(text: str, size: int) -> Iterator[str]:
@@ -44,19 +44,27 @@ def repeated(texts: Sequence[str], size: int = 4) -> float:
     return repetitions / total
 
 
-def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> float:
+def copied(
+    texts: Sequence[str],
+    training: Iterable[str],
+    size: int = COPY_LENGTH,
+    block_lines: int = BLOCK_LINES,
+) -> float:
     """The share of the texts' character n-grams that occur in a line of the training text.
 
     0 without any n-gram.
     """
-    *_, share = copying(texts, training, size)
+    *_, share = copying(texts, training, size, block_lines)
     return share
 
 
 def copying(
-    texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH
+    texts: Sequence[str],
+    training: Iterable[str],
+    size: int = COPY_LENGTH,
+    block_lines: int = BLOCK_LINES,
 ) -> Iterator[float]:
-    """The share that `copied` returns, as far as it is found after each block of training text.
+    """The share that `copied` returns, as far as it is found after each `block_lines` of training.
 
     The last value is the whole share. Only the texts' own n-grams are kept in memory; the training
     text is streamed past them.
@@ -69,7 +77,7 @@ def copying(
     if not grams:
         return
     lines = iter(training)
-    while block := list(islice(lines, _BLOCK)):
+    while block := list(islice(lines, block_lines)):
         # No n-gram of a text without newlines runs over the end of a line.
         passage = "\n".join(block)
         codes = np.frombuffer(passage.encode("utf-32-le"), dtype=np.uint32)

@@ -31,7 +31,7 @@ PackedWeight = npt.NDArray[np.float32] | npt.NDArray[np.uint16]  # bfloat16 as u
 
 # What tokens add to gates and readout is looked up, not computed, where the table for all of them
 # is no larger than this, in bytes.
-_LARGEST_TABLE = 2**26
+LARGEST_TABLE = 2**26
 
 # Of an error's first line that is shown.
 _LONGEST_REASON = 160
@@ -102,11 +102,18 @@ class CompiledDecoder:
     alone.
     """
 
-    def __init__(self, model: Seq2Seq, decoder: BahdanauDecoder, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        decoder: BahdanauDecoder,
+        dtype: torch.dtype,
+        largest_table: int = LARGEST_TABLE,
+    ) -> None:
         """`decoder` is that of the model; `dtype` is that of the weights that a step reads."""
         self._model = model
         self._decoder = decoder
         self._dtype = dtype
+        self._largest_table = largest_table
         self._lock = threading.Lock()
         self._is_ready = False
         self._packed: _Packed | None = None
@@ -217,7 +224,7 @@ class CompiledDecoder:
     def _token_table(self, width: int) -> Floats | None:
         """What every token adds to gates and readout, `width` float32; None where too large."""
         embedding = self._model.embedding
-        if 4 * width * embedding.num_embeddings > _LARGEST_TABLE:
+        if 4 * width * embedding.num_embeddings > self._largest_table:
             return None
         return self._from_tokens(embedding.weight).numpy()
 

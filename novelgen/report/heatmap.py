@@ -42,19 +42,27 @@ BAR = 0.9
 
 
 def attention_heatmap(paragraph: Paragraph, path: str | Path, font: Font | None = None) -> None:
-    """Draws the attention of a paragraph as a PNG file.
+    """Draws the attention of a paragraph as a PNG file; see `attention_figure`.
+
+    Where that raises ConfigError no file is written.
+    """
+    figure = attention_figure(paragraph, font)
+    # Matplotlib leaves the types of this method out.
+    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call]
+
+
+def attention_figure(paragraph: Paragraph, font: Font | None = None) -> Figure:
+    """The attention of a paragraph: an axes for each panel, and the last one for the scale.
 
     Rows are the written tokens, columns the source tokens; what is too large for one panel goes on
     in the next one, with the labels repeated. Raises ConfigError where the text needs a Chinese
-    font and none is installed, or the model has no attention, and then writes no file.
+    font and none is installed, or the model has no attention.
     """
     if not paragraph.attention.size:
         raise ConfigError(_(NO_ATTENTION))
     font = font or font_for("".join([*paragraph.source_tokens, *paragraph.tokens]))
     with figure_language():
-        figure = _draw(paragraph, font)
-    # Matplotlib leaves the types of this method out.
-    FigureCanvasAgg(figure).print_png(path)  # type: ignore[no-untyped-call]
+        return _draw(paragraph, font)
 
 
 def _draw(paragraph: Paragraph, font: Font) -> Figure:

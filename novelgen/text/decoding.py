@@ -12,7 +12,7 @@ from novelgen.text.mixed import Part
 from novelgen.text.sources import Source
 
 # Bytes that are read and decoded at a time.
-_CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 # Codecs whose symbols are not those of Windows.
 _OTHER_BIG5 = ("big5", "big5hkscs")
 
@@ -27,8 +27,13 @@ class BadByteError(Exception):
         self.bad = bad
 
 
-def decode(source: Source, parts: Sequence[Part], errors: str = "strict") -> Iterator[str]:
-    """The text in pieces of about a megabyte that end anywhere; a line ends in a line feed.
+def decode(
+    source: Source,
+    parts: Sequence[Part],
+    errors: str = "strict",
+    chunk_bytes: int = CHUNK_BYTES,
+) -> Iterator[str]:
+    """The text in pieces of `chunk_bytes` that end anywhere; a line ends in a line feed.
 
     Raises BadByteError when `errors` is strict, OSError when the file cannot be read.
     """
@@ -38,13 +43,13 @@ def decode(source: Source, parts: Sequence[Part], errors: str = "strict") -> Ite
     with source.open() as file:
         for part, end in zip(parts, ends, strict=True):
             file.seek(part.start)
-            for text in _decode_part(file, part, end, errors, line):
+            for text in _decode_part(file, part, end, errors, line, chunk_bytes):
                 line += text.count("\n")
                 yield text
 
 
 def _decode_part(
-    file: BinaryIO, part: Part, end: int | None, errors: str, line: int
+    file: BinaryIO, part: Part, end: int | None, errors: str, line: int, chunk_bytes: int
 ) -> Iterator[str]:
     """The text from the file's place up to the byte `end`, None being the file's end."""
     # Both keep what a chunk has cut in two: a character, or a line end of two characters.
@@ -53,7 +58,7 @@ def _decode_part(
     read = part.start
     try:
         while True:
-            size = _CHUNK
+            size = chunk_bytes
             if end is not None:
                 size = min(size, end - read)
             chunk = file.read(size)

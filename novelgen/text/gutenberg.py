@@ -23,22 +23,24 @@ _CREDITS = re.compile(
     r"[^\n]*\n(?:[ -~]+\n)*\s*)",
     re.IGNORECASE,
 )
-# Characters in which a header must begin.
-_HEAD = 1 << 17
+# Characters in which a header must end.
+HEAD_SIZE = 1 << 17
 
 
-def strip_gutenberg(chunks: Iterable[str], removed: Callable[[str, str], None]) -> Iterator[str]:
+def strip_gutenberg(
+    chunks: Iterable[str], removed: Callable[[str, str], None], head_size: int = HEAD_SIZE
+) -> Iterator[str]:
     """Chunks of whole lines without what stands before START OF and behind END OF.
 
     `removed` is called with both. The book's own text keeps the word Gutenberg: only the lines
-    that Project Gutenberg prescribes count, the first one within the first 130,000 characters.
+    that Project Gutenberg prescribes count, the first one within the first `head_size` characters.
     """
     # 1. As much of the book as the header may take.
     chunks = iter(chunks)
     head: list[str] = []
     for chunk in chunks:
         head.append(chunk)
-        if sum(map(len, head)) >= _HEAD:
+        if sum(map(len, head)) >= head_size:
             break
     text = "".join(head)
 

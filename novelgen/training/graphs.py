@@ -21,8 +21,8 @@ from novelgen.errors import ConfigError, TrainingError
 from novelgen.i18n import _
 from novelgen.models.recurrent import token_mask
 
-_FREQUENT = 3  # how often a shape must come before it is worth recording
-_MOST_GRAPHS = 32
+FREQUENT = 3  # how often a shape must come before it is worth recording
+MOST_STEPS = 32
 # They compile kernels and let libraries take their workspaces, which cannot happen while recording.
 _WARM_UPS = 2
 
@@ -74,16 +74,26 @@ def padded(batch: Batch) -> Batch:
 class RecordedSteps:
     """Gradients of whole batches by replayed steps.
 
-    `record` turns a function without arguments into its replay.
+    `record` turns a function without arguments into its replay. A shape is recorded when it comes
+    for the `frequent`-th time, as long as fewer than `most` are.
     """
 
     def __init__(
-        self, model: nn.Module, device: torch.device, precision: torch.dtype, record: Recorder
+        self,
+        model: nn.Module,
+        device: torch.device,
+        precision: torch.dtype,
+        record: Recorder,
+        *,
+        frequent: int = FREQUENT,
+        most: int = MOST_STEPS,
     ) -> None:
         self._model: Any = model  # every variant that can be recorded has `static_nll_sum`
         self._device = device
         self._precision = precision
         self._record = record
+        self._frequent = frequent
+        self._most = most
         self._parameters = [
             parameter for parameter in model.parameters() if parameter.requires_grad
         ]
@@ -102,7 +112,7 @@ class RecordedSteps:
         shape = (rows, source_size, batch.target.shape[1])
         self._seen[shape] += 1
         if shape not in self._steps:
-            if self._seen[shape] < _FREQUENT or len(self._steps) == _MOST_GRAPHS:
+            if self._seen[shape] < self._frequent or len(self._steps) == self._most:
                 return None
             self._steps[shape] = self._make(batch)
         step = self._steps[shape]

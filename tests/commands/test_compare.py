@@ -10,6 +10,9 @@ from novelgen.cli import Parser
 from novelgen.commands import compare as compare_command
 from novelgen.commands import evaluate, train
 from novelgen.errors import CheckpointError, ConfigError, CorpusError, TrainingError
+from novelgen.evaluation.comparison import speed
+from novelgen.training.batch_gradients import BatchGradients
+from novelgen.training.journal import read_metrics
 from novelgen.training.trainer import Trainer
 
 TINY = (
@@ -90,15 +93,15 @@ class Killed(BaseException):
 
 def at_step(monkeypatch, number, act):
     """Lets `act` happen in the step `number`, counted through all runs."""
-    step, taken = Trainer._step, []
+    compute, taken = BatchGradients.compute, []
 
-    def counted(trainer):
-        taken.append(trainer)
+    def counted(*batch):
+        taken.append(batch)
         if len(taken) == number:
             act()
-        return step(trainer)
+        return compute(*batch)
 
-    monkeypatch.setattr(Trainer, "_step", counted)
+    monkeypatch.setattr(BatchGradients, "compute", counted)
     return taken
 
 
@@ -117,8 +120,9 @@ def test_two_models_and_both_tokenizers_are_compared(compare, tmp_path, capsys):
     assert len(set(content["prompts"])) == 3
     for run in content["runs"]:
         assert run["steps"] == STEPS
-        assert run["minutes"] > 0
-        assert run["characters_per_second"] > 0
+        records = read_metrics(tmp_path / "out" / run["name"] / "metrics.jsonl")
+        assert run["minutes"] == records[-1]["seconds"] / 60
+        assert run["characters_per_second"] == speed(records)
         assert run["parameters"] > 1000
         assert sum(found[2] for found in run["by_length"]) == sum(
             found[2] for found in content["runs"][0]["by_length"]

@@ -117,10 +117,7 @@ def test_the_source_is_read_by_its_own_tokenizer(runs):
 
 def test_pairs_have_defaults_of_their_own_and_what_is_given_wins(runs):
     generator = Generator.load(runs / "runs" / "own", "cpu")
-
-    def options(**given):
-        return generator._checked(given)
-
+    options = generator.decoding_config
     default = options()
     assert default.decoder == "beam"
     assert default.no_repeat_ngram == 0

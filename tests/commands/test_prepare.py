@@ -1,5 +1,6 @@
 """`prepare` on the command line."""
 
+import itertools
 import json
 import re
 from typing import NamedTuple
@@ -10,7 +11,6 @@ from novelgen.cli import Parser
 from novelgen.commands.prepare import add_arguments, main, to_dict
 from novelgen.commands.removed_lines import removal_lines
 from novelgen.config import DataConfig, TextConfig
-from novelgen.data import export
 from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError, CorpusError
@@ -247,11 +247,13 @@ def test_a_failed_export_keeps_the_old_file(run, novel, tmp_path, monkeypatch):
     run(*arguments)
     before = (tmp_path / "pairs" / "train.tsv").read_bytes()
 
-    def full_disk(*arguments):
-        yield "half a line"
+    texts = Store.texts
+
+    def full_disk(store, part=None):
+        yield from itertools.islice(texts(store, part), 10)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export, "_lines", full_disk)
+    monkeypatch.setattr(Store, "texts", full_disk)
     with pytest.raises(CorpusError, match="no space left"):
         run(*arguments)
     assert (tmp_path / "pairs" / "train.tsv").read_bytes() == before

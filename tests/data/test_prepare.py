@@ -147,17 +147,41 @@ def test_a_small_corpus_starts_no_process(novel, tmp_path, monkeypatch):
         open_or_build([novel], TEXT, DATA, tmp_path / "large", workers=2)
 
 
-@pytest.mark.parametrize("step", ["_write_text", "split_novels", "_count", "_encode", "_describe"])
+@pytest.fixture
+def fail_at(monkeypatch):
+    """Lets an error be raised where a file of the given name is opened in the given mode."""
+
+    def fail(name, failing_mode, error):
+        open_file = Path.open
+
+        def failing_open(path, mode="r", *arguments, **options):
+            if (path.name, mode) == (name, failing_mode):
+                raise error
+            return open_file(path, mode, *arguments, **options)
+
+        monkeypatch.setattr(Path, "open", failing_open)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("text.txt", "wb"),
+        ("parts.bin", "wb"),
+        ("parts.bin", "rb"),  # by those who count for the vocabulary
+        ("text.txt", "rb"),
+        ("ids.bin", "wb"),
+        ("meta.json", "wb"),
+    ],
+)
 @pytest.mark.parametrize(
     "error",
     [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt()],
     ids=["full disk", "Ctrl-C"],
 )
-def test_a_failure_at_any_step_leaves_nothing(novel, tmp_path, monkeypatch, step, error):
-    def fail(*arguments):
-        raise error
-
-    monkeypatch.setattr(building, step, fail)
+def test_a_failure_at_any_step_leaves_nothing(novel, tmp_path, fail_at, name, mode, error):
+    fail_at(name, mode, error)
     with pytest.raises(CorpusError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
         open_or_build([novel], TEXT, DATA, tmp_path / "stores")
     assert list((tmp_path / "stores").iterdir()) == []
@@ -166,13 +190,15 @@ def test_a_failure_at_any_step_leaves_nothing(novel, tmp_path, monkeypatch, step
         assert "\n" not in str(caught.value)
 
 
-def test_a_failed_replacement_keeps_the_old_store(novel, make_novel, tmp_path, monkeypatch):
+def test_a_failed_replacement_keeps_the_old_store(
+    novel, make_novel, tmp_path, monkeypatch, fail_at
+):
     old = contents(prepare_at([novel], TEXT, DATA, tmp_path / "store").directory)
     other = make_novel([9] * 30, "other.txt", seed=2)
-    with monkeypatch.context() as patch:
-        patch.setattr(building, "_describe", lambda *arguments: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            prepare_at([other], TEXT, DATA, tmp_path / "store", overwrite=True)
+    fail_at("meta.json", "wb", ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        prepare_at([other], TEXT, DATA, tmp_path / "store", overwrite=True)
+    monkeypatch.undo()
     assert contents(tmp_path / "store") == old
     prepare_at([other], TEXT, DATA, tmp_path / "store", overwrite=True)
     assert contents(tmp_path / "store") != old
@@ -205,8 +231,11 @@ def test_what_a_killed_build_left_is_removed(novel, tmp_path):
     root = tmp_path / "stores"
     program = (
         "import os, sys; from pathlib import Path; from novelgen.config import *; "
-        "from novelgen.data import building; from novelgen.data.prepare import *; "
-        "building._describe = lambda *arguments: os.kill(os.getpid(), 9); "
+        "from novelgen.data.prepare import *; opened = Path.open\n"
+        "def dying_open(path, *arguments, **options):\n"
+        "    if path.name == 'meta.json' and 'wb' in arguments: os.kill(os.getpid(), 9)\n"
+        "    return opened(path, *arguments, **options)\n"
+        "Path.open = dying_open\n"
         "open_or_build([Path(sys.argv[1])], TextConfig(), DataConfig(), Path(sys.argv[2]))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(novelgen.__file__).parents[1])}

@@ -5,7 +5,7 @@ import pytest
 
 from novelgen.errors import ConfigError
 from novelgen.evaluation.grid import Cell, cells, fill
-from novelgen.evaluation.text import copied, distinct, repeated
+from novelgen.evaluation.text import BLOCK_LINES, copied, distinct, repeated
 
 PROMPT = "宝玉笑道：“我来了。”"
 RUNS = ("first", "second")
@@ -91,10 +91,9 @@ def test_copying_is_found_and_unknown_without_the_training_text(generators):
     assert again.copied_8grams == copied([row.text], training) > 0
 
 
-def test_rows_are_yielded_while_a_large_training_text_is_read(generators, monkeypatch):
-    monkeypatch.setattr("novelgen.evaluation.text._BLOCK", 1)
+def test_rows_are_yielded_while_a_large_training_text_is_read(generators):
     read = []
-    training = (read.append(1) or "一行文字而已，再无其他" for _ in range(9))
+    training = (read.append(1) or "一行文字而已，再无其他" for _ in range(9 * BLOCK_LINES))
     told = [
         len(read)
         for _ in fill(
@@ -102,7 +101,7 @@ def test_rows_are_yielded_while_a_large_training_text_is_read(generators, monkey
         )
         if read
     ]
-    assert told[:9] == list(range(1, 10))
+    assert told[:9] == [BLOCK_LINES * blocks for blocks in range(1, 10)]
 
 
 def test_the_training_text_is_read_again_for_every_cell(generators):

@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novelgen.evaluation import text as measures
 from novelgen.evaluation.text import copied, copying, distinct, likeness, ngrams, repeated
 
 texts = st.lists(st.text("天地玄黄", max_size=30), max_size=4)
@@ -31,21 +30,15 @@ def test_repeated_counts_within_a_text_only():
     st.integers(1, 3),
 )
 def test_copied_is_what_a_plain_search_finds(written, training, size, block):
-    measures._BLOCK, before = block, measures._BLOCK
-    try:
-        found = copied(written, training, size)
-    finally:
-        measures._BLOCK = before
+    found = copied(written, training, size, block)
     grams = [gram for text in written for gram in ngrams(text, size)]
     expected = sum(any(gram in line for line in training) for gram in grams)
     assert found == pytest.approx(expected / len(grams) if grams else 0.0)
 
 
-def test_copying_reports_its_progress_block_by_block(monkeypatch):
-    monkeypatch.setattr(measures, "_BLOCK", 1)
-    assert list(copying(["天地玄黄"], ["天地", "玄黄", "宇宙"], 2)) == pytest.approx(
-        [0, 1 / 3, 2 / 3, 2 / 3]
-    )
+def test_copying_reports_its_progress_block_by_block():
+    shares = list(copying(["天地玄黄"], ["天地", "玄黄", "宇宙"], 2, block_lines=1))
+    assert shares == pytest.approx([0, 1 / 3, 2 / 3, 2 / 3])
 
 
 def test_likeness_is_full_for_the_truth_and_low_for_something_else():

@@ -11,9 +11,8 @@ from hypothesis import strategies as some
 
 from novelgen.config import ModelConfig
 from novelgen.decoding.protocol import select, start
-from novelgen.models import compiled_decoder
 from novelgen.models.build import build_model
-from novelgen.models.compiled_decoder import CompiledDecoder, optimize_for_inference
+from novelgen.models.compiled_decoder import LARGEST_TABLE, CompiledDecoder, optimize_for_inference
 from novelgen.models.kernels import stepping
 
 VOCABULARY, CPU = 30, torch.device("cpu")
@@ -90,11 +89,12 @@ def test_logits_and_weights_are_those_of_the_model_for_any_size(data):
         torch.testing.assert_close(mine[1], truth[1], rtol=2e-5, atol=2e-6)
 
 
-def test_result_is_the_same_without_a_token_table(monkeypatch):
+def test_result_is_the_same_without_a_token_table():
     model, tokens = make(decoder_layers=2), [[1, 1], [5, 6], [7, 29]]
-    with_table = follow(optimize_for_inference(model, "float32"), [[3, 4], [5]], tokens)
-    monkeypatch.setattr(compiled_decoder, "_LARGEST_TABLE", 0)
-    without_table = follow(optimize_for_inference(model, "float32"), [[3, 4], [5]], tokens)
+    with_table, without_table = (
+        follow(CompiledDecoder(model, model.decoder, torch.float32, size), [[3, 4], [5]], tokens)
+        for size in (LARGEST_TABLE, 0)
+    )
     for mine, truth in zip(without_table, with_table, strict=True):
         torch.testing.assert_close(mine, truth, rtol=1e-5, atol=1e-5)
 

@@ -201,7 +201,7 @@ def test_batches_of_other_shapes_bring_no_new_large_products(cell, monkeypatch, 
 @pytest.fixture
 def everywhere(monkeypatch):
     """The loops run whatever the size, as in large models."""
-    monkeypatch.setattr(backends, "_LSTM_FROM", 1)
+    monkeypatch.setattr(backends, "LSTM_FROM", 1)
     ran, run = [], layers.recurrent_layer
 
     def watch(*arguments):

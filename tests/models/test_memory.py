@@ -58,7 +58,7 @@ def step(loop, precision):
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     """Small chunks of logits, and one thread: what is watched is this thread's operations."""
-    monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", 1 << 13)
+    monkeypatch.setattr(cross_entropy, "chunk_rows", lambda weight: 8)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -78,7 +78,7 @@ def test_reference_loop_keeps_all_scores():
 
 
 def test_all_logits_are_measured_where_they_exist(monkeypatch):
-    monkeypatch.setitem(cross_entropy._CHUNK_ELEMENTS, "cpu", 1 << 30)
+    monkeypatch.setattr(cross_entropy, "chunk_rows", lambda weight: ROWS * LENGTH)
     assert step(backends.attention_loop, "float32")[0] >= ALL_LOGITS
 
 
@@ -90,15 +90,16 @@ PRODUCTS = (
 
 
 class Products(TorchDispatchMode):
-    """The shapes of all bfloat16 matrix products."""
+    """The shapes of all matrix products in a dtype."""
 
-    def __init__(self):
+    def __init__(self, dtype):
         super().__init__()
+        self.dtype = dtype
         self.shapes = set()
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         factors = [
-            each for each in args if isinstance(each, torch.Tensor) and each.dtype == torch.bfloat16
+            each for each in args if isinstance(each, torch.Tensor) and each.dtype == self.dtype
         ]
         if function in PRODUCTS and factors:
             self.shapes.add((function, *(tuple(each.shape) for each in factors)))
@@ -112,7 +113,7 @@ def test_source_width_brings_no_new_shapes_of_products(bfloat16):
     target, found = torch.randint(3, VOCABULARY, (ROWS, 12)), []
     for width in (10, 21, 30):
         source = torch.randint(3, VOCABULARY, (ROWS, width))
-        with Products() as products:
+        with Products(bfloat16) as products:
             with torch.autocast("cpu", dtype=bfloat16):
                 loss = model.nll_sum(
                     target, target >= 0, *model.start(source, torch.full((ROWS,), width))
@@ -124,11 +125,15 @@ def test_source_width_brings_no_new_shapes_of_products(bfloat16):
 
 
 @pytest.mark.parametrize("rows", range(1, 40, 3))
-def test_last_chunks_of_logits_have_few_sizes(rows):
-    chunks = list(cross_entropy._chunks(5, 5 + rows, 12))
-    covered = [place for own in chunks for place in range(own.start, own.stop)]
-    assert covered == list(range(5, 5 + rows))
-    assert {own.stop - own.start for own in chunks} <= {12, 8, 4, 2, 1}
+def test_last_chunks_of_logits_have_few_sizes(rows, monkeypatch):
+    """oneDNN keeps a compiled product for every size."""
+    monkeypatch.setattr(cross_entropy, "chunk_rows", lambda weight: 12)
+    readout, weight, bias = torch.randn(rows, 16), torch.randn(30, 16), torch.zeros(30)
+    with Products(torch.float32) as products:
+        cross_entropy.linear_cross_entropy(readout, weight, bias, torch.arange(rows) % 30)
+    sizes = {shapes[0][0] for _, *shapes in products.shapes if shapes[0][1] == 16}
+    left = {1 << bit for bit in range(4) if rows % 12 >> bit & 1}
+    assert sizes == (left | {12} if rows >= 12 else left)
 
 
 @pytest.mark.parametrize("shape", [(3, 100), (4, 64), (1, 1)])

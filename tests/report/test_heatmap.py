@@ -10,7 +10,7 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import use_language
 from novelgen.report import heatmap
 from novelgen.report.fonts import find_font, require_font
-from novelgen.report.heatmap import attention_heatmap
+from novelgen.report.heatmap import attention_figure, attention_heatmap
 
 NEEDS_FONT = pytest.mark.skipif(find_font() is None, reason="no Chinese font on this system")
 FEW = ["宝玉", "笑", "Chapter", "<E9>", "“", " ", "𠮷", "<EOS>"]
@@ -103,22 +103,30 @@ def test_a_very_long_paragraph_is_cut_and_says_so(tmp_path, monkeypatch):
     assert size(tmp_path / "a.png")[1] < 20 * heatmap.CELL * heatmap.DPI * 2
 
 
+def row_labels(tokens, font=None):
+    """The labels of the rows, panel by panel."""
+    *panels, _scale = attention_figure(paragraph(["a"], tokens), font).axes
+    return [[label.get_text() for label in panel.get_yticklabels()] for panel in panels]
+
+
 @NEEDS_FONT
 def test_labels_are_what_a_reader_can_see():
     font = find_font()
-    assert heatmap._label("宝玉", font) == "宝玉"
-    assert "U+E123" in heatmap._label("\ue123", font) or font.shows("\ue123")
-    assert heatmap._label("\u0300", font) in ("\u0300", "U+300")
-    assert heatmap._label("Constantinople", font) == "Constan…"
-    assert heatmap._label(" ", font) in ("␣", "U+2423")
+    tokens = ["宝玉", "\ue123", "\u0300", "Constantinople", " "]
+    (labels,) = row_labels(tokens, font)
+    assert labels[0] == "宝玉"
+    assert "U+E123" in labels[1] or font.shows("\ue123")
+    assert labels[2] in ("\u0300", "U+300")
+    assert labels[3] == "Constan…"
+    assert labels[4] in ("␣", "U+2423")
 
 
 @pytest.mark.parametrize(
     ("count", "most", "sizes"), [(60, 60, [60]), (61, 60, [30, 31]), (5, 2, [1, 2, 2])]
 )
-def test_blocks_are_few_and_even(count, most, sizes):
-    blocks = heatmap._blocks(count, most)
-    assert sorted(block.stop - block.start for block in blocks) == sorted(sizes)
-    assert [place for block in blocks for place in range(block.start, block.stop)] == list(
-        range(count)
-    )
+def test_panels_are_few_and_even(count, most, sizes, monkeypatch):
+    monkeypatch.setattr(heatmap, "PANEL_ROWS", most)
+    tokens = [f"t{number}" for number in range(count)]
+    panels = row_labels(tokens)
+    assert sorted(map(len, panels)) == sizes
+    assert [label for panel in panels for label in panel] == tokens

@@ -13,13 +13,12 @@ FOOTER = (
 BOOK = "狂人日記\n某君昆仲，今隱其名。\n" * 10
 
 
-def stripped(text, lines=1):
+def stripped(text, lines=1, **options):
     removed = []
     rows = text.splitlines(keepends=True)
     chunks = ["".join(rows[start : start + lines]) for start in range(0, len(rows), lines)]
-    return "".join(strip_gutenberg(chunks, lambda rule, piece: removed.append(piece))), "".join(
-        removed
-    )
+    kept = strip_gutenberg(chunks, lambda rule, piece: removed.append(piece), **options)
+    return "".join(kept), "".join(removed)
 
 
 @pytest.mark.parametrize("lines", [1, 7, 1000])
@@ -37,9 +36,8 @@ def stripped(text, lines=1):
         ("", FOOTER),
     ],
 )
-def test_header_and_footer_are_removed_and_reported(monkeypatch, header, footer, lines):
-    monkeypatch.setattr("novelgen.text.gutenberg._HEAD", 400)
-    assert stripped(header + BOOK + footer, lines) == (BOOK, header + footer)
+def test_header_and_footer_are_removed_and_reported(header, footer, lines):
+    assert stripped(header + BOOK + footer, lines, head_size=400) == (BOOK, header + footer)
 
 
 def test_a_book_that_speaks_of_gutenberg_stays():

@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
+from novelgen.text.decoding import BadByteError, decode
 from novelgen.text.importing import CorpusImport, cut_blocks
+from novelgen.text.mixed import Part
 from novelgen.text.report import describe_note
+from novelgen.text.sources import file_source
 
 BOOK = """第一章 风起
 
@@ -82,8 +85,7 @@ def test_a_forced_encoding_is_used(tmp_path):
     assert load(path, encoding="latin-1")[0] == [(0, "café au lait"), (0, "voilà tout")]
 
 
-def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr("novelgen.text.decoding._CHUNK", 97)
+def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path):
     before, after = TRADITIONAL * 20 + "第三章\n他來", "了。\n她走了。\n"
     data = before.encode("big5") + b"\xff" + after.encode("big5")
     path = tmp_path / "a.txt"
@@ -95,6 +97,9 @@ def test_a_bad_byte_is_an_error_with_its_place_and_the_remedy(tmp_path, monkeypa
     assert f"line {line}," in message
     assert f"byte offset {offset}" in message
     assert "--encoding big5 --errors replace" in message
+    with pytest.raises(BadByteError) as found:
+        list(decode(file_source(path), [Part(0, "big5")], chunk_bytes=97))
+    assert (found.value.line, found.value.offset) == (line, offset)
     paragraphs, report = load(path, encoding="big5", errors="replace")
     assert (report.chapters, paragraphs[-2][1]) == (3, "他來了。")
     assert report.removed["replacement_marks"] == 1

@@ -14,8 +14,6 @@ from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, FIRST_CHARACTER, PAD,
 from novelgen.text.vocabulary import SymbolCounts
 from novelgen.text.words import (
     UserWord,
-    _jieba_cutter,
-    _rjieba_cutter,
     is_spaced,
     read_user_dict,
     spaced_word_cutter,
@@ -222,20 +220,29 @@ def test_the_file_is_the_same_in_every_process(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["format"] == 1
 
 
+def cutter_without(module, user_words=()):
+    """The word cutter of a machine on which one of the two segmenters is not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module, None)
+        return word_cutter.__wrapped__(user_words)
+
+
 @pytest.fixture(scope="module")
 def jieba_cut():
     pytest.importorskip("jieba")
-    return _jieba_cutter(())
+    return cutter_without("rjieba")
 
 
 def test_jieba_and_rjieba_cut_alike(jieba_cut):
     pytest.importorskip("rjieba")
+    rjieba_cut = cutter_without("jieba")
     text = TEXT + "他說㐀㐀字䴐䴐地。a1.5% B+C😀 \r\n　　9月1日\n"
     names = (UserWord("宝玉道"), UserWord("水里", 1), UserWord("林妹妹今日", 50_000))
-    assert _rjieba_cutter(())(text) == jieba_cut(text)
-    assert _rjieba_cutter(names)(text) == _jieba_cutter(names)(text)
-    assert "宝玉道" in _rjieba_cutter(names)(text)
-    assert "宝玉道" not in _rjieba_cutter(())(text)
+    assert rjieba_cut(text) == jieba_cut(text)
+    words = cutter_without("jieba", names)(text)
+    assert words == cutter_without("rjieba", names)(text)
+    assert "宝玉道" in words
+    assert "宝玉道" not in rjieba_cut(text)
 
 
 @settings(max_examples=60)

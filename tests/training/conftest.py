@@ -1,15 +1,25 @@
 """A small task: a book of sums that a tiny model learns in a second."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.text.tokenizers import Tokenizer
+from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.checkpoint import RunDirectory, build_model
+from novelgen.training.distributed import SINGLE_PROCESS, Ranks
+from novelgen.training.epochs import EpochPlan, plan_epoch
+from novelgen.training.gradient_sum import BUCKET_BYTES
+from novelgen.training.loss import LossStats
+from novelgen.training.prefetch import BatchPrefetcher
 from novelgen.training.trainer import Trainer
 
 DIGITS = "零一二三四五六七八九"
@@ -47,15 +57,45 @@ class Workshop:
         }
         return Config().replace(**{**defaults, **changes})
 
-    def trainer(self, name: str = "run", observe=None, resume: bool = False, **changes) -> Trainer:
+    def model(self, **changes) -> nn.Module:
+        """A model in training mode, always with the same weights."""
+        config = self.config(**changes)
+        torch.manual_seed(config.training.seed)
+        return build_model(config, self.tokenizer).train()
+
+    def plan(self, epoch: int = 0, **changes) -> EpochPlan:
+        """What a trainer trains in an epoch."""
+        return plan_epoch(self.train, self.config(**changes).training, epoch)
+
+    def gradients(
+        self,
+        model: nn.Module,
+        ranks: Ranks = SINGLE_PROCESS,
+        bucket_bytes: int = BUCKET_BYTES,
+        **changes,
+    ) -> BatchGradients:
+        """What fills the gradients of the model, as in a trainer."""
+        config, device = self.config(**changes).training, torch.device("cpu")
+        prefetcher = BatchPrefetcher(device)
+        return BatchGradients(
+            model, config, device, torch.float32, ranks, prefetcher, print, bucket_bytes
+        )
+
+    def trainer(
+        self,
+        name: str = "run",
+        observe=None,
+        resume: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+        **changes,
+    ) -> Trainer:
         config, run = self.config(**changes), RunDirectory(self.directory / name)
         info = {"config": config.to_dict(), "tokenizer": self.tokenizer.fingerprint}
         if not resume:
             run.create(overwrite=True)
             run.save_info(info, self.tokenizer)
-        torch.manual_seed(config.training.seed)
         trainer = Trainer(
-            build_model(config, self.tokenizer),
+            self.model(**changes),
             config.training,
             self.train,
             self.valid,
@@ -63,6 +103,7 @@ class Workshop:
             info,
             torch.device("cpu"),
             observe,
+            clock=clock,
         )
         if resume:
             trainer.resume()
@@ -76,6 +117,23 @@ def sums(directory: Path) -> Workshop:
     )
     train, valid = (Pairs.from_texts(texts, tokenizer) for texts in (TEXTS[:80], TEXTS[80:]))
     return Workshop(directory, tokenizer, train, valid)
+
+
+def of_batch(gradients: BatchGradients, pairs: Pairs, indices: np.ndarray) -> LossStats:
+    """Fills the gradients of a first batch; returns its loss."""
+    return gradients.compute(pairs, indices, np.empty(0, dtype=np.int64), step=0)
+
+
+def in_step(trainer: Trainer, number: int, act: Callable[[], object]) -> None:
+    """Lets `act` happen in the forward pass of the step after `number` of them."""
+    start = trainer.model.start
+
+    def acting_start(source, lengths):
+        if trainer.model.training and trainer.position.step == number:
+            act()
+        return start(source, lengths)
+
+    trainer.model.start = acting_start
 
 
 @pytest.fixture

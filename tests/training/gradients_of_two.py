@@ -7,65 +7,70 @@ import sys
 from pathlib import Path
 
 import torch
+from torch import distributed, nn
 
-from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.distributed import Ranks, init_distributed
-from novelgen.training.gradient_sum import GradientSum
-from novelgen.training.trainer import Trainer
-from tests.training.conftest import sums
+from tests.training.conftest import of_batch, sums
 
 
-def fails_once_after(gradient_sum: GradientSum, buckets: int) -> None:
-    """Memory runs out in the backward pass, when that many buckets have been sent."""
-    send = gradient_sum._send
+class CountedSends:
+    """Counts the buckets of gradients that are sent.
 
-    def send_until_it_fails() -> None:
-        if len(gradient_sum._sent) == buckets and gradient_sum._missing is not None:
-            gradient_sum._send = send
+    All of a model's parameters are to be watched: memory runs out in the backward pass, once, when
+    `failing_at` buckets have been sent.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.failing_at: int | None = None
+        self._all_reduce = distributed.all_reduce
+        distributed.all_reduce = self._counted
+
+    def _counted(self, tensor: torch.Tensor, *, async_op: bool = False) -> object:
+        # What is not sent asynchronously is the loss and its counts.
+        self.count += async_op
+        return self._all_reduce(tensor, async_op=async_op)
+
+    def watch(self, parameter: nn.Parameter) -> None:
+        parameter.register_post_accumulate_grad_hook(self._fail_once)
+
+    def _fail_once(self, _parameter: nn.Parameter) -> None:
+        if self.count == self.failing_at:
+            self.failing_at = None
             raise torch.OutOfMemoryError("pretended")
-        send()
-
-    gradient_sum._send = send_until_it_fails
 
 
-def prepared(directory: Path, ranks: Ranks) -> Trainer:
-    directory = directory / f"rank{ranks.rank}"
-    directory.mkdir(exist_ok=True)
-    trainer = sums(directory).trainer(dropout=0.0)
-    trainer._batch_gradients = BatchGradients(
-        trainer.model,
-        trainer.config,
-        trainer.device,
-        torch.float32,
-        ranks,
-        trainer._prefetcher,
-        print,
-        bucket_bytes=2000,
+def probe(case: str, directory: Path, ranks: Ranks, sends: CountedSends) -> None:
+    workshop = sums(directory)
+    model = workshop.model(dropout=0.0)
+    gradients = workshop.gradients(model, ranks, bucket_bytes=2000, dropout=0.0)
+    indices = workshop.plan().batches[0]
+    if case == "one_row":
+        indices = indices[:1]
+    sends.count = 0
+    slices = 1
+    if case == "out_of_memory" and ranks.rank == 1:
+        sends.failing_at = 3
+        slices = 2
+        # Behind the hooks that send.
+        for parameter in model.parameters():
+            sends.watch(parameter)
+    total = of_batch(gradients, workshop.train, indices)
+    assert sends.failing_at is None
+    assert sends.count > 5
+    assert gradients.slices == slices
+    found = {name: parameter.grad for name, parameter in model.named_parameters()}
+    torch.save(
+        {"total": list(vars(total).values()), "gradients": found},
+        directory / f"{case}-{ranks.rank}.pt",
     )
-    assert len(trainer._batch_gradients.gradient_sum._buckets) > 5
-    return trainer
 
 
 def main(directory: Path) -> None:
     with init_distributed() as ranks:
+        sends = CountedSends()
         for case in ("buckets", "out_of_memory", "one_row"):
-            trainer = prepared(directory, ranks)
-            indices = trainer._plan(0).batches[0]
-            if case == "one_row":
-                indices = indices[:1]
-            slices = 1
-            if case == "out_of_memory" and ranks.rank == 1:
-                fails_once_after(trainer._batch_gradients.gradient_sum, 3)
-                slices = 2
-            total = trainer._gradients(indices)
-            assert trainer._batch_gradients.slices == slices
-            gradients = {
-                name: parameter.grad for name, parameter in trainer.model.named_parameters()
-            }
-            torch.save(
-                {"total": list(vars(total).values()), "gradients": gradients},
-                directory / f"{case}-{ranks.rank}.pt",
-            )
+            probe(case, directory, ranks, sends)
 
 
 if __name__ == "__main__":

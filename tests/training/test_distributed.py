@@ -19,6 +19,7 @@ from novelgen.errors import ConfigError
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.distributed import Ranks
 from novelgen.training.journal import read_metrics
+from tests.training.conftest import of_batch
 
 ROOT = Path(novelgen.__file__).parents[1]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
@@ -242,15 +243,15 @@ def test_the_gradients_are_those_of_one_process(workshop, probed, case):
 
     `one_row` leaves nothing to one of the ranks.
     """
-    trainer = workshop.trainer(dropout=0.0)
-    indices = trainer._plan(0).batches[0]
+    model = workshop.model(dropout=0.0)
+    indices = workshop.plan().batches[0]
     if case == "one_row":
         indices = indices[:1]
-    total = trainer._gradients(indices)
+    total = of_batch(workshop.gradients(model, dropout=0.0), workshop.train, indices)
     for rank in (0, 1):
         found = probed[f"{case}-{rank}"]
         assert found["total"] == pytest.approx(list(vars(total).values()), rel=1e-5)
-        for name, parameter in trainer.model.named_parameters():
+        for name, parameter in model.named_parameters():
             torch.testing.assert_close(
                 found["gradients"][name], parameter.grad, rtol=1e-4, atol=1e-6
             )
@@ -258,13 +259,21 @@ def test_the_gradients_are_those_of_one_process(workshop, probed, case):
 
 def test_accumulation_takes_the_step_of_one_large_batch(workshop):
     whole, parts = (
-        workshop.trainer("whole", dropout=0.0),
-        workshop.trainer("parts", dropout=0.0, accumulation_steps=3),
+        workshop.trainer("whole", dropout=0.0, max_steps=1),
+        workshop.trainer("parts", dropout=0.0, max_steps=1, accumulation_steps=3),
     )
     rows, start = [], parts.model.start
-    parts.model.start = lambda source, lengths: rows.append(len(source)) or start(source, lengths)
-    indices = whole._plan(0).batches[0]
-    one, other = whole._step(), parts._step()
+
+    def counting_start(source, lengths):
+        if parts.model.training:
+            rows.append(len(source))
+        return start(source, lengths)
+
+    parts.model.start = counting_start
+    indices = workshop.plan().batches[0]
+    whole.fit()
+    parts.fit()
+    one, other = (read_metrics(trainer.run.metrics)[0] for trainer in (whole, parts))
     assert len(rows) == 3
     assert sum(rows) == len(indices)
     assert max(rows) < len(indices)

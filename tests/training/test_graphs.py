@@ -8,7 +8,7 @@ import torch
 
 from novelgen.errors import ConfigError
 from novelgen.models.kernels.cross_entropy import linear_cross_entropy
-from novelgen.training import graphs
+from novelgen.training import batch_gradients, graphs
 from novelgen.training.loss import batch_loss
 
 CPU = torch.device("cpu")
@@ -21,9 +21,9 @@ def gradients_of(model):
 @pytest.fixture
 def task(workshop):
     """A model without dropout, the pairs it trains on, and steps of it that are "recorded"."""
-    trainer = workshop.trainer(dropout=0.0)
-    steps = graphs.RecordedSteps(trainer.model, CPU, torch.float32, record=lambda run: run)
-    return trainer.model.train(), workshop.train, steps
+    model = workshop.model(dropout=0.0)
+    steps = graphs.RecordedSteps(model, CPU, torch.float32, record=lambda run: run)
+    return model, workshop.train, steps
 
 
 def test_a_rounded_size_is_at_most_an_eighth_larger_and_rounds_to_itself():
@@ -45,8 +45,8 @@ def test_padding_changes_neither_loss_nor_gradients(task):
     (loss / 7).backward()
     truth = gradients_of(model)
     model.zero_grad()
-    found = [steps.gradients(batch, 7) for _ in range(graphs._FREQUENT)]
-    assert found[:-1] == [None] * (graphs._FREQUENT - 1)
+    found = [steps.gradients(batch, 7) for _ in range(graphs.FREQUENT)]
+    assert found[:-1] == [None] * (graphs.FREQUENT - 1)
     assert found[-1] == pytest.approx(loss.item(), rel=1e-5)
     for name, gradient in gradients_of(model).items():
         torch.testing.assert_close(gradient, truth[name], rtol=1e-4, atol=1e-6, msg=name)
@@ -66,10 +66,11 @@ def test_a_step_is_recorded_once_and_replayed_for_other_batches_of_its_shape(tas
     )
 
 
-def test_no_more_steps_are_recorded_than_the_limit(task, monkeypatch):
-    _, pairs, steps = task
-    monkeypatch.setattr(graphs, "_FREQUENT", 1)
-    monkeypatch.setattr(graphs, "_MOST_GRAPHS", 1)
+def test_no_more_steps_are_recorded_than_the_limit(task):
+    model, pairs, _ = task
+    steps = graphs.RecordedSteps(
+        model, CPU, torch.float32, record=lambda run: run, frequent=1, most=1
+    )
     assert steps.gradients(pairs.batch(range(3)), 1) is not None
     assert steps.gradients(pairs.batch(range(20)), 1) is None
     assert steps.gradients(pairs.batch(range(3)), 1) is not None
@@ -92,29 +93,32 @@ def test_rows_that_do_not_count_have_no_share_in_the_loss():
 
 
 def test_the_trainer_learns_by_recorded_steps_as_without(workshop, monkeypatch):
-    monkeypatch.setattr(graphs, "_FREQUENT", 1)
-    plain = workshop.trainer("plain", dropout=0.0)
-    other = workshop.trainer("other", dropout=0.0)
     used = []
-    other._batch_gradients.graphs = graphs.RecordedSteps(
-        other.model, CPU, torch.float32, record=lambda run: used.append(run) or run
-    )
+
+    def record_steps(model, device, precision, processes):
+        return graphs.RecordedSteps(
+            model, device, precision, record=lambda run: used.append(run) or run, frequent=1
+        )
+
+    monkeypatch.setattr(batch_gradients, "record_steps", record_steps)
+    plain = workshop.trainer("plain", dropout=0.0)
+    other = workshop.trainer("other", dropout=0.0, cuda_graph=True)
     assert other.fit().best == pytest.approx(plain.fit().best, rel=1e-3)
     assert used
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_recorded_on_cuda_a_step_has_the_same_gradients(workshop):
-    model, device = workshop.trainer(dropout=0.0).model.to("cuda"), torch.device("cuda")
+    model, device = workshop.model(dropout=0.0).to("cuda"), torch.device("cuda")
     steps = graphs.record_steps(model, device, torch.float32)
-    for first in range(graphs._FREQUENT + 3):
+    for first in range(graphs.FREQUENT + 3):
         batch = workshop.train.batch(range(first, first + 5))
         model.zero_grad()
         loss = batch_loss(model, batch, device)
         (loss / 7).backward()
         truth = gradients_of(model)
         found = steps.gradients(batch, 7)
-        assert (found is None) == (first + 1 < graphs._FREQUENT)
+        assert (found is None) == (first + 1 < graphs.FREQUENT)
         if found is not None:
             assert found == pytest.approx(loss.item(), rel=1e-4)
             for name, gradient in gradients_of(model).items():

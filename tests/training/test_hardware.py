@@ -1,10 +1,12 @@
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
 from novelgen.errors import ConfigError
 from novelgen.models.kernels import onednn
+from novelgen.training import hardware
 from novelgen.training.hardware import (
     choose_device,
     choose_precision,
@@ -12,6 +14,8 @@ from novelgen.training.hardware import (
     supports_bfloat16,
     tune_malloc,
 )
+
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 def test_cuda_is_refused_with_the_remedy_where_there_is_none(monkeypatch):
@@ -28,22 +32,26 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("amx", "avx", "allowed", "expected"),
+    ("units", "allowed", "expected"),
     [
-        (True, False, True, torch.bfloat16),
-        (False, True, True, torch.bfloat16),
-        (False, False, True, torch.float32),
-        (True, True, False, torch.float32),
+        (True, True, torch.bfloat16),
+        (False, True, torch.float32),
+        (True, False, torch.float32),
     ],
 )
 def test_auto_precision_follows_the_processor_and_what_onednn_may_use(
-    monkeypatch, amx, avx, allowed, expected
+    monkeypatch, units, allowed, expected
 ):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+    monkeypatch.setattr(hardware, "has_bfloat16_units", lambda: units)
     monkeypatch.setattr(onednn, "multiplies_bfloat16", lambda: allowed)
     assert choose_precision("auto", torch.device("cpu")) == expected
     assert choose_precision("float32", torch.device("cpu")) == torch.float32
+
+
+@pytest.mark.skipif(not CPU_INFO.exists(), reason="no /proc/cpuinfo")
+def test_bfloat16_units_are_those_that_the_system_reports():
+    flags = set(CPU_INFO.read_text(encoding="utf-8").split())
+    assert hardware.has_bfloat16_units() == bool(flags & {"amx_tile", "avx512_bf16"})
 
 
 def test_bfloat16_is_refused_with_the_remedy_where_it_cannot_be_multiplied(monkeypatch):

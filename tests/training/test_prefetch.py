@@ -1,7 +1,8 @@
 """Batches made ahead are those that are asked for, and no thread outlives its prefetcher."""
 
+import itertools
+import signal
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from novelgen.training import batch_gradients
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import LossStats
 from novelgen.training.prefetch import BatchPrefetcher
+from tests.training.conftest import in_step
 
 CPU = torch.device("cpu")
 
@@ -67,16 +69,24 @@ def test_the_next_batch_is_made_by_another_thread_meanwhile(workshop, parts, mon
 
 def test_waiting_is_counted_until_it_is_asked_for(workshop, parts, monkeypatch):
     batch = type(workshop.train).batch
+    seconds, made = 0, threading.Semaphore(0)
 
     def slow(pairs, indices):
-        time.sleep(0.05)
+        nonlocal seconds
+        seconds += 5
+        if threading.current_thread() is not threading.main_thread():
+            made.release()
         return batch(pairs, indices)
 
     monkeypatch.setattr(type(workshop.train), "batch", slow)
-    with BatchPrefetcher(CPU) as feed:
+    with BatchPrefetcher(CPU, clock=lambda: seconds) as feed:
+        waited = []
         for number, _ in enumerate(feed.batches(workshop.train, parts[:3])):
-            time.sleep(0.2)  # a step, in which the next batch is made
-            assert feed.waited() >= 0.05 if number == 0 else feed.waited() < 0.04
+            if number < 2:
+                assert made.acquire(timeout=60)  # a step, in which the next batch is made
+            waited.append(feed.waited())
+        assert seconds == 15
+        assert waited == [5, 0, 0]
         assert feed.waited() == 0
 
 
@@ -87,10 +97,7 @@ def test_an_error_in_the_thread_is_raised_and_the_thread_ends(workshop, parts):
 
 
 def interrupt(trainer, monkeypatch):
-    reasons = {3: "interrupted"}
-    monkeypatch.setattr(
-        trainer, "_stop_reason", lambda interrupt: reasons.get(trainer.position.step, "")
-    )
+    in_step(trainer, 3, lambda: signal.raise_signal(signal.SIGINT))
     assert trainer.fit().reason == "interrupted"
 
 
@@ -109,8 +116,11 @@ def test_no_thread_outlives_training(workshop, monkeypatch, end):
 
 
 def test_every_step_records_how_long_it_waited_for_data(workshop, capsys):
-    trainer = workshop.trainer()
+    """By a clock that moves a second whenever it is asked, an epoch's plan and a batch take one."""
+    trainer = workshop.trainer(clock=itertools.count().__next__, max_steps=None, epochs=2)
     trainer.fit()
-    steps = [record for record in read_metrics(trainer.run.metrics) if "loss" in record]
-    assert all(0 < record["waited"] <= steps[-1]["seconds"] for record in steps)
-    assert "waited for data" in capsys.readouterr().out
+    waited = [record["waited"] for record in read_metrics(trainer.run.metrics) if "loss" in record]
+    epoch = [2, *[1] * (len(workshop.plan().batches) - 1)]
+    assert waited == [*epoch, *epoch]
+    share = sum(waited) / trainer.position.seconds
+    assert f"waited for data: {share:.2%} of the time" in capsys.readouterr().out

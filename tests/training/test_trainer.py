@@ -11,6 +11,7 @@ from novelgen.training import checkpoint
 from novelgen.training import trainer as trainer_module
 from novelgen.training.checkpoint import load_run
 from novelgen.training.journal import read_metrics
+from tests.training.conftest import in_step, of_batch
 
 
 def losses(trainer):
@@ -38,14 +39,11 @@ class Killed(BaseException):
 
 def kill_at(trainer, step):
     """Lets a trainer die while it computes the gradients of the given step."""
-    gradients = trainer._gradients
 
-    def dying(indices):
-        if trainer.position.step == step:
-            raise Killed
-        return gradients(indices)
+    def die():
+        raise Killed
 
-    trainer._gradients = dying
+    in_step(trainer, step, die)
     with pytest.raises(Killed):
         trainer.fit()
 
@@ -127,12 +125,27 @@ def test_stops_when_patience_runs_out(workshop, monkeypatch):
 def test_spends_exactly_its_budget(workshop, changes, steps):
     trainer = workshop.trainer(**changes)
     trainer.fit()
-    assert trainer.position.step == (steps or 2 * len(trainer._plan(0).batches))
+    assert trainer.position.step == (steps or 2 * len(workshop.plan().batches))
     if steps is None:
         assert trainer.position.epoch == 2
         assert trainer.position.batch == 0
     # It was validated at the very end.
     assert read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step
+
+
+def test_a_budget_of_minutes_ends_by_the_clock(workshop):
+    seconds = 0
+    trainer = workshop.trainer(max_steps=None, max_minutes=0.1, clock=lambda: seconds)
+    start = trainer.model.start
+
+    def start_of_a_second(*source):
+        nonlocal seconds
+        seconds += trainer.model.training
+        return start(*source)
+
+    trainer.model.start = start_of_a_second
+    assert trainer.fit().step == 6
+    assert trainer.position.seconds == 6
 
 
 def test_a_budget_that_is_spent_already_takes_no_step(workshop):
@@ -149,18 +162,18 @@ def test_a_trainer_without_a_budget_is_refused(workshop):
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(workshop, broken):
     trainer = workshop.trainer()
-    gradients = trainer._gradients
+    nll_sum = trainer.model.nll_sum
 
-    def spoiled(indices):
-        total = gradients(indices)
-        if trainer.position.step == 9:
-            if broken == "gradient":
-                next(trainer.model.parameters()).grad.fill_(math.inf)
-            else:
-                total = trainer_module.LossStats(math.nan, 1, 1, 1)
-        return total
+    def spoiled(*batch):
+        loss = nll_sum(*batch)
+        if trainer.position.step != 9:
+            return loss
+        if broken == "gradient":
+            loss.register_hook(lambda gradient: gradient * math.inf)
+            return loss
+        return loss + math.nan  # whose gradients are finite
 
-    trainer._gradients = spoiled
+    trainer.model.nll_sum = spoiled
     with pytest.raises(TrainingError, match=r"step 10 .*--learning-rate"):
         trainer.fit()
     saved = trainer.run.load_trainer()
@@ -171,45 +184,48 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(workshop, 
 
 def test_a_token_counts_alike_in_batches_of_any_size(workshop):
     """The gradients of a batch are the sum of those of its pairs, whatever else is in it."""
-    trainer = workshop.trainer(dropout=0.0, clip_norm=1e9)
-    indices = trainer._plan(0).batches[0][:3]
-    summed = [torch.zeros_like(parameter) for parameter in trainer.model.parameters()]
+    model = workshop.model(dropout=0.0)
+    gradients = workshop.gradients(model)
+    pairs, indices = workshop.train, workshop.plan().batches[0][:3]
+    summed = [torch.zeros_like(parameter) for parameter in model.parameters()]
     for number in range(3):
-        trainer._gradients(indices[number : number + 1])
-        for total, parameter in zip(summed, trainer.model.parameters(), strict=True):
+        of_batch(gradients, pairs, indices[number : number + 1])
+        for total, parameter in zip(summed, model.parameters(), strict=True):
             total += parameter.grad
-    trainer._gradients(indices)
-    for total, parameter in zip(summed, trainer.model.parameters(), strict=True):
+    of_batch(gradients, pairs, indices)
+    for total, parameter in zip(summed, model.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad, total, rtol=1e-4, atol=1e-6)
 
 
-def out_of_memory_above(trainer, rows):
+def out_of_memory_above(model, rows):
     """Pretends that batches of more than `rows` pairs do not fit."""
-    start = trainer.model.start
+    start = model.start
 
     def greedy_start(source, lengths):
         if len(source) > rows:
             raise torch.OutOfMemoryError("pretended")
         return start(source, lengths)
 
-    trainer.model.start = greedy_start
+    model.start = greedy_start
 
 
 def test_out_of_memory_halves_the_micro_batch_and_takes_the_same_step(workshop):
-    whole, sliced = workshop.trainer("whole", dropout=0.0), workshop.trainer("sliced", dropout=0.0)
-    indices = whole._plan(0).batches[0]
+    whole, sliced = workshop.model(dropout=0.0), workshop.model(dropout=0.0)
+    of_whole, of_sliced = workshop.gradients(whole), workshop.gradients(sliced)
+    pairs, indices = workshop.train, workshop.plan().batches[0]
     out_of_memory_above(sliced, len(indices) // 3)
-    assert sliced._gradients(indices).nll_sum == pytest.approx(
-        whole._gradients(indices).nll_sum, rel=1e-5
+    assert of_batch(of_sliced, pairs, indices).nll_sum == pytest.approx(
+        of_batch(of_whole, pairs, indices).nll_sum, rel=1e-5
     )
-    for one, other in zip(whole.model.parameters(), sliced.model.parameters(), strict=True):
+    for one, other in zip(whole.parameters(), sliced.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6)
-    assert sliced._batch_gradients.slices == 4
+    assert of_whole.slices == 1
+    assert of_sliced.slices == 4
 
 
 def test_memory_too_small_for_one_pair_is_reported(workshop):
     trainer = workshop.trainer()
-    out_of_memory_above(trainer, 0)
+    out_of_memory_above(trainer.model, 0)
     with pytest.raises(TrainingError, match="--segment-length"):
         trainer.fit()
 
@@ -218,15 +234,8 @@ def test_an_interrupted_run_is_saved_and_continues_bit_for_bit(workshop):
     whole = workshop.trainer("whole")
     whole.fit()
     stopped = workshop.trainer("stopped")
-    step = stopped._step
     before = signal.getsignal(signal.SIGINT)
-
-    def interrupted():
-        if stopped.position.step == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-        return step()
-
-    stopped._step = interrupted
+    in_step(stopped, 2, lambda: signal.raise_signal(signal.SIGINT))
     assert stopped.fit().reason == "interrupted"
     assert stopped.position.step == 3
     # There are weights to write with although no validation has been.

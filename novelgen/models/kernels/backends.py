@@ -24,7 +24,7 @@ from novelgen.models.kernels.reference import (
 _LOG = logging.getLogger(__name__)
 
 # Hidden units from which on an LSTM with bfloat16 products runs in our own layer.
-_LSTM_FROM = 512
+LSTM_FROM = 512
 
 # Largest error of a probe, relative to its norm. The same products are rounded alike in both loops,
 # so that half-precision ones hardly add to it.
@@ -178,7 +178,7 @@ def has_recurrent_layer(layer: nn.RNNBase, sequence: Tensor) -> bool:
     if sequence.device.type != "cpu" or not torch.is_grad_enabled():
         return False
     if isinstance(layer, nn.LSTM):
-        is_large = layer.hidden_size >= _LSTM_FROM
+        is_large = layer.hidden_size >= LSTM_FROM
         return is_large and torch.is_autocast_enabled("cpu") and is_compiled()
     return isinstance(layer, nn.GRU) and is_compiled()
 
