@@ -35,6 +35,7 @@ def stripped(text, lines=1):
         (HEADER, "End of the Project Gutenberg EBook of 吶喊, by Lu Xun\n" + FOOTER),
         (HEADER, ""),
         ("", FOOTER),
+        ("", "End of the Project Gutenberg EBook of 吶喊, by Lu Xun\nUpdated editions follow.\n"),
     ],
 )
 def test_header_and_footer_are_removed_and_reported(monkeypatch, header, footer, lines):

@@ -1,0 +1,382 @@
+"""Breaks the package on purpose, one line at a time, and shows which of the unit tests goes red.
+
+`python tests/mutations/run.py` tries all mutations of the lists beside this file, `--module text`
+those of a folder or file, `--only WORD` those whose description has the word, `--near` the nearest
+tests alone, `--check` nothing but whether the lists fit the code. A mutation that no test catches
+is a test to write. On Linux and macOS.
+
+A list has one block for each mutation, in the manner of a diff. The lines after `-` must stand in
+the file exactly once, and are replaced by those after `+`:
+
+    text/encoding.py: damage costs nothing when encodings are compared
+    -return (common - 5 * len(_NOISE.findall(text))) / foreign
+    +return common / foreign
+
+`tests: …` in a block names the nearest tests where they are not those of the same name (test_x.py
+of x.py), or else of the same folder.
+
+The work is done in a copy. The tests of the unchanged copy are run first: those that are red there
+are left out and named, so that no mutation is "caught" by a test that was red before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LISTS = Path(__file__).parent
+PROJECT = LISTS.parent.parent
+# What tests import beside the package: loaded once, and every run is a fork of this process.
+PRELOADED = ("numpy", "torch", "numba", "hypothesis", "pytest", "matplotlib", "gradio")
+SHORTEST_LIMIT = 120  # seconds; a mutation may make a loop endless
+PYTEST_OK = 0
+PYTEST_NO_TESTS = 5
+
+
+@dataclass
+class Mutation:
+    """One line of the package, right and wrong."""
+
+    module: str  # below novelgen/
+    breaks: str
+    old: str = ""
+    new: str = ""
+    tests: list[str] = field(default_factory=list)  # the nearest ones, where they are named
+
+    @property
+    def nearest(self) -> list[str]:
+        """The tests that should catch it: those named, of the same name, or of the same folder."""
+        if self.tests:
+            return self.tests
+        folder = Path("tests", self.module).parent
+        mirrored = folder / f"test_{Path(self.module).stem}.py"
+        if (PROJECT / mirrored).is_file():
+            return [mirrored.as_posix()]
+        return [folder.as_posix()]
+
+    def problem(self, root: Path) -> str:
+        """Why it cannot be made in the code below `root`; empty where it can."""
+        path = root / "novelgen" / self.module
+        if not path.is_file():
+            return "no such file"
+        found = path.read_text(encoding="utf-8").count(self.old)
+        if found != 1:
+            return f"the old text stands there {found} times, not once"
+        if self.old == self.new:
+            return "it changes nothing"
+        return ""
+
+
+@dataclass
+class TestRun:
+    """How some tests ended."""
+
+    code: int | None  # pytest's exit status; None past the time limit
+    seconds: float
+    failed: list[str]  # ids of tests
+
+    @property
+    def is_red(self) -> bool:
+        """Whether a test failed, could not be collected, or never ended."""
+        return self.code not in (PYTEST_OK, PYTEST_NO_TESTS)
+
+    @property
+    def first(self) -> str:
+        """What went red first, in short."""
+        if self.code is None:
+            return "past the time limit"
+        if not self.failed:
+            return "the tests could not be run"
+        return self.failed[0].removeprefix("tests/")
+
+
+def read_list(path: Path) -> Iterator[Mutation]:
+    """The mutations of a list; raises ValueError for a line that is none of its parts."""
+    for block in path.read_text(encoding="utf-8").split("\n\n"):
+        lines = [line for line in block.splitlines() if line and not line.startswith("#")]
+        if not lines:
+            continue
+        module, colon, breaks = lines[0].partition(": ")
+        if not colon:
+            raise ValueError(f"{path.name}: {lines[0]!r} is no `file: what it breaks`")
+        mutation = Mutation(module, breaks)
+        for line in lines[1:]:
+            if line.startswith("tests: "):
+                mutation.tests = line.removeprefix("tests: ").split()
+            elif line[0] not in "-+":
+                raise ValueError(f"{path.name}: {line!r} begins with neither - nor +")
+        mutation.old = "\n".join(line[1:] for line in lines[1:] if line[0] == "-")
+        mutation.new = "\n".join(line[1:] for line in lines[1:] if line[0] == "+")
+        yield mutation
+
+
+class Laboratory:
+    """A copy of the project in which mutations are made and tests are run."""
+
+    def __init__(self, directory: Path, tier: str) -> None:
+        self.root = directory / "project"
+        self._directory = directory
+        self._tier = tier
+        self._red: dict[str, list[str]] = {}  # of the unchanged project, by the tests asked for
+        self._limits: dict[str, float] = {}
+        self._copy()
+
+    def _copy(self) -> None:
+        """Brings the copy up to date; a file that is the same keeps its time, and so its caches."""
+        listing = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=PROJECT,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        names = {name for name in listing.split("\0") if name and (PROJECT / name).is_file()}
+        for name in names:
+            source = PROJECT / name
+            target = self.root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or source.read_bytes() != target.read_bytes():
+                shutil.copy2(source, target)
+                _forget_compiled(target)
+        for old in [*self.root.glob("novelgen/**/*.py"), *self.root.glob("tests/**/*.py")]:
+            if old.relative_to(self.root).as_posix() not in names:
+                old.unlink()
+
+    def red_before(self, tests: Sequence[str]) -> list[str]:
+        """The tests that are red in the unchanged project; they are left out from then on."""
+        key = " ".join(tests)
+        if key not in self._red:
+            run = self._run(tests, (), limit=3600, stops_early=False)
+            if run.is_red and not run.failed:
+                raise RuntimeError(f"{key}: {run.first}; see {self._log}")
+            self._red[key] = run.failed
+            self._limits[key] = max(SHORTEST_LIMIT, 5 * run.seconds)
+        return self._red[key]
+
+    def try_out(self, mutation: Mutation, tests: Sequence[str]) -> TestRun:
+        """Runs tests with the mutation made."""
+        red = self.red_before(tests)
+        path = self.root / "novelgen" / mutation.module
+        original = path.read_text(encoding="utf-8")
+        times = path.stat()
+        path.write_text(original.replace(mutation.old, mutation.new), encoding="utf-8")
+        _forget_compiled(path)
+        # numba's cache looks at the file of a kernel, not at those of the functions it calls.
+        own_cache = "kernels/compiled" in mutation.module
+        try:
+            return self._run(tests, red, self._limits[" ".join(tests)], own_cache=own_cache)
+        finally:
+            path.write_text(original, encoding="utf-8")
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    @property
+    def _log(self) -> Path:
+        return self._directory / "last.log"
+
+    def _run(
+        self,
+        tests: Sequence[str],
+        left_out: Sequence[str],
+        limit: float,
+        *,
+        stops_early: bool = True,
+        own_cache: bool = False,
+    ) -> TestRun:
+        """Runs tests of the copy in a fork of this process, which has what they import."""
+        result = self._directory / "result.json"
+        result.unlink(missing_ok=True)
+        start = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            os.setsid()  # a group of its own, which can be ended as a whole
+            self._run_here(tests, left_out, result, stops_early=stops_early, own_cache=own_cache)
+        code = _wait(child, limit)
+        failed = []
+        if result.exists():
+            failed = json.loads(result.read_text(encoding="utf-8"))
+        return TestRun(code, time.monotonic() - start, failed)
+
+    def _run_here(
+        self,
+        tests: Sequence[str],
+        left_out: Sequence[str],
+        result: Path,
+        *,
+        stops_early: bool,
+        own_cache: bool,
+    ) -> None:
+        """Runs the tests in this process, which it ends."""
+        code = 70
+        try:
+            os.chdir(self.root)
+            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            # The copy is to be imported, here and in the processes that tests start.
+            sys.path[0] = str(self.root)
+            os.environ["PYTHONPATH"] = str(self.root)
+            if stops_early:
+                sys.dont_write_bytecode = True
+                os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+            cache = self._directory / "numba"
+            if own_cache:
+                cache = Path(tempfile.mkdtemp(dir=self._directory))
+            importlib.import_module("numba").config.CACHE_DIR = str(cache)
+            os.environ["NUMBA_CACHE_DIR"] = str(cache)
+            code = _pytest(tests, left_out, result, self._tier, stops_early=stops_early)
+        except Exception:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+
+class Recorder:
+    """A plugin of pytest that leaves tests out and writes down which ones failed."""
+
+    def __init__(self, left_out: Iterable[str]) -> None:
+        self.failed: list[str] = []
+        self._left_out = frozenset(left_out)
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        """Takes the tests out that are red anyway."""
+        items[:] = [item for item in items if item.nodeid not in self._left_out]
+
+    def pytest_runtest_logreport(self, report) -> None:
+        """Notes a test that failed."""
+        if report.failed and report.nodeid not in self.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_collectreport(self, report) -> None:
+        """Notes a file that could not be imported."""
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+def _pytest(
+    tests: Sequence[str], left_out: Sequence[str], result: Path, tier: str, *, stops_early: bool
+) -> int:
+    """Runs the tests, writes to `result` which ones failed, and returns pytest's exit status."""
+    import pytest
+    from hypothesis import HealthCheck, settings
+
+    # The same examples every time, on a machine as busy as it may be.
+    settings.register_profile(
+        "mutations",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile("mutations")
+    recorder = Recorder(left_out)
+    options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-m", tier]
+    # Plugins that are loaded already are no news.
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    if stops_early:
+        options.append("-x")
+    code = int(pytest.main([*options, *tests], plugins=[recorder]))
+    result.write_text(json.dumps(recorder.failed), encoding="utf-8")
+    return code
+
+
+def _wait(child: int, limit: float) -> int | None:
+    """The exit status of a process; past the limit it is ended with all it has started."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def _forget_compiled(path: Path) -> None:
+    """Removes the bytecode of a module: its time stamp has whole seconds only."""
+    for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+        compiled.unlink()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--module", default="", help="a folder or file below novelgen/")
+    parser.add_argument("--only", default="", help="a word of the description")
+    parser.add_argument("--near", action="store_true", help="run the nearest tests alone")
+    parser.add_argument("--check", action="store_true", help="only check the lists")
+    parser.add_argument("--tier", default="unit", help="which tests, as pytest's -m has it")
+    parser.add_argument("--directory", type=Path, help="where to keep the copy for the next time")
+    return parser.parse_args()
+
+
+def _verdict(laboratory: Laboratory, mutation: Mutation, *, near: bool) -> tuple[str, TestRun]:
+    """("caught" or "survived", the last run): of the nearest tests, then of all."""
+    run = laboratory.try_out(mutation, mutation.nearest)
+    if not run.is_red and not near:
+        run = laboratory.try_out(mutation, ["tests"])
+    if run.is_red:
+        return "caught", run
+    return "survived", run
+
+
+def main() -> int:
+    """Tries the mutations that are asked for; returns 1 where one survives or does not fit."""
+    arguments = _arguments()
+    mutations = [
+        mutation
+        for path in sorted(LISTS.glob("*.txt"))
+        for mutation in read_list(path)
+        if mutation.module.startswith(arguments.module) and arguments.only in mutation.breaks
+    ]
+    counts: dict[str, Counter[str]] = {}
+    survivors = []
+    fitting = []
+    for mutation in mutations:
+        area = mutation.module.partition("/")[0].removesuffix(".py")
+        problem = mutation.problem(PROJECT)
+        if problem:
+            counts.setdefault(area, Counter())["refused"] += 1
+            print(f"refused  {mutation.module}: {mutation.breaks}: {problem}", flush=True)
+        else:
+            fitting.append((area, mutation))
+    if not arguments.check:
+        for name in PRELOADED:
+            importlib.import_module(name)
+        with tempfile.TemporaryDirectory() as temporary:
+            laboratory = Laboratory(arguments.directory or Path(temporary), arguments.tier)
+            for area, mutation in fitting:
+                for test in laboratory.red_before(mutation.nearest):
+                    print(f"left out, red without a mutation: {test}", flush=True)
+                verdict, run = _verdict(laboratory, mutation, near=arguments.near)
+                counts.setdefault(area, Counter())[verdict] += 1
+                line = f"{run.seconds:5.1f} s  {mutation.module}: {mutation.breaks}"
+                if verdict == "survived":
+                    survivors.append(line)
+                else:
+                    line += f"  <- {run.first}"
+                print(f"{verdict:8} {line}", flush=True)
+    print(f"{len(mutations)} mutations")
+    for area, count in sorted(counts.items()):
+        print(f"{area:12} " + ", ".join(f"{name} {count[name]}" for name in sorted(count)))
+    for line in survivors:
+        print(f"survived {line}")
+    return int(any(count["survived"] + count["refused"] for count in counts.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
