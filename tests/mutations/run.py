@@ -15,8 +15,8 @@ the file exactly once, and are replaced by those after `+`:
 `tests: …` in a block names the nearest tests where they are not those of the same name (test_x.py
 of x.py), or else of the same folder.
 
-The work is done in a copy. The tests of the unchanged copy are run first: those that are red there
-are left out and named, so that no mutation is "caught" by a test that was red before.
+The work is done in a copy. A test that goes red is run without the mutation as well: one that is
+red then too is left out and named, so that it "catches" nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LISTS = Path(__file__).parent
 PROJECT = LISTS.parent.parent
 # What tests import beside the package: loaded once, and every run is a fork of this process.
 PRELOADED = ("numpy", "torch", "numba", "hypothesis", "pytest", "matplotlib", "gradio")
-SHORTEST_LIMIT = 120  # seconds; a mutation may make a loop endless
+LONGEST_RUN = 600  # seconds; a mutation may make a loop endless
 PYTEST_OK = 0
 PYTEST_NO_TESTS = 5
 
@@ -130,8 +130,8 @@ class Laboratory:
         self.root = directory / "project"
         self._directory = directory
         self._tier = tier
-        self._red: dict[str, list[str]] = {}  # of the unchanged project, by the tests asked for
-        self._limits: dict[str, float] = {}
+        self.red: set[str] = set()  # tests that are red without a mutation
+        self._green: set[str] = set()  # and some that are green
         self._copy()
 
     def _copy(self) -> None:
@@ -155,20 +155,22 @@ class Laboratory:
             if old.relative_to(self.root).as_posix() not in names:
                 old.unlink()
 
-    def red_before(self, tests: Sequence[str]) -> list[str]:
-        """The tests that are red in the unchanged project; they are left out from then on."""
-        key = " ".join(tests)
-        if key not in self._red:
-            run = self._run(tests, (), limit=3600, stops_early=False)
-            if run.is_red and not run.failed:
-                raise RuntimeError(f"{key}: {run.first}; see {self._log}")
-            self._red[key] = run.failed
-            self._limits[key] = max(SHORTEST_LIMIT, 5 * run.seconds)
-        return self._red[key]
-
     def try_out(self, mutation: Mutation, tests: Sequence[str]) -> TestRun:
-        """Runs tests with the mutation made."""
-        red = self.red_before(tests)
+        """Runs tests with the mutation made, without those that are red anyway."""
+        while True:
+            run = self._run_mutated(mutation, tests)
+            if not run.is_red or self._green.issuperset(run.failed or ["?"]):
+                return run
+            # What went red must be green without the mutation.
+            before = self._run(tests, only=run.failed, stops_early=False)
+            if not before.is_red:
+                self._green.update(run.failed)
+                return run
+            if not set(before.failed) - self.red:
+                raise RuntimeError(f"{before.first} without a mutation; see {self._log}")
+            self.red.update(before.failed)
+
+    def _run_mutated(self, mutation: Mutation, tests: Sequence[str]) -> TestRun:
         path = self.root / "novelgen" / mutation.module
         original = path.read_text(encoding="utf-8")
         times = path.stat()
@@ -177,7 +179,7 @@ class Laboratory:
         # numba's cache looks at the file of a kernel, not at those of the functions it calls.
         own_cache = "kernels/compiled" in mutation.module
         try:
-            return self._run(tests, red, self._limits[" ".join(tests)], own_cache=own_cache)
+            return self._run(tests, own_cache=own_cache)
         finally:
             path.write_text(original, encoding="utf-8")
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -186,34 +188,36 @@ class Laboratory:
     def _log(self) -> Path:
         return self._directory / "last.log"
 
+    @property
+    def _result(self) -> Path:
+        return self._directory / "result.json"
+
     def _run(
         self,
         tests: Sequence[str],
-        left_out: Sequence[str],
-        limit: float,
         *,
+        only: Sequence[str] = (),
         stops_early: bool = True,
         own_cache: bool = False,
     ) -> TestRun:
-        """Runs tests of the copy in a fork of this process, which has what they import."""
-        result = self._directory / "result.json"
-        result.unlink(missing_ok=True)
+        """Runs tests of the copy, or of these `only` some, in a fork of this process."""
+        self._result.unlink(missing_ok=True)
         start = time.monotonic()
         child = os.fork()
         if child == 0:
             os.setsid()  # a group of its own, which can be ended as a whole
-            self._run_here(tests, left_out, result, stops_early=stops_early, own_cache=own_cache)
-        code = _wait(child, limit)
+            recorder = Recorder(only, self.red)
+            self._run_here(tests, recorder, stops_early=stops_early, own_cache=own_cache)
+        code = _wait(child, LONGEST_RUN)
         failed = []
-        if result.exists():
-            failed = json.loads(result.read_text(encoding="utf-8"))
+        if self._result.exists():
+            failed = json.loads(self._result.read_text(encoding="utf-8"))
         return TestRun(code, time.monotonic() - start, failed)
 
     def _run_here(
         self,
         tests: Sequence[str],
-        left_out: Sequence[str],
-        result: Path,
+        recorder: Recorder,
         *,
         stops_early: bool,
         own_cache: bool,
@@ -236,7 +240,8 @@ class Laboratory:
                 cache = Path(tempfile.mkdtemp(dir=self._directory))
             importlib.import_module("numba").config.CACHE_DIR = str(cache)
             os.environ["NUMBA_CACHE_DIR"] = str(cache)
-            code = _pytest(tests, left_out, result, self._tier, stops_early=stops_early)
+            code = _pytest(tests, recorder, self._tier, stops_early=stops_early)
+            self._result.write_text(json.dumps(recorder.failed), encoding="utf-8")
         except Exception:
             traceback.print_exc()
         finally:
@@ -248,13 +253,19 @@ class Laboratory:
 class Recorder:
     """A plugin of pytest that leaves tests out and writes down which ones failed."""
 
-    def __init__(self, left_out: Iterable[str]) -> None:
+    def __init__(self, only: Iterable[str], left_out: Iterable[str]) -> None:
         self.failed: list[str] = []
-        self._left_out = frozenset(left_out)
+        # Ids of tests; of a file that could not be imported there are none.
+        self._only = {test for test in only if "::" in test}
+        self._left_out = set(left_out)
 
     def pytest_collection_modifyitems(self, items: list) -> None:
-        """Takes the tests out that are red anyway."""
-        items[:] = [item for item in items if item.nodeid not in self._left_out]
+        """Takes the tests out that are not asked for, or red anyway."""
+        items[:] = [
+            item
+            for item in items
+            if item.nodeid not in self._left_out and (not self._only or item.nodeid in self._only)
+        ]
 
     def pytest_runtest_logreport(self, report) -> None:
         """Notes a test that failed."""
@@ -267,10 +278,8 @@ class Recorder:
             self.failed.append(report.nodeid)
 
 
-def _pytest(
-    tests: Sequence[str], left_out: Sequence[str], result: Path, tier: str, *, stops_early: bool
-) -> int:
-    """Runs the tests, writes to `result` which ones failed, and returns pytest's exit status."""
+def _pytest(tests: Sequence[str], recorder: Recorder, tier: str, *, stops_early: bool) -> int:
+    """Runs the tests and returns pytest's exit status."""
     import pytest
     from hypothesis import HealthCheck, settings
 
@@ -283,15 +292,12 @@ def _pytest(
         suppress_health_check=list(HealthCheck),
     )
     settings.load_profile("mutations")
-    recorder = Recorder(left_out)
     options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-m", tier]
     # Plugins that are loaded already are no news.
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     if stops_early:
         options.append("-x")
-    code = int(pytest.main([*options, *tests], plugins=[recorder]))
-    result.write_text(json.dumps(recorder.failed), encoding="utf-8")
-    return code
+    return int(pytest.main([*options, *tests], plugins=[recorder]))
 
 
 def _wait(child: int, limit: float) -> int | None:
@@ -360,8 +366,6 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as temporary:
             laboratory = Laboratory(arguments.directory or Path(temporary), arguments.tier)
             for area, mutation in fitting:
-                for test in laboratory.red_before(mutation.nearest):
-                    print(f"left out, red without a mutation: {test}", flush=True)
                 verdict, run = _verdict(laboratory, mutation, near=arguments.near)
                 counts.setdefault(area, Counter())[verdict] += 1
                 line = f"{run.seconds:5.1f} s  {mutation.module}: {mutation.breaks}"
@@ -370,6 +374,8 @@ def main() -> int:
                 else:
                     line += f"  <- {run.first}"
                 print(f"{verdict:8} {line}", flush=True)
+            for test in sorted(laboratory.red):
+                print(f"left out, red without a mutation: {test}")
     print(f"{len(mutations)} mutations")
     for area, count in sorted(counts.items()):
         print(f"{area:12} " + ", ".join(f"{name} {count[name]}" for name in sorted(count)))
