@@ -49,3 +49,12 @@ def test_the_dropout_of_the_configuration_reaches_the_encoder():
     sizes = {"embedding_size": 4, "encoder_size": 8, "decoder_size": 16, "encoder_layers": 2}
     network = build_model(ModelConfig(dropout=0.5, **sizes), 12)
     assert not torch.equal(annotations(network.encoder), annotations(network.encoder))
+
+
+def test_annotations_at_the_padding_are_zero_and_others_do_not_see_it():
+    module = encoder(2).eval()
+    found = annotations(module)
+    assert not found[1, 4:].any()
+    assert found[1, 3].any()
+    alone = module(embedded()[1:, :4], LENGTHS[1:]).annotations
+    torch.testing.assert_close(found[1:, :4], alone)

@@ -19,5 +19,5 @@ def test_a_prompt_is_simplified_where_the_corpus_was():
 
 
 def test_the_lines_of_a_plain_prompt_are_meant_as_they_stand():
-    assert plain_prompt(" &amp; 船\r\n\r\n  \n水\x00落\n") == ["&amp; 船", "水落"]
+    assert plain_prompt(" &amp; 船\r\n\r\n  \n水\x00落\t人散\n") == ["&amp; 船", "水落 人散"]
     assert plain_prompt(" \n\t\n") == []
