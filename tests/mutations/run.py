@@ -5,8 +5,8 @@ those of a folder or file, `--only WORD` those whose description has the word, `
 tests alone, `--check` nothing but whether the lists fit the code. A mutation that no test catches
 is a test to write. On Linux and macOS.
 
-The work is done in a copy. A test that goes red is run without the mutation as well: one that is
-red then too is left out and named, so that it "catches" nothing.
+The work is done in a copy. The tests that went red are run without a mutation at the end: those
+that are red then too are named, and what they have "caught" is tried again without them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from laboratory import Laboratory, TestRun
@@ -23,7 +24,7 @@ from lists import LISTS, PROJECT, Mutation, read_list
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--module", default="", help="a folder or file below novelgen/")
+    parser.add_argument("--module", nargs="*", default=[""], help="folders or files")
     parser.add_argument("--only", default="", help="a word of the description")
     parser.add_argument("--near", action="store_true", help="run the nearest tests alone")
     parser.add_argument("--check", action="store_true", help="only check the lists")
@@ -42,6 +43,28 @@ def _verdict(laboratory: Laboratory, mutation: Mutation, *, near: bool) -> tuple
     return "survived", run
 
 
+def _try_all(
+    mutations: Sequence[Mutation], laboratory: Laboratory, *, near: bool
+) -> Iterator[tuple[str, Mutation, str]]:
+    """("caught" or "survived", mutation, what to print) of every mutation."""
+    waiting = list(mutations)
+    while waiting:
+        catches: list[tuple[Mutation, str]] = []
+        for mutation in waiting:
+            verdict, run = _verdict(laboratory, mutation, near=near)
+            line = f"{verdict:8} {run.seconds:5.1f} s  {mutation.module}: {mutation.breaks}"
+            if verdict == "caught":
+                line += f"  <- {run.first}"
+                catches += [(mutation, test) for test in run.failed[:1]]
+            print(line, flush=True)
+            yield verdict, mutation, line
+        # What caught a mutation must be green without it: else the mutation is tried once more.
+        red = laboratory.find_red(test for _, test in catches)
+        for test in sorted(red):
+            print(f"red without a mutation, and left out from now on: {test}", flush=True)
+        waiting = [mutation for mutation, test in catches if test in red]
+
+
 def main() -> int:
     """Tries the mutations that are asked for; returns 1 where one survives or does not fit."""
     arguments = _arguments()
@@ -49,39 +72,37 @@ def main() -> int:
         mutation
         for path in sorted(LISTS.glob("*.txt"))
         for mutation in read_list(path)
-        if mutation.module.startswith(arguments.module) and arguments.only in mutation.breaks
+        if mutation.module.startswith(tuple(arguments.module)) and arguments.only in mutation.breaks
     ]
-    counts: dict[str, Counter[str]] = {}
-    survivors = []
     fitting = []
+    found: dict[tuple[str, str], tuple[str, str]] = {}  # (verdict, line), the last one counts
     for mutation in mutations:
-        area = mutation.module.partition("/")[0].removesuffix(".py")
         problem = mutation.problem(PROJECT)
-        if problem:
-            counts.setdefault(area, Counter())["refused"] += 1
-            print(f"refused  {mutation.module}: {mutation.breaks}: {problem}", flush=True)
-        else:
-            fitting.append((area, mutation))
+        if not problem:
+            fitting.append(mutation)
+            continue
+        line = f"refused  {mutation.module}: {mutation.breaks}: {problem}"
+        print(line)
+        found[mutation.module, mutation.breaks] = "refused", line
     if not arguments.check:
         with tempfile.TemporaryDirectory() as temporary:
             laboratory = Laboratory(arguments.directory or Path(temporary), arguments.tier)
-            for area, mutation in fitting:
-                verdict, run = _verdict(laboratory, mutation, near=arguments.near)
-                counts.setdefault(area, Counter())[verdict] += 1
-                line = f"{run.seconds:5.1f} s  {mutation.module}: {mutation.breaks}"
-                if verdict == "survived":
-                    survivors.append(line)
-                else:
-                    line += f"  <- {run.first}"
-                print(f"{verdict:8} {line}", flush=True)
-            for test in sorted(laboratory.red):
-                print(f"left out, red without a mutation: {test}")
-    print(f"{len(mutations)} mutations")
+            for verdict, mutation, line in _try_all(fitting, laboratory, near=arguments.near):
+                found[mutation.module, mutation.breaks] = verdict, line
+    return _summary(len(mutations), found)
+
+
+def _summary(total: int, found: Mapping[tuple[str, str], tuple[str, str]]) -> int:
+    """Prints the counts of every folder, and what survived; returns the exit status."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (module, _), (verdict, _) in found.items():
+        counts[module.partition("/")[0].removesuffix(".py")][verdict] += 1
+    print(f"{total} mutations")
     for area, count in sorted(counts.items()):
         print(f"{area:12} " + ", ".join(f"{name} {count[name]}" for name in sorted(count)))
-    for line in survivors:
-        print(f"survived {line}")
-    return int(any(count["survived"] + count["refused"] for count in counts.values()))
+    missed = [line for verdict, line in found.values() if verdict != "caught"]
+    print("\n".join(missed))
+    return int(bool(missed))
 
 
 if __name__ == "__main__":
