@@ -6,6 +6,7 @@ Every run of tests is a fork of this process, which has loaded what they import 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -59,6 +60,8 @@ class Laboratory:
         self._tier = tier
         self.red: set[str] = set()  # tests that are red without a mutation
         self._copy()
+        # One thread, before torch reads it: a fork has none of the others.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         for name in _PRELOADED:
             importlib.import_module(name)
 
@@ -189,6 +192,21 @@ class Recorder:
         self._only = {test for test in only if "::" in test}
         self._left_out = set(left_out)
 
+    def pytest_sessionstart(self) -> None:
+        """Has hypothesis take the same examples every time, and few, and shrink none."""
+        from hypothesis import HealthCheck, Phase, settings
+
+        settings.register_profile(
+            "mutations",
+            max_examples=25,
+            phases=[Phase.explicit, Phase.generate],
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        settings.load_profile("mutations")
+
     def pytest_collection_modifyitems(self, items: list) -> None:
         """Takes the tests out that are not asked for, or red anyway."""
         items[:] = [
@@ -211,20 +229,12 @@ class Recorder:
 def _pytest(tests: Sequence[str], recorder: Recorder, tier: str, *, stops_early: bool) -> int:
     """Runs the tests and returns pytest's exit status."""
     import pytest
-    from hypothesis import HealthCheck, settings
 
-    # The same examples every time, on a machine as busy as it may be.
-    settings.register_profile(
-        "mutations",
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    settings.load_profile("mutations")
     options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-m", tier]
     # Plugins that are loaded already are no news.
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    if importlib.util.find_spec("xdist"):
+        options += ["-n", "0"]  # this process is the one that has loaded everything
     if stops_early:
         options.append("-x")
     return int(pytest.main([*options, *tests], plugins=[recorder]))
