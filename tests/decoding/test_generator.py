@@ -433,3 +433,13 @@ def test_the_beam_size_reaches_the_search(toy):
     )
     assert narrow == greedy
     assert wide != greedy
+
+
+def test_every_sample_has_a_seed_of_its_own_and_the_first_is_generated(toy):
+    generator = toy.generator(**FAVOUR)
+    options = {"seed": 5, "max_length": 12}
+    samples = [sample.text for sample in generator.candidates(PROMPT, num_samples=3, **options)]
+    alone = [generator.generate(PROMPT, seed=5 + row, max_length=12).text for row in range(3)]
+    assert samples == alone
+    assert len(set(samples)) == 3
+    assert generator.generate(PROMPT, num_samples=3, **options).text == samples[0]
