@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -333,3 +334,58 @@ def test_the_largest_of_rows_with_ties_and_forbidden_tokens(seed):
         if values[row, token] > -np.inf
     ]
     assert list(zip(*largest(values, count), strict=True)) == expected
+
+
+LETTERS_OF_A_ROW = [9, 10, 11, 9, 10, 12, 13, 9]  # the pair 9 10 would come twice, no triple
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"temperature": 0.7}, temperature(0.7)),
+        ({"top_k": 5}, top_k(5)),
+        ({"top_p": 0.6}, top_p(0.6)),
+        ({"min_p": 0.1}, min_p(0.1)),
+        ({"repetition_penalty": 1.5, "repetition_window": 4}, repetition_penalty(1.5, 4)),
+        ({"no_repeat_ngram": 2}, no_repeat_ngram(2)),
+        ({"min_length": 9}, minimum_length(9)),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_every_rule_is_given_its_own_option(toy, options, rule):
+    logits = np.random.default_rng(5).normal(0, 2, (1, toy.vocabulary.size)).astype(np.float32)
+    history = history_of(toy.vocabulary, [toy.first + place for place in LETTERS_OF_A_ROW])
+    config = dataclasses.replace(OFF, **options)
+    by_option = apply(build_rules(config, toy.vocabulary), logits, history)
+    by_hand = apply([well_formed(toy.vocabulary, config.max_length), rule], logits, history)
+    assert np.array_equal(by_option, by_hand)
+    assert not np.array_equal(by_option, apply(build_rules(OFF, toy.vocabulary), logits, history))
+
+
+def test_the_longest_paragraph_is_given_its_own_option(toy):
+    # Two tokens are left of ten: a character of three bytes is not begun, one of two is.
+    config = dataclasses.replace(OFF, max_length=10)
+    history = history_of(toy.vocabulary, [toy.first] * 8)
+    logits = np.zeros((1, toy.vocabulary.size), np.float32)
+    kept = support(apply(build_rules(config, toy.vocabulary), logits, history))[0]
+    assert FIRST_BYTE + 0xE5 not in kept
+    assert FIRST_BYTE + 0xC3 in kept
+
+
+def test_greedy_decoding_keeps_the_rules_against_repetition(toy):
+    config = dataclasses.replace(OFF, decoder="greedy", no_repeat_ngram=2)
+    history = history_of(toy.vocabulary, [toy.first + place for place in LETTERS_OF_A_ROW])
+    logits = np.zeros((1, toy.vocabulary.size), np.float32)
+    kept = support(apply(build_rules(config, toy.vocabulary), logits, history))[0]
+    assert toy.first + 10 not in kept
+    assert toy.first + 11 in kept
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.25, 1), (0.5, 2), (0.75, 3)])
+def test_top_p_that_is_reached_exactly_takes_no_token_more(share, count):
+    equal = np.zeros((1, 4), np.float32)
+    assert support(top_p(share)(equal, None)) == [set(range(count))]
+
+
+def test_min_p_keeps_a_token_that_is_exactly_as_likely_as_asked_for():
+    assert support(min_p(1.0)(np.array([[0.0, 0.0, -1e-3]], np.float32), None)) == [{0, 1}]

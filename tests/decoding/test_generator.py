@@ -408,3 +408,55 @@ def test_with_a_pause_snapshots_are_fewer_and_the_text_is_the_same(toy):
     assert len(all_of_them) == 60 > len(few)
     assert texts[-1]
     assert not any(texts[:-1])
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 2.5])
+def test_the_length_penalty_reaches_the_search(toy, length_penalty):
+    letters = LETTERS[20:22]
+    generator = toy.generator(seed=75, allowed=[EOS, *letters])
+    options = {
+        "decoder": "beam",
+        "max_length": 3,
+        "min_length": 0,
+        "repetition_penalty": 1.0,
+        "no_repeat_ngram": 0,
+        "temperature": 1.0,
+        "top_p": 1.0,
+    }
+
+    def score(candidate):
+        log_probabilities = candidate.paragraphs[0].log_probabilities
+        return sum(log_probabilities) / len(log_probabilities) ** length_penalty
+
+    # All paragraphs of at most three tokens: none to two letters and the end, or three letters.
+    everything = generator.candidates(PROMPT, num_samples=15, beam_size=60, **options)
+    assert len({candidate.text for candidate in everything}) == 15
+    best = max(everything, key=score)
+    found = generator.generate(PROMPT, beam_size=60, length_penalty=length_penalty, **options)
+    assert found.text == best.text
+    assert found.text != generator.generate(PROMPT, beam_size=60, **options).text
+
+
+def test_the_beam_size_reaches_the_search(toy):
+    generator = toy.generator(seed=2, **FAVOUR)
+    greedy = generator.generate(PROMPT, decoder="greedy", max_length=12).text
+    # What is likeliest at every step is not likeliest in all.
+    filters_off = {"temperature": 1.0, "top_p": 1.0}
+    narrow, wide = (
+        generator.generate(
+            PROMPT, decoder="beam", beam_size=size, max_length=12, **filters_off
+        ).text
+        for size in (1, 8)
+    )
+    assert narrow == greedy
+    assert wide != greedy
+
+
+def test_every_sample_has_a_seed_of_its_own_and_the_first_is_generated(toy):
+    generator = toy.generator(**FAVOUR)
+    options = {"seed": 5, "max_length": 12}
+    samples = [sample.text for sample in generator.candidates(PROMPT, num_samples=3, **options)]
+    alone = [generator.generate(PROMPT, seed=5 + row, max_length=12).text for row in range(3)]
+    assert samples == alone
+    assert len(set(samples)) == 3
+    assert generator.generate(PROMPT, num_samples=3, **options).text == samples[0]

@@ -56,3 +56,12 @@ def test_a_member_that_is_damaged_is_named(tmp_path):
 )
 def test_what_is_a_document(kind, name, wanted):
     assert is_text({"media-type": kind}, name) is wanted
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("卷一\\夜.txt", "卷一/夜.txt"), ("vol\\a.txt", "vol/a.txt")]
+)
+def test_folders_of_an_archiver_that_writes_backslashes(written, meant):
+    info = zipfile.ZipInfo()
+    info.filename = written.encode("gbk").decode("cp437")
+    assert member_name(info) == meant

@@ -223,3 +223,9 @@ def test_where_the_file_marks_its_headings_a_glued_title_is_text():
     assert find_heading("# 第四回来客", Headings.CLEAR).number == 4
     assert find_heading("# 001 雨落", Headings.CLEAR).number == 1
     assert find_heading("# 渡口记 第三章 雨落", Headings.CLEAR).unit == "章"
+
+
+def test_a_line_of_many_commas_is_no_title():
+    title = "他来了，她走了，雨停了，灯灭了"
+    assert find_heading(f"第三章 {title}").body == ""
+    assert find_heading(f"第三章 {title}，人散了").body == f"{title}，人散了"

@@ -62,3 +62,12 @@ def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "LARGEST_DOCUMENT", 1000)
     with pytest.raises(CorpusError, match="unpacks to"):
         text(save(tmp_path / "a.docx"))
+
+
+def test_a_box_that_stands_there_for_old_programs_too_is_read_once(tmp_path):
+    space = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    box = f"<w:txbxContent><w:p>{run('匾额')}</w:p></w:txbxContent>"
+    both = f"<mc:Choice Requires='wps'>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback>"
+    alternatives = f"<w:r><mc:AlternateContent {space}>{both}</mc:AlternateContent></w:r>"
+    path = save(tmp_path / "a.docx", f"{run('门上有匾。')}{alternatives}")
+    assert text(path)[-2:] == ["门上有匾。", "匾额"]

@@ -4,7 +4,7 @@ import pytest
 
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.text import encoding as encodings
-from novelgen.text.encoding import big5_symbols, check_encoding
+from novelgen.text.encoding import big5_symbols, check_encoding, common_share
 
 SIMPLIFIED = (
     "他走到门前，看见一个人站在那里。“你是谁？”他问道。那人没有回答，只是笑了一笑，便转身去了。\n"
@@ -113,3 +113,38 @@ def test_an_unknown_encoding_is_answered_with_the_nearest():
 def test_a_codec_that_is_no_text_encoding_is_refused():
     with pytest.raises(ConfigError, match="hex"):
         check_encoding("hex")
+
+
+def test_damage_counts_five_times_against_an_encoding():
+    text = "他走到门前" * 10
+    whole = text.encode("gb18030")
+    assert common_share(whole, "gb18030") == 1.0
+    # A byte that begins nothing in place of one character of fifty-one.
+    assert common_share(whole + b"\xff", "gb18030") == pytest.approx((50 - 5) / 51)
+
+
+def test_a_line_half_utf8_and_half_gbk_is_refused_with_the_way_out(tmp_path):
+    text = SIMPLIFIED.replace("\n", "")
+    cut = len(text) * 6 // 10
+    path = write(tmp_path, text[:cut].encode() + text[cut:].encode("gbk"))
+    with pytest.raises(CorpusError, match=r"novel\.txt: .*--encoding"):
+        detect_encoding(path)
+
+
+@pytest.mark.parametrize("place", ["middle", "end"])
+@pytest.mark.parametrize(
+    ("text", "encoding", "detected"),
+    [(SIMPLIFIED, "gbk", "gb18030"), (TRADITIONAL, "big5", "cp950")],
+)
+def test_chinese_that_comes_late_in_a_large_file_is_found(
+    tmp_path, text, encoding, detected, place
+):
+    # The English parts are not quite ASCII, so that nothing sends the search further.
+    third = 1 << 17
+    english = "A preface by its translator, part α\n".encode(encoding)
+    chinese = text.encode(encoding)
+    parts = [english * (third // len(english))] * 3
+    parts[{"middle": 1, "end": 2}[place]] = chinese * (third // len(chinese))
+    data = b"".join(parts)
+    assert len(data) > 1 << 18
+    assert detect_encoding(write(tmp_path, data)) == detected

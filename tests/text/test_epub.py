@@ -354,3 +354,13 @@ def test_a_page_of_links_is_no_text(tmp_path):
     path = contents_book(tmp_path / "a.epub", pages, [])
     assert "".join(epub_text(path, left_out)) == "船来了。\n天亮了。\n灯灭了。\n"
     assert left_out == ["OEBPS/c0.xhtml"]
+
+
+def test_a_book_whose_archive_is_encrypted_is_refused(tmp_path):
+    path = book(tmp_path / "a.epub")
+    with zipfile.ZipFile(path, "a") as archive:
+        for info in archive.filelist:
+            info.flag_bits |= 1
+        archive.writestr("new.txt", "")  # so that the directory is written again
+    with pytest.raises(CorpusError, match="DRM"):
+        list(epub_text(path))

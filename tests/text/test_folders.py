@@ -1,3 +1,4 @@
+import re
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -5,7 +6,14 @@ import pytest
 
 from novelgen.config import TextConfig
 from novelgen.errors import CorpusError
-from novelgen.text.folders import find_files, natural_key, reason_to_skip, survey
+from novelgen.text.folders import (
+    Skipped,
+    describe_skipped,
+    find_files,
+    natural_key,
+    reason_to_skip,
+    survey,
+)
 from novelgen.text.importing import CorpusImport
 
 
@@ -106,3 +114,18 @@ def test_names_with_thousands_of_digits_are_sorted():
     long = "9" * 5000
     assert natural_key(PurePosixPath("2.txt")) < natural_key(PurePosixPath("10.txt"))
     assert natural_key(PurePosixPath("2.txt")) < natural_key(PurePosixPath(f"{long}.txt"))
+
+
+@pytest.mark.parametrize(
+    ("skipped", "why"),
+    [
+        (Skipped("a.mobi", "foreign_format"), "ebook-convert"),
+        (Skipped("Thumbs.db", "system"), "operating system"),
+        (Skipped("readme.txt", "about"), "about other files"),
+        (Skipped("a.txt", "empty"), r"a\.txt \(empty\)"),
+        (Skipped("a.zip", "failed", "a.zip: damaged"), "not read: a.zip: damaged"),
+        (Skipped("a.jpg", "other"), "no text"),
+    ],
+)
+def test_every_reason_is_said(skipped, why):
+    assert re.search(why, describe_skipped(skipped))

@@ -34,6 +34,7 @@ def stripped(text, lines=1, **options):
         (HEADER, "End of the Project Gutenberg EBook of 吶喊, by Lu Xun\n" + FOOTER),
         (HEADER, ""),
         ("", FOOTER),
+        ("", "End of the Project Gutenberg EBook of 吶喊, by Lu Xun\nUpdated editions follow.\n"),
     ],
 )
 def test_header_and_footer_are_removed_and_reported(header, footer, lines):

@@ -55,6 +55,7 @@ def test_a_heading_that_is_a_number_and_leads_back_stays():
     [
         '<aside epub:type="footnote" id="n1"><p>一种灯。</p></aside>',
         '<ol class="duokan-footnote-content"><li>一种灯。</li></ol>',
+        '<aside epub:type="footnote"><aside>灯：</aside><p>一种灯。</p></aside>',
         '<section role="doc-endnotes"><p>一种灯。</p></section>',
     ],
 )

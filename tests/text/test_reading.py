@@ -260,3 +260,18 @@ def test_any_bytes_are_text_or_refused_in_one_line(tmp_path_factory, data):
         assert refusal is None or (str(path) in refusal and "\n" not in refusal)
         assert "\r" not in decoded
         assert decoded.encode("utf-8").decode("utf-8") == decoded
+
+
+def test_an_encoding_that_is_named_is_taken_at_its_word(tmp_path):
+    # Without the name the file is read as what it is, in two encodings.
+    data = (NOVEL * 3).encode("utf-8") + (NOVEL * 3).encode("gb18030")
+    path = write(tmp_path, data)
+    assert read(open_text(path)) == NOVEL * 6
+    with pytest.raises(CorpusError, match=r"novel\.txt: line .* is not utf-8.*--encoding"):
+        read(open_text(path, "utf-8"))
+
+
+def test_files_that_are_left_out_are_not_read(tmp_path):
+    paths = [write(tmp_path, NOVEL.encode(), name) for name in ("a.txt", "b.txt", "c.txt")]
+    opened = open_files([tmp_path], leave_out={paths[1]})
+    assert [file.path for file in opened.files] == [paths[0], paths[2]]

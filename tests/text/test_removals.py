@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novelgen.config import TextConfig
+from novelgen.data.removals import changes_words
 from novelgen.text.blocks import BlockOptions, RawBlock, process_block, with_surroundings
 from novelgen.text.chapters import Headings
 from novelgen.text.evidence import find_evidence
 from novelgen.text.importing import CorpusImport
+from novelgen.text.report import Removal
 
 
 def read(corpus):
@@ -109,3 +111,10 @@ def test_a_note_at_the_end_of_a_chapter_is_known_across_blocks(tmp_path):
         corpus = CorpusImport([path], TextConfig(), 1, block_characters=size)
         assert [line for _, line in read(corpus)] == [f"灯灭了{n}次。" for n in range(1, 9)]
         assert corpus.report.removed["author_notes"] == 8
+
+
+def test_a_change_of_words_is_told_from_one_of_form():
+    assert changes_words(Removal("adverts", "www.abc.com", ""))
+    assert not changes_words(Removal("tags", "<b>船</b>", "船"))
+    # Whatever the rule, a line that is in doubt is to be looked at.
+    assert changes_words(Removal("tags", "<船>", "<船>", is_doubtful=True))

@@ -118,3 +118,12 @@ def test_doubtful_lines_are_counted_apart():
 def test_a_removal_is_shown_with_what_took_its_place():
     assert str(Removal("adverts", "www.abc.com", "")) == "[adverts] 'www.abc.com'"
     assert str(Removal("tags", "<b>a", "a")) == "[HTML tags] '<b>a' → 'a'"
+
+
+def test_a_rule_is_counted_for_the_file_that_is_named():
+    first, last = (FileReport(name, "utf-8", 1) for name in ("a.txt", "b.txt"))
+    report = ImportReport([first, last])
+    report.count("adverts", 2, 31, first)
+    report.count("tags", 1, 3)
+    assert (dict(first.removed), dict(last.removed)) == ({"adverts": 2}, {"tags": 1})
+    assert dict(report.removed_characters) == {"adverts": 31, "tags": 3}

@@ -1,9 +1,11 @@
+import sys
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from novelgen.errors import ConfigError
 from novelgen.text.user_words import is_chinese, keeping_whole
 from novelgen.text.words import UserWord, read_user_dict, spaced_word_cutter, word_cutter
 
@@ -88,3 +90,21 @@ def test_thousands_of_names_stay_fast():
     start = time.process_time()
     cut_text("守塔人把灯点亮了。" * 10_000)
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("segmenter", ["rjieba", "jieba"])
+@pytest.mark.parametrize(
+    ("frequency", "pieces"), [(1, ["石头记", "里"]), (100_000, ["石", "头记里"])]
+)
+def test_the_frequency_of_a_user_word_decides(monkeypatch, segmenter, frequency, pieces):
+    pytest.importorskip(segmenter)
+    if segmenter == "jieba":
+        monkeypatch.setitem(sys.modules, "rjieba", None)
+    assert word_cutter((UserWord("头记里", frequency),))("石头记里") == pieces
+
+
+def test_a_frequency_of_zero_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "words.dict"
+    path.write_text("灯塔 3\n船家 0\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="line 2"):
+        read_user_dict(path)

@@ -1,39 +1,75 @@
-"""The line that a person sees while training."""
+import pytest
 
-from novelgen.training.progress import ProgressLine
-
-
-def shown_after(capsys, seconds, **options):
-    """What is printed by updates at the given times; a step has 30 characters and 1 % of budget."""
-    times = iter(seconds)
-    line = ProgressLine(now=lambda: next(times), **options)
-    for step in range(1, len(seconds) + 1):
-        line.update(
-            step=step, epoch=0.5, loss=2.0, best=None, characters=30 * step, used=step / 100
-        )
-    return capsys.readouterr().out.splitlines()
+from novelgen.training.progress import ProgressLine, clock, validation_note
 
 
-def test_speed_and_remaining_time_are_those_of_the_pace_so_far(capsys):
-    # 30 characters and a hundredth of the budget in 4 seconds: 98 times 4 seconds are left.
-    assert shown_after(capsys, [0, 4, 6], interval=5) == [
-        "step 2 · epoch 0.50 · loss 2.000 · 8 characters/s · 6:32 left"
-    ]
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self):
+        self.seconds = 100.0
+
+    def __call__(self):
+        return self.seconds
 
 
-def test_a_line_comes_once_in_an_interval(capsys):
-    lines = shown_after(capsys, range(100, 140), interval=15)
-    assert [line.split(" · ")[0] for line in lines] == ["step 2", "step 17", "step 32"]
+@pytest.fixture
+def now():
+    """The clock of a progress line."""
+    return Clock()
 
 
-def test_a_pause_is_not_part_of_the_pace(capsys):
-    times = iter([0, 1, 1000, 1001])
-    line = ProgressLine(interval=0, now=lambda: next(times))
-    for step in range(1, 5):
-        line.update(step=step, epoch=0.5, loss=2.0, best=1.5, characters=30 * step, used=step / 100)
-        if step == 2:
-            line.pause()
-    assert [text.split(" · ")[4] for text in capsys.readouterr().out.splitlines()] == [
-        "30 characters/s",
-        "30 characters/s",
-    ]
+def update(line, **changes):
+    state = {"step": 1, "epoch": 0.5, "loss": 2.0, "best": None, "characters": 0, "used": 0.0}
+    line.update(**{**state, **changes})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0:00"), (61.9, "1:01"), (3599, "59:59"), (3661, "1:01:01")]
+)
+def test_seconds_are_shown_as_on_a_clock(seconds, shown):
+    assert clock(seconds) == shown
+
+
+def test_speed_and_time_left_are_those_of_the_pace_so_far(now, capsys):
+    line = ProgressLine(interval=0.0, now=now)
+    update(line, used=0.25)
+    assert capsys.readouterr().out == ""  # one state has no pace
+    now.seconds += 10
+    update(line, step=2, characters=5_000, used=0.5, best=4.5)
+    # A quarter in ten seconds: what is left, a half, takes twenty.
+    shown = capsys.readouterr().out
+    assert "step 2 · epoch 0.50 · loss 2.000 · best 4.500 BPC" in shown
+    assert "500 characters/s · 0:20 left" in shown
+
+
+def test_a_line_comes_once_in_an_interval(now, capsys):
+    line = ProgressLine(interval=15.0, now=now)
+    for step in range(1, 41):
+        update(line, step=step, characters=100 * step, used=step / 100)
+        now.seconds += 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [text.split(" · ")[0] for text in lines] == ["step 2", "step 17", "step 32"]
+
+
+def test_a_pause_is_not_part_of_the_pace(now, capsys):
+    line = ProgressLine(interval=0.0, now=now)
+    update(line)
+    line.pause()
+    now.seconds += 1000  # of validation
+    update(line, used=0.5)
+    now.seconds += 10
+    update(line, step=3, characters=50, used=0.75)
+    assert "5 characters/s · 0:10 left" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("best", "is_best", "shown"),
+    [
+        (4.5, True, "validation · step 9 · 1:15 · BPC 4.500 ★"),
+        (4.25, False, "validation · step 9 · 1:15 · BPC 4.500 (best 4.250)"),
+        (None, False, "validation · step 9 · 1:15 · BPC 4.500"),
+    ],
+)
+def test_a_validation_says_whether_it_was_the_best(best, is_best, shown):
+    assert validation_note(9, 75, 4.5, best, is_best) == shown

@@ -270,3 +270,50 @@ def test_a_full_disk_leaves_the_checkpoint_whole(workshop, monkeypatch):
     for name, content in before.items():
         assert (trainer.run.path / name).stat().st_size == len(content)
     assert workshop.trainer(resume=True).fit().reason == "budget"
+
+
+def test_gradients_are_clipped_to_the_norm_that_is_asked_for(workshop):
+    trainer = workshop.trainer(max_steps=1, clip_norm=0.01)
+    trainer.fit()
+    norms = [parameter.grad.norm() for parameter in trainer.model.parameters()]
+    assert torch.stack(norms).norm().item() == pytest.approx(0.01, rel=1e-3)
+    # The journal has the norm from before.
+    assert read_metrics(trainer.run.metrics)[0]["gradient_norm"] > 0.01
+
+
+def test_the_optimizer_has_the_rate_that_the_journal_tells(workshop):
+    trainer = workshop.trainer(max_steps=8, validate_every=100, save_every=100)
+    trainer.fit()
+    steps = [record for record in read_metrics(trainer.run.metrics) if "loss" in record]
+    groups = trainer.run.load_trainer()["optimizer"]["param_groups"]
+    last = steps[-1]["learning_rate"]
+    assert [group["lr"] for group in groups] == [last, last]
+    # It warms up over two steps and falls from then on.
+    rates = [record["learning_rate"] for record in steps]
+    assert rates[0] < rates[1] == max(rates)
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+
+
+def test_patience_counts_on_after_a_resume(workshop, monkeypatch):
+    def validations(*values):
+        losses = itertools.chain(values, itertools.repeat(4.0))
+        monkeypatch.setattr(
+            trainer_module,
+            "evaluate_loss",
+            lambda *_, **__: trainer_module.LossStats(next(losses), 1, 1, 1),
+        )
+
+    def dies_at_step_4(_model, validation):
+        if validation.step == 4:
+            raise Killed
+
+    changes = {"max_steps": 1000, "patience": 3, "validate_every": 2}
+    # 1. Validations at 2 (the best), 4, 6 and 8.
+    validations(3.0)
+    assert workshop.trainer("whole", **changes).fit().step == 8
+    # 2. The same, killed behind the one at 4.
+    validations(3.0)
+    with pytest.raises(Killed):
+        workshop.trainer("broken", observe=dies_at_step_4, **changes).fit()
+    outcome = workshop.trainer("broken", resume=True, **changes).fit()
+    assert (outcome.reason, outcome.step) == ("patience", 8)

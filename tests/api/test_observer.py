@@ -1,0 +1,48 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from novelgen.api import observer as observer_module
+from novelgen.api.observer import Observer
+from novelgen.config import Config
+from novelgen.data.pairs import Pairs
+from novelgen.decoding.generator import Generator
+from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.trainer import Validation
+
+CPU = torch.device("cpu")
+PROMPT = "宝玉笑道"
+
+
+@pytest.fixture
+def observe(toy, tmp_path, monkeypatch):
+    """Observes a validation of a step; returns what samples.md then holds."""
+    monkeypatch.setattr(observer_module, "draw_curves", lambda records, path: None)
+    tokenizer = toy.tokenizer
+    model = toy.Model(tokenizer.size)
+    data = SimpleNamespace(tokenizer=tokenizer, source_tokenizer=tokenizer)
+    valid = Pairs.from_texts([(PROMPT, "黛玉说"), ("凤", "贾母")], tokenizer)
+    run = RunDirectory(tmp_path)
+
+    def call(step, **options):
+        config = Config().replace(**options)
+        Observer(run, config, data, valid, CPU)(model, Validation(step, 4.5, True))
+        return run.samples.read_text(encoding="utf-8").strip().split("\n\n")
+
+    call.text = lambda **options: (
+        Generator(model, tokenizer, Config(), CPU).generate(PROMPT, seed=1, **options).text
+    )
+    return call
+
+
+def test_samples_grow_with_every_validation_and_begin_with_the_same_prompt(observe):
+    text = observe.text()
+    assert observe(2) == ["## Step 2, 4.500 BPC", f"> {PROMPT}", text]
+    assert observe(4)[3:] == ["## Step 4, 4.500 BPC", f"> {PROMPT}", text]
+
+
+def test_of_several_tasks_each_is_named(observe):
+    blocks = observe(2, tasks="next,same")
+    assert blocks[2].startswith("**next** ")
+    assert blocks[3].startswith("**same** ")

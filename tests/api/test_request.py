@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from novelgen.api.request import (
+    apply_budget,
+    apply_options,
+    as_paths,
+    check_resumable,
+    check_same_corpus,
+)
+from novelgen.api.training import default_output, is_first_process
+from novelgen.config import Config
+from novelgen.errors import ConfigError
+
+
+def test_a_path_or_several_are_a_list():
+    assert as_paths(None) == []
+    assert as_paths("a.txt") == as_paths(Path("a.txt")) == [Path("a.txt")]
+    assert as_paths(["a.txt", Path("b")]) == [Path("a.txt"), Path("b")]
+
+
+def test_one_budget_replaces_all_others():
+    config = Config().replace(max_minutes=20, epochs=3, seed=5)
+    training = apply_budget(config, {"max_steps": 7}).training
+    assert (training.max_steps, training.epochs, training.max_minutes) == (7, None, None)
+    assert training.seed == 5
+    # Another option leaves the budget alone.
+    assert apply_budget(config, {"seed": 6}).training.max_minutes == 20
+
+
+def test_a_variant_that_is_named_brings_its_own_parts():
+    gru = Config().replace(cell="gru")
+    assert apply_options(gru, {}).model.cell == "gru"
+    assert apply_options(gru, {"model": "sutskever"}).model.cell == "lstm"
+
+
+def test_what_belongs_to_a_run_cannot_change_when_it_goes_on():
+    check_resumable(["max_steps", "patience", "device"])
+    with pytest.raises(ConfigError, match=r"--seed, --dropout belong to the run"):
+        check_resumable(["max_steps", "seed", "dropout"])
+
+
+def test_a_run_goes_on_with_its_own_corpus(tmp_path):
+    info = {"config": Config(), "corpus": ["../a.txt"]}
+    directory = tmp_path / "run"
+    check_same_corpus([], None, directory, info)
+    check_same_corpus([tmp_path / "a.txt"], None, directory, info)
+    with pytest.raises(ConfigError, match=r"trained on .*a\.txt, not on .*b\.txt"):
+        check_same_corpus([tmp_path / "b.txt"], None, directory, info)
+
+
+def test_a_run_lies_in_a_folder_of_the_corpus_name():
+    assert default_output([Path("novels/river.txt")]) == Path("checkpoints/river")
+
+
+@pytest.mark.parametrize(("rank", "is_first"), [(None, True), ("0", True), ("1", False)])
+def test_of_several_processes_the_first_prints(monkeypatch, rank, is_first):
+    monkeypatch.delenv("RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    assert is_first_process() is is_first

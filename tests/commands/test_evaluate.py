@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from novelgen.api.evaluation import Evaluation
+from novelgen.cli import Parser
+from novelgen.commands import evaluate as command
+
+FOUND = Evaluation(
+    bits_per_character=4.56789,
+    perplexity=12.5,
+    pairs=1234,
+    characters=56_789,
+    tokens=60_000,
+    writing={"distinct_1": 0.25},
+)
+
+
+@pytest.fixture
+def evaluate(monkeypatch, capsys):
+    """Runs the command on a found evaluation; returns what it prints, and what it asked for."""
+
+    def call(*arguments, found=FOUND):
+        asked = {}
+        monkeypatch.setattr(
+            command, "evaluate", lambda run, **options: asked.update(options, run=run) or found
+        )
+        parser = Parser(prog="evaluate")
+        command.add_arguments(parser)
+        command.main(parser.parse_args(["--checkpoint", "run", *arguments]))
+        return capsys.readouterr().out, asked
+
+    return call
+
+
+def test_json_holds_what_python_returns(evaluate):
+    printed, _ = evaluate("--json")
+    assert json.loads(printed) == FOUND.to_dict()
+
+
+def test_figures_are_shown_with_their_names(evaluate):
+    printed, _ = evaluate()
+    rows = [line.rsplit(maxsplit=1) for line in printed.splitlines()]
+    assert rows == [
+        ["bits per character (BPC)", "4.5679"],
+        ["perplexity per token", "12.5000"],
+        ["pairs", "1,234"],
+        ["target characters", "56,789"],
+        ["target tokens", "60,000"],
+        ["distinct-1", "0.2500"],
+    ]
+
+
+def test_options_are_passed_on_and_others_are_not(evaluate):
+    _, asked = evaluate("--part", "valid", "--generate", "3", "--temperature", "0.5")
+    assert (asked["part"], asked["generate"], asked["temperature"]) == ("valid", 3, 0.5)
+    assert "top_p" not in asked
+    assert asked["corpus"] is None
