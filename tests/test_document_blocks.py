@@ -32,7 +32,7 @@ SKIPPED = (
     (r"python3 -m venv \.venv(?: &&)?", "the tests have an environment"),
     (r"(?:source|\.) \.venv/bin/activate(?: &&)?", "the tests have an environment"),
     (
-        r"(?:\.venv/bin/)?pip install (?:-r requirements\.txt|-e \"\.\[test\]\"|\.)(?: &&)?",
+        r"(?:\.venv/bin/)?pip install (?:-r requirements\.txt|-e \"\.\[dev\]\"|\.)(?: &&)?",
         "network",
     ),
     (r"ruff format --check \. && .*", "the tests themselves"),
