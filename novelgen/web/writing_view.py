@@ -34,7 +34,9 @@ def status_line(result: GenerationResult) -> str:
 
 def stopped_line(result: GenerationResult) -> str:
     """The status line of a result whose request was cancelled."""
-    return f"{status_line(result)}<small>{_('stopped')}</small>"
+    # Within the braces of the f-string the catalogue's tools would not find the message.
+    note = _("stopped")
+    return f"{status_line(result)}<small>{note}</small>"
 
 
 def _seeds(result: GenerationResult) -> str:

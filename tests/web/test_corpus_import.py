@@ -67,10 +67,13 @@ def test_removed_lines_are_listed_without_those_that_lost_only_spaces(upload, tm
 def test_of_many_removed_lines_the_first_are_shown(upload, tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "REMOVED_SHOWN", 2)
     monkeypatch.setattr(limits, "REMOVED_IN_MEMORY", 1)
-    adverts = "".join(ADVERT.replace("example", f"example{number}") for number in range(5))
-    result = read(receive(tmp_path, [upload(text=NOVEL + adverts)]), TextConfig())
+    # An advert after each of the six chapters: some removals are looked at while others come.
+    chapters = [CHAPTER.format(number=number) for number in "一二三四五六"]
+    adverts = [ADVERT.replace("example", f"example{number}") for number in range(6)]
+    text = "".join(map("".join, zip(chapters, adverts, strict=True)))
+    result = read(receive(tmp_path, [upload(text=text)]), TextConfig())
     assert len(result.removed) == 2
-    assert result.more == 3
+    assert result.more == 4
 
 
 def test_a_switch_reads_the_same_files_again(upload, tmp_path):
