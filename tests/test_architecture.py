@@ -1,6 +1,7 @@
 """The folders import each other as the table of docs/architecture.md says, and no others."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -35,14 +36,17 @@ def allowed(folder, cell):
     return set(above) - set(named_in(cell))
 
 
+@functools.cache
 def imports(path):
     """Full names of the modules that a file imports, within functions too."""
+    names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
 
 
 def files_of(folder):

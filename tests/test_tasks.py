@@ -15,6 +15,8 @@ from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.journal import read_metrics
 
+pytestmark = pytest.mark.slow
+
 STEMS = "甲乙丙丁戊己庚辛壬癸"
 PLAIN = {"decoder": "greedy", "repetition_penalty": 1.0, "no_repeat_ngram": 0, "min_length": 0}
 SMALL = (

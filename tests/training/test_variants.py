@@ -24,7 +24,14 @@ RUNS = [
 ]
 
 
-@pytest.fixture(params=RUNS, ids=["-".join(map(str, options.values())) for options in RUNS])
+def case(options):
+    """A case of RUNS. Every family learns in a unit test, what they have in common in slow ones."""
+    is_unit = options in ({"model": "bahdanau"}, {"model": "lm"}, {"model": "transformer"})
+    marks = [] if is_unit else [pytest.mark.slow]
+    return pytest.param(options, id="-".join(map(str, options.values())), marks=marks)
+
+
+@pytest.fixture(params=map(case, RUNS))
 def trained(request, workshop):
     """A trainer of a variant that ran some steps, in bfloat16 where the CPU multiplies in it."""
     precision = "bfloat16" if supports_bfloat16(torch.device("cpu")) else "float32"
