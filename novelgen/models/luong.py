@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from novelgen.models.attention import AttentionScore, DotScore, attend
+from novelgen.models.attention import AttentionScore, DotScore, GeneralScore, attend
 from novelgen.models.decoders import AttendingDecoder
 from novelgen.models.kernels import backends
 from novelgen.models.kernels.reference import FeedingWeights, LoopMemory
@@ -140,7 +140,8 @@ class LuongDecoder(AttendingDecoder):
         return (
             is_one_lstm
             and self.input_feeding
-            and isinstance(self.attention, DotScore)
+            # A subclass would have an equation of its own, which the loop does not know.
+            and type(self.attention) in (DotScore, GeneralScore)
             and embedded.shape[1] > 1
             and backends.has_input_feeding_loop(embedded.device)
         )

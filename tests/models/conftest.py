@@ -39,6 +39,8 @@ def _combinations():
             "decoder_layers": 2,
             "bridge": "mean",
         }
+    # One LSTM layer with input feeding has a compiled loop.
+    yield from ({"model": "luong", "score": score} for score in SCORES)
     for cell, score in itertools.product(CELLS, SCORES):
         yield {"model": "bahdanau", "cell": cell, "score": score, "encoder_layers": 2}
     for model, context in itertools.product(

@@ -92,7 +92,7 @@ def test_a_fault_of_a_run_directory_is_reported_in_one_line(run, spoil, words):
 
 
 def test_a_directory_that_does_not_exist_is_reported(tmp_path):
-    with pytest.raises(CheckpointError, match=r"run train\.py first"):
+    with pytest.raises(CheckpointError, match=r"run python -m novelgen train first"):
         load_run(tmp_path / "nowhere", "cpu")
 
 

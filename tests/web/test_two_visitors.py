@@ -134,8 +134,9 @@ def test_each_visitor_undoes_the_own_changes(open_page):
     *_, others = second.click("continue")
     list(first.click("accept"))
     list(second.click("accept"))
-    assert first.text("manuscript") == f"{FIRST}\n{draft}"
-    assert second.text("manuscript") == f"{SECOND}\n{others}"
+    # An untrained model may write a space at the end, which no paragraph keeps.
+    assert first.text("manuscript") == f"{FIRST}\n{draft.strip()}"
+    assert second.text("manuscript") == f"{SECOND}\n{others.strip()}"
     list(first.click("undo"))
     assert (first.text("manuscript"), first.text("draft-1")) == (FIRST, draft)
     assert second.text("manuscript") == f"{SECOND}\n{others}"
