@@ -100,7 +100,9 @@ def test_the_frequency_of_a_user_word_decides(monkeypatch, segmenter, frequency,
     pytest.importorskip(segmenter)
     if segmenter == "jieba":
         monkeypatch.setitem(sys.modules, "rjieba", None)
+    word_cutter.cache_clear()  # the other segmenter's
     assert word_cutter((UserWord("头记里", frequency),))("石头记里") == pieces
+    word_cutter.cache_clear()
 
 
 def test_a_frequency_of_zero_is_refused_with_its_line(tmp_path):

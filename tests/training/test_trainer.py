@@ -317,3 +317,13 @@ def test_patience_counts_on_after_a_resume(workshop, monkeypatch):
         workshop.trainer("broken", observe=dies_at_step_4, **changes).fit()
     outcome = workshop.trainer("broken", resume=True, **changes).fit()
     assert (outcome.reason, outcome.step) == ("patience", 8)
+
+
+def test_a_validation_is_observed_in_evaluation_mode_and_training_goes_on_in_its_own(workshop):
+    modes = []
+    trainer = workshop.trainer(
+        max_steps=4, validate_every=2, observe=lambda model, _: modes.append(model.training)
+    )
+    trainer.fit()
+    assert modes == [False, False]
+    assert trainer.model.training
