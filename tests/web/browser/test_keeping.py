@@ -38,7 +38,7 @@ def is_stored(page, text):
     """Waits until the browser has stored a text of a field."""
     page.wait_for_function(
         """text => Object.values(localStorage).some(
-            kept => JSON.parse(kept).texts?.includes(text))""",
+            kept => kept.includes(JSON.stringify(text)))""",
         arg=text,
     )
 

@@ -136,7 +136,7 @@ def test_the_manuscript_survives_a_reload(page):
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.wait_for_function(
         """text => Object.values(localStorage).some(
-            kept => JSON.parse(kept).texts?.includes(text))""",
+            kept => kept.includes(JSON.stringify(text)))""",
         arg=PROMPT,
     )
     page.reload()
