@@ -34,6 +34,15 @@ def has(page, name, value):
     expect(field(page, name)).to_have_value(value)
 
 
+def is_stored(page, text):
+    """Waits until the browser has stored a text of a field."""
+    page.wait_for_function(
+        """text => Object.values(localStorage).some(
+            kept => kept.includes(JSON.stringify(text)))""",
+        arg=text,
+    )
+
+
 @pytest.fixture
 def reload(settled):
     def reload_one(page):
@@ -104,15 +113,14 @@ def test_two_tabs_keep_a_text_each_and_a_new_one_begins_with_the_newest(
     page, another_tab, reload, settled
 ):
     field(page, "manuscript").fill("第一页")
-    page.wait_for_function(f"{KEPT}.length === 1")
+    is_stored(page, "第一页")
     other = another_tab(page)
     has(other, "manuscript", "第一页")
     field(other, "manuscript").fill("第二页")
-    other.wait_for_function(f"{KEPT}.length === 2")
+    is_stored(other, "第二页")
+    assert other.evaluate(f"{KEPT}.length") == 2
     field(page, "title").fill("书")  # the first tab's manuscript is older, and stays so
-    page.wait_for_function(
-        "Object.values(localStorage).some(kept => JSON.parse(kept).texts?.[0] === '书')"
-    )
+    is_stored(page, "书")
     reload(other)
     has(other, "manuscript", "第二页")
     reload(page)
@@ -126,7 +134,8 @@ def test_two_tabs_keep_a_text_each_and_a_new_one_begins_with_the_newest(
 
 def test_nothing_is_kept_where_nothing_was_changed(page, another_tab, reload):
     field(page, "manuscript").fill(PROMPT)
-    page.wait_for_function(f"{KEPT}.length === 1")
+    is_stored(page, PROMPT)
+    assert page.evaluate(f"{KEPT}.length") == 1
     before = page.evaluate("JSON.stringify(localStorage)")
     other = another_tab(page)
     has(other, "manuscript", PROMPT)
