@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -55,6 +56,11 @@ SMALLER = (
     (r"--preset large", "--preset large --encoder-layers 1 --decoder-layers 1", "a small model"),
     (r"max_minutes=[\d.]+", "max_steps=3", "a small budget"),
 )
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(PROJECT),
+    "PYTHONIOENCODING": "utf-8",
+    "OMP_NUM_THREADS": "1",
+}
 APP = re.compile(r"^(?:python app\.py|novelgen app|python -m novelgen app)\b")
 
 
@@ -77,27 +83,23 @@ def free_port():
 class Workspace:
     """A folder like a checkout, with the files that the documents speak of."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, address):
         self.folder = folder
         self.port = free_port()
         self.server = None
         binaries = folder / "bin"
         binaries.mkdir()
+        # -S: without site-packages, which the client of the server does not need.
+        client = f'-S "{PROJECT}/tests/command_server.py" "{address}"'
         for name, words in {
-            "python": "",
-            "python3": "",
-            "novelgen": "-m novelgen",
+            "python": client,
+            "novelgen": f"{client} -m novelgen",
             "torchrun": "-m torch.distributed.run",
         }.items():
             script = binaries / name
             script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
             script.chmod(script.stat().st_mode | stat.S_IXUSR)
-        self.environment = os.environ | {
-            "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(PROJECT),
-            "PYTHONIOENCODING": "utf-8",
-            "OMP_NUM_THREADS": "1",
-        }
+        self.environment = ENVIRONMENT | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
         self._bring_files()
 
     def _bring_files(self):
@@ -202,11 +204,29 @@ def parts(document):
     return found
 
 
+@pytest.fixture(scope="module")
+def address():
+    """Where the server of the commands listens."""
+    # The name of a socket must be short.
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"{folder}/socket"
+        server = subprocess.Popen(
+            [sys.executable, PROJECT / "tests" / "command_server.py", address],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        assert server.stdout.readline() == "ready\n"
+        yield address
+        server.kill()
+        server.communicate()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the blocks are written for bash")
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_blocks_run(document, tmp_path):
-    workspace = Workspace(tmp_path)
+def test_blocks_run(document, tmp_path, address):
+    workspace = Workspace(tmp_path, address)
     first, *others = parts(document)
     blocks = [first, *others]
     if document.startswith("README"):

@@ -24,7 +24,8 @@ DOCUMENTS = sorted(
 )
 # Options of other programs that the documents use.
 FOREIGN_OPTIONS = {
-    "--check": "ruff format",
+    "--check": "ruff format, novelgen/locale/update.py",
+    "--epsilon": "an option that docs/contributing.md adds for an example",
     "--logdir": "tensorboard",
     "--master-addr": "torchrun",
     "--master-port": "torchrun",
@@ -112,7 +113,7 @@ def all_options():
 @cache
 def options_of_scripts():
     """The options of the scripts that are no commands of the package: benchmarks and the like."""
-    scripts = (path for path in tree() if path.suffix == ".py" and path.parts[0] != "tests")
+    scripts = (path for path in tree() if path.suffix == ".py" and path.parts[0] != "novelgen")
     sources = [(PROJECT / path).read_text(encoding="utf-8") for path in scripts]
     return frozenset(re.findall(r'"(--[a-z][a-z0-9-]*)"', "\n".join(sources)))
 
