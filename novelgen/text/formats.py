@@ -49,7 +49,9 @@ FOREIGN = {
     ".djvu": Foreign("DjVu", _PDF),
     **dict.fromkeys((".doc", ".wps"), Foreign("Word", _OFFICE)),
     **dict.fromkeys((".rtf", ".odt", ".pages"), Foreign("RTF, ODT", _OFFICE)),
-    **dict.fromkeys((".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"), Foreign("7z", _UNPACK)),
+    ".rar": Foreign("RAR", _UNPACK),
+    ".7z": Foreign("7z", _UNPACK),
+    **dict.fromkeys((".tar", ".gz", ".tgz", ".bz2", ".xz"), Foreign("tar, gzip", _UNPACK)),
 }
 # By the first bytes, whatever the name says: (place, bytes, ending whose kind it is).
 _MAGIC = (

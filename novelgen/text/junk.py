@@ -66,9 +66,11 @@ _PICTURE_LINE = re.compile(
     r"|\[img[^\]\n]{0,40}\][^\[\n]{0,200}\[/img\]",
     re.IGNORECASE,
 )
+# A tag with its address comes first: [img] alone is the mark of a picture too.
 _PICTURE_INSERT = re.compile(
-    r"[\[【〔](?:(?:插图|插圖|图片|圖片|此处有图片?|image|img)[ 　]?\d{0,3}|[图圖][ 　]?\d{1,3})"
-    r"(?:[:：][^\]】〕\n]{0,30})?[\]】〕](?!.{0,2}字)|\[img[^\]\n]{0,40}\][^\[\n]{0,200}\[/img\]",
+    r"\[img[^\]\n]{0,40}\][^\[\n]{0,200}\[/img\]"
+    r"|[\[【〔](?:(?:插图|插圖|图片|圖片|此处有图片?|image|img)[ 　]?\d{0,3}"
+    r"|[图圖][ 　]?\d{1,3})(?:[:：][^\]】〕\n]{0,30})?[\]】〕](?!.{0,2}字)",
     re.IGNORECASE,
 )
 

@@ -47,3 +47,11 @@ def test_pages_are_known_by_their_name_or_their_beginning(tmp_path):
 def test_a_file_of_another_kind_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(CorpusError, match=r"a\.txt: .*Mobipocket.*ebook-convert"):
         detect_format(written(tmp_path / "a.txt", b"\0" * 60 + b"BOOKMOBI"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.rar", "RAR"), ("a.7z", "7z"), ("a.tar", "tar, gzip")]
+)
+def test_an_archive_is_called_by_its_kind(tmp_path, name, kind):
+    with pytest.raises(CorpusError, match=f"a file of the kind {kind}, "):
+        detect_format(written(tmp_path / name, b"x"))
