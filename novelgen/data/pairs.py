@@ -1,6 +1,6 @@
 """Pairs of a source and a target as indices into flat ids, and batches of them as padded arrays.
 
-In a novel, the source is a paragraph and the target the paragraph that follows.
+In a novel they are neighbouring segments of a chapter; `spans` says which, for each task.
 """
 
 from __future__ import annotations
