@@ -193,12 +193,12 @@ def _remaining_seconds(runs: int, durations: list[float], minutes: float | None)
 
 def _heading(number: int, total: int, name: str, seconds: float | None = None) -> str:
     """The line above a run, with the time that all of them will still take where it is known."""
-    from novelgen.training.progress import clock
+    from novelgen.training.progress import format_duration
 
     if seconds is None:
         return f"── {number}/{total} {name} ──"
     message = _("── {number}/{total} {name} · about {time} for all that is left ──")
-    return message.format(number=number, total=total, name=name, time=clock(seconds))
+    return message.format(number=number, total=total, name=name, time=format_duration(seconds))
 
 
 def _train(

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="PATH",
-        help=_("the novel, as for train.py"),
+        help=_("the novel, as for train"),
     )
     parser.add_argument(
         "--output",

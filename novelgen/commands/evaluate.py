@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help=_("run directory that train.py wrote"),
+        help=_("run directory that train wrote"),
     )
     _add_data_options(parser)
     # What is measured.

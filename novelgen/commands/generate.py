@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         required=True,
         metavar="DIR",
-        help=_("run directory that train.py wrote"),
+        help=_("run directory that train wrote"),
     )
     parser.add_argument(
         "--prompt",

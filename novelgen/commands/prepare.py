@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help=_("folder for the prepared corpus, which train.py --corpus takes"),
+        help=_("folder for the prepared corpus, which train --corpus takes"),
     )
     parser.add_argument(
         "--overwrite",
@@ -73,7 +73,7 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError(
             _(
                 "--context-paragraphs is only for --export-pairs here; to train with it, give it "
-                "to train.py"
+                "to train"
             )
         )
     if args.show_removed is not None:

@@ -15,7 +15,7 @@ _TO_LINE_START = "\r\x1b[K"  # and what was there is deleted
 _LIVE_INTERVAL = 0.5  # seconds between two states of the line on a terminal
 
 
-def clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -34,7 +34,9 @@ def validation_note(
         message = _("validation · step {step} · {time} · BPC {bpc:.3f}")
     else:
         message = _("validation · step {step} · {time} · BPC {bpc:.3f} (best {best:.3f})")
-    return message.format(step=step, time=clock(seconds), bpc=bits_per_character, best=best)
+    return message.format(
+        step=step, time=format_duration(seconds), bpc=bits_per_character, best=best
+    )
 
 
 class _Sample(NamedTuple):
@@ -89,7 +91,7 @@ class ProgressLine:
         pace = (used - start.used) / seconds
         left = "?"
         if pace > 0:
-            left = clock((1 - used) / pace)
+            left = format_duration((1 - used) / pace)
         if best is None:
             message = _(
                 "step {step} · epoch {epoch:.2f} · loss {loss:.3f} · {speed:,.0f} characters/s · "

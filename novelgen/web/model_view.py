@@ -11,7 +11,7 @@ import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package o
 from novelgen.errors import NovelgenError
 from novelgen.i18n import _, ngettext
 from novelgen.report.card import UNKNOWN, Card, card
-from novelgen.training.progress import clock
+from novelgen.training.progress import format_duration
 from novelgen.web.metrics import Curves, History, Metrics, curves
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.writing_view import Values
@@ -143,7 +143,7 @@ def _progress(history: History) -> str:
         return UNKNOWN
     last = history.steps[-1]
     progress = _("step {step:,} · {time} · {characters:,} characters").format(
-        step=last.step, time=clock(last.seconds), characters=last.characters
+        step=last.step, time=format_duration(last.seconds), characters=last.characters
     )
     count = len(history.validations)
     if not count:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from novelgen.i18n import _, join_list
-from novelgen.training.progress import clock
+from novelgen.training.progress import format_duration
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import MINUTES, PageTraining, Status
 from novelgen.web.writing_view import Values
@@ -67,7 +67,7 @@ def _progress(status: Status) -> str:
     if status.phase == "finishing":
         left = _("finishing")
     else:
-        left = _("{time} left").format(time=clock(status.seconds_left))
+        left = _("{time} left").format(time=format_duration(status.seconds_left))
     # Both BPC come with the first step and the first validation.
     figures = []
     if status.training_bpc is not None:

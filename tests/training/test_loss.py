@@ -39,6 +39,19 @@ def test_equals_torchs_cross_entropy_and_its_gradients(monkeypatch, rows):
         torch.testing.assert_close(found, expected)
 
 
+def test_rows_that_are_not_counted_have_a_share_in_nothing():
+    readout, weight, bias, target = layer()
+    counted = torch.arange(len(target)) % 3 > 0
+    leaves = (readout, weight, bias)
+    mine = linear_cross_entropy(readout, weight, bias, target, counted)
+    truth = linear_cross_entropy(readout[counted], weight, bias, target[counted])
+    torch.testing.assert_close(mine, truth)
+    for found, expected in zip(
+        torch.autograd.grad(mine, leaves), torch.autograd.grad(truth, leaves), strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+
+
 def test_a_target_far_below_the_others_keeps_its_loss():
     readout, weight = torch.ones(1, 1), torch.tensor([[0.0], [500.0]])
     assert linear_cross_entropy(

@@ -1,6 +1,6 @@
 import pytest
 
-from novelgen.training.progress import ProgressLine, clock, validation_note
+from novelgen.training.progress import ProgressLine, format_duration, validation_note
 
 
 class Clock:
@@ -28,7 +28,7 @@ def update(line, **changes):
     ("seconds", "shown"), [(0, "0:00"), (61.9, "1:01"), (3599, "59:59"), (3661, "1:01:01")]
 )
 def test_seconds_are_shown_as_on_a_clock(seconds, shown):
-    assert clock(seconds) == shown
+    assert format_duration(seconds) == shown
 
 
 def test_speed_and_time_left_are_those_of_the_pace_so_far(now, capsys):
