@@ -1,9 +1,8 @@
 """novelgen: a Chinese novel text generator, from a raw novel to new paragraphs.
 
->>> import novelgen
->>> run = novelgen.train("novel.txt", max_minutes=2).run  # doctest: +SKIP
->>> novelgen.evaluate(run).bits_per_character  # doctest: +SKIP
->>> novelgen.Generator.load(run).generate(prompt).text  # doctest: +SKIP
+run = novelgen.train("novel.txt", max_minutes=2).run
+print(novelgen.evaluate(run).bits_per_character)
+print(novelgen.Generator.load(run).generate("一天，").text)
 """
 
 from __future__ import annotations
@@ -11,7 +10,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from novelgen.config import Config, DecodingConfig
+from novelgen.config import (
+    Config,
+    DataConfig,
+    DecodingConfig,
+    ModelConfig,
+    PairsConfig,
+    TextConfig,
+    TrainingConfig,
+)
 from novelgen.errors import (
     CheckpointError,
     ConfigError,
@@ -25,8 +32,10 @@ if TYPE_CHECKING:
     from novelgen.api.evaluation import Evaluation, evaluate
     from novelgen.api.preparation import prepare
     from novelgen.api.training import TrainingResult, resume, train
+    from novelgen.data.store import Store
     from novelgen.decoding.generator import Generation, Generator
     from novelgen.shipped import shipped_novel
+    from novelgen.training.results import Validation
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,9 +47,16 @@ __all__ = [
     "Generator",
     # Options, and what the functions return.
     "Config",
+    "TextConfig",
+    "DataConfig",
+    "PairsConfig",
+    "ModelConfig",
+    "TrainingConfig",
     "DecodingConfig",
     "preset",
+    "Store",
     "TrainingResult",
+    "Validation",
     "Evaluation",
     "Generation",
     "shipped_novel",
@@ -63,6 +79,8 @@ _LAZY = {
     "Generator": "novelgen.decoding.generator",
     "Generation": "novelgen.decoding.generator",
     "shipped_novel": "novelgen.shipped",
+    "Store": "novelgen.data.store",
+    "Validation": "novelgen.training.results",
 }
 
 
@@ -73,4 +91,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted([*__all__, "__version__"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +56,9 @@ def _main(words: Sequence[str]) -> None:
 
 def command(words: Sequence[str] | None = None) -> None:
     """The `novelgen` console command; `words` are those of the command line by default."""
-    run(partial(_main, sys.argv[1:] if words is None else words))
+    if words is None:
+        words = sys.argv[1:]
+    run(_main, words)
 
 
 if __name__ == "__main__":

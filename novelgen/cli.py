@@ -166,8 +166,10 @@ def explicit_options(namespace: argparse.Namespace, *sections: type) -> dict[str
     return {name: value for name, value in vars(namespace).items() if name in names}
 
 
-def run(main: Callable[[], None]) -> NoReturn:
-    """Runs a command and exits: code 0, 2 for a user's mistake, 130 after Ctrl-C.
+def run(main: Callable[[Sequence[str]], None], words: Sequence[str]) -> NoReturn:
+    """Runs `main` on the words of a command line, and exits.
+
+    The code is 0, 2 for a user's mistake, 130 after Ctrl-C.
 
     A mistake is one line on standard error, without a traceback.
     """
@@ -176,10 +178,10 @@ def run(main: Callable[[], None]) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
     # 2. The language, before the first help text is translated.
-    set_language(language_option(sys.argv[1:]) or detect_language(os.environ))
+    set_language(language_option(words) or detect_language(os.environ))
     # 3. The command; what it raises becomes one line and an exit code.
     try:
-        main()
+        main(words)
         sys.stdout.flush()
     except NovelgenError as error:
         complain(str(error))

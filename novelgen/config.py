@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from novelgen.i18n import N_, _
 from novelgen.options import LARGEST, Checked, flag, option, split_list, validate_choice
 
 __all__ = [
+    "BUDGETS",
     "DEVICES",
     "PRECISIONS",
     "TASKS",
@@ -30,9 +32,11 @@ __all__ = [
     "PairsConfig",
     "TextConfig",
     "TrainingConfig",
+    "check_budget",
     "decoding_defaults",
     "flag",
     "validate_choice",
+    "validate_option",
 ]
 
 # Choices that other modules check as well.
@@ -344,6 +348,16 @@ class TrainingConfig(Checked):
     seed: int = option(1, N_("random seed"), minimum=0, maximum=2**63 - 1)
 
 
+# Any of them ends a training; one that is given replaces all that a run had.
+BUDGETS = ("epochs", "max_steps", "max_minutes")
+
+
+def check_budget(config: TrainingConfig) -> None:
+    """Raises ConfigError for a training that would never end."""
+    if all(getattr(config, name) is None for name in BUDGETS):
+        raise ConfigError(_("give a budget: --epochs, --max-steps or --max-minutes"))
+
+
 # A section's fields have names of their own: `Config.replace` and the command line need no section.
 @dataclass(frozen=True)
 class Config:
@@ -368,13 +382,13 @@ class Config:
         sections = {spec.name: getattr(self, spec.name) for spec in dataclasses.fields(self)}
         # Each section takes its own fields out of `values`; what is left belongs to none.
         for name, section in sections.items():
-            own = {key: values.pop(key) for key in list(values) if hasattr(section, key)}
+            own = {}
+            for spec in dataclasses.fields(section):
+                if spec.name in values:
+                    own[spec.name] = _plain(values.pop(spec.name))
             sections[name] = dataclasses.replace(section, **own)
-        if values:
-            known = tuple(
-                spec.name for section in sections.values() for spec in dataclasses.fields(section)
-            )
-            validate_choice(next(iter(values)), known, _("configuration"))
+        for name in values:
+            validate_option(name)
         return Config(**sections)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -386,3 +400,18 @@ class Config:
         """The inverse of `to_dict`; raises ConfigError for an unknown or a wrong field."""
         flat = {key: value for section in data.values() for key, value in section.items()}
         return cls().replace(**flat)
+
+
+def validate_option(name: str) -> str:
+    """Returns the name of a field of any section; raises ConfigError for another, as a choice."""
+    default = Config()
+    sections = [getattr(default, spec.name) for spec in dataclasses.fields(default)]
+    known = tuple(spec.name for section in sections for spec in dataclasses.fields(section))
+    return validate_choice(name, known, _("configuration"))
+
+
+def _plain(value: Any) -> Any:
+    """A path as the string that config.json holds; any other value as it is."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value

@@ -8,16 +8,24 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import typing
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from novelgen.errors import ConfigError
-from novelgen.i18n import _, join_list
+from novelgen.i18n import N_, _, join_list
 
 # The largest magnitude of any number; far beyond it not even a float can hold an integer.
 LARGEST = 2**64
+# What a field's value is called in a message.
+_KIND_NAMES = {
+    bool: N_("true or false"),
+    int: N_("a whole number"),
+    float: N_("a number"),
+    str: N_("text"),
+}
 # What a Chinese keyboard types for a comma.
 _WIDE_COMMA = unicodedata.lookup("FULLWIDTH COMMA")
 
@@ -81,23 +89,44 @@ class Checked:
     """A section of the configuration that checks every field against its bounds when it is made."""
 
     def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
         for spec in dataclasses.fields(self):
-            _check_field(self, spec)
+            # Of `int | None` both; of a plain type itself.
+            kinds = typing.get_args(hints[spec.name]) or (hints[spec.name],)
+            _check_field(spec, getattr(self, spec.name), kinds)
 
 
-def _check_field(section: Checked, spec: dataclasses.Field[Any]) -> None:
-    """Raises ConfigError when a field's value is none of its choices or out of its range."""
-    value = getattr(section, spec.name)
+def _check_field(spec: dataclasses.Field[Any], value: Any, kinds: tuple[type, ...]) -> None:
+    """Raises ConfigError when a value is of another type, no choice of its field, or out of range.
+
+    `kinds` are the types that the field allows.
+    """
     bounds = spec.metadata
     # None stands for "not given", where a field allows it.
-    if value is None:
+    if value is None and type(None) in kinds:
         return
+    _check_kind(flag(spec.name), value, kinds)
     if bounds["choices"]:
         validate_choice(value, bounds["choices"], flag(spec.name))
     # A bool is an int to Python, but has no range.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and not _is_in_range(value, bounds):
         raise ConfigError(_range_error(flag(spec.name), value, bounds))
+
+
+def _check_kind(option_name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    """Raises ConfigError when a value is of none of these types; an int is a float as well."""
+    # A bool is an int to Python, but no number that anybody means.
+    if isinstance(value, bool):
+        is_known = bool in kinds
+    elif isinstance(value, int):
+        is_known = int in kinds or float in kinds
+    else:
+        is_known = isinstance(value, kinds)
+    if not is_known:
+        names = join_list(_(_KIND_NAMES[kind]) for kind in kinds if kind in _KIND_NAMES)
+        message = _("{option} {value!r}: must be {kinds}")
+        raise ConfigError(message.format(option=option_name, value=value, kinds=names))
 
 
 def _is_in_range(value: float, bounds: Mapping[str, Any]) -> bool:

@@ -141,23 +141,45 @@ def test_abbreviations_are_not_guessed(capsys):
         (OSError(28, "No space left on device"), 2, "disk is full"),
     ],
 )
-def test_mistakes_become_one_line_and_an_exit_code(capsys, monkeypatch, error, code, words):
-    def fail():
+def test_mistakes_become_one_line_and_an_exit_code(capsys, error, code, words):
+    def fail(_words):
         raise error
 
-    monkeypatch.setattr("sys.argv", ["novelgen", "--lang", "en"])
     with pytest.raises(SystemExit) as caught:
-        cli.run(fail)
+        cli.run(fail, ["--lang", "en"])
     printed = capsys.readouterr().err
     assert caught.value.code == code
     assert words in printed
     assert len(printed.strip().splitlines()) == 1
 
 
-def test_a_programmers_mistake_is_not_hidden(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["novelgen", "--lang", "en"])
+def test_a_programmers_mistake_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        cli.run(lambda: 1 / 0)
+        cli.run(lambda _words: 1 / 0, ["--lang", "en"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_steps": "5"}, r"--max-steps '5': must be a whole number"),
+        ({"max_steps": 5.0}, r"--max-steps 5\.0: must be a whole number"),
+        ({"max_steps": True}, r"--max-steps True: must be a whole number"),
+        ({"dropout": None}, r"--dropout None: must be a number"),
+        ({"tasks": ["next"]}, r"--tasks \['next'\]: must be text"),
+        ({"simplify": 1}, r"--simplify 1: must be true or false"),
+        ({"task_weights": {}}, r"there is no 'task_weights'"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        Config().replace(**values)
+
+
+def test_a_whole_number_is_a_number_and_a_path_is_text(tmp_path):
+    config = Config().replace(max_minutes=2, dropout=0, epochs=None, user_dict=tmp_path / "a.txt")
+    assert (config.training.max_minutes, config.model.dropout) == (2, 0)
+    assert config.data.user_dict == str(tmp_path / "a.txt")
+    assert Config.from_dict(config.to_dict()) == config
 
 
 def test_one_of_refuses_two():

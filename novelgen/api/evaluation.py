@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from novelgen.api.request import Paths, as_paths
 from novelgen.config_decoding import decoding_config
-from novelgen.errors import ConfigError
+from novelgen.data.split import PARTS
+from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 from novelgen.options import check_one_of, validate_choice
 
 if TYPE_CHECKING:
     from novelgen.data.pairs import Pairs
+    from novelgen.training.checkpoint import Run
     from novelgen.training.loss import LossStats
 
-PARTS = ("train", "valid", "test")
+
+class EvaluationData(NamedTuple):
+    """What is measured on: `corpus` or `pairs`, or where neither is given a part of the run's data.
+
+    `encoding` and `errors` are for a corpus; None is as for any corpus.
+    """
+
+    part: str
+    corpus: list[Path]
+    pairs: Path | None
+    encoding: str | None
+    errors: str | None
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,8 @@ class Evaluation:
     tokens: int  # of the targets
     by_task: dict[str, dict[str, Any]] = field(default_factory=dict)  # where there are several
     bits_per_character_shuffled: float | None = None  # with `shuffle_sources`
-    writing: dict[str, float] = field(default_factory=dict)  # with `generate`: measures by name
+    writing: Mapping[str, float] = field(default_factory=dict)  # with `generate`: by name
+    copying_unknown: str | None = None  # why copying was not measured, where it was not
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, without what was not asked for."""
@@ -63,7 +77,7 @@ def evaluate(
     on_text: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Evaluation:
-    """Measures the weights that a run kept, on data that it has not learned from.
+    """Measures the weights that a run kept: by default on the chapters that it never saw.
 
     Args:
         run: The run directory.
@@ -78,40 +92,28 @@ def evaluate(
         device: "auto", "cpu" or "cuda".
         on_text: Called after every text with how many are written, and of how many.
         options: Fields of `DecodingConfig`, for `generate`; `task` alone also says which task is
-            evaluated.
+            evaluated. Every call writes the same texts, unless it has another seed.
 
     Raises:
         CheckpointError: The run is missing or damaged, or its data is gone.
         ConfigError: Options that are unknown or do not go together.
         CorpusError: `corpus` or `pairs` cannot be read.
     """
-    # 1. The request: an option without an effect is refused, never ignored.
-    named = as_paths(corpus)
-    check_one_of(("--part", "--corpus", "--pairs"), part, named or None, pairs)
-    part = validate_choice(part or "test", PARTS, "--part")
-    if not named and (encoding or errors):
-        raise ConfigError(_("--encoding and --errors are for --corpus only; leave them out"))
-    if generate < 0:
-        message = _("--generate {count}: must not be negative")
-        raise ConfigError(message.format(count=generate))
-    # The same texts every time, unless another seed is asked for.
+    # 1. The request.
+    wanted = _request(part, corpus, pairs, encoding, errors)
+    options = {name: value for name, value in options.items() if value is not None}
+    _check_writing(generate, options)
     decoding = {"seed": 1, **options}
-    decoding_config(decoding)
-    if options.keys() - {"task"} and not generate:
-        raise ConfigError(_("decoding options are for --generate N only; add it"))
 
     # Torch is imported behind the checks, which answer at once.
-    from novelgen.api.evaluation_data import Source, pairs_by_task, training_text
-    from novelgen.decoding.generator import Generator
-    from novelgen.evaluation.writing import measure_writing
+    from novelgen.api.evaluation_data import pairs_by_task
     from novelgen.training.checkpoint import load_run
     from novelgen.training.loss import evaluate_loss
 
     # 2. How well the run predicts, in each task. The first one is the main task.
     directory = Path(run)
-    source = Source(part, named, None if pairs is None else Path(pairs), encoding, errors)
     opened = load_run(directory, device)
-    by_task = pairs_by_task(opened, directory, source, options.get("task"))
+    by_task = pairs_by_task(opened, directory, wanted, options.get("task"))
     main_pairs = next(iter(by_task.values()))
     # Nothing is kept for a backward pass, so that twice the batch of training fits.
     batch_tokens = 2 * opened.config.training.batch_tokens
@@ -124,18 +126,82 @@ def evaluate(
     shuffled = None
     if shuffle_sources:
         shuffled = evaluated(main_pairs.shuffled_sources(seed=1)).bits_per_character
-    writing: dict[str, float] = {}
+    writing = _Writing()
     if generate:
-        # In float32: what is reported and compared is the text of the model itself.
-        generator = Generator.of(opened, "float32")
-        training = training_text(opened, directory)
-        writing = measure_writing(generator, main_pairs, generate, training, decoding, on_text)
+        writing = _measure_writing(opened, directory, main_pairs, generate, decoding, on_text)
     return Evaluation(
         **next(iter(figures.values())),
         by_task=figures if len(figures) > 1 else {},
         bits_per_character_shuffled=shuffled,
-        writing=writing,
+        writing=dict(writing.measures),
+        copying_unknown=writing.copying_unknown,
     )
+
+
+def _request(
+    part: str | None,
+    corpus: Paths | None,
+    pairs: str | Path | None,
+    encoding: str | None,
+    errors: str | None,
+) -> EvaluationData:
+    """What is measured on; raises ConfigError for options that do not go together.
+
+    An option without an effect is refused, never ignored.
+    """
+    check_one_of(("--part", "--corpus", "--pairs"), part, corpus, pairs)
+    part = validate_choice(part or "test", PARTS, "--part")
+    named = as_paths(corpus)
+    if corpus is not None and not named:
+        raise ConfigError(_("--corpus: no file is named"))
+    if not named and (encoding or errors):
+        raise ConfigError(_("--encoding and --errors are for --corpus only; leave them out"))
+    file = None
+    if pairs is not None:
+        file = Path(pairs)
+    return EvaluationData(part, named, file, encoding, errors)
+
+
+def _check_writing(generate: int, options: Mapping[str, Any]) -> None:
+    """Raises ConfigError for decoding options that are wrong, or without anything to decode."""
+    if generate < 0:
+        message = _("--generate {count}: must not be negative")
+        raise ConfigError(message.format(count=generate))
+    # The run decides its own defaults, and may allow a shorter text than the general one.
+    decoding_config({"min_length": 0, **options})
+    if options.keys() - {"task"} and not generate:
+        raise ConfigError(_("decoding options are for --generate N only; add it"))
+
+
+class _Writing(NamedTuple):
+    """What was measured of the writing, and why copying was not, where it was not."""
+
+    measures: Mapping[str, float] = {}
+    copying_unknown: str | None = None
+
+
+def _measure_writing(
+    run: Run,
+    directory: Path,
+    pairs: Pairs,
+    count: int,
+    decoding: Mapping[str, Any],
+    on_text: Callable[[int, int], None] | None,
+) -> _Writing:
+    """Writes from sources spread over the pairs and measures the texts."""
+    from novelgen.decoding.generator import Generator
+    from novelgen.evaluation.writing import measure_writing
+    from novelgen.training.stores import data_of_run
+
+    # In float32: what is reported and compared is the text of the model itself.
+    generator = Generator.of(run, "float32")
+    training = None
+    unknown = None
+    try:
+        training = data_of_run(directory, run.info).targets("train")
+    except CheckpointError as error:
+        unknown = str(error)
+    return _Writing(measure_writing(generator, pairs, count, training, decoding, on_text), unknown)
 
 
 def _figures(stats: LossStats) -> dict[str, Any]:

@@ -5,36 +5,24 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import operator
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+from novelgen.api.evaluation import EvaluationData
 from novelgen.config import DataConfig
 from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store, is_store
 from novelgen.data.tasks import first_tokens, trained_task
-from novelgen.errors import CheckpointError, ConfigError
+from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.text.importing import CorpusImport
 from novelgen.training.checkpoint import Run
 from novelgen.training.stores import data_of_run
 
 
-class Source(NamedTuple):
-    """What is measured on: `corpus` or `pairs`, or where neither is given a part of the run's data.
-
-    `encoding` and `errors` are for a corpus; None is as for any corpus.
-    """
-
-    part: str
-    corpus: list[Path]
-    pairs: Path | None
-    encoding: str | None
-    errors: str | None
-
-
-def pairs_by_task(run: Run, directory: Path, source: Source, task: str | None) -> dict[str, Pairs]:
+def pairs_by_task(
+    run: Run, directory: Path, wanted: EvaluationData, task: str | None
+) -> dict[str, Pairs]:
     """The pairs to measure on, by task: of `task` alone, or of all, the main one first.
 
     A file of pairs is of one task only.
@@ -43,21 +31,21 @@ def pairs_by_task(run: Run, directory: Path, source: Source, task: str | None) -
     main_task = trained_task(data, task)
     firsts = first_tokens(data, run.tokenizer.size)
     # 1. A file of pairs.
-    if source.pairs is not None:
+    if wanted.pairs is not None:
         first = firsts[main_task]
-        pairs = Pairs.read_tsv(source.pairs, run.tokenizer, run.source_tokenizer, first)
+        pairs = Pairs.read_tsv(wanted.pairs, run.tokenizer, run.source_tokenizer, first)
         return {main_task: pairs}
     tasks = [main_task] if task else list(firsts)
     # 2. A part of what the run was trained on.
-    if not source.corpus:
-        by_task = data_of_run(directory, run.info).by_task(source.part)
+    if not wanted.corpus:
+        by_task = data_of_run(directory, run.info).by_task(wanted.part)
         return {name: by_task[name] for name in tasks}
     # 3. Another novel, all of it.
     if run.config.from_pairs:
         raise ConfigError(
             _("this model was trained on text pairs, not on a novel; evaluate with --pairs")
         )
-    chapters = _chapters(source, run)
+    chapters = _chapters(wanted, run)
     found: dict[str, Pairs] = {}
     for name in tasks:
         texts = list(_text_pairs(chapters, name, data))
@@ -84,35 +72,25 @@ def _text_pairs(
                 yield source, segment
 
 
-def _chapters(source: Source, run: Run) -> list[list[str]]:
+def _chapters(wanted: EvaluationData, run: Run) -> list[list[str]]:
     """The segments of a corpus, chapter by chapter."""
     # Segments come in reading order: those of a chapter stand together.
-    by_chapter = itertools.groupby(_segments(source, run), key=operator.itemgetter(0))
+    by_chapter = itertools.groupby(_segments(wanted, run), key=operator.itemgetter(0))
     return [[segment for _number, segment in chapter] for _number, chapter in by_chapter]
 
 
-def _segments(source: Source, run: Run) -> Iterator[tuple[int, str]]:
+def _segments(wanted: EvaluationData, run: Run) -> Iterator[tuple[int, str]]:
     """Chapter number and text of every segment of --corpus, prepared or not."""
-    if len(source.corpus) == 1 and is_store(source.corpus[0]):
-        if source.encoding or source.errors:
+    if len(wanted.corpus) == 1 and is_store(wanted.corpus[0]):
+        if wanted.encoding or wanted.errors:
             raise ConfigError(_("--corpus is prepared already; leave out --encoding and --errors"))
-        store = Store.open(source.corpus[0])
+        store = Store.open(wanted.corpus[0])
         yield from zip(store.chapters.tolist(), store.texts(), strict=True)
         return
     # Cleaned as the run's own corpus was: only how the file is decoded may differ.
     options = dataclasses.replace(
-        run.config.text, encoding=source.encoding or "auto", errors=source.errors or "strict"
+        run.config.text, encoding=wanted.encoding or "auto", errors=wanted.errors or "strict"
     )
-    for paragraph in CorpusImport(source.corpus, options):
+    for paragraph in CorpusImport(wanted.corpus, options):
         for segment in paragraph.segments:
             yield paragraph.chapter, segment
-
-
-def training_text(run: Run, directory: Path) -> Iterator[str] | None:
-    """The segments that the run was trained on; None, with a warning, where they are gone."""
-    try:
-        return data_of_run(directory, run.info).targets("train")
-    except CheckpointError as error:
-        message = _("warning: copying is not measured: {reason}")
-        print(message.format(reason=error), file=sys.stderr)
-        return None

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -14,12 +13,13 @@ from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.protocol import Model
+from novelgen.evaluation.writing import spread
 from novelgen.i18n import _
 from novelgen.report.curves import draw_curves
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
+from novelgen.training.results import Validation
 from novelgen.training.stores import Data, data_of_run
-from novelgen.training.trainer import Validation
 
 # The same for every validation, so that samples differ by the weights alone.
 _SEED = 1
@@ -74,7 +74,6 @@ def sample_texts(directory: Path, count: int, device: str) -> Iterator[tuple[str
 
 
 def _prompts(data: Data, pairs: Pairs, count: int) -> list[str]:
-    count = min(count, len(pairs))
-    places = np.linspace(0, len(pairs) - 1, count, dtype=np.int64)  # (count,)
-    texts = pairs.texts(places, data.tokenizer, data.source_tokenizer)
+    """Sources spread over the pairs, the same ones every time."""
+    texts = pairs.texts(spread(pairs, count), data.tokenizer, data.source_tokenizer)
     return [source for source, _target in texts]

@@ -9,17 +9,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from novelgen.config import Config, DataConfig, PairsConfig, TextConfig, flag
-from novelgen.errors import ConfigError
+from novelgen.config import (
+    BUDGETS,
+    Config,
+    PairsConfig,
+    TextConfig,
+    flag,
+)
+from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _, join_list
-from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, PARTS, resolve
+from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, MODEL_PARTS, resolve
 from novelgen.options import check_one_of
 from novelgen.shipped import shipped_novel
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """A path or several."""
 
-BUDGETS = ("epochs", "max_steps", "max_minutes")
 # What may change when a run is resumed; everything else belongs to the run.
 _RESUMABLE = (
     *BUDGETS,
@@ -50,7 +55,7 @@ def apply_options(config: Config, options: Mapping[str, Any]) -> Config:
     """
     # None has the part filled in from the variant's table.
     if options.get("model", config.model.model) != config.model.model:
-        options = {**dict.fromkeys(PARTS), **options}
+        options = {**dict.fromkeys(MODEL_PARTS), **options}
     config = apply_budget(config, options)
     return dataclasses.replace(config, model=resolve(config.model))
 
@@ -63,33 +68,38 @@ def apply_budget(config: Config, options: Mapping[str, Any]) -> Config:
     return config.replace(**options)
 
 
-def chosen_options(config: Config | None, options: Mapping[str, Any]) -> set[str]:
-    """The fields of a novel's text and data that were chosen, by an option or in `config`."""
-    chosen = set(options) & _names(TextConfig, DataConfig)
-    if config is None:
-        return chosen
-    for section in (config.text, config.data):
+def chosen_options(config: Config, options: Mapping[str, Any]) -> set[str]:
+    """The fields that were chosen of what is learned from: by an option, or in `config`."""
+    chosen = set(options)
+    for section in (config.text, config.data, config.pairs):
         default = type(section)()
-        for name in _names(type(section)):
-            if getattr(section, name) != getattr(default, name):
-                chosen.add(name)
+        for spec in dataclasses.fields(section):
+            if getattr(section, spec.name) != getattr(default, spec.name):
+                chosen.add(spec.name)
     return chosen
-
-
-def _names(*sections: type) -> set[str]:
-    """The names of all fields of the sections."""
-    return {spec.name for section in sections for spec in dataclasses.fields(section)}
 
 
 def check_source(corpus: Sequence[Path], pairs: str | None) -> None:
     """Raises ConfigError unless there is one thing to learn from: a novel, or text pairs."""
     check_one_of(("--corpus", "--pairs"), corpus or None, pairs)
     if not corpus and pairs is None:
-        message = _(
-            "nothing to train on: name a novel with --corpus, for example the one that comes with "
-            "the program, --corpus {novel}, or a file of text pairs with --pairs"
+        raise ConfigError(_nothing_to_train_on())
+
+
+def _nothing_to_train_on() -> str:
+    """What to say where no corpus is named, with the novel that comes with the program."""
+    try:
+        novel = shipped_novel()
+    except CorpusError:
+        # Somebody has removed it.
+        return _(
+            "nothing to train on: name a novel with --corpus, or a file of text pairs with --pairs"
         )
-        raise ConfigError(message.format(novel=shlex.quote(_from_here(shipped_novel()))))
+    message = _(
+        "nothing to train on: name a novel with --corpus, for example the one that comes with "
+        "the program, --corpus {novel}, or a file of text pairs with --pairs"
+    )
+    return message.format(novel=shlex.quote(_from_here(novel)))
 
 
 def _from_here(path: Path) -> str:
@@ -137,7 +147,7 @@ def _flags(section: type, given: set[str]) -> list[str]:
 
 
 def check_resumable(names: Iterable[str]) -> None:
-    """Raises ConfigError for options, by field or flag, that cannot change when a run goes on."""
+    """Raises ConfigError for options, fields of Config, that cannot change when a run goes on."""
     # The model, the data and the optimizer's state are what they are.
     fixed = [flag(name) for name in names if name not in _RESUMABLE]
     if fixed:
@@ -152,6 +162,7 @@ def check_same_corpus(
     corpus: Sequence[Path], pairs: str | None, directory: Path, info: Mapping[str, Any]
 ) -> None:
     """Raises ConfigError when `corpus` or `pairs` is given and is not what the run learns from."""
+    check_one_of(("--corpus", "--pairs"), corpus or None, pairs)
     named = corpus
     option = "--corpus"
     if not named and pairs is not None:

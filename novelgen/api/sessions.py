@@ -11,25 +11,26 @@ from torch import nn
 
 from novelgen.api.observer import Observer
 from novelgen.api.request import apply_budget
-from novelgen.config import Config
+from novelgen.config import Config, check_budget
 from novelgen.i18n import _
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
 from novelgen.training.progress import NoProgress, ProgressLine
+from novelgen.training.results import Outcome, Validation
 from novelgen.training.stores import Data, data_of_run, shared_data
-from novelgen.training.trainer import Outcome, Trainer, Validation
+from novelgen.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
 class Reporting:
-    """What is told of a session while it runs."""
+    """What is reported of a session while it runs."""
 
     verbose: bool = True  # print the model, the progress and every validation
     on_validation: Callable[[Validation], None] | None = None
 
 
-def start(
+def train(
     config: Config,
     data: Data,
     run: RunDirectory,
@@ -58,7 +59,7 @@ def start(
     return trainer.fit()
 
 
-def go_on(
+def resume(
     run: RunDirectory,
     options: dict[str, Any],
     ranks: Ranks = SINGLE_PROCESS,
@@ -68,6 +69,7 @@ def go_on(
     # 1. The run as it stands. Its tokenizer must be whole, and the one that it was made with.
     info = ranks.run_on_rank0(run.load_info)
     config = apply_budget(info["config"], options)
+    check_budget(config.training)
     device = ranks.device(config.training.device)
 
     def check_tokenizer() -> None:
@@ -75,15 +77,16 @@ def go_on(
 
     ranks.run_on_rank0(check_tokenizer)
     data = shared_data(ranks, lambda: data_of_run(run.path, info))
-    # 2. What has changed is written; `save_info` adds the number of the format itself.
+    # 2. The trainer; `save_info` adds the number of the format itself.
     info = {name: value for name, value in info.items() if name != "format"}
     info["config"] = config.to_dict()
-    if ranks.is_first:
-        run.save_info(info)
-    # 3. Training.
     model = build_model(config, data.tokenizer, data.source_tokenizer)
     trainer = _trainer(config, data, model, run, info, device, ranks, reporting)
     trainer.resume()
+    # 3. What has changed is written when nothing can refuse it any more: it is that of the next
+    # session too.
+    if ranks.is_first:
+        run.save_info(info)
     if reporting.verbose:
         print(_("going on from step {step}").format(step=trainer.position.step), flush=True)
     return trainer.fit()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from novelgen.api.processes import reported_once
 from novelgen.api.request import (
     Paths,
     apply_options,
@@ -17,28 +18,38 @@ from novelgen.api.request import (
     check_source,
     chosen_options,
 )
-from novelgen.config import Config
+from novelgen.config import Config, check_budget, validate_option
+from novelgen.data.prepare import STORES, check_outside, corpus_name, open_or_build
 from novelgen.presets import preset
+from novelgen.training.results import Outcome, Reason, Validation
 
 if TYPE_CHECKING:
+    import torch
+
+    from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.stores import Data
-    from novelgen.training.trainer import Validation
 
 
-class TrainingResult(NamedTuple):
+@dataclass(frozen=True)
+class TrainingResult:
     """What came of a session of training."""
 
-    run: Path  # the run directory, for `novelgen.evaluate` and `Generator.load`
-    reason: str  # why training ended: "budget", "patience" or "interrupted"
-    validation_bpc: float | None  # bits per character of the weights that were kept
-    step: int  # at which the run is now
-    steps_taken: int  # in this session; 0 where the budget was spent before it
+    run: Path
+    """The run directory, for `novelgen.evaluate` and `Generator.load`."""
+    reason: Reason
+    """Why training ended: "budget", "patience" or "interrupted"."""
+    validation_bpc: float | None
+    """Bits per character of the weights that were kept; None before the first validation."""
+    step: int
+    """At which the run is now."""
+    steps_taken: int
+    """In this session; 0 where the budget was spent before it."""
 
 
 def train(
     corpus: Paths | None = None,
     output: str | Path | None = None,
-    config: Config | None = None,
+    config: Config | str | None = None,
     *,
     overwrite: bool = False,
     verbose: bool = True,
@@ -49,14 +60,19 @@ def train(
 
     Args:
         corpus: The novel: a text file, .epub and the like, a folder of them, several of these, or
-            what `novelgen.prepare` wrote; None with the option `pairs`.
+            what `novelgen.prepare` wrote, whose own options then count; None with `pairs`.
         output: The run directory; None is checkpoints/<name of the corpus>.
-        config: The configuration to start from; None is `preset("small")`.
+        config: The configuration to start from, or a preset's name; None is "small".
         overwrite: Replace a run that is in `output`.
-        verbose: Print the corpus, the model, the progress and every validation.
-        on_validation: Called after every validation, with its step and bits per character.
-        options: Fields of `Config`'s sections, which win over `config`: max_minutes=2, say.
+        verbose: Print the corpus, the model, the progress and every validation. What Ctrl-C does,
+            and that memory has run out, is printed in any case.
+        on_validation: Called after every validation, in the first process alone. What it raises
+            ends the training; the run can be resumed from its last save.
+        options: Fields of the sections of `Config`, which win over `config`: max_minutes=2, say.
+            `python -m novelgen train --help` explains each, there with hyphens.
 
+    Ctrl-C and SIGTERM end the training after the step, saved: the result's reason is then
+    "interrupted". They reach the main thread alone. PyTorch's random numbers are seeded anew.
     Started by torchrun, the processes train one model together.
 
     Raises:
@@ -67,57 +83,64 @@ def train(
     """
     # 1. The request; whatever is wrong with it is found before torch is imported.
     paths = as_paths(corpus)
-    chosen = chosen_options(config, options)
-    config = apply_options(config or preset("small"), options)
-    check_source(paths, config.pairs.pairs)
-    check_pairs(config, options)
+    with reported_once():
+        if not isinstance(config, Config):
+            config = preset(config or "small")
+        chosen = chosen_options(config, options)
+        config = apply_options(config, options)
+        check_budget(config.training)
+        check_source(paths, config.pairs.pairs)
+        check_pairs(config, chosen)
+        if output is None:
+            output = default_output(paths or [Path(str(config.pairs.pairs))])
 
     from novelgen.api import sessions
-    from novelgen.data.prepare import check_outside
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.distributed import init_distributed
-    from novelgen.training.hardware import choose_precision, limit_onednn_cache
     from novelgen.training.stores import shared_data
 
-    if output is None:
-        output = default_output(paths or [Path(str(config.pairs.pairs))])
     run = RunDirectory(Path(output))
     with init_distributed() as ranks:
         device = ranks.device(config.training.device)
 
-        def prepare_data() -> Data:
-            # Everything that can be refused is refused first: importing a corpus may take long.
+        def make_data() -> Data:
             check_outside(run.path, paths)
             run.check_free(overwrite)
-            limit_onednn_cache()
-            choose_precision(config.training.precision, device)
-            data = _data(paths, config, chosen, run.path)
+            data = _data(paths, config, chosen, run, device)
             if verbose:
                 print(data.summary(), flush=True)
-            # A task without a single pair is reported before a directory is made.
-            for part in ("train", "valid"):
-                data.by_task(part)
             run.create(overwrite)
             return data
 
-        # 2. The data, which rank 0 prepares for all, and the training.
-        data = shared_data(ranks, prepare_data)
+        # 2. The data, which the first process prepares for all, and the training.
+        data = shared_data(ranks, make_data)
         reporting = sessions.Reporting(verbose, on_validation)
-        outcome = sessions.start(config, data, run, device, ranks, reporting)
-    return TrainingResult(run.path, *outcome)
+        outcome = sessions.train(config, data, run, device, ranks, reporting)
+    return _result(run, outcome)
 
 
-def _data(paths: list[Path], config: Config, chosen: set[str], output: Path) -> Data:
-    """What the run is to learn from; stores lie in a folder beside the run."""
+def _data(
+    paths: list[Path], config: Config, chosen: set[str], run: RunDirectory, device: torch.device
+) -> Data:
+    """What the run is to learn from; its store lies in a folder beside the run."""
     from novelgen.data.novel import Novel
     from novelgen.data.pair_files import PairFiles
-    from novelgen.data.prepare import open_or_build
+    from novelgen.training.hardware import choose_precision, limit_onednn_cache
 
+    # A precision that is not here is refused first: importing a corpus may take long.
+    limit_onednn_cache()
+    choose_precision(config.training.precision, device)
+    data: Data
     if config.from_pairs:
-        return PairFiles.learn(config.data, config.pairs)
-    stores = output.parent / ".stores"
-    store = open_or_build(paths, config.text, config.data, stores, given=chosen)
-    return Novel(store, config.data, paths)
+        data = PairFiles.learn(config.data, config.pairs)
+    else:
+        stores = run.path.parent / STORES
+        store = open_or_build(paths, config.text, config.data, stores, given=chosen)
+        data = Novel(store, config.data, paths)
+    # A task without a single pair is reported before a directory is made.
+    for part in ("train", "valid"):
+        data.by_task(part)
+    return data
 
 
 def resume(
@@ -128,24 +151,31 @@ def resume(
     on_validation: Callable[[Validation], None] | None = None,
     **options: Any,
 ) -> TrainingResult:
-    """Trains on from the last save of a run, bit for bit (on a CPU) as if it had never stopped.
+    """Trains on from the last save of a run.
+
+    With a budget of steps or epochs that does not change, the run goes on bit for bit (on a CPU) as
+    if it had never stopped; one of minutes plans by the clock.
 
     Args:
         run: The run directory.
-        corpus: What the run is trained on, to be checked; None checks nothing.
+        corpus: What the run is trained on, to be checked; None checks nothing. The same for the
+            option `pairs`.
         verbose: As for `train`.
         on_validation: As for `train`.
-        options: What changes, of the budget, patience, device, precision and saves. A budget
-            replaces all that the run has.
+        options: What changes: the budget, which replaces all that the run has, patience,
+            save_every, accumulation_steps, device, precision, cuda_graph.
 
     Raises:
         CheckpointError: The run is missing or damaged, or its data is gone.
-        ConfigError: An option cannot change, or `corpus` is another one.
+        ConfigError: An option is unknown or cannot change, or `corpus` is another one.
         TrainingError: The loss or the gradients became infinite.
     """
     # The pairs, like the corpus, may be named again.
     pairs = options.pop("pairs", None)
-    check_resumable(options)
+    with reported_once():
+        for name in options:
+            validate_option(name)
+        check_resumable(options)
 
     from novelgen.api import sessions
     from novelgen.training.checkpoint import RunDirectory
@@ -156,17 +186,20 @@ def resume(
         info = ranks.run_on_rank0(directory.load_info)
         check_same_corpus(as_paths(corpus), pairs, directory.path, info)
         reporting = sessions.Reporting(verbose, on_validation)
-        outcome = sessions.go_on(directory, options, ranks, reporting)
-    return TrainingResult(directory.path, *outcome)
+        outcome = sessions.resume(directory, options, ranks, reporting)
+    return _result(directory, outcome)
+
+
+def _result(run: RunDirectory, outcome: Outcome) -> TrainingResult:
+    return TrainingResult(
+        run=run.path,
+        reason=outcome.reason,
+        validation_bpc=outcome.best,
+        step=outcome.step,
+        steps_taken=outcome.steps_taken,
+    )
 
 
 def default_output(corpus: Sequence[Path]) -> Path:
     """The run directory of a corpus, in the current folder: checkpoints/<name of the corpus>."""
-    from novelgen.data.prepare import corpus_name
-
     return Path("checkpoints") / corpus_name(corpus)
-
-
-def is_first_process() -> bool:
-    """Whether this process, of those that torchrun started, is the one that prints."""
-    return os.environ.get("RANK", "0") == "0"

@@ -22,6 +22,7 @@ from novelgen.commands.compare_request import (
     training_request,
 )
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
+from novelgen.data.prepare import STORES
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.i18n import _, join_list
 from novelgen.os_errors import reason_of
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from novelgen.training.stores import Data
 
 __all__ = ["add_arguments", "main"]
-
-# Where prepared corpora lie within --output; a stopped comparison may have left nothing else.
-_STORES = ".stores"
 
 
 class _Plan(NamedTuple):
@@ -70,7 +68,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
     request, configs = training_request(args)
     device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request["device"] = device.type
-    before = earlier_comparison(args.output, request, unfinished=_STORES)
+    before = earlier_comparison(args.output, request, unfinished=STORES)
     # 2. The corpus, which must be the same too: by content, not by name.
     stores = _prepare_stores(args, configs)
     request["corpus"] = [path.resolve().name for path in args.corpus]
@@ -113,7 +111,7 @@ def _prepare_stores(args: argparse.Namespace, configs: Mapping[str, Config]) -> 
         if tokenizer == "char":
             chosen.discard("user_dict")
         store = open_or_build(
-            args.corpus, config.text, config.data, args.output / _STORES, given=chosen
+            args.corpus, config.text, config.data, args.output / STORES, given=chosen
         )
         # The second one differs in its last line alone, that of the tokens.
         summary = store.summary()
@@ -212,12 +210,12 @@ def _train(
     run = RunDirectory(args.output / plan.name)
     try:
         if run.can_go_on:
-            outcome = sessions.go_on(run, {})
+            outcome = sessions.resume(run, {})
         else:
             # What a run left that was killed before its first save.
             shutil.rmtree(run.path, ignore_errors=True)
             run.create(overwrite=False)
-            outcome = sessions.start(
+            outcome = sessions.train(
                 plan.config, _novel(args, plan.config, plan.store), run, device
             )
         if outcome.reason == "interrupted":

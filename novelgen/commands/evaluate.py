@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from novelgen.api.evaluation import PARTS, evaluate
+from novelgen.api.evaluation import evaluate
 from novelgen.cli import add_section, explicit_options, whole_number
 from novelgen.config import DEVICES, DecodingConfig
+from novelgen.data.split import PARTS
 from novelgen.i18n import N_, _, ngettext
 from novelgen.terminal import aligned_lines
 
@@ -106,7 +107,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Runs `evaluate`; the request is checked before anything is computed."""
-    result = evaluate(
+    evaluation = evaluate(
         args.checkpoint,
         part=args.part,
         corpus=args.corpus,
@@ -118,7 +119,11 @@ def main(args: argparse.Namespace) -> None:
         device=args.device,
         on_text=_show_progress,
         **explicit_options(args, DecodingConfig),
-    ).to_dict()
+    )
+    if evaluation.copying_unknown:
+        message = _("warning: copying is not measured: {reason}")
+        print(message.format(reason=evaluation.copying_unknown), file=sys.stderr)
+    result = evaluation.to_dict()
     if args.json:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:

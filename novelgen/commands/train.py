@@ -6,19 +6,13 @@ import argparse
 import shlex
 from pathlib import Path
 
-from novelgen.api.request import BUDGETS, check_resumable
-from novelgen.api.training import (
-    TrainingResult,
-    default_output,
-    is_first_process,
-    resume,
-    train,
-)
+from novelgen.api.processes import is_first_process, reported_once
+from novelgen.api.request import check_resumable
+from novelgen.api.training import TrainingResult, default_output, resume, train
 from novelgen.cli import explicit_options
 from novelgen.commands.train_request import SECTIONS, add_arguments, check_request
-from novelgen.config import Config, TrainingConfig, flag
+from novelgen.config import BUDGETS, Config, TrainingConfig, flag
 from novelgen.i18n import _, join_list
-from novelgen.presets import preset
 from novelgen.terminal import aligned_lines
 
 __all__ = ["add_arguments", "main"]
@@ -29,16 +23,17 @@ _SAMPLES = 3
 
 def main(args: argparse.Namespace) -> None:
     """Trains as asked; raises NovelgenError for what the user can put right."""
-    check_request(args)
     options = explicit_options(args, *SECTIONS)
+    with reported_once():
+        check_request(args)
+        if args.resume and args.preset:
+            # The corpus and the pairs may be named again.
+            check_resumable([*(name for name in options if name != "pairs"), "preset"])
     if args.resume:
-        if args.preset:
-            check_resumable([*options, "preset"])
         output = args.output or default_output(args.corpus or [Path(options["pairs"])])
         result = resume(output, args.corpus, **options)
     else:
-        start = preset(args.preset or "small")
-        result = train(args.corpus, args.output, start, overwrite=args.overwrite, **options)
+        result = train(args.corpus, args.output, args.preset, overwrite=args.overwrite, **options)
     if is_first_process():
         _print_summary(result)
 

@@ -23,6 +23,9 @@ from novelgen.os_errors import reason_of
 from novelgen.text.importing import CorpusImport
 from novelgen.text.words import UserWord, read_user_dict
 
+STORES = ".stores"
+"""The folder, beside the runs that use them, of stores that training made by itself."""
+
 
 def open_or_build(
     paths: Sequence[Path],

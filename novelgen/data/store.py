@@ -69,6 +69,9 @@ class Store:
         self.characters = self._map("characters", ARRAYS["characters"], segments)
         self.parts = self._map("parts", ARRAYS["parts"], segments)
 
+    def __repr__(self) -> str:
+        return f"Store({str(self.directory)!r}, {len(self.parts):,} segments)"
+
     @classmethod
     def open(cls, directory: Path) -> Store:
         """Opens a store in milliseconds, whatever its size.

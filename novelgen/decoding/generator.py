@@ -76,6 +76,10 @@ class Generator:
         model = optimize_for_inference(run.model, precision)
         return cls(model, run.tokenizer, run.config, run.device, run.source_tokenizer)
 
+    def __repr__(self) -> str:
+        name = self.config.model.model
+        return f"Generator({name}, vocabulary of {self.tokenizer.size:,}, {self.device})"
+
     def warm_up(self) -> None:
         """Compiles and packs what the first text would wait for: seconds, once on a machine."""
         start(self.model, [[EOS]], self.device)

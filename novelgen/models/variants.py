@@ -46,7 +46,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 # Those that no table needs to name: `_defaults` knows where they exist.
 _DERIVED_PARTS = {"score", "input_feeding", "copy", "coverage", "encoder_size", "attention_size"}
 
-PARTS = tuple(sorted(_DERIVED_PARTS.union(*VARIANTS.values())))
+MODEL_PARTS = tuple(sorted(_DERIVED_PARTS.union(*VARIANTS.values())))
 
 # The scores with a hidden layer.
 _WIDE_SCORES = ("additive", "concat")
@@ -63,11 +63,11 @@ def resolve(config: ModelConfig) -> ModelConfig:
     Parts that the variant does not have are None. Raises ConfigError, with the reason, where such a
     part is given, or where a part does not fit the others.
     """
-    chosen = {name: value for name in PARTS if (value := getattr(config, name)) is not None}
+    chosen = {name: value for name in MODEL_PARTS if (value := getattr(config, name)) is not None}
     parts = _defaults(config, chosen)
     _check_exist(config, chosen, parts)
 
-    changes: dict[str, Any] = dict.fromkeys(PARTS)
+    changes: dict[str, Any] = dict.fromkeys(MODEL_PARTS)
     for name, value in parts.items():
         changes[name] = chosen.get(name, value)
     resolved = dataclasses.replace(config, **changes)

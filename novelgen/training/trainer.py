@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from novelgen.config import TrainingConfig, flag
+from novelgen.config import TrainingConfig, check_budget, flag
 from novelgen.data.pairs import Pairs
 from novelgen.data.tasks import TaskPairs
-from novelgen.errors import ConfigError, TrainingError
+from novelgen.errors import TrainingError
 from novelgen.i18n import _
 from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.checkpoint import RunDirectory
@@ -28,28 +28,12 @@ from novelgen.training.loss import LossStats, evaluate_loss
 from novelgen.training.optimizer import build_optimizer
 from novelgen.training.prefetch import BatchPrefetcher
 from novelgen.training.progress import ProgressLine, validation_note
+from novelgen.training.results import Outcome, Reason, Validation
 from novelgen.training.schedule import Position, learning_rate, progress
 
 # Without --validate-every: once an epoch, but neither all the time on a tiny corpus nor hardly ever
 # on a huge one.
 _VALIDATION_STEPS = (50, 1000)
-
-
-class Validation(NamedTuple):
-    """What a validation found."""
-
-    step: int
-    bits_per_character: float
-    is_best: bool
-
-
-class Outcome(NamedTuple):
-    """How training ended."""
-
-    reason: str  # "budget", "patience" or "interrupted"
-    best: float | None  # validation BPC of the weights that were kept
-    step: int  # at which the run is now
-    steps_taken: int  # by this call; 0 where the budget was spent before it
 
 
 class Trainer:
@@ -84,8 +68,7 @@ class Trainer:
         clock: Callable[[], float] = time.perf_counter,
         line: ProgressLine | None = None,
     ) -> None:
-        if config.epochs is None and config.max_steps is None and config.max_minutes is None:
-            raise ConfigError(_("give a budget: --epochs, --max-steps or --max-minutes"))
+        check_budget(config)
         # 1. What was given.
         self.model = model.to(device)
         self.config = config
@@ -150,7 +133,7 @@ class Trainer:
                 self._save(journal)  # so that a run that dies early can be resumed as well
             # All ranks make the same decisions here, from reduced numbers.
             reason = self._stop_reason(interrupt)
-            while not reason:
+            while reason is None:
                 journal.write(self._step())
                 self._tick()
                 if self.position.step % every == 0:
@@ -174,7 +157,7 @@ class Trainer:
         fewest, most = _VALIDATION_STEPS
         return min(max(len(self._plan(0).batches), fewest), most)
 
-    def _finish(self, reason: str, journal: Journal | NoJournal) -> None:
+    def _finish(self, reason: Reason, journal: Journal | NoJournal) -> None:
         """Validates the last weights, or just saves them where there is no time for it."""
         if reason != "interrupted":
             if self._validated_step != self.position.step:
@@ -195,15 +178,15 @@ class Trainer:
         seconds = self._ranks.broadcast(self._clock() - self._started)
         self.position = self.position._replace(seconds=seconds)
 
-    def _stop_reason(self, interrupt: Interrupt) -> str:
-        """The outcome's reason where training is over, else the empty string."""
+    def _stop_reason(self, interrupt: Interrupt) -> Reason | None:
+        """The outcome's reason where training is over, else None."""
         if self._ranks.any(interrupt.asked):
             return "interrupted"
         if self._used() >= 1:
             return "budget"
         if self._misses >= self.config.patience:
             return "patience"
-        return ""
+        return None
 
     def _used(self) -> float:
         """The spent share of the budget."""

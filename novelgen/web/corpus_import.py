@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from novelgen.api.preparation import prepare
 from novelgen.config import Config, TextConfig
-from novelgen.data.prepare import corpus_name, store_name
+from novelgen.data.prepare import STORES, corpus_name, store_name
 from novelgen.data.removals import changes_words, listing_import
 from novelgen.data.store import is_store
 from novelgen.errors import CorpusError, NovelgenError
@@ -27,9 +27,6 @@ from novelgen.text.importing import CorpusImport
 from novelgen.text.report import ImportReport, Removal, describe_reason, describe_rule
 from novelgen.web import limits
 from novelgen.web.training import PageTraining, TrainingRequest
-
-STORES = ".stores"
-"""Where `novelgen train` keeps the stores of its runs: below the folder of the runs."""
 
 _PREFIX = ".dropped-"
 _LEFT_BEHIND = 86_400.0  # seconds; what is older was left by a program that was killed
@@ -102,14 +99,21 @@ def read(dropped: Dropped, text: TextConfig) -> Read:
         # One process: the server's own has threads, and must not be copied for workers.
         config = Config(text=text)
         store = prepare(dropped.source, directory / "new", config, workers=1)
-        path = store.directory.rename(
-            directory / store_name([dropped.source], store.meta["content"])
-        )
+        name = store_name([dropped.source], store.meta["content"])
+        path = _renamed(store.directory, directory / name)
         removed, more = _list_removed(dropped.source, text)
         summary = store.summary()
     except NovelgenError as error:
         raise type(error)(_without_folder(str(error), dropped)) from None
     return Read(dropped._replace(store=path), _without_folder(summary, dropped), removed, more)
+
+
+def _renamed(path: Path, target: Path) -> Path:
+    try:
+        return path.rename(target)
+    except OSError as error:
+        message = _("the files cannot be kept: {reason}")
+        raise CorpusError(message.format(reason=reason_of(error))) from None
 
 
 class Kept(NamedTuple):

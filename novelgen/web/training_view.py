@@ -59,7 +59,9 @@ def _line(status: Status) -> str:
     if status.phase == "cancelled":
         return _("training cancelled; nothing was kept")
     if status.phase == "idle":
-        return _("time budget {minutes:g} min · corpus/novel.txt").format(minutes=MINUTES)
+        return _("time budget {minutes:g} min · the novel that comes with the program").format(
+            minutes=MINUTES
+        )
     return ""
 
 

@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
+import typing
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import novelgen
-from novelgen.api.request import chosen_options
-from novelgen.config import Config
 
 TINY = {"embedding_size": 8, "decoder_size": 8, "batch_tokens": 200, "device": "cpu"}
 
@@ -27,21 +27,26 @@ def long_novel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, long_novel):
-    """A run of four steps, and the validations that were told of."""
-    told = []
+    """A run of four steps, and its validations."""
+    seen = []
     output = tmp_path_factory.mktemp("api") / "run"
     result = novelgen.train(
-        long_novel, output, max_steps=4, validate_every=2, on_validation=told.append, **TINY
+        long_novel, output, max_steps=4, validate_every=2, on_validation=seen.append, **TINY
     )
-    return result, told
+    return result, seen
 
 
 def test_every_public_name_is_there():
     for name in novelgen.__all__:
         assert getattr(novelgen, name) is not None
-        assert name in dir(novelgen)
+    assert set(novelgen.__all__) < set(dir(novelgen))
     with pytest.raises(AttributeError, match="no attribute 'generator'"):
         _ = novelgen.generator
+
+
+def test_type_hints_of_the_functions_can_be_read():
+    for function in (novelgen.train, novelgen.resume, novelgen.evaluate, novelgen.prepare):
+        assert "return" in typing.get_type_hints(function)
 
 
 def test_importing_novelgen_imports_no_torch():
@@ -54,19 +59,63 @@ def test_importing_novelgen_imports_no_torch():
 
 
 def test_train_returns_what_came_of_it(trained):
-    result, told = trained
+    result, seen = trained
     assert result.reason == "budget"
     assert result.step == result.steps_taken == 4
-    assert [validation.step for validation in told] == [2, 4]
-    assert result.validation_bpc == min(each.bits_per_character for each in told)
+    assert [validation.step for validation in seen] == [2, 4]
+    assert result.validation_bpc == min(each.bits_per_character for each in seen)
     assert (result.run / "model.safetensors").is_file()
 
 
 def test_resume_goes_on_with_another_budget(trained, capsys):
-    result, _told = trained
+    result, _seen = trained
     more = novelgen.resume(result.run, max_steps=6, verbose=False)
     assert (more.step, more.steps_taken) == (6, 2)
     assert capsys.readouterr().out == ""
+
+
+def test_what_resume_refuses_leaves_the_run_as_it_is(trained):
+    config = trained[0].run / "config.json"
+    before = config.read_bytes()
+    with pytest.raises(novelgen.ConfigError, match="did you mean max_steps"):
+        novelgen.resume(trained[0].run, max_step=9)
+    with pytest.raises(novelgen.ConfigError, match="give a budget"):
+        novelgen.resume(trained[0].run, max_steps=None)
+    with pytest.raises(novelgen.ConfigError, match="is trained on"):
+        novelgen.resume(trained[0].run, "another.txt", max_steps=9)
+    assert config.read_bytes() == before
+
+
+def test_a_run_is_not_replaced_by_a_training_that_is_refused(trained, long_novel):
+    before = sorted(path.name for path in trained[0].run.iterdir())
+    with pytest.raises(novelgen.ConfigError, match="give a budget"):
+        novelgen.train(long_novel, trained[0].run, overwrite=True, max_minutes=None)
+    assert sorted(path.name for path in trained[0].run.iterdir()) == before
+
+
+def test_what_is_raised_at_a_validation_ends_the_training_with_a_save(long_novel, tmp_path):
+    def stop(validation):
+        raise InterruptedError(validation.step)
+
+    with pytest.raises(InterruptedError, match="2"):
+        novelgen.train(
+            long_novel,
+            tmp_path / "run",
+            max_steps=4,
+            validate_every=2,
+            verbose=False,
+            on_validation=stop,
+            **TINY,
+        )
+    assert novelgen.resume(tmp_path / "run", max_steps=3, verbose=False).steps_taken == 1
+
+
+def test_train_works_in_a_thread(long_novel, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(
+            novelgen.train, long_novel, tmp_path / "run", max_steps=1, verbose=False, **TINY
+        ).result()
+    assert result.step == 1
 
 
 def test_resume_refuses_what_belongs_to_the_run(trained):
@@ -81,6 +130,12 @@ def test_evaluate_then_write(trained):
     assert "tasks" not in found.to_dict()
     text = novelgen.Generator.load(trained[0].run, "cpu").generate("一天，", max_length=5).text
     assert isinstance(text, str)
+
+
+@pytest.mark.parametrize("option", ["max_minutes", "pairs", "tasks", "context_paragraphs"])
+def test_prepare_refuses_an_option_that_it_does_not_use(option, tmp_path):
+    with pytest.raises(novelgen.ConfigError, match=f"there is no '{option}'"):
+        novelgen.prepare("a.txt", tmp_path / "prepared", **{option: 1})
 
 
 def test_prepare_writes_what_train_takes(long_novel, tmp_path, capsys):
@@ -103,6 +158,12 @@ def test_prepare_writes_what_train_takes(long_novel, tmp_path, capsys):
         ({"corpus": "a.txt", "max_steps": 0}, "--max-steps 0: out of range"),
         ({"corpus": "a.txt", "share_vocabulary": True}, "--share-vocabulary: only for --pairs"),
         ({"pairs": "a.tsv", "simplify": True}, "--simplify: only for novels"),
+        (
+            {"config": novelgen.preset("tiny").replace(pairs="a.tsv", simplify=True)},
+            "--simplify: only for novels",
+        ),
+        ({"corpus": "a.txt", "config": "tinny"}, "did you mean tiny"),
+        ({"corpus": "a.txt", "config": novelgen.Config()}, "give a budget"),
     ],
 )
 def test_train_refuses_what_does_not_go_together(arguments, message, tmp_path):
@@ -120,14 +181,9 @@ def test_train_refuses_what_does_not_go_together(arguments, message, tmp_path):
         ({"generate": -1}, "must not be negative"),
         ({"temperature": 0.5}, "for --generate N only"),
         ({"temprature": 0.5}, "did you mean temperature"),
+        ({"corpus": []}, "--corpus: no file is named"),
     ],
 )
 def test_evaluate_refuses_what_does_not_go_together(options, message):
     with pytest.raises(novelgen.ConfigError, match=message):
         novelgen.evaluate("nowhere", **options)
-
-
-def test_options_of_a_given_configuration_count_as_chosen():
-    assert chosen_options(None, {"min_count": 2, "max_steps": 1}) == {"min_count"}
-    config = Config().replace(simplify=True, tokenizer="word")
-    assert chosen_options(config, {"min_count": 2}) == {"min_count", "simplify", "tokenizer"}

@@ -2,7 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from novelgen.api.evaluation_data import Source, pairs_by_task
+from novelgen.api.evaluation import EvaluationData
+from novelgen.api.evaluation_data import pairs_by_task
 from novelgen.config import Config
 from novelgen.errors import ConfigError
 
@@ -20,7 +21,7 @@ def run(toy):
 def source(tmp_path, **changes):
     path = tmp_path / "novel.txt"
     path.write_text(CHAPTERS, encoding="utf-8")
-    return Source("test", [path], None, None, None)._replace(**changes)
+    return EvaluationData("test", [path], None, None, None)._replace(**changes)
 
 
 def texts(run, pairs):

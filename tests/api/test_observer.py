@@ -9,7 +9,7 @@ from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
 from novelgen.training.checkpoint import RunDirectory
-from novelgen.training.trainer import Validation
+from novelgen.training.results import Validation
 
 CPU = torch.device("cpu")
 PROMPT = "宝玉笑道"

@@ -2,14 +2,16 @@ from pathlib import Path
 
 import pytest
 
+from novelgen.api.processes import is_first_process, reported_once
 from novelgen.api.request import (
     apply_budget,
     apply_options,
     as_paths,
     check_resumable,
     check_same_corpus,
+    chosen_options,
 )
-from novelgen.api.training import default_output, is_first_process
+from novelgen.api.training import default_output
 from novelgen.config import Config
 from novelgen.errors import ConfigError
 
@@ -54,9 +56,32 @@ def test_a_run_lies_in_a_folder_of_the_corpus_name():
     assert default_output([Path("novels/river.txt")]) == Path("checkpoints/river")
 
 
-@pytest.mark.parametrize(("rank", "is_first"), [(None, True), ("0", True), ("1", False)])
-def test_of_several_processes_the_first_prints(monkeypatch, rank, is_first):
-    monkeypatch.delenv("RANK", raising=False)
-    if rank is not None:
-        monkeypatch.setenv("RANK", rank)
+@pytest.mark.parametrize(
+    ("size", "rank", "is_first"),
+    [(None, None, True), ("2", "0", True), ("2", "1", False), (None, "1", True), ("1", "1", True)],
+)
+def test_of_several_processes_the_first_prints(monkeypatch, size, rank, is_first):
+    for name, value in (("WORLD_SIZE", size), ("RANK", rank)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
     assert is_first_process() is is_first
+
+
+def test_what_every_process_finds_wrong_is_reported_by_the_first(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, expected in (("0", ConfigError), ("1", SystemExit)):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(expected), reported_once():
+            raise ConfigError("wrong")
+
+
+def test_the_corpus_or_the_pairs_are_named_again_not_both(tmp_path):
+    with pytest.raises(ConfigError, match="--corpus, --pairs"):
+        check_same_corpus([tmp_path], "a.tsv", tmp_path, {"config": Config(), "corpus": ["."]})
+
+
+def test_options_of_a_configuration_count_as_chosen():
+    assert chosen_options(Config(), {"min_count": 2}) == {"min_count"}
+    config = Config().replace(simplify=True, tokenizer="word")
+    assert chosen_options(config, {}) == {"simplify", "tokenizer"}

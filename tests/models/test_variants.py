@@ -6,14 +6,14 @@ import torch
 from novelgen.config import ModelConfig
 from novelgen.errors import ConfigError
 from novelgen.models.build import build_model
-from novelgen.models.variants import PARTS, VARIANTS, annotation_size, attends, resolve
+from novelgen.models.variants import MODEL_PARTS, VARIANTS, annotation_size, attends, resolve
 from novelgen.presets import PRESETS, preset
 
 
 def test_table_holds_the_choices_of_the_option():
     spec = next(spec for spec in dataclasses.fields(ModelConfig) if spec.name == "model")
     assert tuple(VARIANTS) == spec.metadata["choices"]
-    assert all(getattr(ModelConfig(), name) is None for name in PARTS)
+    assert all(getattr(ModelConfig(), name) is None for name in MODEL_PARTS)
 
 
 def test_variants_have_the_parts_of_their_papers():
@@ -49,7 +49,7 @@ def test_given_parts_win_and_the_rest_follows():
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("model", VARIANTS)
 def test_every_preset_has_sizes_for_every_variant(name, model):
-    config = preset(name).replace(model=model, **dict.fromkeys(PARTS)).model
+    config = preset(name).replace(model=model, **dict.fromkeys(MODEL_PARTS)).model
     resolved = resolve(config)
     assert (resolved.encoder_size is None) == (model == "lm")
     with torch.device("meta"):

@@ -6,10 +6,11 @@ import time
 import pytest
 
 from novelgen.config import TextConfig
+from novelgen.data.prepare import STORES
 from novelgen.data.store import Store, is_store
 from novelgen.errors import CorpusError
 from novelgen.i18n import use_language
-from novelgen.web import corpus_import, limits
+from novelgen.web import limits
 from novelgen.web.corpus_import import keep, read, receive, remove, run_name, table
 
 CHAPTER = "第{number}章 渡口\n船家把第{number}根竹篙放进水里。\n岸上的人数到了第{number}盏灯。\n"
@@ -32,7 +33,7 @@ def upload(tmp_path):
 
 
 def stores(runs):
-    folder = runs / corpus_import.STORES
+    folder = runs / STORES
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
