@@ -52,7 +52,10 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items):
-    """Marks every test that has no mark of its tier yet."""
+    """Marks every test that has no mark of its tier yet, and puts files with slow tests first.
+
+    A file that takes minutes must not be the last one, for which all other processes wait.
+    """
     for item in items:
         if BROWSER_TESTS in item.path.parents:
             item.add_marker("browser")
@@ -60,6 +63,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
         elif item.get_closest_marker("slow") is None:
             item.add_marker("unit")
+    # The tests of a file stay together, in their order: sorting is stable.
+    quick = {item.path for item in items} - {
+        item.path for item in items if item.get_closest_marker("unit") is None
+    }
+    items.sort(key=lambda item: item.path in quick)
 
 
 CHARACTERS = (
