@@ -2,7 +2,7 @@
 
 run = novelgen.train("novel.txt", max_minutes=2).run
 print(novelgen.evaluate(run).bits_per_character)
-print(novelgen.Generator.load(run).generate("一天，").text)
+print(novelgen.Generator.load(run).generate(prompt).text)
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ folder of that name, else `unit`. Plain `pytest` runs the unit tests; `pytest -m
 
 import os
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,10 +65,9 @@ def pytest_collection_modifyitems(items):
         elif item.get_closest_marker("slow") is None:
             item.add_marker("unit")
     # The tests of a file stay together, in their order: sorting is stable.
-    quick = {item.path for item in items} - {
-        item.path for item in items if item.get_closest_marker("unit") is None
-    }
-    items.sort(key=lambda item: item.path in quick)
+    counts = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("unit") is None}
+    items.sort(key=lambda item: (item.path not in slow, -counts[item.path], item.path))
 
 
 CHARACTERS = (
