@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -219,9 +219,9 @@ class App:
             raise
 
 
-@pytest.fixture(scope="session")
-def start_app(tmp_path_factory):
-    """Starts app.py in a folder; stopped at the end of all tests, or by its stop()."""
+@contextmanager
+def apps(tmp_path_factory):
+    """A function that starts app.py in a folder; all are stopped at the end, or by their stop()."""
     started = []
 
     def start(folder, *arguments, environment=()):
@@ -237,9 +237,23 @@ def start_app(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def app(workplace, start_app):
+def start_shared_app(tmp_path_factory):
+    """Starts app.py in a folder, for several tests."""
+    with apps(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture
+def start_app(tmp_path_factory):
+    """Starts app.py in a folder, for one test: one that nobody asks takes 6 % of a core."""
+    with apps(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def app(workplace, start_shared_app):
     """The app that most tests share, with the MCP endpoint. `app.url` ends in a slash."""
-    running = start_app(workplace, "--mcp")
+    running = start_shared_app(workplace, "--mcp")
     yield running
     assert "Traceback" not in running.printed(), running.printed()
 

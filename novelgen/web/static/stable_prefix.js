@@ -5,9 +5,9 @@
 async (...values) => {
     // Milliseconds since the draft changed last.
     const quiet = () => performance.now() - (window.novelgenDraftChanged ?? -1e9);
-    if (quiet() > 800) return values;
+    // A busy machine shows what has come at intervals of up to half a second.
     const start = performance.now();
-    while (quiet() < 300 && performance.now() < start + 2000) {
+    while (quiet() < 600 && performance.now() < start + 10_000) {
         await new Promise(resume => setTimeout(resume, 30));
     }
     return values;

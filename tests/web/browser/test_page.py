@@ -66,7 +66,7 @@ def test_gradios_own_words_are_translated_where_it_has_them_in_english_only(page
     expect(toast).to_have_count(0)
 
 
-def test_lost_connection_is_reported_in_the_visitors_language(open_page, start_app, workplace):
+def test_lost_connection_is_reported_in_the_visitors_language(start_app, open_page, workplace):
     open_page.expected += ["Failed to load resource", "network error", "Connection errored out"]
     app = start_app(workplace)
     page = open_page(app.url)
@@ -124,7 +124,7 @@ def test_a_phone_names_the_model_as_well(open_page, locale):
     assert box["x"] + box["width"] <= 375
 
 
-def test_without_a_run_the_page_opens_and_offers_to_train_one(open_page, start_app, tmp_path):
+def test_without_a_run_the_page_opens_and_offers_to_train_one(start_app, open_page, tmp_path):
     empty = start_app(tmp_path)
     page = open_page(empty.url)
     page.wait_for_selector("#training-start", state="visible")
