@@ -149,7 +149,6 @@ def _spaced_words(text: str) -> list[str]:
 
 
 def _rjieba_cutter(user_words: Sequence[UserWord]) -> Cutter:
-    # Older releases, which have no user words, fail here and leave the work to jieba.
     from rjieba import Jieba
 
     jieba = Jieba()
