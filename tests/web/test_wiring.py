@@ -76,6 +76,20 @@ def test_nothing_waits_any_more_when_what_was_dropped_is_discarded(blocks, tmp_p
     assert not dropped.folder.exists()
 
 
+def test_the_card_of_a_run_is_drawn_again_only_when_something_has_changed(make_run, tmp_path):
+    make_run(tmp_path / "run")
+    blocks = build(tmp_path, takes_novels=False)
+    (follow,) = [
+        event.fn
+        for event in blocks.fns.values()
+        if getattr(event.fn, "__name__", "") == "follow" and input_names(event, "")[:1]
+    ]
+    shown = follow(None, "run", None)
+    unchanged = (gr.skip(),) * len(shown)
+    assert shown != unchanged
+    assert follow(None, "run", shown[-1]) == unchanged
+
+
 def test_several_visitors_write_at_once(blocks):
     waiting = [event.concurrency_limit for event in events(blocks, "write-continue")]
     assert limits.WRITERS in waiting
