@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from novelgen.errors import NovelgenError
 
@@ -15,15 +16,21 @@ def is_first_process() -> bool:
     return is_alone or os.environ.get("RANK", "0") == "0"
 
 
+# Seconds that the first process has for its report.
+_PATIENCE = 60.0
+
+
 @contextlib.contextmanager
-def reported_once() -> Iterator[None]:
+def reported_once(wait: Callable[[float], None] = time.sleep) -> Iterator[None]:
     """Of an error that every process finds by itself only the first one's is raised.
 
-    The others exit with code 2.
+    The others wait, and exit with code 2. As a rule torchrun ends them before: it does so as soon
+    as one has exited, which must be the one that reports.
     """
     try:
         yield
     except NovelgenError:
         if is_first_process():
             raise
+        wait(_PATIENCE)
         raise SystemExit(2) from None

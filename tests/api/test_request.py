@@ -70,10 +70,13 @@ def test_of_several_processes_the_first_prints(monkeypatch, size, rank, is_first
 
 def test_what_every_process_finds_wrong_is_reported_by_the_first(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    for rank, expected in (("0", ConfigError), ("1", SystemExit)):
+    for rank, expected, waits in (("0", ConfigError, []), ("1", SystemExit, [60.0])):
         monkeypatch.setenv("RANK", rank)
-        with pytest.raises(expected), reported_once():
+        waited = []
+        with pytest.raises(expected), reported_once(waited.append):
             raise ConfigError("wrong")
+        # torchrun ends all when the first has exited: that must be the one that reports.
+        assert waited == waits
 
 
 def test_the_corpus_or_the_pairs_are_named_again_not_both(tmp_path):

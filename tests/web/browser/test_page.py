@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from novelgen.web import limits
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
 TABS = {
@@ -71,8 +73,11 @@ def test_lost_connection_is_reported_in_the_visitors_language(start_app, open_pa
     app = start_app(workplace)
     page = open_page(app.url)
     page.locator("#write-manuscript textarea").fill("小满上了船。")
-    page.locator("#write-max-length input[type=number]").fill("1000")
-    page.locator("#write-max-length input[type=number]").press("Tab")
+    # So much that it is still written when the connection is lost, on a slow machine too.
+    for name, value in (("max-length", limits.LENGTH), ("paragraphs", limits.PARAGRAPHS)):
+        box = page.locator(f"#write-{name} input[type=number]")
+        box.fill(str(value))
+        box.press("Tab")
     page.locator("#write-continue").click()
     page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 0")
     app.process.kill()
