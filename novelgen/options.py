@@ -12,6 +12,7 @@ import typing
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from novelgen.errors import ConfigError
@@ -89,11 +90,17 @@ class Checked:
     """A section of the configuration that checks every field against its bounds when it is made."""
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        section: type = type(self)
+        kinds = _kinds(section)
         for spec in dataclasses.fields(self):
-            # Of `int | None` both; of a plain type itself.
-            kinds = typing.get_args(hints[spec.name]) or (hints[spec.name],)
-            _check_field(spec, getattr(self, spec.name), kinds)
+            _check_field(spec, getattr(self, spec.name), kinds[spec.name])
+
+
+@cache  # a section is made for every text that is written, and its types are always the same
+def _kinds(section: type) -> dict[str, tuple[type, ...]]:
+    """The plain types that each field allows: both of `int | None`."""
+    hints = typing.get_type_hints(section)
+    return {name: typing.get_args(hint) or (hint,) for name, hint in hints.items()}
 
 
 def _check_field(spec: dataclasses.Field[Any], value: Any, kinds: tuple[type, ...]) -> None:

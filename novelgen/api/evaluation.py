@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from novelgen.api.request import Paths, as_paths
 from novelgen.config_decoding import decoding_config
-from novelgen.data.split import PARTS
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 from novelgen.options import check_one_of, validate_choice
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
     from novelgen.data.pairs import Pairs
     from novelgen.training.checkpoint import Run
     from novelgen.training.loss import LossStats
+
+
+# What is measured in every task: the names that LossStats, Evaluation and JSON have for it.
+_FIGURES = ("bits_per_character", "perplexity", "pairs", "characters", "tokens")
 
 
 class EvaluationData(NamedTuple):
@@ -44,18 +47,12 @@ class Evaluation:
     tokens: int  # of the targets
     by_task: dict[str, dict[str, Any]] = field(default_factory=dict)  # where there are several
     bits_per_character_shuffled: float | None = None  # with `shuffle_sources`
-    writing: Mapping[str, float] = field(default_factory=dict)  # with `generate`: by name
+    writing: dict[str, float] = field(default_factory=dict)  # with `generate`: by name
     copying_unknown: str | None = None  # why copying was not measured, where it was not
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, without what was not asked for."""
-        result: dict[str, Any] = {
-            "bits_per_character": self.bits_per_character,
-            "perplexity": self.perplexity,
-            "pairs": self.pairs,
-            "characters": self.characters,
-            "tokens": self.tokens,
-        }
+        result = _figures(self)
         if self.by_task:
             result["tasks"] = self.by_task
         if self.bits_per_character_shuffled is not None:
@@ -107,6 +104,8 @@ def evaluate(
 
     # Torch is imported behind the checks, which answer at once.
     from novelgen.api.evaluation_data import pairs_by_task
+    from novelgen.decoding.generator import Generator
+    from novelgen.evaluation.writing import measure_writing
     from novelgen.training.checkpoint import load_run
     from novelgen.training.loss import evaluate_loss
 
@@ -126,15 +125,19 @@ def evaluate(
     shuffled = None
     if shuffle_sources:
         shuffled = evaluated(main_pairs.shuffled_sources(seed=1)).bits_per_character
-    writing = _Writing()
+    writing: dict[str, float] = {}
+    copying_unknown = None
     if generate:
-        writing = _measure_writing(opened, directory, main_pairs, generate, decoding, on_text)
+        training, copying_unknown = _training_text(opened, directory)
+        # In float32: what is reported and compared is the text of the model itself.
+        generator = Generator.of(opened, "float32")
+        writing = measure_writing(generator, main_pairs, generate, training, decoding, on_text)
     return Evaluation(
         **next(iter(figures.values())),
         by_task=figures if len(figures) > 1 else {},
         bits_per_character_shuffled=shuffled,
-        writing=dict(writing.measures),
-        copying_unknown=writing.copying_unknown,
+        writing=writing,
+        copying_unknown=copying_unknown,
     )
 
 
@@ -149,6 +152,9 @@ def _request(
 
     An option without an effect is refused, never ignored.
     """
+    # NumPy is imported with it: not for --help.
+    from novelgen.data.split import PARTS
+
     check_one_of(("--part", "--corpus", "--pairs"), part, corpus, pairs)
     part = validate_choice(part or "test", PARTS, "--part")
     named = as_paths(corpus)
@@ -173,43 +179,16 @@ def _check_writing(generate: int, options: Mapping[str, Any]) -> None:
         raise ConfigError(_("decoding options are for --generate N only; add it"))
 
 
-class _Writing(NamedTuple):
-    """What was measured of the writing, and why copying was not, where it was not."""
-
-    measures: Mapping[str, float] = {}
-    copying_unknown: str | None = None
-
-
-def _measure_writing(
-    run: Run,
-    directory: Path,
-    pairs: Pairs,
-    count: int,
-    decoding: Mapping[str, Any],
-    on_text: Callable[[int, int], None] | None,
-) -> _Writing:
-    """Writes from sources spread over the pairs and measures the texts."""
-    from novelgen.decoding.generator import Generator
-    from novelgen.evaluation.writing import measure_writing
+def _training_text(run: Run, directory: Path) -> tuple[Iterator[str] | None, str | None]:
+    """The lines that a run was trained on, None where they are gone; and then why."""
     from novelgen.training.stores import data_of_run
 
-    # In float32: what is reported and compared is the text of the model itself.
-    generator = Generator.of(run, "float32")
-    training = None
-    unknown = None
     try:
-        training = data_of_run(directory, run.info).targets("train")
+        return data_of_run(directory, run.info).targets("train"), None
     except CheckpointError as error:
-        unknown = str(error)
-    return _Writing(measure_writing(generator, pairs, count, training, decoding, on_text), unknown)
+        return None, str(error)
 
 
-def _figures(stats: LossStats) -> dict[str, Any]:
-    """What was measured in a task, by the names of `Evaluation`."""
-    return {
-        "bits_per_character": stats.bits_per_character,
-        "perplexity": stats.perplexity,
-        "pairs": stats.pairs,
-        "characters": stats.characters,
-        "tokens": stats.tokens,
-    }
+def _figures(measured: LossStats | Evaluation) -> dict[str, Any]:
+    """What is measured in every task, by its key in JSON."""
+    return {name: getattr(measured, name) for name in _FIGURES}

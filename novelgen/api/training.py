@@ -19,7 +19,6 @@ from novelgen.api.request import (
     chosen_options,
 )
 from novelgen.config import Config, check_budget, validate_option
-from novelgen.data.prepare import STORES, check_outside, corpus_name, open_or_build
 from novelgen.presets import preset
 from novelgen.training.results import Outcome, Reason, Validation
 
@@ -95,6 +94,7 @@ def train(
             output = default_output(paths or [Path(str(config.pairs.pairs))])
 
     from novelgen.api import sessions
+    from novelgen.data.prepare import check_outside
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.distributed import init_distributed
     from novelgen.training.stores import shared_data
@@ -125,6 +125,7 @@ def _data(
     """What the run is to learn from; its store lies in a folder beside the run."""
     from novelgen.data.novel import Novel
     from novelgen.data.pair_files import PairFiles
+    from novelgen.data.prepare import STORES, open_or_build
     from novelgen.training.hardware import choose_precision, limit_onednn_cache
 
     # A precision that is not here is refused first: importing a corpus may take long.
@@ -202,4 +203,6 @@ def _result(run: RunDirectory, outcome: Outcome) -> TrainingResult:
 
 def default_output(corpus: Sequence[Path]) -> Path:
     """The run directory of a corpus, in the current folder: checkpoints/<name of the corpus>."""
+    from novelgen.data.prepare import corpus_name
+
     return Path("checkpoints") / corpus_name(corpus)

@@ -22,7 +22,6 @@ from novelgen.commands.compare_request import (
     training_request,
 )
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
-from novelgen.data.prepare import STORES
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.i18n import _, join_list
 from novelgen.os_errors import reason_of
@@ -62,6 +61,7 @@ def main(args: argparse.Namespace) -> None:
 
 def _train_and_compare(args: argparse.Namespace) -> None:
     """Trains and evaluates every run that is asked for, or those that an earlier call left."""
+    from novelgen.data.prepare import STORES
     from novelgen.training.hardware import choose_device
 
     # 1. The request, which must be that of a comparison in the same folder.
@@ -99,7 +99,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
 
 def _prepare_stores(args: argparse.Namespace, configs: Mapping[str, Config]) -> dict[str, Store]:
     """The corpus in each tokenizer; they hold the same segments and parts."""
-    from novelgen.data.prepare import check_outside, open_or_build
+    from novelgen.data.prepare import STORES, check_outside, open_or_build
 
     check_outside(args.output, args.corpus)
     stores: dict[str, Store] = {}

@@ -11,7 +11,6 @@ from typing import Any
 from novelgen.api.evaluation import evaluate
 from novelgen.cli import add_section, explicit_options, whole_number
 from novelgen.config import DEVICES, DecodingConfig
-from novelgen.data.split import PARTS
 from novelgen.i18n import N_, _, ngettext
 from novelgen.terminal import aligned_lines
 
@@ -77,7 +76,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part",
         default=None,
-        metavar="|".join(PARTS),
+        metavar="train|valid|test",
         help=_("part of the run's own data to evaluate on (default: test)"),
     )
     parser.add_argument(

@@ -32,6 +32,11 @@ _ABOUT = re.compile(
 _LARGEST_ABOUT = 1 << 16
 
 
+# Digits of the longest number in a name that counts as one: Python refuses to read numbers of
+# thousands of digits, which an archive may have.
+_MOST_DIGITS = 18
+
+
 class Skipped(NamedTuple):
     """A file that was not read, why, and for FAILED the message that says it in full."""
 
@@ -70,14 +75,10 @@ class Found(NamedTuple):
     skipped: list[Skipped]
 
 
-_MOST_DIGITS = 18
-
-
 def natural_key(path: PurePath) -> list[tuple[tuple[int, int, str], ...]]:
     """Sorts names as people number them: 第2章 before 第10章."""
 
     def is_number(piece: str) -> bool:
-        # Python refuses to read numbers of thousands of digits, which an archive may have.
         return piece.isdecimal() and len(piece) <= _MOST_DIGITS
 
     # A number sorts before a word, and by its value.

@@ -54,13 +54,13 @@ class ProgressLine:
     """
 
     def __init__(
-        self, interval: float = 15.0, now: Callable[[], float] = time.perf_counter
+        self, interval: float = 15.0, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._is_live = sys.stdout.isatty()
         self._interval = interval
         if self._is_live:
             self._interval = _LIVE_INTERVAL
-        self._now = now
+        self._clock = clock
         self._shown = -math.inf
         # The speed is that of the last steps.
         self._samples: deque[_Sample] = deque(maxlen=64)
@@ -79,7 +79,7 @@ class ProgressLine:
 
         `characters` counts target characters, `used` is the spent share of the budget.
         """
-        now = self._now()
+        now = self._clock()
         self._samples.append(_Sample(now, characters, used))
         if now - self._shown < self._interval or len(self._samples) < 2:
             return

@@ -85,7 +85,7 @@ class Trainer:
         ranks.sync_parameters(self.model)
         self._precision = choose_precision(config.precision, device)
         self._optimizer = build_optimizer(self.model, config)
-        self._line = line or ProgressLine(now=clock)
+        self._line = line or ProgressLine(clock=clock)
         self._prefetcher = BatchPrefetcher(device, clock)
         self._batch_gradients = BatchGradients(
             self.model,

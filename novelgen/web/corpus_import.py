@@ -138,9 +138,9 @@ def keep(dropped: Dropped | None, runs: Path) -> Kept:
     return Kept(target, is_new=True)
 
 
-def take_back(dropped: Dropped | None, kept: Kept) -> None:
+def take_back(dropped: Dropped, kept: Kept) -> None:
     """Undoes `keep`, so that nothing is left behind by a training that did not start."""
-    if dropped is not None and dropped.store is not None and kept.is_new:
+    if dropped.store is not None and kept.is_new:
         kept.store.rename(dropped.store)
 
 
@@ -156,10 +156,10 @@ def train(
     """Starts the training and removes the files. Raises CorpusError and TrainingError."""
     training.check_free()
     kept = keep(dropped, runs)
-    name = run_name(dropped.source) if dropped else ""
+    assert dropped is not None  # which `keep` has refused
     request = TrainingRequest(
         corpus=kept.store,
-        name=f"{name}-{preset}",
+        name=f"{run_name(dropped.source)}-{preset}",
         preset=preset,
         minutes=minutes,
         is_uploaded=True,

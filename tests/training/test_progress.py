@@ -32,7 +32,7 @@ def test_seconds_are_shown_as_on_a_clock(seconds, shown):
 
 
 def test_speed_and_time_left_are_those_of_the_pace_so_far(now, capsys):
-    line = ProgressLine(interval=0.0, now=now)
+    line = ProgressLine(interval=0.0, clock=now)
     update(line, used=0.25)
     assert capsys.readouterr().out == ""  # one state has no pace
     now.seconds += 10
@@ -44,7 +44,7 @@ def test_speed_and_time_left_are_those_of_the_pace_so_far(now, capsys):
 
 
 def test_a_line_comes_once_in_an_interval(now, capsys):
-    line = ProgressLine(interval=15.0, now=now)
+    line = ProgressLine(interval=15.0, clock=now)
     for step in range(1, 41):
         update(line, step=step, characters=100 * step, used=step / 100)
         now.seconds += 1
@@ -53,7 +53,7 @@ def test_a_line_comes_once_in_an_interval(now, capsys):
 
 
 def test_a_pause_is_not_part_of_the_pace(now, capsys):
-    line = ProgressLine(interval=0.0, now=now)
+    line = ProgressLine(interval=0.0, clock=now)
     update(line)
     line.pause()
     now.seconds += 1000  # of validation

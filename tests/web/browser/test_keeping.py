@@ -159,6 +159,7 @@ def test_a_damaged_entry_is_passed_over(page, reload, settled):
     settled(page)
     reload(page)
     has(page, "manuscript", PROMPT)
+    assert text(page, "manuscript") == PROMPT
 
 
 def test_no_key_is_lost_in_a_long_manuscript(page, settled):
