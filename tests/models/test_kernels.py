@@ -12,7 +12,7 @@ from novelgen.models.kernels import (
     arrays,
     backends,
     compiled,
-    compiled_numbers,
+    math_numba,
     cpu,
     manual,
     reference,
@@ -195,12 +195,10 @@ def test_sigmoid_and_tanh_at_the_ends_of_the_range():
     for value in (-np.inf, -1e30, -88, -1.5, -1e-9, 0, 1e-9, 1.5, 88, 1e30, np.inf):
         value = np.float32(value)
         with np.errstate(over="ignore"):
-            assert compiled_numbers.sigmoid(value) == pytest.approx(
-                1 / (1 + np.exp(-value)), abs=1e-7
-            )
-        assert compiled_numbers.tanh(value) == pytest.approx(np.tanh(value), abs=2e-7)
-    assert np.isnan(compiled_numbers.sigmoid(np.float32(np.nan)))
-    assert np.isnan(compiled_numbers.tanh(np.float32(np.nan)))
+            assert math_numba.sigmoid(value) == pytest.approx(1 / (1 + np.exp(-value)), abs=1e-7)
+        assert math_numba.tanh(value) == pytest.approx(np.tanh(value), abs=2e-7)
+    assert np.isnan(math_numba.sigmoid(np.float32(np.nan)))
+    assert np.isnan(math_numba.tanh(np.float32(np.nan)))
 
 
 def test_bfloat16_is_read_and_rounded_as_pytorch_does():
@@ -212,7 +210,7 @@ def test_bfloat16_is_read_and_rounded_as_pytorch_does():
 
 def test_without_numba_the_other_loop_runs_and_one_warning_is_logged(monkeypatch, caplog):
     backends.is_compiled.cache_clear()
-    monkeypatch.setattr(compiled_numbers, "tanh", lambda value: 1 / 0)
+    monkeypatch.setattr(math_numba, "tanh", lambda value: 1 / 0)
     leaves = inputs()
     with caplog.at_level(logging.WARNING):
         found = [run(backends.attention_loop, leaves) for _ in range(2)]

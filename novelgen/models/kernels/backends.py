@@ -43,9 +43,9 @@ def is_compiled() -> bool:
     If not, one line in the log says so.
     """
     try:
-        from novelgen.models.kernels import compiled_numbers
+        from novelgen.models.kernels import math_numba
 
-        compiled_numbers.tanh(1.0)
+        math_numba.tanh(1.0)
     except Exception as error:
         # Whatever is wrong with numba or LLVM: there are loops that need neither.
         message = _("numba cannot be used, a slower implementation runs: {error}")

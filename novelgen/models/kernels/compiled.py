@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from novelgen.models.kernels.compiled_numbers import (
+from novelgen.models.kernels.math_numba import (
     LARGEST_EXPONENT,
     clamp,
     compiled,

@@ -1,6 +1,6 @@
 """The steps of the loop with input feeding: attention by dot products after the cell, the readout.
 
-numba's cache on disk looks at this file alone: after a change in `compiled` or `compiled_numbers`
+numba's cache on disk looks at this file alone: after a change in `compiled` or `math_numba`
 of what is imported here, touch this file too.
 
 Arrays are as in `compiled`. joints (T + 1, B, H + D) holds [s_t; h̃_t] side by side, as the gates
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from novelgen.models.kernels.compiled import mix
-from novelgen.models.kernels.compiled_numbers import compiled, narrow, tanh, widen
+from novelgen.models.kernels.math_numba import compiled, narrow, tanh, widen
 
 
 @compiled

@@ -1,6 +1,6 @@
 """The steps of plain recurrent layers over padded rows.
 
-numba's cache on disk looks at this file alone: after a change in `compiled` or `compiled_numbers`
+numba's cache on disk looks at this file alone: after a change in `compiled` or `math_numba`
 of what is imported here, touch this file too.
 
 Arrays are as in `compiled`, but all of them time first. Beyond a row's own length nothing moves:
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from novelgen.models.kernels.compiled import lstm_cell
-from novelgen.models.kernels.compiled_numbers import compiled, narrow, sigmoid, tanh, widen
+from novelgen.models.kernels.math_numba import compiled, narrow, sigmoid, tanh, widen
 
 
 @compiled

@@ -1,6 +1,6 @@
 """The loss over the vocabulary, compiled: one pass over the logits makes it and their gradient.
 
-numba's cache on disk looks at this file alone: after a change in `compiled_numbers` of what is
+numba's cache on disk looks at this file alone: after a change in `math_numba` of what is
 imported here, touch this file too.
 """
 
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from novelgen.models.kernels.compiled_numbers import compiled, exp, narrow, widen
+from novelgen.models.kernels.math_numba import compiled, exp, narrow, widen
 
 _LANES = 64
 

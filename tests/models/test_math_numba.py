@@ -5,9 +5,9 @@ import torch
 from novelgen.models.kernels.arrays import numpy_view
 
 numba = pytest.importorskip("numba")
-compiled_numbers = pytest.importorskip("novelgen.models.kernels.compiled_numbers")
+math_numba = pytest.importorskip("novelgen.models.kernels.math_numba")
 
-narrow, widen = compiled_numbers.narrow, compiled_numbers.widen
+narrow, widen = math_numba.narrow, math_numba.widen
 
 
 @numba.njit

