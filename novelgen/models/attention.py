@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from novelgen.models.kernels.reference import LoopMemory
+from novelgen.models.kernels.api import LoopMemory
 
 
 class AttentionScore(nn.Module):

@@ -6,8 +6,6 @@ size, M size of the annotations, A hidden units of the score.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop_elements
@@ -15,9 +13,8 @@ from torch.nn.functional import dropout as drop_elements
 from novelgen.models.attention import AttentionScore, attend
 from novelgen.models.decoders import AttendingDecoder, Decoder
 from novelgen.models.encoder import Encoded
-from novelgen.models.kernels import backends
-from novelgen.models.kernels.products import in_few_shapes
-from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
+from novelgen.models.kernels import api
+from novelgen.models.kernels.api import AttentionLoop, LoopMemory, LoopWeights
 from novelgen.models.recurrent import (
     CELLS,
     STATE_PARTS,
@@ -27,8 +24,6 @@ from novelgen.models.recurrent import (
     run_layer,
     run_layers,
 )
-
-AttentionLoop = Callable[[Tensor, LoopMemory, Tensor, Tensor, LoopWeights], LoopOutput]
 
 # The share of the recurrent weights that is dropped at most.
 _MOST_DROPPED = 0.5
@@ -69,36 +64,49 @@ class BahdanauDecoder(Decoder):
         self.upper = make_layers("lstm", [size] * (layers - 1), size)
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
         self.dropout = VariationalDropout(dropout)
-        self.loop: AttentionLoop = backends.attention_loop
+        self.loop: AttentionLoop = api.attention_loop
 
     def remember(self, encoded: Encoded) -> LoopMemory:
         """Annotations, their keys U h_j, which are computed once, and where real tokens are."""
         annotations = self.dropout(encoded.annotations)  # (B, S, M)
-        keys = in_few_shapes(self.key, annotations)  # (B, S, A)
+        lengths = encoded.is_token.sum(1)  # (B,)
+        keys = api.padded_linear(annotations, lengths, self.key)  # (B, S, A)
         return LoopMemory(annotations, keys, encoded.is_token)
 
     def forward(
-        self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
+        self,
+        embedded: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says; the state is hidden and cell (B, H) of each layer."""
         # 1. The first layer, with attention.
         rate = min(2 * self.dropout.rate, _MOST_DROPPED)
         recurrent = drop_elements(self.recurrent.weight, rate, self.training)  # (4H, H)
-        weights = LoopWeights(self.query.weight, self.score, recurrent, self.context.weight)
-        gates = self.token(embedded)  # what y adds to the gates: (B, T, 4H)
-        looped = self.loop(gates, LoopMemory(*memory), state[0], state[1], weights)
+        weights = LoopWeights(
+            self.token.weight,
+            self.token.bias,
+            self.query.weight,
+            self.score,
+            recurrent,
+            self.context.weight,
+        )
+        looped = self.loop(embedded, lengths, LoopMemory(*memory), state[0], state[1], weights)
         hiddens = looped.hiddens  # s: (B, T, H)
         last_state: State = (hiddens[:, -1], looped.cell)
 
         # 2. The layers above it.
         if self.upper:
             between = [self.dropout] * len(self.upper)
-            hiddens, above = run_layers(self.upper, self.dropout(hiddens), state[2:], between)
+            hiddens, above = run_layers(
+                self.upper, self.dropout(hiddens), state[2:], between, lengths
+            )
             last_state += above
 
         # 3. The readout.
         joint = torch.cat([hiddens, looped.contexts, embedded], dim=-1)  # (B, T, H + M + D)
-        readouts = torch.tanh(self.readout(self.dropout(joint)))  # t: (B, T, D)
+        readouts = torch.tanh(api.padded_linear(self.dropout(joint), lengths, self.readout))
         return readouts, last_state, looped.weights
 
 
@@ -125,9 +133,14 @@ class GenericBahdanauDecoder(AttendingDecoder):
         self.parts = STATE_PARTS[cell]
 
     def forward(
-        self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
+        self,
+        embedded: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
+        del lengths  # every step is computed
         # The state: the first layer's, that of the layers above, and what is covered.
         inner = self.parts * (1 + len(self.upper))
         first = state[: self.parts]

@@ -21,7 +21,7 @@ from torch.nn.functional import linear
 
 from novelgen.i18n import _
 from novelgen.models.bahdanau import BahdanauDecoder
-from novelgen.models.kernels.reference import LoopMemory
+from novelgen.models.kernels.api import LoopMemory
 from novelgen.models.recurrent import State, layer_weights, layers_of
 from novelgen.models.seq2seq import Seq2Seq
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from novelgen.models.kernels.cross_entropy import linear_cross_entropy
+from novelgen.models.kernels.loss import linear_cross_entropy
 from novelgen.models.recurrent import State, VariationalDropout
 
 BOS = 1  # as in every tokenizer
@@ -64,10 +64,14 @@ class ConditionalLM(nn.Module):
         """Encodes source (B, S) int64, lengths (B,) int64 ≥ 1: the memory and the first state."""
         raise NotImplementedError
 
-    def run(self, tokens: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
+    def run(
+        self, tokens: Tensor, memory: Any, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State, Tensor]:
         """Reads tokens (B, T) int64.
 
-        Returns the readouts (B, T, D) after each, the state after the last, weights (B, T, S).
+        Returns the readouts (B, T, D) after each, the state after the last, weights (B, T, S). With
+        `lengths` (B,) int64 ≥ 1, the real tokens of each row, what comes of the others and the
+        state may be anything: they need not be computed.
         """
         raise NotImplementedError
 
@@ -96,13 +100,18 @@ class ConditionalLM(nn.Module):
         return self.project(readout), weights
 
     def read(
-        self, target: Tensor, memory: Any, state: State, first: Tensor | None = None
+        self,
+        target: Tensor,
+        memory: Any,
+        state: State,
+        first: Tensor | None = None,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """`unroll` up to its readouts (B, T, D)."""
+        """`unroll` up to its readouts (B, T, D), of rows with `lengths` as in `run`."""
         if first is None:
             first = target.new_full((len(target),), BOS)  # (B,)
         before = torch.cat([first.unsqueeze(1), target[:, :-1]], dim=1)  # (B, T)
-        readout, _, weights = self.run(before, memory, state)
+        readout, _, weights = self.run(before, memory, state, lengths)
         return readout, weights
 
     def project(self, readout: Tensor) -> Tensor:
@@ -119,9 +128,10 @@ class ConditionalLM(nn.Module):
     ) -> Tensor:
         """Σ −ln p of the real tokens of target (B, T) int64: a scalar; no logits are kept.
 
-        is_token (B, T) bool: True = real.
+        is_token (B, T) bool: True = real; these come first in every row, and there is one at least.
         """
-        readout, _ = self.read(target, memory, state, first)  # (B, T, D)
+        lengths = is_token.sum(1)  # (B,)
+        readout, _ = self.read(target, memory, state, first, lengths)  # (B, T, D)
         return linear_cross_entropy(
             readout[is_token],  # (N, D), N real tokens
             self.embedding.vocabulary,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from novelgen.models.attention import AttentionScore, CoverageScore
 from novelgen.models.encoder import Encoded
-from novelgen.models.kernels.reference import LoopMemory
+from novelgen.models.kernels.api import LoopMemory
 from novelgen.models.recurrent import (
     State,
     VariationalDropout,
@@ -26,7 +26,8 @@ from novelgen.models.recurrent import (
 class Decoder(nn.Module):
     """What every decoder has: `remember`, `begin`, and `forward` along a target.
 
-    `forward` takes embedded (B, T, D), which are y_0 … y_{T-1}, the memory and the state. It
+    `forward` takes embedded (B, T, D), which are y_0 … y_{T-1}, the memory, the state, and the
+    lengths (B,) of rows whose last steps need not be computed, as in `ConditionalLM.run`. It
     returns readouts (B, T, D), the state after the last of them, and attention weights (B, T, S),
     or (B, T, 0) from a decoder without attention.
     """
@@ -88,12 +89,18 @@ class PlainDecoder(Decoder):
         return ()
 
     def forward(
-        self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
+        self,
+        embedded: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
         del memory  # it is empty
         between = [self.dropout] * len(self.layers)
-        hiddens, state = run_layers(self.layers, embedded, state, between)  # s: (B, T, H)
+        hiddens, state = run_layers(
+            self.layers, embedded, state, between, lengths
+        )  # s: (B, T, H)
         readouts = self.readout(self.dropout(hiddens))  # (B, T, D)
         return readouts, state, no_weights(embedded)
 
@@ -141,14 +148,18 @@ class EveryStepDecoder(Decoder):
         return (self.dropout(encoded.last.unsqueeze(1)).squeeze(1),)
 
     def forward(
-        self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
+        self,
+        embedded: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
         steps = embedded.shape[1]
         context = memory[0].unsqueeze(1).expand(-1, steps, -1)  # c: (B, T, M)
         inputs = torch.cat([embedded, context], dim=-1)  # [y_{t-1}; c]: (B, T, D + M)
         between = [self.dropout] * len(self.layers)
-        hiddens, state = run_layers(self.layers, inputs, state, between)  # s: (B, T, H)
+        hiddens, state = run_layers(self.layers, inputs, state, between, lengths)  # s: (B, T, H)
         joint = torch.cat([hiddens, context, embedded], dim=-1)  # (B, T, H + M + D)
         readouts = torch.tanh(self.readout(self.dropout(joint)))  # (B, T, D)
         return readouts, state, no_weights(embedded)

@@ -16,6 +16,7 @@ from novelgen.models.recurrent import (
     VariationalDropout,
     layers_of,
     make_layers,
+    read_both_to_end,
     read_to_end,
     reverse_by_length,
     token_mask,
@@ -85,13 +86,7 @@ class Encoder(nn.Module):
     def _read_layer(self, number: int, below: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """What layer `number` makes of the layer below: outputs (B, S, M) and last state."""
         forwards = layers_of(self.forwards)[number]
-        ahead, ends = read_to_end(forwards, below, lengths, self.whole_states)  # →h: (B, S, H)
         if not self.backwards:
-            return ahead, ends
+            return read_to_end(forwards, below, lengths, self.whole_states)
         backwards = layers_of(self.backwards)[number]
-        reversed_below = reverse_by_length(below, lengths)
-        behind, ends_behind = read_to_end(backwards, reversed_below, lengths, self.whole_states)
-        behind = reverse_by_length(behind, lengths)  # ←h: (B, S, H)
-        outputs = torch.cat([ahead, behind], dim=-1)  # [→h; ←h]: (B, S, M)
-        pairs = zip(ends, ends_behind, strict=True)
-        return outputs, tuple(torch.cat(pair, dim=-1) for pair in pairs)  # (B, M) each
+        return read_both_to_end(forwards, backwards, below, lengths, self.whole_states)

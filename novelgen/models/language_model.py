@@ -31,8 +31,10 @@ class LanguageModel(ConditionalLM):
         embedded = self.dropout(self.embed_source(source))  # (B, S, D)
         return (), self.decoder.read(embedded, lengths)
 
-    def run(self, tokens: Tensor, memory: tuple[()], state: State) -> tuple[Tensor, State, Tensor]:
+    def run(
+        self, tokens: Tensor, memory: tuple[()], state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.run`."""
         embedded = self.dropout(self.embedding(tokens))  # (B, T, D)
-        readouts, state, weights = self.decoder(embedded, memory, state)
+        readouts, state, weights = self.decoder(embedded, memory, state, lengths)
         return readouts, state, weights

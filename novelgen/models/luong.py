@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from novelgen.models.attention import AttentionScore, DotScore, GeneralScore, attend
 from novelgen.models.decoders import AttendingDecoder
-from novelgen.models.kernels import backends
-from novelgen.models.kernels.reference import FeedingWeights, LoopMemory
+from novelgen.models.kernels import api
+from novelgen.models.kernels.api import FeedingWeights, LoopMemory
 from novelgen.models.recurrent import (
     STATE_PARTS,
     State,
@@ -72,12 +71,16 @@ class LuongDecoder(AttendingDecoder):
         return super().begin(state, memory)
 
     def forward(
-        self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
+        self,
+        embedded: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State, Tensor]:
         """As `Decoder` says."""
         loop_memory = LoopMemory(*memory)
         if self._has_compiled_loop(embedded):
-            return self._run_compiled_loop(embedded, loop_memory, state)
+            return self._run_compiled_loop(embedded, lengths, loop_memory, state)
         # Drawn here, once: a mask of its own for every step would not be variational.
         dropouts = _Dropouts(
             between=[
@@ -132,7 +135,7 @@ class LuongDecoder(AttendingDecoder):
         return readouts, (*inner, *fed, *covered), alphas
 
     def _has_compiled_loop(self, embedded: Tensor) -> bool:
-        """Whether `backends` has a compiled loop for this decoder's parts, and it pays.
+        """Whether `api` has a compiled loop for this decoder's parts, and it pays.
 
         It does not for a single step (B, 1, D).
         """
@@ -143,11 +146,11 @@ class LuongDecoder(AttendingDecoder):
             # A subclass would have an equation of its own, which the loop does not know.
             and type(self.attention) in (DotScore, GeneralScore)
             and embedded.shape[1] > 1
-            and backends.has_input_feeding_loop(embedded.device)
+            and api.is_fast(embedded.device)
         )
 
     def _run_compiled_loop(
-        self, embedded: Tensor, memory: LoopMemory, state: State
+        self, embedded: Tensor, lengths: Tensor | None, memory: LoopMemory, state: State
     ) -> tuple[Tensor, State, Tensor]:
         """`forward` by the compiled loop: one LSTM with input feeding and no coverage."""
         hidden, cell, fed = state  # h_0, its cell (B, H), and h̃_0 (B, D)
@@ -155,13 +158,14 @@ class LuongDecoder(AttendingDecoder):
         if mask is not None:
             mask = mask.squeeze(1)
 
-        # What y adds to the gates, of all steps at once; what h̃ adds is for the loop.
         weight_ih, weight_hh, bias_ih, bias_hh = layer_weights(layers_of(self.layers)[0])
         columns = [embedded.shape[2], self.readout.out_features]
         of_token, of_fed = torch.split(weight_ih, columns, dim=1)  # (4H, D) each
-        gates = linear(embedded, of_token, bias_ih + bias_hh)  # (B, T, 4H)
-
-        weights = FeedingWeights(weight_hh, of_fed, self.readout.weight)
-        looped = backends.input_feeding_loop(gates, memory, hidden, cell, fed, mask, weights)
+        weights = FeedingWeights(
+            of_token, bias_ih + bias_hh, weight_hh, of_fed, self.readout.weight
+        )
+        looped = api.input_feeding_loop(
+            embedded, lengths, memory, hidden, cell, fed, mask, weights
+        )
         last_state = (looped.hidden, looped.cell, looped.readouts[:, -1])
         return looped.readouts, last_state, looped.weights

@@ -13,7 +13,7 @@ from torch.nn.functional import log_softmax, logsigmoid
 from torch.utils.checkpoint import checkpoint
 
 from novelgen.models.conditional_lm import ConditionalLM
-from novelgen.models.kernels.cross_entropy import chunk_rows
+from novelgen.models.kernels.loss import chunk_rows
 from novelgen.models.recurrent import State
 
 
@@ -69,7 +69,8 @@ class PointerGenerator(nn.Module):
         The logits exist a chunk at a time, and are computed again for the gradients.
         """
         source, *own_memory = memory
-        readout, weights = self.writer.read(target, own_memory, state, first)
+        lengths = is_token.sum(1)  # (B,)
+        readout, weights = self.writer.read(target, own_memory, state, first, lengths)
 
         # 1. What a target token gets by copying: the attention on its occurrences in the source.
         is_copy = source.unsqueeze(1) == target.unsqueeze(2)  # (B, T, S)

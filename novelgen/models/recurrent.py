@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from novelgen.models.kernels import backends
+from novelgen.models.kernels import api
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -122,10 +122,10 @@ def run_layer(
 
     On CUDA the layer runs in the precision of its weights even under autocast: PyTorch's autocast
     runs cuDNN's LSTM in float16, whatever dtype was asked for, and gradients underflow there. So it
-    does on CPUs where `backends.needs_float32`.
+    does on CPUs where `api.needs_float32`.
     """
     device = sequence.device.type
-    if device != "cuda" and not backends.needs_float32(layer, sequence):
+    if device != "cuda" and not api.needs_float32(layer, sequence):
         return _run_layer(layer, sequence, state, lengths)
     dtype = layer_weights(layer).weight_hh.dtype
     if state:
@@ -140,10 +140,54 @@ def _run_layer(
     """`run_layer` by the fastest means there are for this layer and sequence."""
     if state and sequence.shape[1] == 1:
         return _step_layer(layer, sequence, state)
-    if backends.has_recurrent_layer(layer, sequence):
+    if api.has_recurrent_layer(layer, sequence):
         first = state or _zero_state(layer, len(sequence))
-        return backends.recurrent_layer(sequence, lengths, first, *layer_weights(layer))
+        return _run_own_layers([layer], sequence, [first], lengths)
     return _run_torch_layer(layer, sequence, state, lengths)
+
+
+def _run_own_layers(
+    directions: Sequence[nn.RNNBase],
+    sequence: Tensor,
+    states: Sequence[State],
+    lengths: Tensor | None,
+) -> tuple[Tensor, State]:
+    """`run_layer` for a layer, or for both directions of one, by `kernels.recurrent`.
+
+    Outputs (B, T, H) and parts of the state (B, H) of two directions stand side by side.
+    """
+    from novelgen.models.kernels.recurrent import recurrent_layers
+
+    hidden, *cell = (torch.stack(parts) for parts in zip(*states, strict=True))
+    weights = [weight for layer in directions for weight in layer_weights(layer)]
+    first_cell = cell[0] if cell else None
+    output, *last = recurrent_layers(sequence, lengths, hidden, first_cell, *weights)
+    parts = last[: len(states[0])]  # (directions, B, H) each
+    return output, tuple(torch.cat(part.unbind(), dim=-1) for part in parts)
+
+
+def read_both_to_end(
+    forwards: nn.RNNBase,
+    backwards: nn.RNNBase,
+    sequence: Tensor,
+    lengths: Tensor,
+    whole_state: bool,
+) -> tuple[Tensor, State]:
+    """`read_to_end` in both directions, whose outputs and states stand side by side.
+
+    Returns outputs (B, S, 2H) and parts of the state (B, 2H).
+    """
+    if api.has_recurrent_layer(forwards, sequence):
+        zeros = _zero_state(forwards, len(sequence))
+        directions = (forwards, backwards)
+        output, state = _run_own_layers(directions, sequence, (zeros, zeros), lengths)
+        return output, state if whole_state else state[:1]
+    ahead, ends = read_to_end(forwards, sequence, lengths, whole_state)  # →h: (B, S, H)
+    reversed_sequence = reverse_by_length(sequence, lengths)
+    behind, ends_behind = read_to_end(backwards, reversed_sequence, lengths, whole_state)
+    behind = reverse_by_length(behind, lengths)  # ←h: (B, S, H)
+    pairs = zip(ends, ends_behind, strict=True)
+    return torch.cat([ahead, behind], dim=-1), tuple(torch.cat(pair, dim=-1) for pair in pairs)
 
 
 def _zero_state(layer: nn.RNNBase, rows: int) -> State:
@@ -203,11 +247,13 @@ def run_layers(
     sequence: Tensor,
     state: State,
     between: Sequence[Callable[[Tensor], Tensor]],
+    lengths: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Runs layers on top of one another along sequence (B, T, D), from their state.
 
     `between` are the dropouts of what the second, the third, … layer reads. Returns the highest
-    layer's outputs (B, T, H) and the last state of all.
+    layer's outputs (B, T, H) and the last state of all. With `lengths` (B,) the steps behind them
+    need not be computed, and the last state may be anything.
     """
     parts = len(state) // max(len(layers), 1)
     last_states: list[Tensor] = []
@@ -215,7 +261,8 @@ def run_layers(
         if number > 0:
             sequence = between[number - 1](sequence)
         layer_state = state[parts * number : parts * (number + 1)]
-        sequence, last = run_layer(layer, sequence, layer_state)  # (B, T, H)
+        real = lengths if api.has_recurrent_layer(layer, sequence) else None
+        sequence, last = run_layer(layer, sequence, layer_state, real)  # (B, T, H)
         last_states += last
     return sequence, tuple(last_states)
 
@@ -228,7 +275,7 @@ def read_to_end(
     Returns outputs (B, S, H) and the state there. Of an LSTM's state only the hidden part is
     returned unless `whole_state`: a layer's outputs hold no cells.
     """
-    if backends.has_recurrent_layer(layer, sequence):
+    if api.has_recurrent_layer(layer, sequence):
         output, state = run_layer(layer, sequence, lengths=lengths)
         if not whole_state:
             state = state[:1]
@@ -238,7 +285,7 @@ def read_to_end(
         return output, (_at_end(output, lengths),)
     if sequence.device.type == "cuda":
         return run_layer(layer, sequence, lengths=lengths)
-    if backends.needs_float32(layer, sequence):
+    if api.needs_float32(layer, sequence):
         with torch.autocast("cpu", enabled=False):
             dtype = layer_weights(layer).weight_hh.dtype
             return _hold_cells(layer, sequence.to(dtype), lengths)

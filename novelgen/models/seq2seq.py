@@ -36,9 +36,13 @@ class Seq2Seq(ConditionalLM):
         return memory, state
 
     def run(
-        self, tokens: Tensor, memory: tuple[Tensor, ...], state: State
+        self,
+        tokens: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.run`."""
         embedded = self.dropout(self.embedding(tokens))  # (B, T, D)
-        readouts, state, weights = self.decoder(embedded, memory, state)
+        readouts, state, weights = self.decoder(embedded, memory, state, lengths)
         return readouts, state, weights

@@ -140,9 +140,14 @@ class Transformer(ConditionalLM):
         return (is_token, *source_keys), tuple(tensor[:, :0] for tensor in source_keys)
 
     def run(
-        self, tokens: Tensor, memory: tuple[Tensor, ...], state: State
+        self,
+        tokens: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.run`."""
+        del lengths  # every position is computed
         # 1. The tokens at their positions, and which of all t + T tokens each may see.
         count = tokens.shape[1]  # T
         past = state[0].shape[1]  # t

@@ -1,16 +1,21 @@
-"""Single numbers in compiled code: the dtypes, and exp, sigmoid and tanh that run in vectors.
+"""Numbers in compiled code: the dtypes, exp, sigmoid and tanh that run in vectors, and the cache.
 
-numba's cache on disk looks at one file alone: after a change here, touch the other compiled*.py
-too.
+Machine code is kept in the user's cache directory, in a folder named after the content of this
+whole package: after any change in it everything is compiled anew, and nothing stale is ever read.
 """
 
 # ruff: noqa: ARG001, ARG005 -- numba fixes which arguments an intrinsic and an overload have
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
@@ -18,8 +23,40 @@ from numba.extending import intrinsic, overload
 
 # Sums may be reordered, which is what lets them run in vectors; NaN and infinity stay as they are.
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-# Typed as Any: numba's own types describe neither the arguments nor the result of what it compiles.
-compiled: Any = njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+
+
+def cache_directory() -> Path:
+    """Where the machine code of this package, as it is now, is kept."""
+    content = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        content.update(path.name.encode() + path.read_bytes())
+    default = Path.home() / ".cache"
+    if sys.platform == "win32":
+        default = Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        default = Path.home() / "Library" / "Caches"
+    user = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or default
+    return Path(user) / "novelgen" / content.hexdigest()[:16]
+
+
+def compiled(function: Any) -> Any:
+    """`njit` of a function, kept on disk where a directory for that can be written.
+
+    It releases the interpreter's lock. Typed as Any: numba's own types describe neither the
+    arguments nor the result of what it compiles.
+    """
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST}
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = _CACHE
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # "no locator available": the directory cannot be written
+        return njit(**options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+_CACHE = str(cache_directory())
 _exact: Any = njit(error_model="numpy", fastmath={"contract"})
 
 # exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at

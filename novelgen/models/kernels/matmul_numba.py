@@ -212,7 +212,7 @@ def _add_product(part, panels, start, out):
                 _tile(part[low:high], panel, out[low:high, first : first + COLUMNS])
                 continue
             edge[:] = 0
-            _tile(part[low:high], panel, edge[: high - low])
+            _tile(part[low:high], panel, edge[: high - low, 0:COLUMNS])
             for row in range(low, high):
                 for c in range(columns):
                     out[row, first + c] += edge[row - low, c]
@@ -225,7 +225,7 @@ def multiply(left, panels, out):
     for top in range(0, rows, CHUNK):
         for start in range(0, depth, DEPTH):
             part = left[top : top + CHUNK, start : start + DEPTH]
-            _add_product(part, panels, start, out[top : top + CHUNK])
+            _add_product(part, panels, start, out[top : top + CHUNK, 0 : out.shape[1]])
 
 
 @compiled
@@ -241,4 +241,4 @@ def multiply_transposed(left, panels, out):
                 for row in range(top, bottom):
                     copied[k - start, row - top] = left[k, row]
             part = copied[: stop - start, : bottom - top].T
-            _add_product(part, panels, start, out[top:bottom])
+            _add_product(part, panels, start, out[top:bottom, 0 : out.shape[1]])

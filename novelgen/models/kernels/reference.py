@@ -1,57 +1,22 @@
-"""The time loops as the papers write them; autograd derives their gradients."""
+"""The time loops as the papers write them; autograd derives their gradients.
+
+Lengths are of no use to them: padding is computed like everything else.
+"""
+
+# ruff: noqa: ARG001
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-
-class LoopWeights(NamedTuple):
-    """The weights of the loop of Bahdanau et al. (2015).
-
-    A attention size, H hidden size, M memory size.
-    """
-
-    query: Tensor  # (A, H): W
-    score: Tensor  # (A,): v
-    recurrent: Tensor  # (4H, H)
-    context: Tensor  # (4H, M)
-
-
-class LoopMemory(NamedTuple):
-    """The source as the loop reads it."""
-
-    annotations: Tensor  # (B, S, M): h_j
-    keys: Tensor  # (B, S, A): U h_j
-    is_token: Tensor  # (B, S) bool: True = real
-
-
-class FeedingWeights(NamedTuple):
-    """The weights of the loop of Luong et al. (2015) with input feeding. D readout size."""
-
-    recurrent: Tensor  # (4H, H)
-    feeding: Tensor  # (4H, D): from h̃ to the gates
-    readout: Tensor  # (D, M + H): W
-
-
-class FeedingOutput(NamedTuple):
-    """The outputs of that loop, batch first."""
-
-    readouts: Tensor  # (B, T, D): h̃_1 … h̃_T
-    hidden: Tensor  # (B, H): the last
-    cell: Tensor  # (B, H): the last
-    weights: Tensor  # (B, T, S): α_1 … α_T
-
-
-class LoopOutput(NamedTuple):
-    """The outputs of the loop of Bahdanau et al., batch first."""
-
-    hiddens: Tensor  # (B, T, H): s_1 … s_T
-    cell: Tensor  # (B, H): the last cell
-    contexts: Tensor  # (B, T, M): c_1 … c_T
-    weights: Tensor  # (B, T, S): α_1 … α_T
+from novelgen.models.kernels.api import (
+    FeedingOutput,
+    FeedingWeights,
+    LoopMemory,
+    LoopOutput,
+    LoopWeights,
+)
 
 
 def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,15 +30,20 @@ def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def attention_loop(
-    gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
+    inputs: Tensor,
+    lengths: Tensor | None,
+    memory: LoopMemory,
+    hidden: Tensor,
+    cell: Tensor,
+    weights: LoopWeights,
 ) -> LoopOutput:
     """Runs s_i = f(s_{i-1}, y_{i-1}, c_i) along a target (Bahdanau et al., 2015, appendix A.1).
 
     e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i) over real positions;  c_i = Σ_j α_ij h_j.
-    gates (B, T, 4H): the share of y_{i-1} in the cell's gates, biases included; hidden and cell
-    (B, H): s_0.
+    inputs (B, T, D): y_{i-1}; hidden and cell (B, H): s_0.
     """
     linear = nn.functional.linear
+    gates = linear(inputs, weights.token, weights.bias)  # (B, T, 4H): y's share
     hiddens = []
     contexts = []
     alphas = []
@@ -97,7 +67,8 @@ def attention_loop(
 
 
 def input_feeding_loop(
-    gates: Tensor,
+    inputs: Tensor,
+    lengths: Tensor | None,
     memory: LoopMemory,
     hidden: Tensor,
     cell: Tensor,
@@ -108,11 +79,11 @@ def input_feeding_loop(
     """Runs s_t = f(s_{t-1}, [y_{t-1}; h̃_{t-1}]) along a target (Luong et al., 2015, section 3.3).
 
     e_tj = s_t · k_j;  α_t = softmax(e_t) over real positions;  c_t = Σ_j α_tj h_j; h̃_t = tanh(W
-    [c_t; s_t]), their equation 5. gates (B, T, 4H): the share of y_{t-1}, biases included; the
-    memory's keys (B, S, H); hidden and cell (B, H): s_0; fed (B, D): h̃_0; drop (B, M + H): what
+    [c_t; s_t]), their equation 5. inputs (B, T, D): y_{t-1}; the memory's keys (B, S, H); hidden and cell (B, H): s_0; fed (B, D): h̃_0; drop (B, M + H): what
     [c_t; s_t] is multiplied by at every step, no gradient flows to it.
     """
     linear = nn.functional.linear
+    gates = linear(inputs, weights.token, weights.bias)  # (B, T, 4H): y's share
     readouts = []
     alphas = []
     for step in gates.unbind(1):
