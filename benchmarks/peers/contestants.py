@@ -26,6 +26,7 @@ from novelgen.config import Config
 from novelgen.data.pairs import Batch, Pairs
 from novelgen.models.build import build_model
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.epochs import EpochPlan
 from novelgen.training.hardware import choose_precision
 from novelgen.training.trainer import Trainer
 
@@ -77,8 +78,8 @@ class _Planned(Trainer):
 
     plan: list[np.ndarray]
 
-    def _plan(self, epoch: int) -> list[np.ndarray]:
-        return self.plan
+    def _plan(self, epoch: int) -> EpochPlan:
+        return EpochPlan(epoch, self._train, self.plan)
 
 
 class Ours:
