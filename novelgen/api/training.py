@@ -115,7 +115,7 @@ def train(
         # 2. The data, which the first process prepares for all, and the training.
         data = shared_data(ranks, make_data)
         reporting = sessions.Reporting(verbose, on_validation)
-        outcome = sessions.train(config, data, run, device, ranks, reporting)
+        outcome = sessions.train(config, data, run, ranks, reporting)
     return _result(run, outcome)
 
 

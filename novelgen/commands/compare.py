@@ -215,9 +215,7 @@ def _train(
             # What a run left that was killed before its first save.
             shutil.rmtree(run.path, ignore_errors=True)
             run.create(overwrite=False)
-            outcome = sessions.train(
-                plan.config, _novel(args, plan.config, plan.store), run, device
-            )
+            outcome = sessions.train(plan.config, _novel(args, plan.config, plan.store), run)
         if outcome.reason == "interrupted":
             return None
         if outcome.best is None:

@@ -151,6 +151,15 @@ class RunDirectory:
         text = json.dumps({"format": FORMAT, **info}, ensure_ascii=False, indent=2)
         write_whole(self._config, text.encode())
 
+    def save_best(
+        self, weights: Mapping[str, Tensor], step: int, bits_per_character: float
+    ) -> None:
+        """Writes the weights of the best validation, and into config.json what it found."""
+        self.save_model(weights)
+        with _damage_reported(self._config):
+            info = json.loads(self._config.read_text(encoding="utf-8"))
+        self.save_info({**info, "best": {"step": step, "validation_bpc": bits_per_character}})
+
     def save_model(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are kept for writing and evaluating."""
         # safetensors refuses views of a shared storage, and does not copy from a GPU.

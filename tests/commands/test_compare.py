@@ -11,7 +11,7 @@ from novelgen.commands import compare as compare_command
 from novelgen.commands import evaluate, train
 from novelgen.errors import CheckpointError, ConfigError, CorpusError, TrainingError
 from novelgen.evaluation.comparison import speed
-from novelgen.training.batch_gradients import BatchGradients
+from novelgen.training.gradient_step import GradientStep
 from novelgen.training.journal import read_metrics
 from novelgen.training.trainer import Trainer
 
@@ -93,7 +93,7 @@ class Killed(BaseException):
 
 def at_step(monkeypatch, number, act):
     """Lets `act` happen in the step `number`, counted through all runs."""
-    compute, taken = BatchGradients.compute, []
+    compute, taken = GradientStep.compute, []
 
     def counted(*batch):
         taken.append(batch)
@@ -101,7 +101,7 @@ def at_step(monkeypatch, number, act):
             act()
         return compute(*batch)
 
-    monkeypatch.setattr(BatchGradients, "compute", counted)
+    monkeypatch.setattr(GradientStep, "compute", counted)
     return taken
 
 

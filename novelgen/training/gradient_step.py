@@ -13,39 +13,40 @@ from novelgen.config import TrainingConfig
 from novelgen.data.pairs import Pairs
 from novelgen.errors import TrainingError
 from novelgen.i18n import _
-from novelgen.training.distributed import Ranks
+from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.gradient_sum import BUCKET_BYTES, GradientSum
+from novelgen.training.hardware import choose_precision
 from novelgen.training.loss import LossStats, batch_loss, loss_stats
 from novelgen.training.prefetch import BatchPrefetcher
 
 
-class BatchGradients:
-    """Fills the gradients of a model, batch after batch.
+class GradientStep:
+    """Makes the gradients of a model from a batch; what they do to the weights is the optimizer's.
 
     A batch is computed in `slices` micro-batches: as many as `accumulation_steps` asks for, and
-    twice as many whenever one does not fit into the GPU's memory. `note` shows a line to a person.
+    twice as many whenever one does not fit into the GPU's memory. The model is on the device of
+    the `prefetcher`, whose batches are taken. `note` shows a line to a person.
     """
 
     def __init__(
         self,
         model: nn.Module,
         config: TrainingConfig,
-        device: torch.device,
-        precision: torch.dtype,
-        ranks: Ranks,
         prefetcher: BatchPrefetcher,
-        note: Callable[[str], None],
+        *,
+        ranks: Ranks = SINGLE_PROCESS,
+        note: Callable[[str], None] = print,
         bucket_bytes: int = BUCKET_BYTES,
     ) -> None:
         self._model = model
         self._config = config
-        self._device = device
-        self._precision = precision
-        self._ranks = ranks
         self._prefetcher = prefetcher
+        self._device = prefetcher.device
+        self._precision = choose_precision(config.precision, self._device)
+        self._ranks = ranks
         self._note = note
         self.slices = config.accumulation_steps
-        self.gradient_sum = GradientSum(model.parameters(), ranks, bucket_bytes)
+        self._gradient_sum = GradientSum(model.parameters(), ranks, bucket_bytes)
 
     def compute(
         self,
@@ -98,9 +99,9 @@ class BatchGradients:
             with torch.autocast(self._device.type, dtype=self._precision, enabled=uses_autocast):
                 loss = batch_loss(self._model, batch, self._device)  # ()
             # With the last part the ranks begin to exchange their gradients.
-            self.gradient_sum.backward(loss / tokens, is_last=number == len(parts))
+            self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
             total += loss_stats(batch, loss.item())
-        self.gradient_sum.finish()
+        self._gradient_sum.finish()
         return total.summed(self._ranks)
 
     def _seed(self, step: int) -> int:
