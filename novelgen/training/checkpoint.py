@@ -15,6 +15,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ from novelgen.models.variants import resolve
 from novelgen.os_errors import reason_of
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.hardware import choose_device
+from novelgen.training.run_lock import LOCK_FILES, unwritable_reported
 
 FORMAT = 1  # of the whole directory, in config.json
 
@@ -111,7 +113,7 @@ class RunDirectory:
                 "{path}: a run is here already; pass --resume to go on, --overwrite to start "
                 "again, or another --output"
             )
-        elif self.path.is_dir() and not self.exists and any(self.path.iterdir()):
+        elif self.path.is_dir() and not self.exists and self._content():
             message = _(
                 "{path}: the folder is not empty and no run directory; choose another --output"
             )
@@ -125,16 +127,23 @@ class RunDirectory:
         earlier = [self._config, self._model, self._trainer]
         earlier += [self._tokenizer, self._source_tokenizer]
         earlier += [self.metrics, self.samples, self.path / "loss.png"]
-        try:
+        with unwritable_reported(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for path in [*earlier, *self.path.glob("events.out.tfevents.*")]:
                 path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                _("{path}: cannot be written ({reason}); choose another --output").format(
-                    path=self.path, reason=reason_of(error)
-                )
-            ) from None
+
+    def clear(self) -> None:
+        """Removes everything in the directory, whatever it is; raises ConfigError as `create`."""
+        with unwritable_reported(self.path):
+            for path in self._content():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+
+    def _content(self) -> list[Path]:
+        """What is in the directory, but for the files of its lock."""
+        return [path for path in self.path.iterdir() if path.name not in LOCK_FILES]
 
     def save_info(
         self,

@@ -13,6 +13,7 @@ from novelgen.errors import CheckpointError, ConfigError, CorpusError, TrainingE
 from novelgen.evaluation.comparison import speed
 from novelgen.training.gradient_step import GradientStep
 from novelgen.training.journal import read_metrics
+from novelgen.training.run_lock import locked
 from novelgen.training.trainer import Trainer
 
 TINY = (
@@ -107,6 +108,13 @@ def at_step(monkeypatch, number, act):
 
 def kill():
     raise Killed
+
+
+def test_a_comparison_that_another_process_fills_is_refused(compare, tmp_path):
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"), pytest.raises(ConfigError, match="has been training here"):
+        compare("out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.slow
