@@ -1,5 +1,6 @@
 """`compare` on the command line: tiny models, a few steps, a novel of forty chapters."""
 
+import contextlib
 import json
 import os
 import signal
@@ -115,6 +116,19 @@ def test_a_comparison_that_another_process_fills_is_refused(compare, tmp_path):
     with locked(tmp_path / "out"), pytest.raises(ConfigError, match="has been training here"):
         compare("out")
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.slow
+def test_a_run_that_another_process_trains_ends_the_comparison(compare, tmp_path, monkeypatch):
+    run = tmp_path / "out" / "lm-char-1"
+    with contextlib.ExitStack() as other:
+        # It begins while the run before it is trained.
+        at_step(monkeypatch, 1, lambda: other.enter_context(locked(run)))
+        with pytest.raises(ConfigError, match=r"lm-char-1: process \d+ has been training here"):
+            compare("out")
+    monkeypatch.undo()
+    assert [row["name"] for row in table(run.parent)["runs"]] == ["seq2seq-char-1"]
+    assert [row["name"] for row in compare("out")["runs"]] == ["seq2seq-char-1", "lm-char-1"]
 
 
 @pytest.mark.slow
