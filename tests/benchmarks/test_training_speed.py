@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import training_speed
+from benchmarks import tables, training_speed
 from benchmarks.peers.contestants import Ours, Race
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
@@ -65,3 +65,4 @@ def test_bfloat16_is_not_multiplied_where_the_cpu_cannot(race, monkeypatch, caps
     assert result["matrix_peak_gflops"]["bfloat16"] is None
     training_speed.show(result)
     assert "bfloat16: not on this CPU" in capsys.readouterr().out
+    assert "measured float32 peak (1 GFLOP/s)" in tables.training(result)[-1]
