@@ -126,16 +126,14 @@ def learn(task: str, options: dict[str, Any], steps: int, every: int) -> list[tu
         run = RunDirectory(Path(directory) / "run")
         run.create(overwrite=False)
         torch.manual_seed(1)
-        info = {"config": config.to_dict(), "tokenizer": tokenizer.fingerprint}
+        run.save_info({"config": config.to_dict(), "tokenizer": tokenizer.fingerprint})
         Trainer(
             build_model(config, tokenizer),
             config.training,
             Pairs.from_texts(pairs[:6000], tokenizer),
-            Pairs.from_texts(pairs[6400:6500], tokenizer),
+            {"next": Pairs.from_texts(pairs[6400:6500], tokenizer)},
             run,
-            info,
-            CPU,
-            observe,
+            observe=observe,
         ).fit()
     return curve
 

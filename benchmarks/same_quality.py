@@ -52,15 +52,9 @@ def train(config: Config, store: Store, loop: Callable, directory: Path) -> list
     model = build_model(config, store.tokenizer)
     model.decoder.loop = loop
     train, valid = (Pairs.from_store(store, part) for part in ("train", "valid"))
-    info = {"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint}
-    if (
-        Trainer(
-            model, config.training, train, valid, run, info, choose_device(config.training.device)
-        )
-        .fit()
-        .reason
-        != "budget"
-    ):
+    run.save_info({"config": config.to_dict(), "tokenizer": store.tokenizer.fingerprint})
+    outcome = Trainer(model, config.training, train, {"next": valid}, run).fit()
+    if outcome.reason != "budget":
         raise SystemExit("interrupted: there is nothing to compare")
     return [record for record in read_metrics(run.metrics) if "validation_bpc" in record]
 

@@ -33,10 +33,15 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.models import kernels
 from novelgen.models.variants import resolve
-from novelgen.training.hardware import choose_device, describe_machine, tune_malloc
+from novelgen.training.hardware import (
+    choose_device,
+    describe_machine,
+    supports_bfloat16,
+    tune_malloc,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
-PEAKS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PEAKS = ("float32", "bfloat16")  # the dtypes that are reported
 PEAK_SIZE = {"cpu": 2048, "cuda": 8192}
 
 
@@ -99,33 +104,54 @@ def time_loops() -> dict[str, Callable[..., Any]]:
     return dict(sorted(found.items(), key=lambda item: item[0] != "reference"))
 
 
+def peak_dtypes(device: torch.device) -> dict[str, torch.dtype]:
+    """The dtypes of which a peak is measured, by their names.
+
+    bfloat16 is none on a CPU that oneDNN has no kernels for: one product would keep PyTorch's own
+    loops busy for minutes.
+    """
+    dtypes = {"float32": torch.float32}
+    if supports_bfloat16(device):
+        dtypes["bfloat16"] = torch.bfloat16
+    return dtypes
+
+
 def measure(
     race: Race, contestants: dict[str, Contestant], blocks: int
-) -> tuple[dict[str, list[float]], dict[str, float]]:
+) -> tuple[dict[str, list[float]], dict[str, float | None]]:
     """Seconds of every block of each, and the machine's matrix peaks.
 
-    A block is one round through the batches.
+    A block is one round through the batches. A peak is None where the hardware has none.
     """
-    steps, seconds = len(race.plan), {name: [] for name in contestants}
-    peaks: dict[str, list[float]] = {name: [] for name in PEAKS}
+    steps = len(race.plan)
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    dtypes = peak_dtypes(race.device)
+    size = PEAK_SIZE[race.device.type]
+    found: dict[str, list[float]] = {name: [] for name in dtypes}
     for block in range(blocks + 1):
         for name, contestant in contestants.items():
             taken = contestant.run(steps)
             if block:  # the first warms up
                 seconds[name].append(taken)
                 print(f"block {block}: {name:12} {taken:8.2f} s", file=sys.stderr, flush=True)
-        for name, dtype in PEAKS.items():
-            peaks[name].append(matrix_peak(race.device, dtype, PEAK_SIZE[race.device.type]))
-    return seconds, {name: statistics.median(found) for name, found in peaks.items()}
+        for name, dtype in dtypes.items():
+            found[name].append(matrix_peak(race.device, dtype, size))
+    peaks: dict[str, float | None] = dict.fromkeys(PEAKS)
+    for name, values in found.items():
+        peaks[name] = statistics.median(values)
+    return seconds, peaks
 
 
 def summarize(
     race: Race,
     contestants: dict[str, Contestant],
     seconds: dict[str, list[float]],
-    peaks: dict[str, float],
+    peaks: dict[str, float | None],
 ) -> dict[str, Any]:
-    """What the results file holds; the first contestant is compared with each."""
+    """What the results file holds; the first contestant is compared with each.
+
+    A peak that this machine does not have is null there.
+    """
     batches = race.batches
     characters = sum(int(batch.characters.sum()) for batch in batches)
     flops = product_flops(race.config.model, race.vocabulary_size, batches)
@@ -156,7 +182,7 @@ def summarize(
             for name, contestant in contestants.items()
         },
         "product_gflop_per_block": flops / 1e9,
-        "matrix_peak_gflops": {name: peak / 1e9 for name, peak in peaks.items()},
+        "matrix_peak_gflops": {name: peak and peak / 1e9 for name, peak in peaks.items()},
         "share_of_peak": flops / characters * speeds[ours] / peaks[precision],
         "compared": ours,
         "precision": precision,
@@ -181,7 +207,11 @@ def show(result: dict[str, Any]) -> None:
             f"{name:14}{row['precision']:>10}{row['parameters']:13,}{row['characters_per_second']:14,.0f}"
             f"{row['novelgen_is_times_as_fast']:12.2f} ×"
         )
-    peaks = ", ".join(f"{name} {peak:,.0f}" for name, peak in result["matrix_peak_gflops"].items())
+    device = machine["device"].upper()
+    peaks = ", ".join(
+        f"{name}: not on this {device}" if peak is None else f"{name} {peak:,.0f}"
+        for name, peak in result["matrix_peak_gflops"].items()
+    )
     print(
         f"matrix peak in GFLOP/s: {peaks}; {result['compared']} makes "
         f"{100 * result['share_of_peak']:.1f} % of that of "

@@ -337,16 +337,13 @@ class TrainingConfig(Checked):
         choices=PRECISIONS,
     )
     device: str = option("auto", N_("device to compute on"), choices=DEVICES)
-    cuda_graph: bool = option(
-        False,
-        N_(
-            "experimental, CUDA only: record steps of frequent shapes as CUDA graphs and replay "
-            "them"
-        ),
-    )
     # Everything random follows from it: the first weights, the batches, the dropout masks.
     seed: int = option(1, N_("random seed"), minimum=0, maximum=2**63 - 1)
 
+
+# Fields of earlier versions that decided nothing of a run but its speed: a config.json that holds
+# one is read as if it did not.
+_RETIRED = ("cuda_graph",)
 
 # Any of them ends a training; one that is given replaces all that a run had.
 BUDGETS = ("epochs", "max_steps", "max_minutes")
@@ -399,6 +396,8 @@ class Config:
     def from_dict(cls, data: Mapping[str, Mapping[str, Any]]) -> Config:
         """The inverse of `to_dict`; raises ConfigError for an unknown or a wrong field."""
         flat = {key: value for section in data.values() for key, value in section.items()}
+        for name in _RETIRED:
+            flat.pop(name, None)
         return cls().replace(**flat)
 
 

@@ -185,6 +185,36 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     ).read_bytes()
 
 
+def test_two_trainings_do_not_write_into_one_directory(tmp_path):
+    directory = tmp_path / "run"
+    options = ("--corpus", NOVEL, *TINY, "--max-steps", 100_000, "--save-every", 3)
+    first = subprocess.Popen(
+        command("train", *options, "--output", directory),
+        cwd=PROJECT,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (directory / "trainer.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # 1. Whatever the second one is asked for, it is refused in one line.
+        for words in ((*options, "--overwrite"), options, ("--resume",)):
+            done = run("train", *words, "--output", directory, code=2)
+            assert len(done.stderr.splitlines()) == 1
+            assert f"{directory}: process {first.pid} has been training here since" in done.stderr
+    finally:
+        first.kill()
+    assert first.wait() == -signal.SIGKILL, "it had ended before it was killed"
+    # 2. What the killed one has left keeps nobody out, and is gone afterwards.
+    assert (directory / ".training.lock").exists()
+    step = max(losses(directory))
+    run("train", "--output", directory, "--resume", "--max-steps", step + 2)
+    assert list(losses(directory)) == list(range(1, step + 3))
+    assert not list(directory.glob(".*"))
+
+
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     directory = tmp_path / "run"
     process = subprocess.Popen(

@@ -37,6 +37,16 @@ def test_a_preset_survives_json(name):
     )
 
 
+def test_an_option_that_is_retired_is_read_over_in_an_old_run_and_unknown_elsewhere():
+    old = Config(training=TrainingConfig(max_steps=3)).to_dict()
+    old["training"]["cuda_graph"] = True
+    config = Config.from_dict(old)
+    assert config.training.max_steps == 3
+    assert "cuda_graph" not in config.to_dict()["training"]
+    with pytest.raises(ConfigError, match="cuda_graph"):
+        config.replace(cuda_graph=True)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match=r"did you mean small"):
         preset("smal")

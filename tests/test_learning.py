@@ -42,15 +42,13 @@ def fit(directory, texts, valid, tokenizer, **options):
     run.create(overwrite=False)
     torch.manual_seed(1)
     model = build_model(config, tokenizer)
-    info = {"config": config.to_dict(), "tokenizer": tokenizer.fingerprint}
+    run.save_info({"config": config.to_dict(), "tokenizer": tokenizer.fingerprint})
     Trainer(
         model,
         config.training,
         Pairs.from_texts(texts, tokenizer),
-        Pairs.from_texts(valid, tokenizer),
+        {"next": Pairs.from_texts(valid, tokenizer)},
         run,
-        info,
-        CPU,
     ).fit()
     return model.eval()
 

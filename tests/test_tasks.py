@@ -11,8 +11,8 @@ from novelgen.cli import Parser
 from novelgen.commands import evaluate, generate, train
 from novelgen.decoding.generator import Generator
 from novelgen.errors import ConfigError, CorpusError
-from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.gradient_step import GradientStep
 from novelgen.training.journal import read_metrics
 
 pytestmark = pytest.mark.slow
@@ -234,7 +234,7 @@ def test_resumed_it_goes_on_bit_for_bit(book, tmp_path):
 
     records = read_metrics(RunDirectory(tmp_path / "whole").metrics)
     steps_of_first_epoch = sum(record.get("epoch") == 0 for record in records)
-    compute = BatchGradients.compute
+    compute = GradientStep.compute
 
     def dying(gradients, pairs, indices, next_indices, step):
         if step == steps_of_first_epoch + 2:
@@ -242,7 +242,7 @@ def test_resumed_it_goes_on_bit_for_bit(book, tmp_path):
         return compute(gradients, pairs, indices, next_indices, step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BatchGradients, "compute", dying)
+        patch.setattr(GradientStep, "compute", dying)
         with pytest.raises(Killed):
             call(train, *options, "--output", tmp_path / "broken")
     call(train, "--output", tmp_path / "broken", "--resume")

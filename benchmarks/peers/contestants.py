@@ -26,7 +26,9 @@ from novelgen.config import Config
 from novelgen.data.pairs import Batch, Pairs
 from novelgen.models.build import build_model
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.epochs import EpochPlan
 from novelgen.training.hardware import choose_precision
+from novelgen.training.schedule import Schedule
 from novelgen.training.trainer import Trainer
 
 
@@ -72,43 +74,32 @@ def size_of(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-class _Planned(Trainer):
-    """The Trainer as it is, with these batches instead of those that it would plan."""
-
-    plan: list[np.ndarray]
-
-    def _plan(self, epoch: int) -> list[np.ndarray]:
-        return self.plan
-
-
 class Ours:
     """novelgen's model as its Trainer trains it; with another time loop if one is given."""
 
     def __init__(self, race: Race, loop: Callable[..., Any] | None = None) -> None:
-        config = race.config.replace(max_steps=10**9, max_minutes=None)
+        config = race.config.replace(
+            max_steps=10**9, max_minutes=None, device=race.device.type
+        ).training
         torch.manual_seed(1)
-        model = build_model(config.model, race.vocabulary_size).train()
+        model = build_model(race.config.model, race.vocabulary_size).train()
         if loop is not None:
             model.decoder.loop = loop
-        self._trainer = _Planned(
-            model,
-            config.training,
-            race.pairs,
-            race.pairs,
-            RunDirectory(Path(tempfile.gettempdir())),
-            {},
-            race.device,
+        # Nothing is written into the directory: no step is saved.
+        run = RunDirectory(Path(tempfile.gettempdir()))
+        self._trainer = Trainer(model, config, race.pairs, {"next": race.pairs}, run)
+        # The batches of the race, instead of those that would be planned.
+        self._trainer.schedule = Schedule(
+            config, lambda epoch: EpochPlan(epoch, race.pairs, race.plan)
         )
-        self._trainer.plan, self._device = race.plan, race.device
-        self.precision = str(choose_precision(config.training.precision, race.device)).removeprefix(
-            "torch."
-        )
+        precision = choose_precision(config.precision, race.device)
+        self.precision = str(precision).removeprefix("torch.")
         self.parameters = size_of(model)
 
     def run(self, steps: int) -> float:
         """As `Contestant`; without the line that people see while training."""
         with contextlib.redirect_stdout(io.StringIO()):
-            return timed(steps, self._trainer._step, self._device)
+            return timed(steps, self._trainer.step, self._trainer.device)
 
 
 class _Loop:

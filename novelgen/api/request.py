@@ -31,7 +31,6 @@ _RESUMABLE = (
     "accumulation_steps",
     "device",
     "precision",
-    "cuda_graph",
     "patience",
     "save_every",
 )

@@ -34,7 +34,6 @@ def train(
     config: Config,
     data: Data,
     run: RunDirectory,
-    device: torch.device,
     ranks: Ranks = SINGLE_PROCESS,
     reporting: Reporting = Reporting(),
 ) -> Outcome:
@@ -55,7 +54,7 @@ def train(
     if ranks.is_first:
         run.save_info(info, data.tokenizer, source_tokenizer)
     # 3. Training.
-    trainer = _trainer(config, data, model, run, info, device, ranks, reporting)
+    trainer = _trainer(config, data, model, run, ranks, reporting)
     return trainer.fit()
 
 
@@ -70,7 +69,8 @@ def resume(
     info = ranks.run_on_rank0(run.load_info)
     config = apply_budget(info["config"], options)
     check_budget(config.training)
-    device = ranks.device(config.training.device)
+    # A device that is not here is refused before the data is opened.
+    ranks.device(config.training.device)
 
     def check_tokenizer() -> None:
         run.load_tokenizer(info)
@@ -81,7 +81,7 @@ def resume(
     info = {name: value for name, value in info.items() if name != "format"}
     info["config"] = config.to_dict()
     model = build_model(config, data.tokenizer, data.source_tokenizer)
-    trainer = _trainer(config, data, model, run, info, device, ranks, reporting)
+    trainer = _trainer(config, data, model, run, ranks, reporting)
     trainer.resume()
     # 3. What has changed is written when nothing can refuse it any more: it is that of the next
     # session too.
@@ -97,8 +97,6 @@ def _trainer(
     data: Data,
     model: nn.Module,
     run: RunDirectory,
-    info: dict[str, Any],
-    device: torch.device,
     ranks: Ranks,
     reporting: Reporting,
 ) -> Trainer:
@@ -106,10 +104,10 @@ def _trainer(
     # Before the first computation: batches of many shapes would fill the one and slow the other.
     limit_onednn_cache()
     tune_malloc()
+    device = ranks.device(config.training.device)
     # The main task comes first: it alone decides which weights are kept.
-    by_task = data.by_task("valid")
-    valid = next(iter(by_task.values()))
-    observer = Observer(run, config, data, valid, device)
+    valid = data.by_task("valid")
+    observer = Observer(run, config, data, next(iter(valid.values())), device)
 
     def observe(model: nn.Module, validation: Validation) -> None:
         observer(model, validation)
@@ -122,18 +120,15 @@ def _trainer(
         data.training(),
         valid,
         run,
-        info,
-        device,
-        observe,
-        # Of a single task there is nothing to tell beside `valid`.
-        by_task if len(by_task) > 1 else None,
-        ranks,
+        ranks=ranks,
+        observe=observe,
         line=ProgressLine() if reporting.verbose else NoProgress(),
     )
     if reporting.verbose:
         precision = str(choose_precision(config.training.precision, device))
         hardware = f"{device.type} {precision.removeprefix('torch.')}"
-        _print_model(info["parameters"], data.tokenizer.size, hardware, ranks.size)
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        _print_model(parameters, data.tokenizer.size, hardware, ranks.size)
     return trainer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def train(
     Raises:
         CorpusError: The corpus cannot be read, or holds too little text.
         ConfigError: An option is unknown, out of range or contradicts another, or `output` is
-            taken.
+            taken, by a run or by another training.
         TrainingError: The loss or the gradients became infinite.
     """
     # 1. The request; whatever is wrong with it is found before torch is imported.
@@ -97,25 +98,30 @@ def train(
     from novelgen.data.prepare import check_outside
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.distributed import init_distributed
+    from novelgen.training.run_lock import check_no_training, locked
     from novelgen.training.stores import shared_data
 
     run = RunDirectory(Path(output))
-    with init_distributed() as ranks:
+    # What rank 0 holds until the end: the lock on the run directory.
+    with init_distributed() as ranks, contextlib.ExitStack() as held:
         device = ranks.device(config.training.device)
 
         def make_data() -> Data:
             check_outside(run.path, paths)
+            # Whoever would be refused below learns it before the corpus is imported.
+            check_no_training(run.path)
             run.check_free(overwrite)
             data = _data(paths, config, chosen, run, device)
             if verbose:
                 print(data.summary(), flush=True)
+            held.enter_context(locked(run.path))
             run.create(overwrite)
             return data
 
         # 2. The data, which the first process prepares for all, and the training.
         data = shared_data(ranks, make_data)
         reporting = sessions.Reporting(verbose, on_validation)
-        outcome = sessions.train(config, data, run, device, ranks, reporting)
+        outcome = sessions.train(config, data, run, ranks, reporting)
     return _result(run, outcome)
 
 
@@ -164,11 +170,12 @@ def resume(
         verbose: As for `train`.
         on_validation: As for `train`.
         options: What changes: the budget, which replaces all that the run has, patience,
-            save_every, accumulation_steps, device, precision, cuda_graph.
+            save_every, accumulation_steps, device, precision.
 
     Raises:
         CheckpointError: The run is missing or damaged, or its data is gone.
-        ConfigError: An option is unknown or cannot change, or `corpus` is another one.
+        ConfigError: An option is unknown or cannot change, `corpus` is another one, or another
+            process is training the run.
         TrainingError: The loss or the gradients became infinite.
     """
     # The pairs, like the corpus, may be named again.
@@ -181,11 +188,17 @@ def resume(
     from novelgen.api import sessions
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.distributed import init_distributed
+    from novelgen.training.run_lock import locked
 
     directory = RunDirectory(Path(run))
-    with init_distributed() as ranks:
+    with init_distributed() as ranks, contextlib.ExitStack() as held:
         info = ranks.run_on_rank0(directory.load_info)
         check_same_corpus(as_paths(corpus), pairs, directory.path, info)
+
+        def lock() -> None:
+            held.enter_context(locked(directory.path))
+
+        ranks.run_on_rank0(lock)
         reporting = sessions.Reporting(verbose, on_validation)
         outcome = sessions.resume(directory, options, ranks, reporting)
     return _result(directory, outcome)

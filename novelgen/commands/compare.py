@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import statistics
 import time
 from collections.abc import Mapping
@@ -63,13 +62,26 @@ def _train_and_compare(args: argparse.Namespace) -> None:
     """Trains and evaluates every run that is asked for, or those that an earlier call left."""
     from novelgen.data.prepare import STORES
     from novelgen.training.hardware import choose_device
+    from novelgen.training.run_lock import LOCK_FILES, locked
 
-    # 1. The request, which must be that of a comparison in the same folder.
+    # The request must be that of a comparison in the same folder.
     request, configs = training_request(args)
     device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request["device"] = device.type
-    before = earlier_comparison(args.output, request, unfinished=STORES)
-    # 2. The corpus, which must be the same too: by content, not by name.
+    before = earlier_comparison(args.output, request, unfinished=(STORES, *LOCK_FILES))
+    with locked(args.output):
+        _fill(args, request, configs, before, device)
+
+
+def _fill(
+    args: argparse.Namespace,
+    request: dict[str, Any],
+    configs: Mapping[str, Config],
+    before: Comparison | None,
+    device: torch.device,
+) -> None:
+    """Trains and evaluates what is asked for, in a comparison that is new or was stopped."""
+    # 1. The corpus, which must be the same too: by content, not by name.
     stores = _prepare_stores(args, configs)
     request["corpus"] = [path.resolve().name for path in args.corpus]
     request["content"] = {tokenizer: store.meta["content"] for tokenizer, store in stores.items()}
@@ -83,7 +95,7 @@ def _train_and_compare(args: argparse.Namespace) -> None:
         _add_machine(comparison, device)
     # Saved without results: a comparison that is stopped early is known again by this.
     comparison.save(args.output)
-    # 3. The runs.
+    # 2. The runs.
     plans = [_Plan(name, config, stores[config.data.tokenizer]) for name, config in configs.items()]
     try:
         is_done = _train_all(args, plans, comparison, device)
@@ -206,18 +218,17 @@ def _train(
     from novelgen.api import sessions
     from novelgen.evaluation.comparison import Result, result_of
     from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.run_lock import locked
 
     run = RunDirectory(args.output / plan.name)
     try:
-        if run.can_go_on:
-            outcome = sessions.resume(run, {})
-        else:
-            # What a run left that was killed before its first save.
-            shutil.rmtree(run.path, ignore_errors=True)
-            run.create(overwrite=False)
-            outcome = sessions.train(
-                plan.config, _novel(args, plan.config, plan.store), run, device
-            )
+        with locked(run.path):
+            if run.can_go_on:
+                outcome = sessions.resume(run, {})
+            else:
+                # What a run left that was killed before its first save.
+                run.clear()
+                outcome = sessions.train(plan.config, _novel(args, plan.config, plan.store), run)
         if outcome.reason == "interrupted":
             return None
         if outcome.best is None:

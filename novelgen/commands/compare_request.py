@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +198,7 @@ def _names(
 
 
 def earlier_comparison(
-    output: Path, request: Mapping[str, Any], unfinished: str = ""
+    output: Path, request: Mapping[str, Any], unfinished: Collection[str] = ()
 ) -> Comparison | None:
     """The comparison that the folder holds already, which must be the same; None for a new one.
 
@@ -211,7 +211,7 @@ def earlier_comparison(
     if before is not None:
         check_same(output, before.request, request)
         return before
-    if output.is_dir() and any(path.name != unfinished for path in output.iterdir()):
+    if output.is_dir() and any(path.name not in unfinished for path in output.iterdir()):
         message = _(
             "--output {path}: the folder is not empty and holds no comparison; choose another"
         )

@@ -138,24 +138,3 @@ class ConditionalLM(nn.Module):
             self.output_bias,
             target[is_token],  # (N,)
         )
-
-    def static_nll_sum(
-        self,
-        target: Tensor,
-        is_token: Tensor,
-        memory: Any,
-        state: State,
-        first: Tensor | None = None,
-    ) -> Tensor:
-        """`nll_sum` without a shape that depends on is_token, as a CUDA graph needs it.
-
-        The padding is computed too, and left out of the sum.
-        """
-        readout, _ = self.read(target, memory, state, first)  # (B, T, D)
-        return linear_cross_entropy(
-            readout.flatten(0, 1),  # (B · T, D)
-            self.embedding.vocabulary,
-            self.output_bias,
-            target.flatten(),
-            is_token.flatten(),
-        )

@@ -15,7 +15,7 @@ from novelgen.evaluation.comparison import Result
 from novelgen.i18n import N_, _, join_list
 from novelgen.report.comparison_figures import draw_by_length, draw_validations
 from novelgen.report.tables import Value, to_csv, to_markdown, translate
-from novelgen.training.checkpoint import write_whole
+from novelgen.training.atomic_write import write_whole
 
 FORMAT = 1
 # The measures of a run's writing, and the names of their columns.

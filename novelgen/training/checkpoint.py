@@ -10,11 +10,10 @@ trainer.pt          what --resume needs: last weights, optimiser, position; tens
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import json
-import os
 import pickle
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,43 +30,12 @@ from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 from novelgen.models import build
 from novelgen.models.variants import resolve
-from novelgen.os_errors import reason_of
 from novelgen.text.tokenizers import Tokenizer
+from novelgen.training.atomic_write import write_whole
 from novelgen.training.hardware import choose_device
+from novelgen.training.run_lock import LOCK_FILES, unwritable_reported
 
 FORMAT = 1  # of the whole directory, in config.json
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that a crash or a full disk leaves the old content or the new, never a part.
-
-    Raises CheckpointError when the disk is full or the file cannot be written; the old file is then
-    untouched.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # Only now, when all of it is on the disk, does it take the old file's name.
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise CheckpointError(_write_failure(path, error)) from None
-
-
-def _write_failure(path: Path, error: OSError) -> str:
-    # A full disk can be helped, and happens most often; a quota that is used up is the same.
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _(
-            "{path}: the disk is full; free some space and go on with --resume; "
-            "the file from before is intact"
-        ).format(path=path)
-    return _("{path}: cannot be written: {reason}; the file from before is intact").format(
-        path=path, reason=reason_of(error)
-    )
 
 
 class RunDirectory:
@@ -111,7 +79,7 @@ class RunDirectory:
                 "{path}: a run is here already; pass --resume to go on, --overwrite to start "
                 "again, or another --output"
             )
-        elif self.path.is_dir() and not self.exists and any(self.path.iterdir()):
+        elif self.path.is_dir() and not self.exists and self._content():
             message = _(
                 "{path}: the folder is not empty and no run directory; choose another --output"
             )
@@ -125,16 +93,23 @@ class RunDirectory:
         earlier = [self._config, self._model, self._trainer]
         earlier += [self._tokenizer, self._source_tokenizer]
         earlier += [self.metrics, self.samples, self.path / "loss.png"]
-        try:
+        with unwritable_reported(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for path in [*earlier, *self.path.glob("events.out.tfevents.*")]:
                 path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                _("{path}: cannot be written ({reason}); choose another --output").format(
-                    path=self.path, reason=reason_of(error)
-                )
-            ) from None
+
+    def clear(self) -> None:
+        """Removes everything in the directory, whatever it is; raises ConfigError as `create`."""
+        with unwritable_reported(self.path):
+            for path in self._content():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+
+    def _content(self) -> list[Path]:
+        """What is in the directory, but for the files of its lock."""
+        return [path for path in self.path.iterdir() if path.name not in LOCK_FILES]
 
     def save_info(
         self,
@@ -150,6 +125,15 @@ class RunDirectory:
             write_whole(self._source_tokenizer, _json_of(source_tokenizer))
         text = json.dumps({"format": FORMAT, **info}, ensure_ascii=False, indent=2)
         write_whole(self._config, text.encode())
+
+    def save_best(
+        self, weights: Mapping[str, Tensor], step: int, bits_per_character: float
+    ) -> None:
+        """Writes the weights of the best validation, and into config.json what it found."""
+        self.save_model(weights)
+        with _damage_reported(self._config):
+            info = json.loads(self._config.read_text(encoding="utf-8"))
+        self.save_info({**info, "best": {"step": step, "validation_bpc": bits_per_character}})
 
     def save_model(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are kept for writing and evaluating."""

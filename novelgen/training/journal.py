@@ -9,7 +9,8 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from novelgen.training.checkpoint import RunDirectory, write_whole
+from novelgen.training.atomic_write import write_whole
+from novelgen.training.checkpoint import RunDirectory
 
 # TensorBoard's tag for a key of metrics.jsonl.
 _SCALARS = {

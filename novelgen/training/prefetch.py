@@ -33,7 +33,7 @@ class BatchPrefetcher:
     def __init__(
         self, device: torch.device, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._pins = device.type == "cuda"
+        self.device = device
         self._clock = clock
         self._thread: ThreadPoolExecutor | None = None
         self._ahead: _Ahead | None = None
@@ -92,7 +92,7 @@ class BatchPrefetcher:
 
     def _make(self, pairs: Pairs, indices: NDArray[np.int64]) -> Batch:
         batch = pairs.batch(indices)
-        if not self._pins:
+        if self.device.type != "cuda":
             return batch
         # The arrays keep the memory, and PyTorch knows by its address that it is pinned: copies to
         # the GPU do not wait.

@@ -20,6 +20,7 @@ from novelgen.i18n import VARIABLE, _, language
 from novelgen.presets import preset
 from novelgen.shipped import shipped_novel
 from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_lock import training_in
 from novelgen.web.metrics import Metrics
 
 # How a training is started, and the folder where that finds this very package: a clone need not be
@@ -191,9 +192,11 @@ class PageTraining:
             last_line = _last_line(process.stdout)
             process.stdout.close()
         failed = process.wait() != 0
-        # 2. The run stays only where it is whole.
+        # 2. The run stays only where it is whole, or where it is that of another process, which
+        # has taken the folder first.
         if failed or self._cancelled:
-            shutil.rmtree(output, ignore_errors=True)
+            if training_in(output) is None:
+                shutil.rmtree(output, ignore_errors=True)
             if request.discard is not None:
                 shutil.rmtree(request.discard, ignore_errors=True)
         # 3. What the page shows from now on.

@@ -1,5 +1,7 @@
 """The public API: `import novelgen` and what it offers."""
 
+import contextlib
+import os
 import subprocess
 import sys
 import typing
@@ -8,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import novelgen
+from novelgen.data import prepare
+from novelgen.training.run_lock import locked
 
 TINY = {"embedding_size": 8, "decoder_size": 8, "batch_tokens": 200, "device": "cpu"}
 
@@ -92,6 +96,43 @@ def test_a_run_is_not_replaced_by_a_training_that_is_refused(trained, long_novel
     with pytest.raises(novelgen.ConfigError, match="give a budget"):
         novelgen.train(long_novel, trained[0].run, overwrite=True, max_minutes=None)
     assert sorted(path.name for path in trained[0].run.iterdir()) == before
+
+
+def test_a_run_that_another_training_holds_is_neither_resumed_nor_replaced(
+    trained, long_novel, tmp_path, monkeypatch
+):
+    run = trained[0].run
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    imported = []
+    monkeypatch.setattr(prepare, "open_or_build", lambda *_, **__: imported.append(1))
+    with locked(run):
+        with pytest.raises(novelgen.ConfigError, match=f"process {os.getpid()} has been training"):
+            novelgen.resume(run, max_steps=99)
+        for overwrite in (False, True):
+            with pytest.raises(novelgen.ConfigError, match="has been training"):
+                novelgen.train(long_novel, run, overwrite=overwrite, **TINY)
+        # A run may be read all the while.
+        novelgen.Generator.load(run, device="cpu")
+    assert not imported
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_a_training_that_begins_while_the_corpus_is_imported_is_not_replaced(
+    long_novel, tmp_path, monkeypatch
+):
+    build = prepare.open_or_build
+    run = tmp_path / "run"
+    with contextlib.ExitStack() as other:
+
+        def slow_build(*args, **options):
+            other.enter_context(locked(run))
+            (run / "samples.md").write_text("theirs", encoding="utf-8")
+            return build(*args, **options)
+
+        monkeypatch.setattr(prepare, "open_or_build", slow_build)
+        with pytest.raises(novelgen.ConfigError, match="has been training"):
+            novelgen.train(long_novel, run, overwrite=True, max_steps=1, **TINY)
+        assert (run / "samples.md").read_text(encoding="utf-8") == "theirs"
 
 
 def test_what_is_raised_at_a_validation_ends_the_training_with_a_save(long_novel, tmp_path):

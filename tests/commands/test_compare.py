@@ -1,5 +1,6 @@
 """`compare` on the command line: tiny models, a few steps, a novel of forty chapters."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,8 +12,9 @@ from novelgen.commands import compare as compare_command
 from novelgen.commands import evaluate, train
 from novelgen.errors import CheckpointError, ConfigError, CorpusError, TrainingError
 from novelgen.evaluation.comparison import speed
-from novelgen.training.batch_gradients import BatchGradients
+from novelgen.training.gradient_step import GradientStep
 from novelgen.training.journal import read_metrics
+from novelgen.training.run_lock import locked
 from novelgen.training.trainer import Trainer
 
 TINY = (
@@ -93,7 +95,7 @@ class Killed(BaseException):
 
 def at_step(monkeypatch, number, act):
     """Lets `act` happen in the step `number`, counted through all runs."""
-    compute, taken = BatchGradients.compute, []
+    compute, taken = GradientStep.compute, []
 
     def counted(*batch):
         taken.append(batch)
@@ -101,12 +103,32 @@ def at_step(monkeypatch, number, act):
             act()
         return compute(*batch)
 
-    monkeypatch.setattr(BatchGradients, "compute", counted)
+    monkeypatch.setattr(GradientStep, "compute", counted)
     return taken
 
 
 def kill():
     raise Killed
+
+
+def test_a_comparison_that_another_process_fills_is_refused(compare, tmp_path):
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"), pytest.raises(ConfigError, match="has been training here"):
+        compare("out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.slow
+def test_a_run_that_another_process_trains_ends_the_comparison(compare, tmp_path, monkeypatch):
+    run = tmp_path / "out" / "lm-char-1"
+    with contextlib.ExitStack() as other:
+        # It begins while the run before it is trained.
+        at_step(monkeypatch, 1, lambda: other.enter_context(locked(run)))
+        with pytest.raises(ConfigError, match=r"lm-char-1: process \d+ has been training here"):
+            compare("out")
+    monkeypatch.undo()
+    assert [row["name"] for row in table(run.parent)["runs"]] == ["seq2seq-char-1"]
+    assert [row["name"] for row in compare("out")["runs"]] == ["seq2seq-char-1", "lm-char-1"]
 
 
 @pytest.mark.slow

@@ -13,10 +13,10 @@ from torch import nn
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training.batch_gradients import BatchGradients
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.epochs import EpochPlan, plan_epoch
+from novelgen.training.gradient_step import GradientStep
 from novelgen.training.gradient_sum import BUCKET_BYTES
 from novelgen.training.loss import LossStats
 from novelgen.training.prefetch import BatchPrefetcher
@@ -73,13 +73,10 @@ class Workshop:
         ranks: Ranks = SINGLE_PROCESS,
         bucket_bytes: int = BUCKET_BYTES,
         **changes,
-    ) -> BatchGradients:
+    ) -> GradientStep:
         """What fills the gradients of the model, as in a trainer."""
-        config, device = self.config(**changes).training, torch.device("cpu")
-        prefetcher = BatchPrefetcher(device)
-        return BatchGradients(
-            model, config, device, torch.float32, ranks, prefetcher, print, bucket_bytes
-        )
+        config, prefetcher = self.config(**changes).training, BatchPrefetcher(torch.device("cpu"))
+        return GradientStep(model, config, prefetcher, ranks=ranks, bucket_bytes=bucket_bytes)
 
     def trainer(
         self,
@@ -98,11 +95,9 @@ class Workshop:
             self.model(**changes),
             config.training,
             self.train,
-            self.valid,
+            {"next": self.valid},
             run,
-            info,
-            torch.device("cpu"),
-            observe,
+            observe=observe,
             clock=clock,
         )
         if resume:
@@ -119,7 +114,7 @@ def sums(directory: Path) -> Workshop:
     return Workshop(directory, tokenizer, train, valid)
 
 
-def of_batch(gradients: BatchGradients, pairs: Pairs, indices: np.ndarray) -> LossStats:
+def of_batch(gradients: GradientStep, pairs: Pairs, indices: np.ndarray) -> LossStats:
     """Fills the gradients of a first batch; returns its loss."""
     return gradients.compute(pairs, indices, np.empty(0, dtype=np.int64), step=0)
 

@@ -1,4 +1,3 @@
-import errno
 import json
 import os
 
@@ -7,7 +6,7 @@ import torch
 
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training.checkpoint import RunDirectory, load_run, write_whole
+from novelgen.training.checkpoint import RunDirectory, load_run
 
 
 @pytest.fixture
@@ -126,22 +125,3 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "letters.txt").write_text("dear")
     with pytest.raises(ConfigError, match=r"choose another --output"):
         RunDirectory(tmp_path).create(overwrite=False)
-
-
-@pytest.mark.parametrize(
-    ("number", "words"), [(errno.ENOSPC, "disk is full"), (errno.EIO, "cannot be written")]
-)
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, number, words, failing):
-    path = tmp_path / "file"
-    write_whole(path, b"old")
-
-    def fail(*_):
-        raise OSError(number, "failed")
-
-    monkeypatch.setattr("os.fsync" if failing == "fsync" else "pathlib.Path.replace", fail)
-    with pytest.raises(CheckpointError, match=words):
-        write_whole(path, b"new and longer")
-    monkeypatch.undo()
-    assert path.read_bytes() == b"old"
-    assert [each.name for each in tmp_path.iterdir()] == ["file"]

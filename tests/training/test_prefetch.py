@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from novelgen.errors import TrainingError
-from novelgen.training import batch_gradients
+from novelgen.training import gradient_step
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import LossStats
 from novelgen.training.prefetch import BatchPrefetcher
@@ -103,7 +103,7 @@ def interrupt(trainer, monkeypatch):
 
 def fail(trainer, monkeypatch):
     monkeypatch.setattr(
-        batch_gradients, "loss_stats", lambda batch, nll_sum: LossStats(float("nan"), 1, 1, 1)
+        gradient_step, "loss_stats", lambda batch, nll_sum: LossStats(float("nan"), 1, 1, 1)
     )
     with pytest.raises(TrainingError):
         trainer.fit()

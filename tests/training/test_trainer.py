@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from novelgen.errors import CheckpointError, ConfigError, TrainingError
-from novelgen.training import checkpoint
 from novelgen.training import trainer as trainer_module
 from novelgen.training.checkpoint import load_run
 from novelgen.training.journal import read_metrics
@@ -261,7 +260,7 @@ def test_a_full_disk_leaves_the_checkpoint_whole(workshop, monkeypatch):
         for path in trainer.run.path.iterdir()
         if path.suffix in (".pt", ".safetensors")
     }
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     resumed = workshop.trainer(resume=True)
     with pytest.raises(CheckpointError, match="disk is full"):
         resumed.fit()

@@ -7,6 +7,7 @@ import pytest
 from novelgen.errors import TrainingError
 from novelgen.i18n import use_language
 from novelgen.shipped import shipped_novel
+from novelgen.training.run_lock import locked
 from novelgen.web import training
 from novelgen.web.training import PageTraining, TrainingRequest
 
@@ -162,6 +163,16 @@ def test_the_process_speaks_the_language_of_who_started_it(make, tmp_path, monke
         tiny.start(tmp_path / "checkpoints")
     assert tiny.wait(WITHIN)
     assert tiny.status().error == "错误"
+
+
+def test_a_run_that_another_process_trains_in_the_folder_stays(make, tmp_path):
+    tiny = make(steps=1, end=LONG, patience=WITHIN)
+    tiny.start(tmp_path / "checkpoints")
+    output = tmp_path / "checkpoints" / "novel-tiny"
+    until(lambda: tiny.status().phase == "training")
+    with locked(output):
+        tiny.cancel()
+    assert (output / "metrics.jsonl").exists()
 
 
 def test_a_failure_is_shown_in_the_words_of_the_process(make, tmp_path):

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from novelgen.training.batch_gradients import BatchGradients
-from novelgen.training.distributed import SINGLE_PROCESS
+from novelgen.training.gradient_step import GradientStep
 from novelgen.training.loss import batch_loss
 from novelgen.training.prefetch import BatchPrefetcher
 
@@ -13,20 +12,12 @@ NOTHING_NEXT = np.empty(0, dtype=np.int64)
 
 @pytest.fixture
 def make(workshop):
-    """Makes BatchGradients of a small model, and a function that gives the gradients of a step."""
+    """Makes a GradientStep of a small model, and a function that gives the gradients of a step."""
 
     def build(**changes):
         trainer = workshop.trainer(**changes)
         model = trainer.model.train()
-        gradients = BatchGradients(
-            model,
-            trainer.config,
-            CPU,
-            torch.float32,
-            SINGLE_PROCESS,
-            BatchPrefetcher(CPU),
-            note=print,
-        )
+        gradients = GradientStep(model, trainer.config, BatchPrefetcher(CPU))
 
         def at_step(step, rows=(0, 1, 2, 3)):
             gradients.compute(workshop.train, np.array(rows), NOTHING_NEXT, step)

@@ -1,4 +1,4 @@
-"""The gradients of one batch: whole, in micro-batches, or by a recorded step."""
+"""The gradients of one batch: whole, or in micro-batches."""
 
 from __future__ import annotations
 
@@ -10,46 +10,43 @@ from numpy.typing import NDArray
 from torch import nn
 
 from novelgen.config import TrainingConfig
-from novelgen.data.pairs import Batch, Pairs
+from novelgen.data.pairs import Pairs
 from novelgen.errors import TrainingError
 from novelgen.i18n import _
-from novelgen.training.distributed import Ranks
+from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.gradient_sum import BUCKET_BYTES, GradientSum
-from novelgen.training.graphs import RecordedSteps, record_steps
+from novelgen.training.hardware import choose_precision
 from novelgen.training.loss import LossStats, batch_loss, loss_stats
 from novelgen.training.prefetch import BatchPrefetcher
 
 
-class BatchGradients:
-    """Fills the gradients of a model, batch after batch.
+class GradientStep:
+    """Makes the gradients of a model from a batch; what they do to the weights is the optimizer's.
 
     A batch is computed in `slices` micro-batches: as many as `accumulation_steps` asks for, and
-    twice as many whenever one does not fit into the GPU's memory. `note` shows a line to a person.
+    twice as many whenever one does not fit into the GPU's memory. The model is on the device of
+    the `prefetcher`, whose batches are taken. `note` shows a line to a person.
     """
 
     def __init__(
         self,
         model: nn.Module,
         config: TrainingConfig,
-        device: torch.device,
-        precision: torch.dtype,
-        ranks: Ranks,
         prefetcher: BatchPrefetcher,
-        note: Callable[[str], None],
+        *,
+        ranks: Ranks = SINGLE_PROCESS,
+        note: Callable[[str], None] = print,
         bucket_bytes: int = BUCKET_BYTES,
     ) -> None:
         self._model = model
         self._config = config
-        self._device = device
-        self._precision = precision
-        self._ranks = ranks
         self._prefetcher = prefetcher
+        self._device = prefetcher.device
+        self._precision = choose_precision(config.precision, self._device)
+        self._ranks = ranks
         self._note = note
         self.slices = config.accumulation_steps
-        self.gradient_sum = GradientSum(model.parameters(), ranks, bucket_bytes)
-        self.graphs: RecordedSteps | None = None
-        if config.cuda_graph:
-            self.graphs = record_steps(model, device, precision, ranks.size)
+        self._gradient_sum = GradientSum(model.parameters(), ranks, bucket_bytes)
 
     def compute(
         self,
@@ -73,7 +70,6 @@ class BatchGradients:
             try:
                 return self._accumulate(pairs, indices, next_indices)
             except torch.OutOfMemoryError:
-                self.graphs = None  # their buffers take memory too
                 if self.slices >= len(indices):
                     raise TrainingError(
                         _(
@@ -100,25 +96,13 @@ class BatchGradients:
         uses_autocast = self._precision != torch.float32
         total = LossStats()
         for number, batch in enumerate(batches, 1):
-            recorded = self._recorded(batch, len(parts))
-            if recorded is not None:
-                return recorded
             with torch.autocast(self._device.type, dtype=self._precision, enabled=uses_autocast):
                 loss = batch_loss(self._model, batch, self._device)  # ()
             # With the last part the ranks begin to exchange their gradients.
-            self.gradient_sum.backward(loss / tokens, is_last=number == len(parts))
+            self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
             total += loss_stats(batch, loss.item())
-        self.gradient_sum.finish()
+        self._gradient_sum.finish()
         return total.summed(self._ranks)
-
-    def _recorded(self, batch: Batch, parts: int) -> LossStats | None:
-        """The loss of a whole batch by a recorded step; None where there is none for its shape."""
-        if self.graphs is None or parts != 1:
-            return None
-        nll_sum = self.graphs.gradients(batch, self._config.batch_tokens)
-        if nll_sum is None:
-            return None
-        return loss_stats(batch, nll_sum)
 
     def _seed(self, step: int) -> int:
         """A seed that follows from the run's seed, the step and the rank alone."""
