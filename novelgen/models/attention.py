@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from novelgen.config import ModelConfig
+from novelgen.models.initialization import reset_linear, reset_score_vector
 from novelgen.models.kernels.reference import LoopMemory
+from novelgen.models.zoo import annotation_size, present
 
 
 class AttentionScore(nn.Module):
@@ -26,6 +29,15 @@ class AttentionScore(nn.Module):
         self.query_size = query_size
         self.memory_size = memory_size
         self.attention_size = attention_size
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> AttentionScore:
+        """The score with the sizes of a resolved configuration."""
+        attention_size = config.attention_size or 0  # None for scores without a hidden layer
+        return cls(config.decoder_size, annotation_size(config), attention_size)
+
+    def reset_parameters(self) -> None:
+        """Gives the starting values; a score without parameters has none."""
 
     def keys(self, annotations: Tensor) -> Tensor:
         """What is computed once of annotations (B, S, M): (B, S, K)."""
@@ -51,6 +63,10 @@ class GeneralScore(DotScore):
         super().__init__(query_size, memory_size, attention_size)
         self.key = nn.Linear(memory_size, query_size, bias=False)  # W
 
+    def reset_parameters(self) -> None:
+        """Gives W its starting values."""
+        reset_linear(self.key)
+
     def keys(self, annotations: Tensor) -> Tensor:
         """W h_j (B, S, H) of annotations (B, S, M)."""
         keys: Tensor = self.key(annotations)
@@ -65,6 +81,12 @@ class _AdditiveParts(AttentionScore):
         self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
         self.query = nn.Linear(query_size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
+
+    def reset_parameters(self) -> None:
+        """Gives v, U and W their starting values."""
+        reset_score_vector(self.score)
+        reset_linear(self.key)
+        reset_linear(self.query)
 
     def keys(self, annotations: Tensor) -> Tensor:
         """U h_j (B, S, A) of annotations (B, S, M)."""
@@ -94,6 +116,11 @@ class CoverageScore(_AdditiveParts):
         super().__init__(query_size, memory_size, attention_size)
         self.coverage = nn.Parameter(torch.zeros(attention_size))  # w
 
+    def reset_parameters(self) -> None:
+        """Gives v, U and W their starting values; w is 0: coverage counts for nothing yet."""
+        super().reset_parameters()
+        nn.init.zeros_(self.coverage)
+
     def forward(self, queries: Tensor, keys: Tensor, covered: Tensor) -> Tensor:
         """Scores (B, 1, S) of queries (B, 1, H), keys (B, S, A) and covered (B, S): C_i."""
         covering = covered.unsqueeze(2) * self.coverage  # w C_ij: (B, S, A)
@@ -113,6 +140,11 @@ class ConcatScore(AttentionScore):
         self.both = nn.Linear(query_size + memory_size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
 
+    def reset_parameters(self) -> None:
+        """Gives v and W their starting values."""
+        reset_score_vector(self.score)
+        reset_linear(self.both)
+
     def keys(self, annotations: Tensor) -> Tensor:
         """What h_j adds to W [s_i; h_j] (B, S, A), of annotations (B, S, M)."""
         return linear(annotations, self.both.weight[:, self.query_size :])
@@ -130,6 +162,13 @@ SCORES: dict[str, type[AttentionScore]] = {
     "general": GeneralScore,
     "concat": ConcatScore,
 }
+
+
+def make_score(config: ModelConfig) -> AttentionScore:
+    """The attention score of a resolved configuration."""
+    if config.coverage:
+        return CoverageScore.from_config(config)
+    return SCORES[present(config.score)].from_config(config)
 
 
 def attend(

@@ -12,9 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop_elements
 
-from novelgen.models.attention import AttentionScore, attend
+from novelgen.config import ModelConfig
+from novelgen.models.attention import AttentionScore, attend, make_score
 from novelgen.models.decoders import AttendingDecoder, Decoder
 from novelgen.models.encoder import Encoded
+from novelgen.models.initialization import (
+    reset_layer,
+    reset_layers,
+    reset_linear,
+    reset_lstm_bias,
+    reset_recurrent_weight,
+    reset_score_vector,
+)
 from novelgen.models.kernels import backends
 from novelgen.models.kernels.products import in_few_shapes
 from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
@@ -27,6 +36,7 @@ from novelgen.models.recurrent import (
     run_layer,
     run_layers,
 )
+from novelgen.models.zoo import annotation_size, present
 
 AttentionLoop = Callable[[Tensor, LoopMemory, Tensor, Tensor, LoopWeights], LoopOutput]
 
@@ -70,6 +80,28 @@ class BahdanauDecoder(Decoder):
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
         self.dropout = VariationalDropout(dropout)
         self.loop: AttentionLoop = backends.attention_loop
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> BahdanauDecoder:
+        """As `Decoder.from_config`."""
+        return cls(
+            config.embedding_size,
+            annotation_size(config),
+            config.decoder_size,
+            present(config.decoder_layers),
+            present(config.attention_size),
+            config.dropout,
+        )
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        reset_score_vector(self.score)
+        for linear in (self.key, self.query, self.token, self.context):
+            reset_linear(linear)
+        reset_lstm_bias(self.token.bias)  # of the gates, which `token` begins with
+        reset_recurrent_weight(self.recurrent.weight)
+        reset_layers(self.upper)
+        reset_linear(self.readout)
 
     def remember(self, encoded: Encoded) -> LoopMemory:
         """Annotations, their keys U h_j, which are computed once, and where real tokens are."""
@@ -124,6 +156,26 @@ class GenericBahdanauDecoder(AttendingDecoder):
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
         self.parts = STATE_PARTS[cell]
 
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> GenericBahdanauDecoder:
+        """As `Decoder.from_config`."""
+        return cls(
+            present(config.cell),
+            make_score(config),
+            config.embedding_size,
+            annotation_size(config),
+            config.decoder_size,
+            present(config.decoder_layers),
+            config.dropout,
+        )
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        self.attention.reset_parameters()
+        reset_layer(self.first)
+        reset_layers(self.upper)
+        reset_linear(self.readout)
+
     def forward(
         self, embedded: Tensor, memory: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, State, Tensor]:
@@ -155,3 +207,13 @@ class GenericBahdanauDecoder(AttendingDecoder):
         joint = torch.cat([hiddens, contexts, embedded], dim=-1)  # (B, T, H + M + D)
         readouts = torch.tanh(self.readout(self.dropout(joint)))  # t: (B, T, D)
         return readouts, (*first, *above, *covered), alphas
+
+
+def make_decoder(config: ModelConfig) -> Decoder:
+    """The decoder of a resolved configuration: that with its own time loop where it has the parts.
+
+    It has LSTM cells and the additive score without coverage, and drops recurrent weights.
+    """
+    if config.cell == "lstm" and config.score == "additive" and not config.coverage:
+        return BahdanauDecoder.from_config(config)
+    return GenericBahdanauDecoder.from_config(config)

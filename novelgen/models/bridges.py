@@ -9,19 +9,39 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from novelgen.config import ModelConfig
 from novelgen.models.encoder import Encoded
-from novelgen.models.recurrent import State
+from novelgen.models.recurrent import STATE_PARTS, State
+from novelgen.models.zoo import annotation_size, present
 
 
-class LastBridge(nn.Module):
+class Bridge(nn.Module):
+    """Makes the decoder's first state of what an encoder knows: `forward(encoded)`."""
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Bridge:
+        """The bridge with the sizes of a resolved configuration."""
+        raise NotImplementedError
+
+    def reset_parameters(self) -> None:
+        """Gives the starting values; a bridge without parameters has none."""
+
+
+class LastBridge(Bridge):
     """The encoder's last states as they are, layer by layer (Sutskever et al., 2014)."""
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> LastBridge:
+        """As `Bridge.from_config`; nothing of it is read."""
+        del config  # states are handed over as they are
+        return cls()
 
     def forward(self, encoded: Encoded) -> State:
         """All parts (B, M) of all layers, cells too; M must be the decoder's size."""
         return encoded.states
 
 
-class ProjectedBridge(nn.Module):
+class ProjectedBridge(Bridge):
     """tanh(V h + b) of the top layer's last state h (Cho et al., 2014).
 
     Bahdanau et al. (2015) do so with the states of both directions.
@@ -35,6 +55,17 @@ class ProjectedBridge(nn.Module):
         projection = nn.Linear(memory_size, parts * size)
         self.weight = projection.weight  # V: (parts · H, M)
         self.bias = projection.bias  # b: (parts · H,)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> ProjectedBridge:
+        """As `Bridge.from_config`."""
+        parts = present(config.decoder_layers) * STATE_PARTS[present(config.cell)]
+        return cls(annotation_size(config), config.decoder_size, parts)
+
+    def reset_parameters(self) -> None:
+        """Gives V and b their starting values."""
+        nn.init.xavier_uniform_(self.weight)
+        nn.init.zeros_(self.bias)
 
     def forward(self, encoded: Encoded) -> State:
         """The parts (B, H) of all layers' states."""
@@ -52,3 +83,10 @@ class MeanBridge(ProjectedBridge):
     def summary(self, encoded: Encoded) -> Tensor:
         """The mean over real positions (B, M); annotations are zero at the others."""
         return encoded.annotations.sum(1) / encoded.is_token.sum(1, keepdim=True)
+
+
+BRIDGES: dict[str, type[Bridge]] = {
+    "last": LastBridge,
+    "projected": ProjectedBridge,
+    "mean": MeanBridge,
+}

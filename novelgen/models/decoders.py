@@ -10,8 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from novelgen.config import ModelConfig
 from novelgen.models.attention import AttentionScore, CoverageScore
 from novelgen.models.encoder import Encoded
+from novelgen.models.initialization import reset_layers, reset_linear
 from novelgen.models.kernels.reference import LoopMemory
 from novelgen.models.recurrent import (
     State,
@@ -21,6 +23,7 @@ from novelgen.models.recurrent import (
     read_to_end,
     run_layers,
 )
+from novelgen.models.zoo import annotation_size, present
 
 
 class Decoder(nn.Module):
@@ -30,6 +33,15 @@ class Decoder(nn.Module):
     returns readouts (B, T, D), the state after the last of them, and attention weights (B, T, S),
     or (B, T, 0) from a decoder without attention.
     """
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Decoder:
+        """The decoder of a resolved configuration."""
+        raise NotImplementedError
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values."""
+        raise NotImplementedError
 
     def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
         """The memory: what every step reads of the source, batch first."""
@@ -81,6 +93,22 @@ class PlainDecoder(Decoder):
         self.layers = make_layers(cell, [embedding_size] + [size] * (layers - 1), size)
         self.readout = nn.Linear(size, embedding_size, bias=False)  # R
         self.dropout = VariationalDropout(dropout)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> PlainDecoder:
+        """As `Decoder.from_config`."""
+        return cls(
+            present(config.cell),
+            config.embedding_size,
+            config.decoder_size,
+            present(config.decoder_layers),
+            config.dropout,
+        )
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        reset_layers(self.layers)
+        reset_linear(self.readout)
 
     def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
         """Nothing: an empty tuple."""
@@ -135,6 +163,23 @@ class EveryStepDecoder(Decoder):
         )
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
         self.dropout = VariationalDropout(dropout)
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> EveryStepDecoder:
+        """As `Decoder.from_config`."""
+        return cls(
+            present(config.cell),
+            config.embedding_size,
+            annotation_size(config),
+            config.decoder_size,
+            present(config.decoder_layers),
+            config.dropout,
+        )
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        reset_layers(self.layers)
+        reset_linear(self.readout)
 
     def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
         """The vector c (B, M) alone."""

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from novelgen.config import ModelConfig
+from novelgen.models.initialization import reset_layers
 from novelgen.models.recurrent import (
     State,
     VariationalDropout,
@@ -20,6 +22,7 @@ from novelgen.models.recurrent import (
     reverse_by_length,
     token_mask,
 )
+from novelgen.models.zoo import present
 
 
 class Encoded(NamedTuple):
@@ -62,6 +65,25 @@ class Encoder(nn.Module):
         self.dropout = VariationalDropout(dropout)
         self.reverse_source = reverse_source
         self.whole_states = whole_states
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> Encoder:
+        """The encoder of a resolved configuration."""
+        return cls(
+            present(config.cell),
+            config.embedding_size,
+            present(config.encoder_size),
+            present(config.encoder_layers),
+            config.dropout,
+            bidirectional=present(config.bidirectional),
+            reverse_source=present(config.reverse_source),
+            whole_states=config.bridge == "last",
+        )
+
+    def reset_parameters(self) -> None:
+        """Gives the layers of both directions their starting values."""
+        reset_layers(self.forwards)
+        reset_layers(self.backwards)
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
         """Reads embedded (B, S, D), lengths (B,) ≥ 1; annotations keep the source's order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from novelgen.config import ModelConfig
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.decoders import PlainDecoder
 from novelgen.models.recurrent import State
@@ -25,6 +26,22 @@ class LanguageModel(ConditionalLM):
     ) -> None:
         super().__init__(embedding, dropout, source_embedding)
         self.decoder = decoder
+
+    @classmethod
+    def from_config(
+        cls,
+        config: ModelConfig,
+        embedding: TokenEmbedding,
+        source_embedding: nn.Embedding | None,
+    ) -> LanguageModel:
+        """The model of a resolved configuration."""
+        decoder = PlainDecoder.from_config(config)
+        return cls(embedding, decoder, config.dropout, source_embedding)
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values."""
+        super().reset_parameters()
+        self.decoder.reset_parameters()
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[()], State]:
         """As `ConditionalLM.start`."""

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from novelgen.models.attention import AttentionScore, DotScore, GeneralScore, attend
+from novelgen.config import ModelConfig
+from novelgen.models.attention import AttentionScore, DotScore, GeneralScore, attend, make_score
 from novelgen.models.decoders import AttendingDecoder
+from novelgen.models.initialization import reset_layers, reset_linear
 from novelgen.models.kernels import backends
 from novelgen.models.kernels.reference import FeedingWeights, LoopMemory
 from novelgen.models.recurrent import (
@@ -25,6 +27,7 @@ from novelgen.models.recurrent import (
     make_layers,
     run_layers,
 )
+from novelgen.models.zoo import annotation_size, present
 
 
 class _Dropouts(NamedTuple):
@@ -63,6 +66,26 @@ class LuongDecoder(AttendingDecoder):
         self.readout = nn.Linear(memory_size + size, embedding_size, bias=False)  # W
         self.input_feeding = input_feeding
         self.parts = STATE_PARTS[cell] * layers
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> LuongDecoder:
+        """As `Decoder.from_config`."""
+        return cls(
+            present(config.cell),
+            make_score(config),
+            config.embedding_size,
+            annotation_size(config),
+            config.decoder_size,
+            present(config.decoder_layers),
+            config.dropout,
+            present(config.input_feeding),
+        )
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        self.attention.reset_parameters()
+        reset_layers(self.layers)
+        reset_linear(self.readout)
 
     def begin(self, state: State, memory: tuple[Tensor, ...]) -> State:
         """The layers' state, h̃_0 = 0 (B, D) with input feeding, and C_1 = 0 with coverage."""

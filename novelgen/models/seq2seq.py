@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from novelgen.config import ModelConfig
+from novelgen.models.bridges import BRIDGES, Bridge
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
-from novelgen.models.decoders import Decoder
+from novelgen.models.decoders import Decoder, EveryStepDecoder, PlainDecoder
 from novelgen.models.encoder import Encoded, Encoder
 from novelgen.models.recurrent import State
+from novelgen.models.zoo import VARIANTS, present
 
 
 class Seq2Seq(ConditionalLM):
@@ -17,7 +20,7 @@ class Seq2Seq(ConditionalLM):
         self,
         embedding: TokenEmbedding,
         encoder: Encoder,
-        bridge: nn.Module,
+        bridge: Bridge,
         decoder: Decoder,
         dropout: float,
         source_embedding: nn.Embedding | None = None,
@@ -26,6 +29,27 @@ class Seq2Seq(ConditionalLM):
         self.encoder = encoder
         self.bridge = bridge
         self.decoder = decoder
+
+    @classmethod
+    def from_config(
+        cls,
+        config: ModelConfig,
+        embedding: TokenEmbedding,
+        source_embedding: nn.Embedding | None,
+    ) -> Seq2Seq:
+        """The model of a resolved configuration."""
+        # The order in which parts are made is the order of their random draws.
+        encoder = Encoder.from_config(config)
+        bridge = BRIDGES[present(config.bridge)].from_config(config)
+        decoder = make_decoder(config)
+        return cls(embedding, encoder, bridge, decoder, config.dropout, source_embedding)
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values."""
+        super().reset_parameters()
+        self.encoder.reset_parameters()
+        self.bridge.reset_parameters()
+        self.decoder.reset_parameters()
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`; the memory is what the decoder remembers."""
@@ -42,3 +66,12 @@ class Seq2Seq(ConditionalLM):
         embedded = self.dropout(self.embedding(tokens))  # (B, T, D)
         readouts, state, weights = self.decoder(embedded, memory, state)
         return readouts, state, weights
+
+
+def make_decoder(config: ModelConfig) -> Decoder:
+    """The decoder that a resolved configuration names; which one attends, its variant says."""
+    if config.context == "initial":
+        return PlainDecoder.from_config(config)
+    if config.context == "every-step":
+        return EveryStepDecoder.from_config(config)
+    return VARIANTS[config.model].make_attending_decoder(config)

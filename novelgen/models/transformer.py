@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
+from novelgen.config import ModelConfig
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
+from novelgen.models.initialization import reset_linear
 from novelgen.models.recurrent import State, token_mask
+from novelgen.models.zoo import present
 
 # Width of a head in the paper; narrower models have one head.
 _HEAD_SIZE = 64
@@ -128,6 +131,35 @@ class Transformer(ConditionalLM):
             for _ in range(decoder_layers)
         )
         self.norm = nn.LayerNorm(size)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: ModelConfig,
+        embedding: TokenEmbedding,
+        source_embedding: nn.Embedding | None,
+    ) -> Transformer:
+        """The model of a resolved configuration."""
+        return cls(
+            embedding,
+            present(config.encoder_size),
+            present(config.encoder_layers),
+            config.decoder_size,
+            present(config.decoder_layers),
+            config.dropout,
+            source_embedding,
+        )
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values; layer norms are made as the identity."""
+        super().reset_parameters()
+        for module in self.modules():
+            if isinstance(module, nn.MultiheadAttention):
+                # The projections of queries, keys and values, drawn as the one matrix they are.
+                nn.init.xavier_uniform_(module.in_proj_weight)
+                nn.init.zeros_(module.in_proj_bias)
+            elif isinstance(module, nn.Linear):
+                reset_linear(module)
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`; no token was taken yet: the state's tensors are (B, 0, D)."""

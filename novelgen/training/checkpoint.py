@@ -30,7 +30,7 @@ from novelgen.data.tasks import first_tokens
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 from novelgen.models import build
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.os_errors import reason_of
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.hardware import choose_device
