@@ -82,6 +82,11 @@ VARIANTS: dict[str, Variant] = {
         summary=N_("attention before each step of the decoder, with LSTMs"),
         parts=_BAHDANAU,
     ),
+    "bahdanau-gru": Variant(
+        paper="Bahdanau et al. 2015",
+        summary=N_("the same with GRUs, as in the paper"),
+        parts={**_BAHDANAU, "cell": "gru"},
+    ),
     "luong": Variant(
         paper="Luong et al. 2015",
         summary=N_("attention after each step of the decoder, fed into the next"),
