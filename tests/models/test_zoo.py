@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -153,3 +156,14 @@ def test_default_model_has_the_parameter_names_of_older_files():
         ("decoder.readout.weight", (6, 24)),
         ("decoder.readout.bias", (6,)),
     ]
+
+
+def test_parts_are_resolved_without_torch():
+    code = (
+        "import sys\n"
+        "from novelgen.config import ModelConfig\n"
+        "from novelgen.models.zoo import VARIANTS, attends, resolve\n"
+        "for name in VARIANTS: resolve(ModelConfig(model=name)), attends(ModelConfig(model=name))\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
