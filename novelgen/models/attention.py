@@ -23,18 +23,11 @@ class AttentionScore(nn.Module):
     queries (B, T, H) and these keys (B, S, K), and returns scores (B, T, S).
     """
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        """The sizes H, M and A; scores without a hidden layer do not read A."""
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.query_size = query_size
-        self.memory_size = memory_size
-        self.attention_size = attention_size
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> AttentionScore:
-        """The score with the sizes of a resolved configuration."""
-        attention_size = config.attention_size or 0  # None for scores without a hidden layer
-        return cls(config.decoder_size, annotation_size(config), attention_size)
+        self.query_size = config.decoder_size  # H
+        self.memory_size = annotation_size(config)  # M
 
     def reset_parameters(self) -> None:
         """Gives the starting values; a score without parameters has none."""
@@ -59,9 +52,9 @@ class DotScore(AttentionScore):
 class GeneralScore(DotScore):
     """e_ij = s_iᵀ W h_j (Luong et al., 2015, "general"): the dot product with W h_j."""
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.key = nn.Linear(memory_size, query_size, bias=False)  # W
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.key = nn.Linear(self.memory_size, self.query_size, bias=False)  # W
 
     def reset_parameters(self) -> None:
         """Gives W its starting values."""
@@ -76,10 +69,11 @@ class GeneralScore(DotScore):
 class _AdditiveParts(AttentionScore):
     """W, U and v, which the additive score has with and without coverage."""
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
-        self.query = nn.Linear(query_size, attention_size, bias=False)  # W
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        attention_size = present(config.attention_size)  # A
+        self.key = nn.Linear(self.memory_size, attention_size, bias=False)  # U
+        self.query = nn.Linear(self.query_size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
 
     def reset_parameters(self) -> None:
@@ -112,9 +106,9 @@ class CoverageScore(_AdditiveParts):
     when training is nearly over.
     """
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.coverage = nn.Parameter(torch.zeros(attention_size))  # w
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.coverage = nn.Parameter(torch.zeros_like(self.score))  # w
 
     def reset_parameters(self) -> None:
         """Gives v, U and W their starting values; w is 0: coverage counts for nothing yet."""
@@ -135,9 +129,10 @@ class ConcatScore(AttentionScore):
     others h_j.
     """
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.both = nn.Linear(query_size + memory_size, attention_size, bias=False)  # W
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        attention_size = present(config.attention_size)  # A
+        self.both = nn.Linear(self.query_size + self.memory_size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
 
     def reset_parameters(self) -> None:
@@ -167,8 +162,8 @@ SCORES: dict[str, type[AttentionScore]] = {
 def make_score(config: ModelConfig) -> AttentionScore:
     """The attention score of a resolved configuration."""
     if config.coverage:
-        return CoverageScore.from_config(config)
-    return SCORES[present(config.score)].from_config(config)
+        return CoverageScore(config)
+    return SCORES[present(config.score)](config)
 
 
 def attend(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout as drop_elements
 
 from novelgen.config import ModelConfig
-from novelgen.models.attention import AttentionScore, attend, make_score
+from novelgen.models.attention import attend
 from novelgen.models.decoders import AttendingDecoder, Decoder
 from novelgen.models.encoder import Encoded
 from novelgen.models.initialization import (
@@ -59,16 +59,13 @@ class BahdanauDecoder(Decoder):
     than their half.
     """
 
-    def __init__(
-        self,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        attention_size: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
+        embedding_size = config.embedding_size  # D
+        memory_size = annotation_size(config)  # M
+        size = config.decoder_size  # H
+        attention_size = present(config.attention_size)  # A
         self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
         self.query = nn.Linear(size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
@@ -76,22 +73,10 @@ class BahdanauDecoder(Decoder):
         self.token = nn.Linear(embedding_size, 4 * size)
         self.context = nn.Linear(memory_size, 4 * size, bias=False)
         self.recurrent = nn.Linear(size, 4 * size, bias=False)
-        self.upper = make_layers("lstm", [size] * (layers - 1), size)
+        self.upper = make_layers("lstm", [size] * (present(config.decoder_layers) - 1), size)
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
-        self.dropout = VariationalDropout(dropout)
+        self.dropout = VariationalDropout(config.dropout)
         self.loop: AttentionLoop = backends.attention_loop
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> BahdanauDecoder:
-        """As `Decoder.from_config`."""
-        return cls(
-            config.embedding_size,
-            annotation_size(config),
-            config.decoder_size,
-            present(config.decoder_layers),
-            present(config.attention_size),
-            config.dropout,
-        )
 
     def reset_parameters(self) -> None:
         """As `Decoder.reset_parameters`."""
@@ -140,34 +125,15 @@ class GenericBahdanauDecoder(AttendingDecoder):
     It is slower: autograd follows every step. No recurrent weights are dropped.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        attention: AttentionScore,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        dropout: float,
-    ) -> None:
-        super().__init__(attention, dropout)
-        self.first = CELLS[cell](embedding_size + memory_size, size, batch_first=True)  # f
-        self.upper = make_layers(cell, [size] * (layers - 1), size)
-        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        cell = present(config.cell)
+        size = config.decoder_size  # H
+        seen = config.embedding_size + annotation_size(config)  # of [y; c]
+        self.first = CELLS[cell](seen, size, batch_first=True)  # f
+        self.upper = make_layers(cell, [size] * (present(config.decoder_layers) - 1), size)
+        self.readout = nn.Linear(size + seen, config.embedding_size)  # R, b
         self.parts = STATE_PARTS[cell]
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> GenericBahdanauDecoder:
-        """As `Decoder.from_config`."""
-        return cls(
-            present(config.cell),
-            make_score(config),
-            config.embedding_size,
-            annotation_size(config),
-            config.decoder_size,
-            present(config.decoder_layers),
-            config.dropout,
-        )
 
     def reset_parameters(self) -> None:
         """As `Decoder.reset_parameters`."""
@@ -209,11 +175,11 @@ class GenericBahdanauDecoder(AttendingDecoder):
         return readouts, (*first, *above, *covered), alphas
 
 
-def make_decoder(config: ModelConfig) -> Decoder:
+def make_bahdanau_decoder(config: ModelConfig) -> Decoder:
     """The decoder of a resolved configuration: that with its own time loop where it has the parts.
 
     It has LSTM cells and the additive score without coverage, and drops recurrent weights.
     """
     if config.cell == "lstm" and config.score == "additive" and not config.coverage:
-        return BahdanauDecoder.from_config(config)
-    return GenericBahdanauDecoder.from_config(config)
+        return BahdanauDecoder(config)
+    return GenericBahdanauDecoder(config)

@@ -18,10 +18,10 @@ from novelgen.models.zoo import annotation_size, present
 class Bridge(nn.Module):
     """Makes the decoder's first state of what an encoder knows: `forward(encoded)`."""
 
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> Bridge:
-        """The bridge with the sizes of a resolved configuration."""
-        raise NotImplementedError
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
+        del config  # for the bridges that have parameters
+        super().__init__()
 
     def reset_parameters(self) -> None:
         """Gives the starting values; a bridge without parameters has none."""
@@ -29,12 +29,6 @@ class Bridge(nn.Module):
 
 class LastBridge(Bridge):
     """The encoder's last states as they are, layer by layer (Sutskever et al., 2014)."""
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> LastBridge:
-        """As `Bridge.from_config`; nothing of it is read."""
-        del config  # states are handed over as they are
-        return cls()
 
     def forward(self, encoded: Encoded) -> State:
         """All parts (B, M) of all layers, cells too; M must be the decoder's size."""
@@ -47,20 +41,14 @@ class ProjectedBridge(Bridge):
     Bahdanau et al. (2015) do so with the states of both directions.
     """
 
-    def __init__(self, memory_size: int, size: int, parts: int) -> None:
-        """`parts` is how many tensors (B, H) the decoder's state has."""
-        super().__init__()
-        self.parts = parts
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        # How many tensors (B, H) the decoder's state has.
+        self.parts = present(config.decoder_layers) * STATE_PARTS[present(config.cell)]
         # Parameters of the bridge itself: in saved files they are bridge.weight and bridge.bias.
-        projection = nn.Linear(memory_size, parts * size)
+        projection = nn.Linear(annotation_size(config), self.parts * config.decoder_size)
         self.weight = projection.weight  # V: (parts · H, M)
         self.bias = projection.bias  # b: (parts · H,)
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> ProjectedBridge:
-        """As `Bridge.from_config`."""
-        parts = present(config.decoder_layers) * STATE_PARTS[present(config.cell)]
-        return cls(annotation_size(config), config.decoder_size, parts)
 
     def reset_parameters(self) -> None:
         """Gives V and b their starting values."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.config import ModelConfig
-from novelgen.models.attention import AttentionScore, CoverageScore
+from novelgen.models.attention import CoverageScore, make_score
 from novelgen.models.encoder import Encoded
 from novelgen.models.initialization import reset_layers, reset_linear
 from novelgen.models.kernels.reference import LoopMemory
@@ -34,11 +34,6 @@ class Decoder(nn.Module):
     or (B, T, 0) from a decoder without attention.
     """
 
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> Decoder:
-        """The decoder of a resolved configuration."""
-        raise NotImplementedError
-
     def reset_parameters(self) -> None:
         """Gives all parameters their starting values."""
         raise NotImplementedError
@@ -59,10 +54,11 @@ class AttendingDecoder(Decoder):
     With a CoverageScore its state ends with what is covered (B, S).
     """
 
-    def __init__(self, attention: AttentionScore, dropout: float) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.attention = attention
-        self.dropout = VariationalDropout(dropout)
+        self.attention = make_score(config)
+        self.dropout = VariationalDropout(config.dropout)
 
     def remember(self, encoded: Encoded) -> LoopMemory:
         """Annotations, their keys, which are computed once, and where real tokens are."""
@@ -86,24 +82,14 @@ class PlainDecoder(Decoder):
     t_t = R s_t, the readout: tied to the embeddings E, the output layer is the product E R.
     """
 
-    def __init__(
-        self, cell: str, embedding_size: int, size: int, layers: int, dropout: float
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.layers = make_layers(cell, [embedding_size] + [size] * (layers - 1), size)
-        self.readout = nn.Linear(size, embedding_size, bias=False)  # R
-        self.dropout = VariationalDropout(dropout)
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> PlainDecoder:
-        """As `Decoder.from_config`."""
-        return cls(
-            present(config.cell),
-            config.embedding_size,
-            config.decoder_size,
-            present(config.decoder_layers),
-            config.dropout,
-        )
+        size = config.decoder_size  # H
+        input_sizes = [config.embedding_size] + [size] * (present(config.decoder_layers) - 1)
+        self.layers = make_layers(present(config.cell), input_sizes, size)
+        self.readout = nn.Linear(size, config.embedding_size, bias=False)  # R
+        self.dropout = VariationalDropout(config.dropout)
 
     def reset_parameters(self) -> None:
         """As `Decoder.reset_parameters`."""
@@ -148,33 +134,15 @@ class EveryStepDecoder(Decoder):
     t_t = tanh(R [s_t; c; y_{t-1}] + b), where they take the larger of two units.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.layers = make_layers(
-            cell, [embedding_size + memory_size] + [size] * (layers - 1), size
-        )
-        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
-        self.dropout = VariationalDropout(dropout)
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> EveryStepDecoder:
-        """As `Decoder.from_config`."""
-        return cls(
-            present(config.cell),
-            config.embedding_size,
-            annotation_size(config),
-            config.decoder_size,
-            present(config.decoder_layers),
-            config.dropout,
-        )
+        size = config.decoder_size  # H
+        seen = config.embedding_size + annotation_size(config)  # of [y; c]
+        input_sizes = [seen] + [size] * (present(config.decoder_layers) - 1)
+        self.layers = make_layers(present(config.cell), input_sizes, size)
+        self.readout = nn.Linear(size + seen, config.embedding_size)  # R, b
+        self.dropout = VariationalDropout(config.dropout)
 
     def reset_parameters(self) -> None:
         """As `Decoder.reset_parameters`."""

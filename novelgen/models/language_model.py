@@ -19,24 +19,13 @@ class LanguageModel(ConditionalLM):
 
     def __init__(
         self,
-        embedding: TokenEmbedding,
-        decoder: PlainDecoder,
-        dropout: float,
-        source_embedding: nn.Embedding | None = None,
-    ) -> None:
-        super().__init__(embedding, dropout, source_embedding)
-        self.decoder = decoder
-
-    @classmethod
-    def from_config(
-        cls,
         config: ModelConfig,
         embedding: TokenEmbedding,
-        source_embedding: nn.Embedding | None,
-    ) -> LanguageModel:
-        """The model of a resolved configuration."""
-        decoder = PlainDecoder.from_config(config)
-        return cls(embedding, decoder, config.dropout, source_embedding)
+        source_embedding: nn.Embedding | None = None,
+    ) -> None:
+        """The sizes are those of a resolved configuration."""
+        super().__init__(embedding, config.dropout, source_embedding)
+        self.decoder = PlainDecoder(config)
 
     def reset_parameters(self) -> None:
         """Gives all parameters their starting values."""

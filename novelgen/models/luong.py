@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from novelgen.config import ModelConfig
-from novelgen.models.attention import AttentionScore, DotScore, GeneralScore, attend, make_score
+from novelgen.models.attention import DotScore, GeneralScore, attend
 from novelgen.models.decoders import AttendingDecoder
 from novelgen.models.initialization import reset_layers, reset_linear
 from novelgen.models.kernels import backends
@@ -49,37 +49,17 @@ class LuongDecoder(AttendingDecoder):
     without coverage, all T steps run at once.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        attention: AttentionScore,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        dropout: float,
-        input_feeding: bool,
-    ) -> None:
-        super().__init__(attention, dropout)
-        lowest = embedding_size * (1 + input_feeding)  # inputs of the lowest layer
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        cell = present(config.cell)
+        size = config.decoder_size  # H
+        width = config.embedding_size  # D
+        layers = present(config.decoder_layers)
+        self.input_feeding = present(config.input_feeding)
+        lowest = width * (1 + self.input_feeding)  # inputs of the lowest layer
         self.layers = make_layers(cell, [lowest] + [size] * (layers - 1), size)
-        self.readout = nn.Linear(memory_size + size, embedding_size, bias=False)  # W
-        self.input_feeding = input_feeding
+        self.readout = nn.Linear(annotation_size(config) + size, width, bias=False)  # W
         self.parts = STATE_PARTS[cell] * layers
-
-    @classmethod
-    def from_config(cls, config: ModelConfig) -> LuongDecoder:
-        """As `Decoder.from_config`."""
-        return cls(
-            present(config.cell),
-            make_score(config),
-            config.embedding_size,
-            annotation_size(config),
-            config.decoder_size,
-            present(config.decoder_layers),
-            config.dropout,
-            present(config.input_feeding),
-        )
 
     def reset_parameters(self) -> None:
         """As `Decoder.reset_parameters`."""

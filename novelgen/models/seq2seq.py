@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from novelgen.config import ModelConfig
-from novelgen.models.bridges import BRIDGES, Bridge
+from novelgen.models.bridges import BRIDGES
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.decoders import Decoder, EveryStepDecoder, PlainDecoder
 from novelgen.models.encoder import Encoded, Encoder
@@ -18,31 +18,16 @@ class Seq2Seq(ConditionalLM):
 
     def __init__(
         self,
-        embedding: TokenEmbedding,
-        encoder: Encoder,
-        bridge: Bridge,
-        decoder: Decoder,
-        dropout: float,
-        source_embedding: nn.Embedding | None = None,
-    ) -> None:
-        super().__init__(embedding, dropout, source_embedding)
-        self.encoder = encoder
-        self.bridge = bridge
-        self.decoder = decoder
-
-    @classmethod
-    def from_config(
-        cls,
         config: ModelConfig,
         embedding: TokenEmbedding,
-        source_embedding: nn.Embedding | None,
-    ) -> Seq2Seq:
-        """The model of a resolved configuration."""
+        source_embedding: nn.Embedding | None = None,
+    ) -> None:
+        """Parts and sizes are those of a resolved configuration."""
+        super().__init__(embedding, config.dropout, source_embedding)
         # The order in which parts are made is the order of their random draws.
-        encoder = Encoder.from_config(config)
-        bridge = BRIDGES[present(config.bridge)].from_config(config)
-        decoder = make_decoder(config)
-        return cls(embedding, encoder, bridge, decoder, config.dropout, source_embedding)
+        self.encoder = Encoder(config)
+        self.bridge = BRIDGES[present(config.bridge)](config)
+        self.decoder = make_decoder(config)
 
     def reset_parameters(self) -> None:
         """Gives all parameters their starting values."""
@@ -71,7 +56,7 @@ class Seq2Seq(ConditionalLM):
 def make_decoder(config: ModelConfig) -> Decoder:
     """The decoder that a resolved configuration names; which one attends, its variant says."""
     if config.context == "initial":
-        return PlainDecoder.from_config(config)
+        return PlainDecoder(config)
     if config.context == "every-step":
-        return EveryStepDecoder.from_config(config)
+        return EveryStepDecoder(config)
     return VARIANTS[config.model].make_attending_decoder(config)

@@ -106,49 +106,34 @@ class Transformer(ConditionalLM):
 
     def __init__(
         self,
+        config: ModelConfig,
         embedding: TokenEmbedding,
-        encoder_size: int,
-        encoder_layers: int,
-        decoder_size: int,
-        decoder_layers: int,
-        rate: float,
         source_embedding: nn.Embedding | None = None,
     ) -> None:
-        """encoder_size and decoder_size are the widths of the feed-forward layers."""
+        """The sizes are those of a resolved configuration.
+
+        encoder_size and decoder_size are the widths of the feed-forward layers.
+        """
+        rate = config.dropout
         super().__init__(embedding, rate, source_embedding)
-        size = embedding.embedding_dim
+        size = config.embedding_size  # D
         heads = heads_of(size)
         encoder_layer = nn.TransformerEncoderLayer(
-            size, heads, encoder_size, rate, batch_first=True, norm_first=True
+            size, heads, present(config.encoder_size), rate, batch_first=True, norm_first=True
         )
         self.encoder = nn.TransformerEncoder(
-            encoder_layer, encoder_layers, nn.LayerNorm(size), enable_nested_tensor=False
+            encoder_layer,
+            present(config.encoder_layers),
+            nn.LayerNorm(size),
+            enable_nested_tensor=False,
         )
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(
-                size, heads, decoder_size, rate, batch_first=True, norm_first=True
+                size, heads, config.decoder_size, rate, batch_first=True, norm_first=True
             )
-            for _ in range(decoder_layers)
+            for _ in range(present(config.decoder_layers))
         )
         self.norm = nn.LayerNorm(size)
-
-    @classmethod
-    def from_config(
-        cls,
-        config: ModelConfig,
-        embedding: TokenEmbedding,
-        source_embedding: nn.Embedding | None,
-    ) -> Transformer:
-        """The model of a resolved configuration."""
-        return cls(
-            embedding,
-            present(config.encoder_size),
-            present(config.encoder_layers),
-            config.decoder_size,
-            present(config.decoder_layers),
-            config.dropout,
-            source_embedding,
-        )
 
     def reset_parameters(self) -> None:
         """Gives all parameters their starting values; layer norms are made as the identity."""

@@ -30,7 +30,7 @@ Part = TypeVar("Part")
 class Variant:
     """A model that `--model` names.
 
-    What makes it is named as "module:function" within novelgen.models, and imported when a model is
+    What makes it is named as "module:class" within novelgen.models, and imported when a model is
     built.
     """
 
@@ -40,9 +40,9 @@ class Variant:
     # there: giving it is an error, never ignored.
     parts: Mapping[str, Any]
     # Makes the model of a resolved configuration, embeddings of the target and of the source.
-    builder: str = "seq2seq:Seq2Seq.from_config"
+    builder: str = "seq2seq:Seq2Seq"
     # Makes a Seq2Seq's decoder of a resolved configuration, with `--context attention`.
-    attending_decoder: str = "bahdanau:make_decoder"
+    attending_decoder: str = "bahdanau:make_bahdanau_decoder"
 
     def build(
         self,
@@ -61,7 +61,7 @@ class Variant:
 
 
 def _load(name: str) -> Any:
-    """What is named as "module:function" within novelgen.models."""
+    """What is named as "module:class", or function, within novelgen.models."""
     return pkgutil.resolve_name(f"novelgen.models.{name}")
 
 
@@ -92,7 +92,7 @@ VARIANTS: dict[str, Variant] = {
         summary=N_("attention after each step of the decoder, fed into the next"),
         # Their four layers are one here.
         parts={**_PLAIN, "context": "attention", "score": "general", "input_feeding": True},
-        attending_decoder="luong:LuongDecoder.from_config",
+        attending_decoder="luong:LuongDecoder",
     ),
     "cho": Variant(
         paper="Cho et al. 2014",
@@ -113,14 +113,14 @@ VARIANTS: dict[str, Variant] = {
         paper="Graves 2013",
         summary=N_("a language model that reads the source first"),
         parts={"cell": "lstm", "decoder_layers": 2},
-        builder="language_model:LanguageModel.from_config",
+        builder="language_model:LanguageModel",
     ),
     "transformer": Variant(
         paper="Vaswani et al. 2017",
         summary=N_("attention and feed-forward layers alone"),
         # Their six layers are three here.
         parts={"encoder_layers": 3, "decoder_layers": 3, "copy": False},
-        builder="transformer:Transformer.from_config",
+        builder="transformer:Transformer",
     ),
 }
 
