@@ -26,7 +26,7 @@ from novelgen.data.pairs import Pairs
 from novelgen.decoding.filters import build_rules
 from novelgen.decoding.history import History, Vocabulary
 from novelgen.decoding.sampling import Task, greedy, write
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.text.tokenizers import EOS, Tokenizer
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.hardware import describe_machine

@@ -34,7 +34,7 @@ from novelgen.decoding.history import History, Vocabulary
 from novelgen.decoding.sampling import Task, greedy, write
 from novelgen.models.build import build_model
 from novelgen.models.compiled_decoder import optimize_for_inference
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.presets import PRESETS, preset
 from novelgen.text.tokenizers import EOS
 from novelgen.training.hardware import describe_machine

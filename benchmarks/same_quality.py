@@ -25,7 +25,7 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.data.store import Store
 from novelgen.models.kernels import backends, reference
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.presets import PRESETS, preset
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.hardware import (

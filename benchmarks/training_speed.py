@@ -32,7 +32,7 @@ from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.models import kernels
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.training.hardware import (
     choose_device,
     describe_machine,

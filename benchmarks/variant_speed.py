@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from novelgen.models.build import build_model
 from novelgen.models.kernels import backends
+from novelgen.models.zoo import VARIANTS
 from novelgen.presets import preset
 from novelgen.training.hardware import tune_malloc
 
@@ -51,7 +52,8 @@ WAYS = {
 
 def ways_of(model: str) -> list[str]:
     """What is compared; without input feeding the first two ways are one."""
-    return [way for way in WAYS if model == "luong" or way != "PyTorch's layers"]
+    has_input_feeding = "input_feeding" in VARIANTS[model].parts
+    return [way for way in WAYS if has_input_feeding or way != "PyTorch's layers"]
 
 
 def choose(way: str) -> None:
@@ -62,9 +64,8 @@ def choose(way: str) -> None:
 def main() -> None:
     """Prints the time of a step of each variant, by each way."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--models", nargs="+", default=["bahdanau", "luong", "sutskever", "seq2seq", "lm", "cho"]
-    )
+    recurrent = [name for name, variant in VARIANTS.items() if "cell" in variant.parts]
+    parser.add_argument("--models", nargs="+", default=recurrent)
     parser.add_argument("--cell", choices=("lstm", "gru"), help="default: the variant's own")
     parser.add_argument("--preset", default="small")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")

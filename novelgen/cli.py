@@ -47,7 +47,7 @@ class _HelpFormatter(argparse.HelpFormatter):
     """Breaks help texts by the columns that they take; argparse itself breaks at spaces only."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return wrapped_lines(text, width)
+        return [line for part in text.split("\n") for line in wrapped_lines(part, width)]
 
 
 class Parser(argparse.ArgumentParser):
@@ -152,7 +152,15 @@ def add_section(
 
 
 def _help(spec: dataclasses.Field[Any]) -> str:
-    """The help text of a field in the user's language, with its default where it has one."""
+    """The help text of a field in the user's language, and a line for each choice explained."""
+    lines = [_help_with_default(spec)]
+    for choice, meaning in spec.metadata["meanings"].items():
+        lines.append(_("{choice}: {meaning}").format(choice=choice, meaning=_(meaning)))
+    return "\n".join(lines)
+
+
+def _help_with_default(spec: dataclasses.Field[Any]) -> str:
+    """The help text itself, with the field's default where it has one."""
     text = _(spec.metadata["help"])
     # A switch is off unless it is given, which needs no words; 0 is a default like others.
     if spec.default is False or spec.default in (None, ""):

@@ -2,8 +2,9 @@
 
 The dataclasses here are the command line (`novelgen.cli` turns fields into flags), the Python API
 and what a run directory's `config.json` holds. How an option is declared and checked is in
-`novelgen.options`; the section of decoding is in `novelgen.config_decoding`. Nothing here imports
-torch, so that `--help` answers at once.
+`novelgen.options`; the section of decoding is in `novelgen.config_decoding`, the table of the
+model's variants in `novelgen.models.zoo`. Nothing here imports torch, so that `--help` answers at
+once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from novelgen.config_decoding import DecodingConfig, decoding_defaults
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
+from novelgen.models.zoo import VARIANTS
 from novelgen.options import LARGEST, Checked, flag, option, split_list, validate_choice
 
 __all__ = [
@@ -208,13 +210,14 @@ class PairsConfig(Checked):
 class ModelConfig(Checked):
     """The variant, its parts and its sizes.
 
-    What is None is as the variant has it; `novelgen.models.variants.resolve` fills it in.
+    What is None is as the variant has it; `novelgen.models.zoo.resolve` fills it in.
     """
 
     model: str = option(
         "bahdanau",
         N_("model variant; it decides the defaults of the parts below"),
-        choices=("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer"),
+        choices=tuple(VARIANTS),
+        meanings={f"{name} ({each.paper})": each.summary for name, each in VARIANTS.items()},
     )
     # Parts of several networks. None: as the variant has it.
     cell: str | None = option(None, N_("recurrent cell"), choices=("lstm", "gru", "rnn"))

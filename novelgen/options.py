@@ -36,6 +36,7 @@ def option(
     help: str,
     *,
     choices: tuple[str, ...] | None = None,
+    meanings: Mapping[str, str] | None = None,
     above: float | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
@@ -45,10 +46,12 @@ def option(
 
     `help` is a message marked with `N_`; whoever shows it translates it. `above` is an exclusive
     bound, `minimum` and `maximum` are inclusive. `flags` are further names on the command line.
+    `meanings` are lines below the help text: a choice, and a message that says what it is.
     """
     # A field's metadata is what dataclasses keep for such uses.
     bounds = {"choices": choices, "above": above, "minimum": minimum, "maximum": maximum}
-    return field(default=default, metadata={"help": help, "flags": flags, **bounds})
+    shown = {"help": help, "meanings": meanings or {}, "flags": flags}
+    return field(default=default, metadata={**shown, **bounds})
 
 
 def flag(name: str) -> str:

@@ -19,7 +19,7 @@ ROWS = re.findall(
 )
 FOLDERS = [folder for folder, _, _ in ROWS]
 # What stands beside the folders, for all of them; of it `models/` takes little.
-BESIDE_MODELS = {"config", "errors", "i18n"}
+BESIDE_MODELS = {"config", "options", "errors", "i18n"}
 # `data/` and `text/` run in worker processes that torch would make slow and large.
 WITHOUT_TORCH = ("text", "data")
 

@@ -130,6 +130,14 @@ def test_help_shows_a_default_unless_it_is_none_empty_or_off(capsys):
     assert "(default: False)" not in capsys.readouterr().out
 
 
+def test_help_says_in_a_line_of_its_own_what_a_variant_is(capsys):
+    with pytest.raises(SystemExit):
+        parse(ModelConfig, "--help")
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    starts = [line for line in lines if line.startswith("cho (Cho et al. 2014): one vector")]
+    assert len(starts) == 1
+
+
 def test_only_flags_that_were_given_count():
     assert parse(TrainingConfig) == {}
     assert parse(TextConfig, "--simplify") == {"simplify": True}

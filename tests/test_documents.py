@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 
 import novelgen
 from novelgen.i18n import LOCALE_DIR
+from novelgen.models.zoo import VARIANTS
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -161,6 +162,23 @@ def test_commands_have_the_options_that_documents_give_them(name):
         if option not in options_of(command)
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("name", ["docs/guide.md", "docs/architecture.md"])
+def test_tables_of_variants_have_those_of_the_program_in_its_order(name):
+    _, table = read(name).split("| `--model` |")
+    rows = table.split("\n\n")[0]
+    assert re.findall(r"^\| `([\w-]+)`", rows, re.MULTILINE) == list(VARIANTS)
+
+
+def test_architecture_names_the_paper_of_every_variant():
+    document = read("docs/architecture.md")
+    missing = [
+        name
+        for name, variant in VARIANTS.items()
+        if f"| `{name}` | {variant.paper}" not in document
+    ]
+    assert not missing
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -18,7 +18,7 @@ from novelgen.config import (
 )
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _, join_list
-from novelgen.models.variants import COPY_NEEDS_ONE_VOCABULARY, MODEL_PARTS, resolve
+from novelgen.models.zoo import COPY_NEEDS_ONE_VOCABULARY, MODEL_PARTS, resolve
 from novelgen.options import check_one_of
 from novelgen.shipped import shipped_novel
 

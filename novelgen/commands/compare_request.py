@@ -21,7 +21,7 @@ from novelgen.config import (
 )
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
-from novelgen.models.variants import VARIANTS
+from novelgen.models.zoo import VARIANTS
 from novelgen.options import check_one_of, split_list
 from novelgen.presets import PRESETS, preset
 

@@ -13,7 +13,7 @@ from novelgen.cli import add_section, explicit_options
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, pgettext
-from novelgen.models.variants import NO_ATTENTION, attends
+from novelgen.models.zoo import NO_ATTENTION, attends
 from novelgen.os_errors import reason_of
 
 if TYPE_CHECKING:

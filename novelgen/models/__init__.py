@@ -1,7 +1,8 @@
 """The models: `start`, `step` and `unroll` over a fixed memory and a moving state.
 
-variants            the table of variants and their parts; needs no torch
+zoo                 the table of variants and their parts; needs no torch
 build               from a configuration to a model with its starting values
+initialization      the starting values, for the `reset_parameters` of the parts
 conditional_lm      p(target given source): what every model offers to the rest of the program
 seq2seq             encoder, bridge and decoder; language_model, transformer: the models that differ
 pointer             copying tokens of the source, around any model that attends

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from novelgen.config import ModelConfig
+from novelgen.models.initialization import reset_linear, reset_score_vector
 from novelgen.models.kernels.api import LoopMemory
+from novelgen.models.zoo import annotation_size, present
 
 
 class AttentionScore(nn.Module):
@@ -20,12 +23,14 @@ class AttentionScore(nn.Module):
     queries (B, T, H) and these keys (B, S, K), and returns scores (B, T, S).
     """
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        """The sizes H, M and A; scores without a hidden layer do not read A."""
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.query_size = query_size
-        self.memory_size = memory_size
-        self.attention_size = attention_size
+        self.query_size = config.decoder_size  # H
+        self.memory_size = annotation_size(config)  # M
+
+    def reset_parameters(self) -> None:
+        """Gives the starting values; a score without parameters has none."""
 
     def keys(self, annotations: Tensor) -> Tensor:
         """What is computed once of annotations (B, S, M): (B, S, K)."""
@@ -47,9 +52,13 @@ class DotScore(AttentionScore):
 class GeneralScore(DotScore):
     """e_ij = s_iᵀ W h_j (Luong et al., 2015, "general"): the dot product with W h_j."""
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.key = nn.Linear(memory_size, query_size, bias=False)  # W
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.key = nn.Linear(self.memory_size, self.query_size, bias=False)  # W
+
+    def reset_parameters(self) -> None:
+        """Gives W its starting values."""
+        reset_linear(self.key)
 
     def keys(self, annotations: Tensor) -> Tensor:
         """W h_j (B, S, H) of annotations (B, S, M)."""
@@ -60,11 +69,18 @@ class GeneralScore(DotScore):
 class _AdditiveParts(AttentionScore):
     """W, U and v, which the additive score has with and without coverage."""
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
-        self.query = nn.Linear(query_size, attention_size, bias=False)  # W
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        attention_size = present(config.attention_size)  # A
+        self.key = nn.Linear(self.memory_size, attention_size, bias=False)  # U
+        self.query = nn.Linear(self.query_size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
+
+    def reset_parameters(self) -> None:
+        """Gives v, U and W their starting values."""
+        reset_score_vector(self.score)
+        reset_linear(self.key)
+        reset_linear(self.query)
 
     def keys(self, annotations: Tensor) -> Tensor:
         """U h_j (B, S, A) of annotations (B, S, M)."""
@@ -90,9 +106,14 @@ class CoverageScore(_AdditiveParts):
     when training is nearly over.
     """
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.coverage = nn.Parameter(torch.zeros(attention_size))  # w
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.coverage = nn.Parameter(torch.zeros_like(self.score))  # w
+
+    def reset_parameters(self) -> None:
+        """Gives v, U and W their starting values; w is 0: coverage counts for nothing yet."""
+        super().reset_parameters()
+        nn.init.zeros_(self.coverage)
 
     def forward(self, queries: Tensor, keys: Tensor, covered: Tensor) -> Tensor:
         """Scores (B, 1, S) of queries (B, 1, H), keys (B, S, A) and covered (B, S): C_i."""
@@ -108,10 +129,16 @@ class ConcatScore(AttentionScore):
     others h_j.
     """
 
-    def __init__(self, query_size: int, memory_size: int, attention_size: int) -> None:
-        super().__init__(query_size, memory_size, attention_size)
-        self.both = nn.Linear(query_size + memory_size, attention_size, bias=False)  # W
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        attention_size = present(config.attention_size)  # A
+        self.both = nn.Linear(self.query_size + self.memory_size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
+
+    def reset_parameters(self) -> None:
+        """Gives v and W their starting values."""
+        reset_score_vector(self.score)
+        reset_linear(self.both)
 
     def keys(self, annotations: Tensor) -> Tensor:
         """What h_j adds to W [s_i; h_j] (B, S, A), of annotations (B, S, M)."""
@@ -130,6 +157,13 @@ SCORES: dict[str, type[AttentionScore]] = {
     "general": GeneralScore,
     "concat": ConcatScore,
 }
+
+
+def make_score(config: ModelConfig) -> AttentionScore:
+    """The attention score of a resolved configuration."""
+    if config.coverage:
+        return CoverageScore(config)
+    return SCORES[present(config.score)](config)
 
 
 def attend(

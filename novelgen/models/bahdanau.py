@@ -10,9 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop_elements
 
-from novelgen.models.attention import AttentionScore, attend
+from novelgen.config import ModelConfig
+from novelgen.models.attention import attend
 from novelgen.models.decoders import AttendingDecoder, Decoder
 from novelgen.models.encoder import Encoded
+from novelgen.models.initialization import (
+    reset_layer,
+    reset_layers,
+    reset_linear,
+    reset_lstm_bias,
+    reset_recurrent_weight,
+    reset_score_vector,
+)
 from novelgen.models.kernels import api
 from novelgen.models.kernels.api import AttentionLoop, LoopMemory, LoopWeights
 from novelgen.models.recurrent import (
@@ -24,6 +33,7 @@ from novelgen.models.recurrent import (
     run_layer,
     run_layers,
 )
+from novelgen.models.zoo import annotation_size, present
 
 # The share of the recurrent weights that is dropped at most.
 _MOST_DROPPED = 0.5
@@ -44,16 +54,13 @@ class BahdanauDecoder(Decoder):
     than their half.
     """
 
-    def __init__(
-        self,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        attention_size: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
+        embedding_size = config.embedding_size  # D
+        memory_size = annotation_size(config)  # M
+        size = config.decoder_size  # H
+        attention_size = present(config.attention_size)  # A
         self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
         self.query = nn.Linear(size, attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
@@ -61,10 +68,20 @@ class BahdanauDecoder(Decoder):
         self.token = nn.Linear(embedding_size, 4 * size)
         self.context = nn.Linear(memory_size, 4 * size, bias=False)
         self.recurrent = nn.Linear(size, 4 * size, bias=False)
-        self.upper = make_layers("lstm", [size] * (layers - 1), size)
+        self.upper = make_layers("lstm", [size] * (present(config.decoder_layers) - 1), size)
         self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
-        self.dropout = VariationalDropout(dropout)
+        self.dropout = VariationalDropout(config.dropout)
         self.loop: AttentionLoop = api.attention_loop
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        reset_score_vector(self.score)
+        for linear in (self.key, self.query, self.token, self.context):
+            reset_linear(linear)
+        reset_lstm_bias(self.token.bias)  # of the gates, which `token` begins with
+        reset_recurrent_weight(self.recurrent.weight)
+        reset_layers(self.upper)
+        reset_linear(self.readout)
 
     def remember(self, encoded: Encoded) -> LoopMemory:
         """Annotations, their keys U h_j, which are computed once, and where real tokens are."""
@@ -116,21 +133,22 @@ class GenericBahdanauDecoder(AttendingDecoder):
     It is slower: autograd follows every step. No recurrent weights are dropped.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        attention: AttentionScore,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        dropout: float,
-    ) -> None:
-        super().__init__(attention, dropout)
-        self.first = CELLS[cell](embedding_size + memory_size, size, batch_first=True)  # f
-        self.upper = make_layers(cell, [size] * (layers - 1), size)
-        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        cell = present(config.cell)
+        size = config.decoder_size  # H
+        seen = config.embedding_size + annotation_size(config)  # of [y; c]
+        self.first = CELLS[cell](seen, size, batch_first=True)  # f
+        self.upper = make_layers(cell, [size] * (present(config.decoder_layers) - 1), size)
+        self.readout = nn.Linear(size + seen, config.embedding_size)  # R, b
         self.parts = STATE_PARTS[cell]
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        self.attention.reset_parameters()
+        reset_layer(self.first)
+        reset_layers(self.upper)
+        reset_linear(self.readout)
 
     def forward(
         self,
@@ -168,3 +186,13 @@ class GenericBahdanauDecoder(AttendingDecoder):
         joint = torch.cat([hiddens, contexts, embedded], dim=-1)  # (B, T, H + M + D)
         readouts = torch.tanh(self.readout(self.dropout(joint)))  # t: (B, T, D)
         return readouts, (*first, *above, *covered), alphas
+
+
+def make_bahdanau_decoder(config: ModelConfig) -> Decoder:
+    """The decoder of a resolved configuration: that with its own time loop where it has the parts.
+
+    It has LSTM cells and the additive score without coverage, and drops recurrent weights.
+    """
+    if config.cell == "lstm" and config.score == "additive" and not config.coverage:
+        return BahdanauDecoder(config)
+    return GenericBahdanauDecoder(config)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from novelgen.models.initialization import reset_embedding
 from novelgen.models.kernels.loss import linear_cross_entropy
 from novelgen.models.recurrent import State, VariationalDropout
 
@@ -59,6 +60,13 @@ class ConditionalLM(nn.Module):
         self.source_embedding = source_embedding
         self.dropout = VariationalDropout(dropout)
         self.output_bias = nn.Parameter(torch.zeros(embedding.vocabulary_size))
+
+    def reset_parameters(self) -> None:
+        """Gives output bias and embeddings their starting values; a variant adds its parts."""
+        nn.init.zeros_(self.output_bias)
+        reset_embedding(self.embedding)
+        if self.source_embedding is not None:
+            reset_embedding(self.source_embedding)
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
         """Encodes source (B, S) int64, lengths (B,) int64 ≥ 1: the memory and the first state."""

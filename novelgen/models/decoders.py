@@ -10,8 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from novelgen.models.attention import AttentionScore, CoverageScore
+from novelgen.config import ModelConfig
+from novelgen.models.attention import CoverageScore, make_score
 from novelgen.models.encoder import Encoded
+from novelgen.models.initialization import reset_layers, reset_linear
 from novelgen.models.kernels.api import LoopMemory
 from novelgen.models.recurrent import (
     State,
@@ -21,6 +23,7 @@ from novelgen.models.recurrent import (
     read_to_end,
     run_layers,
 )
+from novelgen.models.zoo import annotation_size, present
 
 
 class Decoder(nn.Module):
@@ -31,6 +34,10 @@ class Decoder(nn.Module):
     returns readouts (B, T, D), the state after the last of them, and attention weights (B, T, S),
     or (B, T, 0) from a decoder without attention.
     """
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values."""
+        raise NotImplementedError
 
     def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
         """The memory: what every step reads of the source, batch first."""
@@ -48,10 +55,11 @@ class AttendingDecoder(Decoder):
     With a CoverageScore its state ends with what is covered (B, S).
     """
 
-    def __init__(self, attention: AttentionScore, dropout: float) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.attention = attention
-        self.dropout = VariationalDropout(dropout)
+        self.attention = make_score(config)
+        self.dropout = VariationalDropout(config.dropout)
 
     def remember(self, encoded: Encoded) -> LoopMemory:
         """Annotations, their keys, which are computed once, and where real tokens are."""
@@ -75,13 +83,19 @@ class PlainDecoder(Decoder):
     t_t = R s_t, the readout: tied to the embeddings E, the output layer is the product E R.
     """
 
-    def __init__(
-        self, cell: str, embedding_size: int, size: int, layers: int, dropout: float
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.layers = make_layers(cell, [embedding_size] + [size] * (layers - 1), size)
-        self.readout = nn.Linear(size, embedding_size, bias=False)  # R
-        self.dropout = VariationalDropout(dropout)
+        size = config.decoder_size  # H
+        input_sizes = [config.embedding_size] + [size] * (present(config.decoder_layers) - 1)
+        self.layers = make_layers(present(config.cell), input_sizes, size)
+        self.readout = nn.Linear(size, config.embedding_size, bias=False)  # R
+        self.dropout = VariationalDropout(config.dropout)
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        reset_layers(self.layers)
+        reset_linear(self.readout)
 
     def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
         """Nothing: an empty tuple."""
@@ -98,9 +112,7 @@ class PlainDecoder(Decoder):
         """As `Decoder` says."""
         del memory  # it is empty
         between = [self.dropout] * len(self.layers)
-        hiddens, state = run_layers(
-            self.layers, embedded, state, between, lengths
-        )  # s: (B, T, H)
+        hiddens, state = run_layers(self.layers, embedded, state, between, lengths)  # s: (B, T, H)
         readouts = self.readout(self.dropout(hiddens))  # (B, T, D)
         return readouts, state, no_weights(embedded)
 
@@ -127,21 +139,20 @@ class EveryStepDecoder(Decoder):
     t_t = tanh(R [s_t; c; y_{t-1}] + b), where they take the larger of two units.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.layers = make_layers(
-            cell, [embedding_size + memory_size] + [size] * (layers - 1), size
-        )
-        self.readout = nn.Linear(size + memory_size + embedding_size, embedding_size)  # R, b
-        self.dropout = VariationalDropout(dropout)
+        size = config.decoder_size  # H
+        seen = config.embedding_size + annotation_size(config)  # of [y; c]
+        input_sizes = [seen] + [size] * (present(config.decoder_layers) - 1)
+        self.layers = make_layers(present(config.cell), input_sizes, size)
+        self.readout = nn.Linear(size + seen, config.embedding_size)  # R, b
+        self.dropout = VariationalDropout(config.dropout)
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        reset_layers(self.layers)
+        reset_linear(self.readout)
 
     def remember(self, encoded: Encoded) -> tuple[Tensor, ...]:
         """The vector c (B, M) alone."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
+from novelgen.config import ModelConfig
+from novelgen.models.initialization import reset_layers
 from novelgen.models.recurrent import (
     State,
     VariationalDropout,
@@ -21,6 +22,7 @@ from novelgen.models.recurrent import (
     reverse_by_length,
     token_mask,
 )
+from novelgen.models.zoo import annotation_size, present
 
 
 class Encoded(NamedTuple):
@@ -29,7 +31,7 @@ class Encoded(NamedTuple):
     annotations: Tensor  # (B, S, M): h_j, zero at padding
     is_token: Tensor  # (B, S) bool: True = real
     last: Tensor  # (B, M): the top layer's hidden state when everything is read
-    states: State  # (B, M) each: the states of all layers then; cells too with `whole_states`
+    states: State  # (B, M) each: the states of all layers then; cells too for the bridge "last"
 
 
 class Encoder(nn.Module):
@@ -40,29 +42,26 @@ class Encoder(nn.Module):
     source (Sutskever et al., 2014) is the same.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        input_size: int,
-        hidden_size: int,
-        layers: int,
-        dropout: float,
-        *,
-        bidirectional: bool,
-        reverse_source: bool = False,
-        whole_states: bool = False,
-    ) -> None:
-        """With `whole_states`, `Encoded.states` holds the cells of LSTMs too."""
+    def __init__(self, config: ModelConfig) -> None:
+        """The sizes are those of a resolved configuration."""
         super().__init__()
-        memory_size = hidden_size * (1 + bidirectional)  # M
-        input_sizes = [input_size] + [memory_size] * (layers - 1)
-        self.forwards = make_layers(cell, input_sizes, hidden_size)
+        cell = present(config.cell)
+        size = present(config.encoder_size)  # H
+        above = present(config.encoder_layers) - 1  # layers above the first
+        input_sizes = [config.embedding_size] + [annotation_size(config)] * above
+        self.forwards = make_layers(cell, input_sizes, size)
         self.backwards = nn.ModuleList()  # empty for one direction
-        if bidirectional:
-            self.backwards = make_layers(cell, input_sizes, hidden_size)
-        self.dropout = VariationalDropout(dropout)
-        self.reverse_source = reverse_source
-        self.whole_states = whole_states
+        if config.bidirectional:
+            self.backwards = make_layers(cell, input_sizes, size)
+        self.dropout = VariationalDropout(config.dropout)
+        self.reverse_source = present(config.reverse_source)
+        # Whether a bridge reads the cells of LSTMs too.
+        self.whole_states = config.bridge == "last"
+
+    def reset_parameters(self) -> None:
+        """Gives the layers of both directions their starting values."""
+        reset_layers(self.forwards)
+        reset_layers(self.backwards)
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
         """Reads embedded (B, S, D), lengths (B,) ≥ 1; annotations keep the source's order."""

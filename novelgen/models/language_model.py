@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from novelgen.config import ModelConfig
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.decoders import PlainDecoder
 from novelgen.models.recurrent import State
@@ -18,13 +19,18 @@ class LanguageModel(ConditionalLM):
 
     def __init__(
         self,
+        config: ModelConfig,
         embedding: TokenEmbedding,
-        decoder: PlainDecoder,
-        dropout: float,
         source_embedding: nn.Embedding | None = None,
     ) -> None:
-        super().__init__(embedding, dropout, source_embedding)
-        self.decoder = decoder
+        """The sizes are those of a resolved configuration."""
+        super().__init__(embedding, config.dropout, source_embedding)
+        self.decoder = PlainDecoder(config)
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values."""
+        super().reset_parameters()
+        self.decoder.reset_parameters()
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[()], State]:
         """As `ConditionalLM.start`."""

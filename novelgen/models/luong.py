@@ -12,8 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from novelgen.models.attention import AttentionScore, DotScore, GeneralScore, attend
+from novelgen.config import ModelConfig
+from novelgen.models.attention import DotScore, GeneralScore, attend
 from novelgen.models.decoders import AttendingDecoder
+from novelgen.models.initialization import reset_layers, reset_linear
 from novelgen.models.kernels import api
 from novelgen.models.kernels.api import FeedingWeights, LoopMemory
 from novelgen.models.recurrent import (
@@ -24,6 +26,7 @@ from novelgen.models.recurrent import (
     make_layers,
     run_layers,
 )
+from novelgen.models.zoo import annotation_size, present
 
 
 class _Dropouts(NamedTuple):
@@ -45,23 +48,23 @@ class LuongDecoder(AttendingDecoder):
     without coverage, all T steps run at once.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        attention: AttentionScore,
-        embedding_size: int,
-        memory_size: int,
-        size: int,
-        layers: int,
-        dropout: float,
-        input_feeding: bool,
-    ) -> None:
-        super().__init__(attention, dropout)
-        lowest = embedding_size * (1 + input_feeding)  # inputs of the lowest layer
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        cell = present(config.cell)
+        size = config.decoder_size  # H
+        width = config.embedding_size  # D
+        layers = present(config.decoder_layers)
+        self.input_feeding = present(config.input_feeding)
+        lowest = width * (1 + self.input_feeding)  # inputs of the lowest layer
         self.layers = make_layers(cell, [lowest] + [size] * (layers - 1), size)
-        self.readout = nn.Linear(memory_size + size, embedding_size, bias=False)  # W
-        self.input_feeding = input_feeding
+        self.readout = nn.Linear(annotation_size(config) + size, width, bias=False)  # W
         self.parts = STATE_PARTS[cell] * layers
+
+    def reset_parameters(self) -> None:
+        """As `Decoder.reset_parameters`."""
+        self.attention.reset_parameters()
+        reset_layers(self.layers)
+        reset_linear(self.readout)
 
     def begin(self, state: State, memory: tuple[Tensor, ...]) -> State:
         """The layers' state, h̃_0 = 0 (B, D) with input feeding, and C_1 = 0 with coverage."""
@@ -164,8 +167,6 @@ class LuongDecoder(AttendingDecoder):
         weights = FeedingWeights(
             of_token, bias_ih + bias_hh, weight_hh, of_fed, self.readout.weight
         )
-        looped = api.input_feeding_loop(
-            embedded, lengths, memory, hidden, cell, fed, mask, weights
-        )
+        looped = api.input_feeding_loop(embedded, lengths, memory, hidden, cell, fed, mask, weights)
         last_state = (looped.hidden, looped.cell, looped.readouts[:, -1])
         return looped.readouts, last_state, looped.weights

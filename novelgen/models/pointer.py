@@ -13,6 +13,7 @@ from torch.nn.functional import log_softmax, logsigmoid
 from torch.utils.checkpoint import checkpoint
 
 from novelgen.models.conditional_lm import ConditionalLM
+from novelgen.models.initialization import reset_linear
 from novelgen.models.kernels.loss import chunk_rows
 from novelgen.models.recurrent import State
 
@@ -33,6 +34,11 @@ class PointerGenerator(nn.Module):
         super().__init__()
         self.writer = writer
         self.gate = nn.Linear(writer.embedding.embedding_dim, 1)  # w, b_g
+
+    def reset_parameters(self) -> None:
+        """Gives the parameters of the model and of the gate their starting values."""
+        self.writer.reset_parameters()
+        reset_linear(self.gate)
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`."""

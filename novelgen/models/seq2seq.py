@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from novelgen.config import ModelConfig
+from novelgen.models.bridges import BRIDGES
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
-from novelgen.models.decoders import Decoder
+from novelgen.models.decoders import Decoder, EveryStepDecoder, PlainDecoder
 from novelgen.models.encoder import Encoded, Encoder
 from novelgen.models.recurrent import State
+from novelgen.models.zoo import VARIANTS, present
 
 
 class Seq2Seq(ConditionalLM):
@@ -15,17 +18,23 @@ class Seq2Seq(ConditionalLM):
 
     def __init__(
         self,
+        config: ModelConfig,
         embedding: TokenEmbedding,
-        encoder: Encoder,
-        bridge: nn.Module,
-        decoder: Decoder,
-        dropout: float,
         source_embedding: nn.Embedding | None = None,
     ) -> None:
-        super().__init__(embedding, dropout, source_embedding)
-        self.encoder = encoder
-        self.bridge = bridge
-        self.decoder = decoder
+        """Parts and sizes are those of a resolved configuration."""
+        super().__init__(embedding, config.dropout, source_embedding)
+        # The order in which parts are made is the order of their random draws.
+        self.encoder = Encoder(config)
+        self.bridge = BRIDGES[present(config.bridge)](config)
+        self.decoder = make_decoder(config)
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values."""
+        super().reset_parameters()
+        self.encoder.reset_parameters()
+        self.bridge.reset_parameters()
+        self.decoder.reset_parameters()
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`; the memory is what the decoder remembers."""
@@ -46,3 +55,12 @@ class Seq2Seq(ConditionalLM):
         embedded = self.dropout(self.embedding(tokens))  # (B, T, D)
         readouts, state, weights = self.decoder(embedded, memory, state, lengths)
         return readouts, state, weights
+
+
+def make_decoder(config: ModelConfig) -> Decoder:
+    """The decoder that a resolved configuration names; which one attends, its variant says."""
+    if config.context == "initial":
+        return PlainDecoder(config)
+    if config.context == "every-step":
+        return EveryStepDecoder(config)
+    return VARIANTS[config.model].make_attending_decoder(config)

@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
+from novelgen.config import ModelConfig
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
+from novelgen.models.initialization import reset_linear
 from novelgen.models.recurrent import State, token_mask
+from novelgen.models.zoo import present
 
 # Width of a head in the paper; narrower models have one head.
 _HEAD_SIZE = 64
@@ -103,31 +106,45 @@ class Transformer(ConditionalLM):
 
     def __init__(
         self,
+        config: ModelConfig,
         embedding: TokenEmbedding,
-        encoder_size: int,
-        encoder_layers: int,
-        decoder_size: int,
-        decoder_layers: int,
-        rate: float,
         source_embedding: nn.Embedding | None = None,
     ) -> None:
-        """encoder_size and decoder_size are the widths of the feed-forward layers."""
+        """The sizes are those of a resolved configuration.
+
+        encoder_size and decoder_size are the widths of the feed-forward layers.
+        """
+        rate = config.dropout
         super().__init__(embedding, rate, source_embedding)
-        size = embedding.embedding_dim
+        size = config.embedding_size  # D
         heads = heads_of(size)
         encoder_layer = nn.TransformerEncoderLayer(
-            size, heads, encoder_size, rate, batch_first=True, norm_first=True
+            size, heads, present(config.encoder_size), rate, batch_first=True, norm_first=True
         )
         self.encoder = nn.TransformerEncoder(
-            encoder_layer, encoder_layers, nn.LayerNorm(size), enable_nested_tensor=False
+            encoder_layer,
+            present(config.encoder_layers),
+            nn.LayerNorm(size),
+            enable_nested_tensor=False,
         )
         self.layers = nn.ModuleList(
             nn.TransformerDecoderLayer(
-                size, heads, decoder_size, rate, batch_first=True, norm_first=True
+                size, heads, config.decoder_size, rate, batch_first=True, norm_first=True
             )
-            for _ in range(decoder_layers)
+            for _ in range(present(config.decoder_layers))
         )
         self.norm = nn.LayerNorm(size)
+
+    def reset_parameters(self) -> None:
+        """Gives all parameters their starting values; layer norms are made as the identity."""
+        super().reset_parameters()
+        for module in self.modules():
+            if isinstance(module, nn.MultiheadAttention):
+                # The projections of queries, keys and values, drawn as the one matrix they are.
+                nn.init.xavier_uniform_(module.in_proj_weight)
+                nn.init.zeros_(module.in_proj_bias)
+            elif isinstance(module, nn.Linear):
+                reset_linear(module)
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`; no token was taken yet: the state's tensors are (B, 0, D)."""

@@ -11,7 +11,7 @@ from novelgen.config import Config, ModelConfig
 from novelgen.data.pair_files import files_of
 from novelgen.errors import CheckpointError
 from novelgen.i18n import N_, _, join_list, ngettext
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.training.checkpoint import RunDirectory
 
 UNKNOWN = "—"
@@ -81,9 +81,8 @@ def architecture(model: ModelConfig) -> str:
     """The model in one line: its name, then its parts in the order of the data through them."""
     # A variant's own choices, such as its cell, are filled in.
     model = resolve(model)
-    cell = (model.cell or "").upper()
-    if model.model == "transformer":
-        cell = "Transformer"
+    # What has no recurrent cell is a Transformer.
+    cell = model.cell.upper() if model.cell else "Transformer"
     stages = []
     if model.encoder_layers:
         stages.append(_with_layers(_encoder(model, cell), model.encoder_layers))

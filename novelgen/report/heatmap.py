@@ -14,7 +14,7 @@ from matplotlib.font_manager import FontProperties
 
 from novelgen.errors import ConfigError
 from novelgen.i18n import _, pgettext
-from novelgen.models.variants import NO_ATTENTION
+from novelgen.models.zoo import NO_ATTENTION
 from novelgen.report.fonts import Font, figure_language, font_for
 
 if TYPE_CHECKING:

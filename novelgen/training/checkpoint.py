@@ -29,7 +29,7 @@ from novelgen.data.tasks import first_tokens
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 from novelgen.models import build
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.atomic_write import write_whole
 from novelgen.training.hardware import choose_device

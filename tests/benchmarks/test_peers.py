@@ -18,7 +18,7 @@ from benchmarks.peers.worker import Worker
 from novelgen.config import ModelConfig
 from novelgen.data.pairs import Batch
 from novelgen.models.build import build_model
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.text.tokenizers import BOS
 from novelgen.training.loss import batch_loss
 

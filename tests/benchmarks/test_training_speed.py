@@ -10,7 +10,7 @@ from benchmarks import tables, training_speed
 from benchmarks.peers.contestants import Ours, Race
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
-from novelgen.models.variants import resolve
+from novelgen.models.zoo import resolve
 from novelgen.text.tokenizers import Tokenizer
 
 TEXTS = [("一加一得几", "得二。"), ("二加三得几", "得五。")]

@@ -7,10 +7,10 @@ import torch
 
 from novelgen.config import ModelConfig
 from novelgen.models.build import build_model
+from novelgen.models.zoo import VARIANTS
 from novelgen.training.hardware import supports_bfloat16
 
 VOCABULARY, SOURCE_VOCABULARY = 12, 20
-NAMES = ("bahdanau", "luong", "cho", "sutskever", "seq2seq", "lm", "transformer")
 CELLS = ("lstm", "gru", "rnn")
 BRIDGES = ("last", "projected", "mean")
 SCORES = ("additive", "dot", "general", "concat")
@@ -18,7 +18,7 @@ SCORES = ("additive", "dot", "general", "concat")
 
 def _combinations():
     """Options of ModelConfig: every variant as it is, and every sensible combination of parts."""
-    yield from ({"model": name} for name in NAMES)
+    yield from ({"model": name} for name in VARIANTS)
     for model, cell, bidirectional, bridge in itertools.product(
         ("bahdanau", "luong", "cho", "seq2seq"), CELLS, (True, False), BRIDGES
     ):
@@ -86,12 +86,12 @@ def pytest_generate_tests(metafunc):
         return
     arguments = ["parts", "make"] if "make" in metafunc.fixturenames else ["parts"]
     cases = []
-    for number, parts in enumerate(COMBINATIONS, start=-len(NAMES)):
+    for number, parts in enumerate(COMBINATIONS, start=-len(VARIANTS)):
         marks = [pytest.mark.slow] if number > 0 and number % 5 else []
         values = (parts, None)[: len(arguments)]
         cases.append(pytest.param(*values, marks=marks, id="-".join(map(str, parts.values()))))
     if "make" in arguments:
-        for name in NAMES:
+        for name in VARIANTS:
             values = ({"model": name}, SOURCE_VOCABULARY)
             cases.append(pytest.param(*values, id=f"{name}-two-vocabularies"))
     metafunc.parametrize(arguments, cases, indirect=arguments[1:])

@@ -6,7 +6,7 @@ import torch
 from novelgen.config import ModelConfig
 from novelgen.decoding.protocol import select
 from novelgen.models import recurrent
-from novelgen.models.variants import VARIANTS, attends, resolve
+from novelgen.models.zoo import VARIANTS, attends, resolve
 
 BOS = 1
 
@@ -208,12 +208,11 @@ def test_resolving_a_resolved_configuration_changes_nothing(parts):
     assert resolve(resolved) == resolved
 
 
-@pytest.mark.parametrize(
-    "model", ["luong", "cho", "sutskever", "seq2seq", "lm", "transformer", "bahdanau"]
-)
+@pytest.mark.parametrize("model", VARIANTS)
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_bfloat16_is_close_to_float32_and_has_finite_gradients(model, cell, make, batch, bfloat16):
-    network = make(model=model, **({} if model == "transformer" else {"cell": cell})).float()
+    options = {"cell": cell} if "cell" in VARIANTS[model].parts else {}
+    network = make(model=model, **options).float()
     source, lengths, target = batch
     exact, _ = network.unroll(target, *network.start(source, lengths))
     with torch.autocast("cpu", dtype=bfloat16):

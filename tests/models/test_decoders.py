@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from novelgen.config import ModelConfig
 from novelgen.models.decoders import EveryStepDecoder, PlainDecoder, no_weights
+from novelgen.models.zoo import resolve
 
 LENGTHS = torch.tensor([6, 4])
 
@@ -12,7 +14,8 @@ def embedded():
 
 def plain(layers):
     torch.manual_seed(0)
-    return PlainDecoder("lstm", 4, 8, layers, 0.5)
+    sizes = {"embedding_size": 4, "decoder_size": 8, "dropout": 0.5}
+    return PlainDecoder(resolve(ModelConfig(model="lm", decoder_layers=layers, **sizes)))
 
 
 def same(one, other):
@@ -42,7 +45,8 @@ def test_the_state_behind_a_source_is_that_behind_its_last_token():
 @pytest.mark.parametrize("layers", [1, 2])
 def test_readouts_are_dropped_out_in_training_alone(layers):
     torch.manual_seed(0)
-    decoder = EveryStepDecoder("gru", 4, 6, 8, layers, 0.5)
+    sizes = {"embedding_size": 4, "encoder_size": 6, "decoder_size": 8, "dropout": 0.5}
+    decoder = EveryStepDecoder(resolve(ModelConfig(model="cho", decoder_layers=layers, **sizes)))
     context = (torch.ones(2, 6),)
     state = tuple(torch.zeros(2, 8) for _ in range(layers))
     one, other = (decoder(embedded(), context, state)[0] for _ in range(2))

@@ -3,6 +3,7 @@ import torch
 from novelgen.config import ModelConfig
 from novelgen.models.build import build_model
 from novelgen.models.encoder import Encoder
+from novelgen.models.zoo import resolve
 
 LENGTHS = torch.tensor([6, 4])
 
@@ -11,9 +12,10 @@ def embedded():
     return torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1))
 
 
-def encoder(layers, **options):
+def encoder(layers):
     torch.manual_seed(0)
-    return Encoder("lstm", 4, 8, layers, 0.5, bidirectional=True, **options)
+    sizes = {"embedding_size": 4, "encoder_size": 8, "dropout": 0.5}
+    return Encoder(resolve(ModelConfig(encoder_layers=layers, **sizes)))
 
 
 def annotations(module):

@@ -11,6 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from novelgen.config import ModelConfig
+from novelgen.models.zoo import VARIANTS, resolve
+
 BOS = 1
 
 
@@ -228,8 +231,28 @@ def language_model(paper, source, target):
     return paper.write(target, advance)
 
 
+def equations_of(name):
+    """The equations of a variant as it is, and what they take beside source and target."""
+    parts = resolve(ModelConfig(model=name))
+    if parts.encoder_layers is None:
+        return language_model, ()
+    if parts.context == "every-step":
+        return every_step, ()
+    if parts.context == "initial":
+        return initial, (parts.reverse_source, parts.bridge)
+    if parts.input_feeding is None:
+        return bahdanau, (parts.score,)
+    return luong, (parts.score, parts.input_feeding)
+
+
 CELLS, SCORES = ("lstm", "gru", "rnn"), ("additive", "dot", "general", "concat")
 CASES = [
+    # A model without recurrent cells has tests of its own: test_transformer.py.
+    *(
+        ({"model": name}, *equations_of(name))
+        for name, variant in VARIANTS.items()
+        if "cell" in variant.parts
+    ),
     *(
         (
             {
@@ -312,7 +335,7 @@ def test_logits_and_weights_follow_the_equations_of_the_paper(
             parameter.add_(0.1 * torch.randn_like(parameter))
         source, lengths, target = batch
         logits, weights = network.unroll(target, *network.start(source, lengths))
-    cell = options.get("cell", "gru" if options["model"] == "cho" else "lstm")
+    cell = resolve(ModelConfig(**options)).cell
     for row, length in enumerate(lengths.tolist()):
         expected, expected_weights = equations(
             Paper(network, cell), source[row, :length].tolist(), target[row].tolist(), *arguments

@@ -9,9 +9,10 @@ import torch
 from novelgen.config import ModelConfig
 from novelgen.models import pointer
 from novelgen.models.build import build_model
+from novelgen.models.zoo import VARIANTS, attends
 from novelgen.text.tokenizers import EOS
 
-MODELS = ("bahdanau", "luong", "transformer")
+MODELS = [name for name in VARIANTS if attends(ModelConfig(model=name))]
 
 
 @pytest.mark.parametrize("model", MODELS)

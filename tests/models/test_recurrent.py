@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from novelgen.config import ModelConfig
 from novelgen.models.encoder import Encoder
 from novelgen.models.recurrent import (
     CELLS,
@@ -14,6 +15,7 @@ from novelgen.models.recurrent import (
     run_layer,
     token_mask,
 )
+from novelgen.models.zoo import resolve
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4))
@@ -44,7 +46,7 @@ def run_packed_lstm(encoder, embedded, lengths):
 
 def test_encoder_equals_a_packed_bidirectional_lstm():
     torch.manual_seed(0)
-    encoder = Encoder("lstm", 5, 4, 1, 0.0, bidirectional=True).double()
+    encoder = Encoder(resolve(ModelConfig(embedding_size=5, encoder_size=4))).double()
     embedded, lengths = torch.randn(3, 6, 5, dtype=torch.float64), torch.tensor([6, 1, 4])
     annotations, _, last, _ = encoder(embedded, lengths)
     expected, expected_last = run_packed_lstm(encoder, embedded, lengths)
@@ -84,20 +86,22 @@ def test_one_step_equals_a_sequence_of_one(cell):
 @pytest.mark.parametrize(
     "options",
     [
-        {"bidirectional": True},
-        {"bidirectional": True, "whole_states": True},
-        {"bidirectional": False, "reverse_source": True},
+        {"model": "bahdanau"},
+        {"model": "bahdanau", "bridge": "last"},
+        {"model": "sutskever", "bridge": "projected"},
     ],
 )
 @pytest.mark.parametrize("layers", [1, 3])
 def test_padding_never_changes_annotations_and_states(layers, options):
     torch.manual_seed(0)
-    encoder = Encoder("lstm", 5, 4, layers, 0.0, **options)
+    sizes = {"embedding_size": 5, "decoder_size": 8, "dropout": 0.0}
+    depth = {"encoder_layers": layers, "decoder_layers": layers}
+    encoder = Encoder(resolve(ModelConfig(**options, **sizes, **depth)))
     embedded, lengths = torch.randn(2, 6, 5), torch.tensor([6, 3])
     changed = embedded.clone()
     changed[1, 3:] = 1e3
     before, after = encoder(embedded, lengths), encoder(changed, lengths)
-    assert len(before.states) == layers * (2 if options.get("whole_states") else 1)
+    assert len(before.states) == layers * (2 if options.get("bridge") == "last" else 1)
     for one, other in zip((*before[:3], *before.states), (*after[:3], *after.states), strict=True):
         torch.testing.assert_close(one, other)
     alone = encoder(embedded[1:, :3], lengths[1:])

@@ -9,7 +9,7 @@ from novelgen.cli import Parser
 from novelgen.commands import evaluate, generate, train
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
-from novelgen.models.variants import VARIANTS, attends
+from novelgen.models.zoo import VARIANTS, attends
 from novelgen.training.checkpoint import load_run
 from novelgen.training.hardware import supports_bfloat16
 from novelgen.training.loss import evaluate_loss
@@ -17,7 +17,6 @@ from novelgen.training.loss import evaluate_loss
 PROMPT = "三加四得几"
 RUNS = [
     *({"model": name} for name in VARIANTS),
-    {"model": "bahdanau", "cell": "gru"},
     {"model": "luong", "score": "concat", "cell": "rnn"},
     {"model": "bahdanau", "copy": True},
     {"model": "luong", "score": "additive", "coverage": True},
@@ -126,7 +125,8 @@ def test_the_command_line_trains_every_variant_and_keeps_its_parts(name, novel, 
     )
     kept = json.loads((output / "config.json").read_text(encoding="utf-8"))["config"]["model"]
     assert kept["model"] == name
-    assert {part: kept[part] for part in VARIANTS[name]} == VARIANTS[name]
+    parts = VARIANTS[name].parts
+    assert {part: kept[part] for part in parts} == parts
     call(
         evaluate,
         "--checkpoint",

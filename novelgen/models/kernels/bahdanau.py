@@ -21,15 +21,15 @@ from torch import Tensor
 
 from novelgen.models.kernels.api import LoopMemory, LoopOutput, LoopWeights, product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
+from novelgen.models.kernels.math_numba import LARGEST_EXPONENT, clamp, compiled, exp, narrow, widen
+from novelgen.models.kernels.packed import Part, gather, in_threads, numpy_view, pack_rows, scatter
+from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
     lstm_step,
     lstm_step_backward,
     softmax_context,
     softmax_context_backward,
 )
-from novelgen.models.kernels.math_numba import LARGEST_EXPONENT, clamp, compiled, exp, narrow, widen
-from novelgen.models.kernels.packed import Part, gather, in_threads, numpy_view, pack_rows, scatter
-from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
 
 
 class _Tape(NamedTuple):
@@ -265,13 +265,11 @@ class _AttentionLoop(torch.autograd.Function):
         size = len(tape.score)
         # 1. The way back through time; (B, 0, 0) tells the compiled code that there is no gradient.
         nothing = tape.score.new_empty(rows, 0, 0)
-        given = [
-            nothing if gradient is None else gradient.contiguous()
-            for gradient in (d_hiddens, d_contexts, d_alphas)
-        ]
         first = tape.cells.new_empty(rows, tape.cells.shape[1])
         grads = _Gradients(
-            *given,
+            nothing if d_hiddens is None else d_hiddens.contiguous(),
+            nothing if d_contexts is None else d_contexts.contiguous(),
+            nothing if d_alphas is None else d_alphas.contiguous(),
             tape.befores.new_empty(len(tape.sums), len(state_weight)),
             tape.score.new_zeros(rows, steps, tape.contexts.shape[1]),
             torch.zeros_like(tape.exp_keys),

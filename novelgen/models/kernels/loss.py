@@ -99,7 +99,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         on_cpu = is_fast(readout.device)
         layer: Any = _OutputLayer(weight.to(of_products))
         if on_cpu:
-            from novelgen.models.kernels.loss_numba import OutputLayer, by_rows
+            from novelgen.models.kernels.loss_numba import OutputLayer
+            from novelgen.models.kernels.packed import by_rows
 
             layer = OutputLayer(weight.to(of_products), chunk)
 
@@ -107,7 +108,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
             part = _Part(bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias))
             for own in _chunks(first, last, chunk):
                 logits = layer.product(inputs[own])  # (C, V)
-                errors = layer.cross_entropy(logits, bias, target[own], part.nll_sum, part.d_bias)  # (C, V)
+                errors = layer.cross_entropy(
+                    logits, bias, target[own], part.nll_sum, part.d_bias
+                )  # (C, V)
                 if differentiate:
                     d_readout[own] = layer.product_back(errors)
                     part.d_weight.addmm_(errors.t(), inputs[own])

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from novelgen.models.kernels.math_numba import compiled, exp, narrow, widen
-from novelgen.models.kernels.packed import by_rows, numpy_view  # noqa: F401 -- loss uses by_rows
+from novelgen.models.kernels.packed import numpy_view
 from novelgen.models.kernels.products import OneDnn, multiply, pack
 
 _LANES = 64

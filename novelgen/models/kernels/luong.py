@@ -218,7 +218,7 @@ class _FeedingLoop(torch.autograd.Function):
         positions: Tensor,
         parts: list[Part],
     ) -> tuple[Tensor, ...]:
-        """joint (B, H + D) is [s_0; h̃_0], joint_weight (4H, H + D) recurrent beside feeding.
+        """Joint (B, H + D) is [s_0; h̃_0], joint_weight (4H, H + D) recurrent beside feeding.
 
         joint, cell, bias and drop have the dtype of sums, everything else that of products.
         """

@@ -8,6 +8,7 @@ every length, and runs all their steps without waiting for another.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -113,5 +114,5 @@ def by_rows(work: Callable[[int, int], Result], rows: int, fewest: int = 8) -> l
     """The results of work(first, last) for parts of rows 0 … rows - 1, a thread each, in order."""
     parts = max(1, min(torch.get_num_threads(), rows // fewest))
     bounds = [part * rows // parts for part in range(parts + 1)]
-    pairs = zip(bounds[:-1], bounds[1:], strict=True)
+    pairs = itertools.pairwise(bounds)
     return in_threads([partial(work, first, last) for first, last in pairs])

@@ -39,7 +39,7 @@ class OneDnn:
             self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
 
     def product(self, left: Tensor) -> Tensor:
-        """left (R, K) → left · weightᵀ (R, N), in bfloat16."""
+        """Left (R, K) → left · weightᵀ (R, N), in bfloat16."""
         rows = len(left)
         padded = pad(left, (0, 0, 0, -rows % _FEW_ROWS))
         if self._packed is None:
@@ -64,7 +64,7 @@ def pack(weight: Tensor, rows: int) -> Any:
 
 
 def multiply(left: Array, weight: Any, out: Array) -> None:
-    """out (R, N) += left (R, K) · weightᵀ of a packed weight (N, K).
+    """Out (R, N) += left (R, K) · weightᵀ of a packed weight (N, K).
 
     out is float32 or float64. left has the dtype of the weight, bfloat16 as uint16.
     """
@@ -96,7 +96,7 @@ def run_loop(loop: Any, weight: Any, *arguments: Any) -> Any:
 
 
 def add_product(left: Tensor, weight: Tensor, out: Tensor) -> None:
-    """out (N, O) += left (N, I) · weightᵀ, for many rows, by all threads."""
+    """Out (N, O) += left (N, I) · weightᵀ, for many rows, by all threads."""
     if weight.dtype == torch.bfloat16:
         out.add_(in_few_shapes(lambda inputs: linear(inputs, weight), left))
         return

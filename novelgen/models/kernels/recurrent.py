@@ -91,7 +91,7 @@ class _Layers(torch.autograd.Function):
         state: Tensor,
         *weights: Tensor,
     ) -> tuple[Tensor, ...]:
-        """hidden and state (directions, B, H); weights: four of each direction, in torch's order.
+        """Hidden and state (directions, B, H); weights: four of each direction, in torch's order.
 
         `sequence` has the dtype of products, everything else that of sums. Returns outputs (B, T,
         directions · H), and the last hidden and state as given.
@@ -115,7 +115,8 @@ class _Layers(torch.autograd.Function):
             out = outputs[:, :, number * size : (number + 1) * size]  # (B, T, H)
             # 1. The inputs' share of the gates, of all steps at once.
             gather(numpy_view(sequence), part, is_reversed, numpy_view(tape.inputs))
-            tape.sums[own] = _gate_bias(*directions[number][2:], is_lstm)
+            _, _, bias_ih, bias_hh = directions[number]
+            tape.sums[own] = _gate_bias(bias_ih, bias_hh, is_lstm)
             of_inputs = tape.sums[own, : len(tape.input_weight)]
             add_product(tape.inputs[own], tape.input_weight, of_inputs)
             # 2. The loop.
@@ -282,7 +283,7 @@ class _PaddedLinear(torch.autograd.Function):
     def forward(
         ctx: Any, sequence: Tensor, weight: Tensor, bias: Tensor | None, parts: list[Part]
     ) -> Tensor:
-        """sequence and weight have the dtype of products."""
+        """Sequence and weight have the dtype of products."""
         count = int(parts[-1].offsets[-1])
         inputs = sequence.new_empty(count, sequence.shape[2])
         made = torch.zeros(count, len(weight), dtype=_sum_dtype(weight))
@@ -325,7 +326,7 @@ def _sum_dtype(weight: Tensor) -> torch.dtype:
 def padded_linear(
     sequence: Tensor, lengths: Tensor | None, weight: Tensor, bias: Tensor | None
 ) -> Tensor:
-    """sequence (B, T, D) · weightᵀ (out, D) + bias at real steps, 0 at the others: (B, T, out)."""
+    """Sequence (B, T, D) · weightᵀ (out, D) + bias at real steps, 0 at the others: (B, T, out)."""
     of_products = product_dtype("cpu", weight.dtype)
     with torch.autocast("cpu", enabled=False):
         outputs: Tensor = apply(

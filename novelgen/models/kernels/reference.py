@@ -79,8 +79,9 @@ def input_feeding_loop(
     """Runs s_t = f(s_{t-1}, [y_{t-1}; h̃_{t-1}]) along a target (Luong et al., 2015, section 3.3).
 
     e_tj = s_t · k_j;  α_t = softmax(e_t) over real positions;  c_t = Σ_j α_tj h_j; h̃_t = tanh(W
-    [c_t; s_t]), their equation 5. inputs (B, T, D): y_{t-1}; the memory's keys (B, S, H); hidden and cell (B, H): s_0; fed (B, D): h̃_0; drop (B, M + H): what
-    [c_t; s_t] is multiplied by at every step, no gradient flows to it.
+    [c_t; s_t]), their equation 5. inputs (B, T, D): y_{t-1}; the memory's keys (B, S, H); hidden
+    and cell (B, H): s_0; fed (B, D): h̃_0; drop (B, M + H): what [c_t; s_t] is multiplied by at
+    every step, no gradient flows to it.
     """
     linear = nn.functional.linear
     gates = linear(inputs, weights.token, weights.bias)  # (B, T, 4H): y's share

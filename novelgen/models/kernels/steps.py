@@ -102,8 +102,8 @@ def lstm_step_backward(t, part, is_reversed, gates, cells, d_later, d_hiddens, d
 def gru_step(t, part, is_reversed, gates, states, befores, hiddens, last_state):
     """Step t of a GRU: n = tanh(a + r q);  h' = n + z (h − n), as in torch.nn.GRU.
 
-    gates (R, 4H) hold the sums a, r, z and q = W h + b, and become n, r, z and q. states (N, H) hold
-    h_{t-1} unrounded, all else as in `lstm_step`.
+    gates (R, 4H) hold the sums a, r, z and q = W h + b, and become n, r, z and q. states (N, H)
+    hold h_{t-1} unrounded, all else as in `lstm_step`.
     """
     size = states.shape[1]
     first = part.offsets[t]

@@ -1,7 +1,7 @@
-"""The attention loop on CUDA: `manual`'s algebra, all but the matrix products in Triton kernels.
+"""The attention loop on CUDA: `bahdanau`'s algebra, all but the matrix products in Triton kernels.
 
 A step is two products and three kernels, forwards as backwards, into buffers made before the loop.
-Nothing waits for the GPU and no shape depends on values, so that a CUDA graph can hold it all.
+Nothing waits for the GPU and no shape depends on values; padding is computed like everything else.
 """
 
 from __future__ import annotations
@@ -10,20 +10,43 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
-from novelgen.models.kernels import gpu_kernels as kernels
-from novelgen.models.kernels.autograd import (
-    LoopTape,
-    apply,
-    new_tape,
-    own_gradient,
-    product_dtype,
-    weight_gradient,
-)
-from novelgen.models.kernels.manual import exponential
-from novelgen.models.kernels.reference import LoopMemory, LoopOutput, LoopWeights
+from novelgen.models.kernels.api import LoopMemory, LoopOutput, LoopWeights, product_dtype
+from novelgen.models.kernels.autograd import apply, own_gradient
+from novelgen.models.kernels.triton import kernels
 
 _TILE = {"POSITIONS": kernels.POSITIONS, "FEATURES": kernels.FEATURES}
+
+
+# exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at
+# |x| = 20 every tanh is 1 to the last bit of float32 unless the two nearly cancel each other.
+_LARGEST_EXPONENT = 40.0
+
+
+def _exponential(values: Tensor) -> Tensor:
+    """exp(2x), the exponent clamped; NaN stays NaN."""
+    return (2 * values).clamp_(-_LARGEST_EXPONENT, _LARGEST_EXPONENT).exp_()
+
+
+class _Tape(NamedTuple):
+    """What the forward pass of an attention loop keeps for the backward pass, time first.
+
+    The loop's own buffers put time before rows, so that a step of some rows is one block of memory.
+    """
+
+    annotations: Tensor  # (B, S, M): h_j
+    exp_keys: Tensor  # (B, S, A): exp(2 U h_j)
+    lengths: Tensor  # (B,) int: real positions of each source
+    state_weight: Tensor  # (A + 4H, H): query over recurrent, both are applied to s_{i-1}
+    context_weight: Tensor  # (4H, M)
+    score: Tensor  # (A,): v
+    gate_activations: Tensor  # (T, B, 4H): i, f, g, o
+    hiddens: Tensor  # (T + 1, B, H): s_0 … s_T
+    cells: Tensor  # (T + 1, B, H)
+    exp_queries: Tensor  # (T, B, A): exp(2 W s_{i-1})
+    alphas: Tensor  # (T, B, S)
+    contexts: Tensor  # (T, B, M): c_i
 
 
 class _Gradients(NamedTuple):
@@ -42,7 +65,7 @@ def _blocks(size: int, block: int = kernels.FEATURES) -> int:
 
 
 class _AttentionLoop(torch.autograd.Function):
-    """`attention_loop` with its gradients; what goes from forward to backward is a LoopTape."""
+    """`attention_loop` with its gradients; what goes from forward to backward is a _Tape."""
 
     @staticmethod
     def forward(
@@ -62,10 +85,10 @@ class _AttentionLoop(torch.autograd.Function):
         gates (T, B, 4H), annotations and the two weights have the dtype of products, everything
         else that of `score`.
         """
-        tape = new_tape(
+        tape = _new_tape(
             len(gates),
             annotations,
-            exponential(keys),
+            _exponential(keys),
             lengths,
             hidden,
             cell,
@@ -86,7 +109,7 @@ class _AttentionLoop(torch.autograd.Function):
         d_contexts: Tensor | None,
         d_alphas: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        tape = LoopTape(*ctx.saved_tensors)
+        tape = _Tape(*ctx.saved_tensors)
         grads = _run_backwards(tape, d_hiddens, d_cell, d_contexts, d_alphas)
         d_keys, d_score = _score_gradients(grads.d_scores, tape)
         d_gates = grads.d_states[:, :, len(tape.score) :]  # (T, B, 4H)
@@ -101,13 +124,13 @@ class _AttentionLoop(torch.autograd.Function):
             None,
             grads.d_hidden.to(tape.score.dtype),
             grads.d_cell,
-            weight_gradient(grads.d_states, tape.hiddens[:-1]),
-            weight_gradient(d_gates, tape.contexts),
+            _weight_gradient(grads.d_states, tape.hiddens[:-1]),
+            _weight_gradient(d_gates, tape.contexts),
             d_score,
         )
 
 
-def _run_forwards(gates: Tensor, tape: LoopTape) -> None:
+def _run_forwards(gates: Tensor, tape: _Tape) -> None:
     """All steps of gates (T, B, 4H), into the tape's buffers."""
     rows, positions = tape.annotations.shape[:2]
     size = len(tape.score)
@@ -161,7 +184,7 @@ def _run_forwards(gates: Tensor, tape: LoopTape) -> None:
 
 
 def _run_backwards(
-    tape: LoopTape,
+    tape: _Tape,
     d_hiddens: Tensor | None,
     d_cell: Tensor | None,
     d_contexts: Tensor | None,
@@ -239,7 +262,7 @@ def _steps_of(gradient: Tensor | None, otherwise: Tensor) -> tuple[Tensor, ...]:
     return (otherwise if gradient is None else gradient.contiguous()).unbind()
 
 
-def _score_gradients(d_scores: Tensor, tape: LoopTape) -> tuple[Tensor, Tensor]:
+def _score_gradients(d_scores: Tensor, tape: _Tape) -> tuple[Tensor, Tensor]:
     """The gradients of keys (B, S, A) and of v (A,), given those of every e_ij (T, B, S)."""
     steps, rows, positions = d_scores.shape
     size = len(tape.score)
@@ -262,14 +285,63 @@ def _score_gradients(d_scores: Tensor, tape: LoopTape) -> tuple[Tensor, Tensor]:
     return d_keys, shares.sum((0, 1))
 
 
+def _new_tape(
+    steps: int,
+    annotations: Tensor,
+    exp_keys: Tensor,
+    lengths: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+    state_weight: Tensor,
+    context_weight: Tensor,
+    score: Tensor,
+) -> _Tape:
+    """A tape with room for all steps, s_0 and its cell in place.
+
+    Hiddens and contexts get the dtype of products, which `annotations` have, all else that of
+    `score`.
+    """
+    rows, positions = annotations.shape[:2]
+    hidden_size = hidden.shape[1]
+    tape = _Tape(
+        annotations,
+        exp_keys,
+        lengths,
+        state_weight,
+        context_weight,
+        score,
+        gate_activations=score.new_empty(steps, rows, 4 * hidden_size),
+        hiddens=annotations.new_empty(steps + 1, rows, hidden_size),
+        cells=score.new_empty(steps + 1, rows, hidden_size),
+        exp_queries=score.new_empty(steps, rows, len(score)),
+        alphas=score.new_empty(steps, rows, positions),
+        contexts=annotations.new_empty(steps, rows, annotations.shape[2]),
+    )
+    tape.hiddens[0] = hidden
+    tape.cells[0] = cell
+    return tape
+
+
+def _weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """The gradient of a weight over all steps at once: (T, B, out), (T, B, in) → (out, in)."""
+    return outputs.flatten(0, 1).t() @ inputs.flatten(0, 1)
+
+
 def attention_loop(
-    gates: Tensor, memory: LoopMemory, hidden: Tensor, cell: Tensor, weights: LoopWeights
+    inputs: Tensor,
+    lengths: Tensor | None,
+    memory: LoopMemory,
+    hidden: Tensor,
+    cell: Tensor,
+    weights: LoopWeights,
 ) -> LoopOutput:
     """`reference.attention_loop`, faster, on CUDA: the same inputs, outputs and gradients.
 
     Real tokens must come first in every row. Under autocast the matrix products run in its dtype,
     which `hiddens` and `contexts` then have; everything else keeps the dtype of the weights.
     """
+    del lengths  # shapes must not depend on values
+    gates = linear(inputs, weights.token, weights.bias)  # (B, T, 4H): y's share
     device = gates.device.type
     dtype = weights.score.dtype
     of_products = product_dtype(device, dtype)

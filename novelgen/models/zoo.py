@@ -1,17 +1,69 @@
-"""The variants as tables of parts, and the values of parts that are not given. Needs no torch.
+"""The one table of variants, and what a configuration's parts are by their variant.
 
-A part that a variant's table does not hold does not exist there: giving it is an error, never
-ignored.
+It needs no torch: the command line reads it. A variant that is put together from parts that exist
+is an entry of `VARIANTS` and nothing else; one that has a part of its own names it there.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from novelgen.config import ModelConfig, flag
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
+from novelgen.options import flag
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from novelgen.config import ModelConfig
+    from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
+    from novelgen.models.decoders import Decoder
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model that `--model` names.
+
+    What makes it is named as "module:class" within novelgen.models, and imported when a model is
+    built.
+    """
+
+    paper: str
+    summary: str  # what it is, for the help text: a message marked with `N_`
+    # The parts that it has, fields of ModelConfig, and their defaults. Another part does not exist
+    # there: giving it is an error, never ignored.
+    parts: Mapping[str, Any]
+    # Makes the model of a resolved configuration, embeddings of the target and of the source.
+    builder: str = "seq2seq:Seq2Seq"
+    # Makes a Seq2Seq's decoder of a resolved configuration, with `--context attention`.
+    attending_decoder: str = "bahdanau:make_bahdanau_decoder"
+
+    def build(
+        self,
+        config: ModelConfig,
+        embedding: TokenEmbedding,
+        source_embedding: nn.Embedding | None,
+    ) -> ConditionalLM:
+        """The model of a resolved configuration, without its starting values."""
+        model: ConditionalLM = _load(self.builder)(config, embedding, source_embedding)
+        return model
+
+    def make_attending_decoder(self, config: ModelConfig) -> Decoder:
+        """The decoder of a resolved configuration that attends."""
+        decoder: Decoder = _load(self.attending_decoder)(config)
+        return decoder
+
+
+def _load(name: str) -> Any:
+    """What is named as "module:class", or function, within novelgen.models."""
+    return pkgutil.resolve_name(f"novelgen.models.{name}")
+
 
 _PLAIN = {
     "cell": "lstm",
@@ -22,31 +74,60 @@ _PLAIN = {
     "bridge": "last",
     "context": "initial",
 }
+_BAHDANAU = {**_PLAIN, "bidirectional": True, "bridge": "projected", "context": "attention"}
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    # Bahdanau, Cho and Bengio (2015): attention from s_{i-1}, the context enters the cell, deep
-    # output.
-    "bahdanau": {**_PLAIN, "bidirectional": True, "bridge": "projected", "context": "attention"},
-    # Luong, Pham and Manning (2015): global attention after the cell. Their four layers are one
-    # here.
-    "luong": {**_PLAIN, "context": "attention", "score": "general", "input_feeding": True},
-    # Cho et al. (2014): the encoder's vector enters every step and the output.
-    "cho": {**_PLAIN, "cell": "gru", "bridge": "projected", "context": "every-step"},
-    # Sutskever, Vinyals and Le (2014): deep, the source reversed, the states handed over layer by
-    # layer.
-    "sutskever": {**_PLAIN, "encoder_layers": 4, "decoder_layers": 4, "reverse_source": True},
-    # The plain encoder-decoder of the tutorials (Chollet, 2017).
-    "seq2seq": _PLAIN,
-    # Graves (2013): a language model that has read the source.
-    "lm": {"cell": "lstm", "decoder_layers": 2},
-    # Vaswani et al. (2017); their six layers are three here.
-    "transformer": {"encoder_layers": 3, "decoder_layers": 3, "copy": False},
+VARIANTS: dict[str, Variant] = {
+    "bahdanau": Variant(
+        paper="Bahdanau et al. 2015",
+        summary=N_("attention before each step of the decoder, with LSTMs"),
+        parts=_BAHDANAU,
+    ),
+    "bahdanau-gru": Variant(
+        paper="Bahdanau et al. 2015",
+        summary=N_("the same with GRUs, as in the paper"),
+        parts={**_BAHDANAU, "cell": "gru"},
+    ),
+    "luong": Variant(
+        paper="Luong et al. 2015",
+        summary=N_("attention after each step of the decoder, fed into the next"),
+        # Their four layers are one here.
+        parts={**_PLAIN, "context": "attention", "score": "general", "input_feeding": True},
+        attending_decoder="luong:LuongDecoder",
+    ),
+    "cho": Variant(
+        paper="Cho et al. 2014",
+        summary=N_("one vector of the source enters every step"),
+        parts={**_PLAIN, "cell": "gru", "bridge": "projected", "context": "every-step"},
+    ),
+    "sutskever": Variant(
+        paper="Sutskever et al. 2014",
+        summary=N_("four layers hand their last states over; the source is read backwards"),
+        parts={**_PLAIN, "encoder_layers": 4, "decoder_layers": 4, "reverse_source": True},
+    ),
+    "seq2seq": Variant(
+        paper="Chollet 2017",
+        summary=N_("one layer hands its last state over, as in tutorials"),
+        parts=_PLAIN,
+    ),
+    "lm": Variant(
+        paper="Graves 2013",
+        summary=N_("a language model that reads the source first"),
+        parts={"cell": "lstm", "decoder_layers": 2},
+        builder="language_model:LanguageModel",
+    ),
+    "transformer": Variant(
+        paper="Vaswani et al. 2017",
+        summary=N_("attention and feed-forward layers alone"),
+        # Their six layers are three here.
+        parts={"encoder_layers": 3, "decoder_layers": 3, "copy": False},
+        builder="transformer:Transformer",
+    ),
 }
 
-# Those that no table needs to name: `_defaults` knows where they exist.
-_DERIVED_PARTS = {"score", "input_feeding", "copy", "coverage", "encoder_size", "attention_size"}
+# Those that no entry needs to name: `_defaults` knows where they exist.
+_DERIVED_PARTS = {"score", "copy", "coverage", "encoder_size", "attention_size"}
 
-MODEL_PARTS = tuple(sorted(_DERIVED_PARTS.union(*VARIANTS.values())))
+MODEL_PARTS = tuple(sorted(_DERIVED_PARTS.union(*(each.parts for each in VARIANTS.values()))))
 
 # The scores with a hidden layer.
 _WIDE_SCORES = ("additive", "concat")
@@ -77,8 +158,8 @@ def resolve(config: ModelConfig) -> ModelConfig:
 
 def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
     """The parts that the variant has, given what is chosen, with their values."""
-    # 1. Those of the variant's table, with what is chosen of them.
-    own = VARIANTS[config.model]
+    # 1. Those of the variant's entry, with what is chosen of them.
+    own = VARIANTS[config.model].parts
     parts = {name: chosen.get(name, value) for name, value in own.items()}
 
     # 2. Those that exist with attention alone.
@@ -171,4 +252,11 @@ def _directions(bidirectional: bool | None) -> int:
 
 def attends(config: ModelConfig) -> bool:
     """Whether the model has attention weights to show; where not, NO_ATTENTION says so."""
-    return config.model == "transformer" or resolve(config).context == "attention"
+    # What attends can copy: `--copy` is a part of those variants alone.
+    return resolve(config).copy is not None
+
+
+def present(part: Part | None) -> Part:
+    """A part of a resolved configuration that its variant has, which is never None."""
+    assert part is not None
+    return part

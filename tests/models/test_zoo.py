@@ -1,4 +1,5 @@
-import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -6,32 +7,46 @@ import torch
 from novelgen.config import ModelConfig
 from novelgen.errors import ConfigError
 from novelgen.models.build import build_model
-from novelgen.models.variants import MODEL_PARTS, VARIANTS, annotation_size, attends, resolve
+from novelgen.models.zoo import MODEL_PARTS, VARIANTS, annotation_size, attends, resolve
 from novelgen.presets import PRESETS, preset
 
 
-def test_table_holds_the_choices_of_the_option():
-    spec = next(spec for spec in dataclasses.fields(ModelConfig) if spec.name == "model")
-    assert tuple(VARIANTS) == spec.metadata["choices"]
+def test_parts_have_no_default_outside_the_table():
     assert all(getattr(ModelConfig(), name) is None for name in MODEL_PARTS)
 
 
-def test_variants_have_the_parts_of_their_papers():
-    expected = {
-        "bahdanau": {"bidirectional": True, "score": "additive", "context": "attention"},
-        "luong": {"score": "general", "input_feeding": True},
-        "cho": {"cell": "gru", "context": "every-step"},
-        "sutskever": {"encoder_layers": 4, "decoder_layers": 4, "reverse_source": True},
-        "seq2seq": {"context": "initial", "bridge": "last", "score": None},
-        "lm": {"encoder_layers": None, "encoder_size": None, "cell": "lstm"},
-        "transformer": {"cell": None, "encoder_layers": 3},
-    }
-    assert expected.keys() == VARIANTS.keys()
-    for name, parts in expected.items():
-        found = resolve(ModelConfig(model=name))
-        assert {part: getattr(found, part) for part in parts} == parts
-    attending = [name for name in VARIANTS if attends(ModelConfig(model=name))]
-    assert attending == ["bahdanau", "luong", "transformer"]
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_can_be_chosen_and_says_what_it_is(name):
+    assert ModelConfig(model=name).model == name
+    assert VARIANTS[name].paper
+    assert VARIANTS[name].summary.isascii()
+    with pytest.raises(ConfigError, match=f"did you mean {name}"):
+        ModelConfig(model=f"{name}?")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bahdanau", {"cell": "lstm", "bidirectional": True, "score": "additive"}),
+        ("luong", {"score": "general", "input_feeding": True}),
+        ("cho", {"cell": "gru", "context": "every-step"}),
+        ("sutskever", {"encoder_layers": 4, "decoder_layers": 4, "reverse_source": True}),
+        ("seq2seq", {"context": "initial", "bridge": "last", "score": None}),
+        ("lm", {"encoder_layers": None, "encoder_size": None, "cell": "lstm"}),
+        ("transformer", {"cell": None, "encoder_layers": 3}),
+    ],
+)
+def test_variants_have_the_parts_of_their_papers(name, expected):
+    found = resolve(ModelConfig(model=name))
+    assert {part: getattr(found, part) for part in expected} == expected
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_model_gives_weights_where_the_table_says_that_it_attends(name, make, batch):
+    source, lengths, target = batch
+    network = make(model=name)
+    _, weights = network.unroll(target, *network.start(source, lengths))
+    assert bool(weights.shape[2]) == attends(ModelConfig(model=name))
 
 
 def test_given_parts_win_and_the_rest_follows():
@@ -51,11 +66,11 @@ def test_given_parts_win_and_the_rest_follows():
 def test_every_preset_has_sizes_for_every_variant(name, model):
     config = preset(name).replace(model=model, **dict.fromkeys(MODEL_PARTS)).model
     resolved = resolve(config)
-    assert (resolved.encoder_size is None) == (model == "lm")
+    assert (resolved.encoder_size is None) == ("encoder_layers" not in VARIANTS[model].parts)
     with torch.device("meta"):
         built = build_model(resolved, 300)
     assert sum(parameter.numel() for parameter in built.parameters()) > 300 * config.embedding_size
-    if model not in ("lm", "transformer"):
+    if "bridge" in VARIANTS[model].parts:
         assert annotation_size(resolved) == resolved.decoder_size
 
 
@@ -141,3 +156,14 @@ def test_default_model_has_the_parameter_names_of_older_files():
         ("decoder.readout.weight", (6, 24)),
         ("decoder.readout.bias", (6,)),
     ]
+
+
+def test_parts_are_resolved_without_torch():
+    code = (
+        "import sys\n"
+        "from novelgen.config import ModelConfig\n"
+        "from novelgen.models.zoo import VARIANTS, attends, resolve\n"
+        "for name in VARIANTS: resolve(ModelConfig(model=name)), attends(ModelConfig(model=name))\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,1 @@
+"""The attention loop of Bahdanau et al. (2015) on CUDA, in Triton."""
