@@ -1,6 +1,6 @@
 """Softmax cross-entropy of a linear layer that never holds all its logits.
 
-They exist a chunk of rows at a time, and their gradients are formed with them, while the chunk is in
+They exist a chunk of rows at a time, and their gradients are formed with them while it is in
 the cache. N rows, D features, V vocabulary.
 """
 
