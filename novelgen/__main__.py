@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,10 @@ def command(words: Sequence[str] | None = None) -> None:
     """The `novelgen` console command; `words` are those of the command line by default."""
     if words is None:
         words = sys.argv[1:]
+    # Read when torch is imported, which is later: a thread of PyTorch's that has nothing to do
+    # sleeps. By default it spins for some time, on a core where the compiled loops have a thread of
+    # their own: training steps were measured to be 1.2 times as fast on two cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     run(_main, words)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout as drop_elements
 
 from novelgen.config import ModelConfig
 from novelgen.models.attention import attend
@@ -29,6 +28,7 @@ from novelgen.models.recurrent import (
     STATE_PARTS,
     State,
     VariationalDropout,
+    drop_elements,
     make_layers,
     run_layer,
     run_layers,
@@ -100,7 +100,9 @@ class BahdanauDecoder(Decoder):
         """As `Decoder` says; the state is hidden and cell (B, H) of each layer."""
         # 1. The first layer, with attention.
         rate = min(2 * self.dropout.rate, _MOST_DROPPED)
-        recurrent = drop_elements(self.recurrent.weight, rate, self.training)  # (4H, H)
+        recurrent = self.recurrent.weight  # (4H, H)
+        if self.training:
+            recurrent = drop_elements(recurrent, rate)
         weights = LoopWeights(
             self.token.weight,
             self.token.bias,

@@ -80,6 +80,19 @@ class VariationalDropout(nn.Module):
         return like.new_empty(like.shape[0], 1, width).bernoulli_(keep).div_(keep)
 
 
+def drop_elements(weight: Tensor, rate: float) -> Tensor:
+    """A weight with a share `rate` of its elements 0 and the others scaled by 1 / (1 − rate).
+
+    What torch.nn.functional.dropout draws for every element takes 2 % of a training step on a CPU.
+    Here four elements share a draw of 64 bits, so that the rate is one of 65,536.
+    """
+    draws = torch.empty(-(-weight.numel() // 4), dtype=torch.int64, device=weight.device)
+    draws.random_(-(2**63), None)
+    quarters = draws.view(torch.int16)[: weight.numel()].view_as(weight)
+    is_kept = quarters >= round(rate * 2**16) - 2**15
+    return weight * is_kept.to(weight.dtype).div_(1 - rate)
+
+
 class LayerWeights(NamedTuple):
     """The weights of a recurrent layer of G gates: 4 in an LSTM, 3 in a GRU, else 1."""
 

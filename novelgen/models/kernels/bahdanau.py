@@ -260,8 +260,8 @@ class _AttentionLoop(torch.autograd.Function):
         hiddens = inputs.new_empty(rows, steps, hidden.shape[1])
         contexts = inputs.new_empty(rows, steps, annotations.shape[2])
         last_cell = torch.empty_like(cell)
-        from_state = pack(state_weight, rows)
-        from_context = pack(context_weight, rows)
+        packs = [partial(pack, weight, rows) for weight in (state_weight, context_weight)]
+        from_state, from_context = in_threads(packs)
         first_hidden = hidden.to(inputs.dtype)
 
         def run(part: Part) -> None:
@@ -308,7 +308,9 @@ class _AttentionLoop(torch.autograd.Function):
         d_score = tape.score.new_zeros(len(parts), size)
         arrays = _Tape(*map(numpy_view, tape))
         grad_arrays = _Gradients(*map(numpy_view, grads))
-        weights = (pack(state_weight.t(), rows), pack(context_weight.t(), rows))
+        weights = in_threads(
+            [partial(pack, weight.t(), rows) for weight in (state_weight, context_weight)]
+        )
 
         def run(part: Part, own: Tensor) -> None:
             grads.keys[part.rows] = 0

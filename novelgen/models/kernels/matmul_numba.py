@@ -64,6 +64,15 @@ class _Tile:
             loaded = self.builder.bitcast(loaded, self.vector)
         return loaded
 
+    def prefetch(self, base: Any, offset: Any) -> None:
+        """Asks for what lies `offset` bytes behind base, to be in the second-level cache soon."""
+        byte = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        fetch = self.builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        place = self.address(base, offset, ir.IntType(8))
+        self.builder.call(fetch, [place, number(0), number(2), number(1)])  # to read; L2; data
+
     def broadcast(self, base: Any, offset: Any, align: int) -> Any:
         """One number of the left side in all lanes."""
         number = self.builder.load(self.address(base, offset, self.element), align=align)
@@ -73,7 +82,16 @@ class _Tile:
         return self.builder.shuffle_vector(first, undefined, lanes)
 
     def emit(
-        self, rows: int, left: Any, left_strides: Any, panel: Any, depth: Any, out: Any, stride: Any
+        self,
+        rows: int,
+        left: Any,
+        left_strides: Any,
+        panel: Any,
+        depth: Any,
+        out: Any,
+        stride: Any,
+        ahead: Any,
+        ahead_step: Any,
     ) -> None:
         """The loop over the depth; strides are in bytes, the last block is where it ends."""
         builder, word = self.builder, ir.IntType(64)
@@ -88,7 +106,9 @@ class _Tile:
             for row in range(rows)
             for half in range(2)
         ]
-        before = [builder.load(place, align=size) for place in places]
+        # The result may be far away: it is sent for here, and added to at the end.
+        for place in places:
+            self.prefetch(place, word(0))
         entry = builder.block
         loop = builder.append_basic_block("depth")
         end = builder.append_basic_block("end")
@@ -98,9 +118,10 @@ class _Tile:
         k = builder.phi(word)
         k.add_incoming(word(0), entry)
         sums = [builder.phi(self.vector) for _ in places]
-        for total, start in zip(sums, before, strict=True):
-            total.add_incoming(start, entry)
+        for total in sums:
+            total.add_incoming(ir.Constant(self.vector, [0.0] * LANES), entry)
         in_panel = builder.mul(k, word(COLUMNS * panel_size))
+        self.prefetch(panel, builder.add(ahead, builder.mul(k, ahead_step)))
         halves = [
             self.weights(panel, builder.add(in_panel, word(half * LANES * panel_size)), panel_size)
             for half in range(2)
@@ -123,20 +144,22 @@ class _Tile:
 
         builder.position_at_end(end)
         for place, result in zip(places, after, strict=True):
-            builder.store(result, place, align=size)
+            before = builder.load(place, align=size)
+            builder.store(builder.fadd(before, result), place, align=size)
 
 
 @intrinsic
-def _tile(typing_context, left, panel, out):
+def _tile(typing_context, left, panel, out, ahead, ahead_step):
     """Out (r, COLUMNS) += left (r, K) · panel (K, COLUMNS), 1 ≤ r ≤ ROWS, K ≥ 1.
 
-    Rows are contiguous, and may be any distance apart in left and out.
+    Rows are contiguous, and may be any distance apart in left and out. While it runs, what lies
+    `ahead` bytes behind the panel, and `ahead_step` more for each of its rows, is fetched.
     """
 
     def emit(context, builder, signature, arguments):
         arrays = [
             cgutils.create_struct_proxy(kind)(context, builder, value)
-            for kind, value in zip(signature.args, arguments, strict=True)
+            for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
         ]
         rows, depth = cgutils.unpack_tuple(builder, arrays[0].shape)
         left_strides = cgutils.unpack_tuple(builder, arrays[0].strides)
@@ -157,12 +180,13 @@ def _tile(typing_context, left, panel, out):
                 depth,
                 arrays[2].data,
                 out_stride,
+                *arguments[3:],
             )
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
 
-    return types.void(left, panel, out), emit
+    return types.void(left, panel, out, types.int64, types.int64), emit
 
 
 @compiled
@@ -201,6 +225,7 @@ def _add_product(part, panels, start, out):
     size = out.shape[1]
     edge = np.empty((ROWS, COLUMNS), out.dtype)
     tiles = (rows + ROWS - 1) // ROWS
+    row_bytes = COLUMNS * panels.itemsize
     for p in range(len(panels)):
         panel = panels[p, start : start + depth]
         first = p * COLUMNS
@@ -208,11 +233,15 @@ def _add_product(part, panels, start, out):
         for tile in range(tiles):  # of about as many rows
             low = tile * rows // tiles
             high = (tile + 1) * rows // tiles
+            # Each tile fetches its share of the next panel: weights come from the third-level cache
+            # or the memory, as a step of a loop reads more than a core's own caches hold.
+            ahead = panels.shape[1] * row_bytes + tile * depth * row_bytes // tiles
+            step = row_bytes // tiles
             if columns == COLUMNS:
-                _tile(part[low:high], panel, out[low:high, first : first + COLUMNS])
+                _tile(part[low:high], panel, out[low:high, first : first + COLUMNS], ahead, step)
                 continue
             edge[:] = 0
-            _tile(part[low:high], panel, edge[: high - low, 0:COLUMNS])
+            _tile(part[low:high], panel, edge[: high - low, 0:COLUMNS], ahead, step)
             for row in range(low, high):
                 for c in range(columns):
                     out[row, first + c] += edge[row - low, c]
