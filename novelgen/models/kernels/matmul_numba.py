@@ -36,11 +36,28 @@ DEPTH = 512
 CHUNK = 48
 
 
-class _Tile:
-    """Emits out (r, COLUMNS) += left (r, K) · panel (K, COLUMNS) for one number of rows r."""
+# Panels that one row is multiplied by at once: a single panel has too few sums to keep the
+# multipliers busy.
+ROW_PANELS = 4
 
-    def __init__(self, builder: Any, element: ir.Type, panel_element: ir.Type) -> None:
+
+class _Tile:
+    """Emits out (r, w · COLUMNS) += left (r, K) · w panels (K, COLUMNS), for one number of rows r.
+
+    The w panels lie panel_stride bytes apart.
+    """
+
+    def __init__(
+        self,
+        builder: Any,
+        element: ir.Type,
+        panel_element: ir.Type,
+        width: int = 1,
+        panel_stride: Any = None,
+    ) -> None:
         self.builder = builder
+        self.width = width
+        self.panel_stride = panel_stride
         self.element = element
         self.panel_element = panel_element
         self.vector = ir.VectorType(element, LANES)
@@ -86,8 +103,11 @@ class _Tile:
                 self.vector,
             )
             for row in range(rows)
-            for half in range(2)
+            for half in range(2 * self.width)
         ]
+        panels = [panel]
+        for _ in range(1, self.width):
+            panels.append(self.address(panels[-1], self.panel_stride, self.panel_element))
         before = [builder.load(place, align=size) for place in places]
         entry = builder.block
         loop = builder.append_basic_block("depth")
@@ -102,7 +122,8 @@ class _Tile:
             total.add_incoming(start, entry)
         in_panel = builder.mul(k, word(COLUMNS * panel_size))
         halves = [
-            self.weights(panel, builder.add(in_panel, word(half * LANES * panel_size)), panel_size)
+            self.weights(each, builder.add(in_panel, word(half * LANES * panel_size)), panel_size)
+            for each in panels
             for half in range(2)
         ]
         after = []
@@ -112,8 +133,8 @@ class _Tile:
             )
             number = self.broadcast(left, in_left, size)
             after += [
-                builder.call(self.fma, [number, halves[half], sums[2 * row + half]])
-                for half in range(2)
+                builder.call(self.fma, [number, weights, sums[len(halves) * row + half]])
+                for half, weights in enumerate(halves)
             ]
         following = builder.add(k, word(1))
         k.add_incoming(following, loop)
@@ -242,3 +263,38 @@ def multiply_transposed(left, panels, out):
                     copied[k - start, row - top] = left[k, row]
             part = copied[: stop - start, : bottom - top].T
             _add_product(part, panels, start, out[top:bottom])
+
+
+@intrinsic
+def _row_tile(typing_context, left, panels, out):
+    """Out (1, ROW_PANELS · COLUMNS) += left (1, K) · panels (ROW_PANELS, K, COLUMNS)."""
+
+    def emit(context, builder, signature, arguments):
+        arrays = [
+            cgutils.create_struct_proxy(kind)(context, builder, value)
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        depth = cgutils.unpack_tuple(builder, arrays[0].shape)[1]
+        left_strides = cgutils.unpack_tuple(builder, arrays[0].strides)
+        panel_stride = cgutils.unpack_tuple(builder, arrays[1].strides)[0]
+        element = context.get_value_type(left.dtype)
+        panel_element = context.get_value_type(panels.dtype)
+        tile = _Tile(builder, element, panel_element, ROW_PANELS, panel_stride)
+        left_data, panel_data, out_data = (array.data for array in arrays)
+        tile.emit(1, left_data, left_strides, panel_data, depth, out_data, depth)
+        return context.get_dummy_value()
+
+    return types.void(left, panels, out), emit
+
+
+@compiled
+def multiply_few(left, panels, out):
+    """`multiply` where there may be a single row: that is read along several panels at once."""
+    several = ROW_PANELS * COLUMNS
+    whole = 0  # columns that are done
+    if len(left) == 1:
+        for first in range(0, out.shape[1] - several + 1, several):
+            p = first // COLUMNS
+            _row_tile(left, panels[p : p + ROW_PANELS], out[:, first : first + several])
+            whole = first + several
+    multiply(left, panels[whole // COLUMNS :], out[:, whole:])

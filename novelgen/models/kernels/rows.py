@@ -35,11 +35,13 @@ def by_rows(work: Callable[[int, int], Result], rows: int) -> list[Result]:
     threads = torch.get_num_threads()
     parts = max(1, min(threads, rows // _FEWEST_ROWS))
 
+    if parts == 1:
+        with torch.no_grad():
+            return [work(0, rows)]
+
     @torch.no_grad()
     def run(part: int) -> Result:
         return work(part * rows // parts, (part + 1) * rows // parts)
 
-    if parts == 1:
-        return [run(0)]
     futures: list[Future[Result]] = [_pool(threads).submit(run, part) for part in range(parts)]
     return [future.result() for future in futures]
