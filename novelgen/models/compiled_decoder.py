@@ -35,6 +35,11 @@ PackedWeight = npt.NDArray[np.float32] | npt.NDArray[np.uint16]
 # is no larger than this, in bytes.
 LARGEST_TABLE = 2**26
 
+# What annotations add is multiplied before the first step where at least so many rows read each
+# source, and sources have at most this part of the annotations' size in positions.
+BEAM_ROWS = 4
+SHORTER = 4
+
 # Of an error's first line that is shown.
 _LONGEST_REASON = 160
 
@@ -75,7 +80,6 @@ class _Packed(NamedTuple):
 
     kernel: ModuleType  # `inference`
     weights: _Weights
-    context: Tensor  # (4H + E, M) float32: what a context adds to gates and readout
     token_table: Floats | None  # (V + first tokens, 4H + E): what every token adds to them
 
 
@@ -91,10 +95,38 @@ class _Memory:
     exp_keys: Floats  # (U, S, A): exp(2 U h_j)
     values: Floats  # (U), packed (M, S) or (4H + E, S)
     weights: _Weights  # without `from_context` where the values need it no more
+    annotations: Floats  # (U, S, M)
+    kernel: ModuleType  # `inference`
 
     def select(self, rows: Tensor) -> _Memory:
         """The memory of the given rows; the sources stay where they are."""
-        return dataclasses.replace(self, rows=self.rows[rows.numpy()])
+        return self.for_rows(self.rows[rows.numpy()])
+
+    def for_rows(self, rows: Integers) -> _Memory:
+        """The memory of rows that read these sources, (B,)."""
+        memory = dataclasses.replace(self, rows=rows)
+        from_context = self.weights.from_context
+        if not len(from_context) or not self._multiplies_ahead(len(rows)):
+            return memory
+        sources, positions, _ = self.annotations.shape
+        panels, _, columns = from_context.shape
+        values = np.empty((sources, panels, positions, columns), np.float32)
+        self.kernel.multiply_ahead(self.annotations, from_context, values)
+        weights = self.weights._replace(from_context=from_context[:0])
+        return dataclasses.replace(memory, values=values, weights=weights)
+
+    def _multiplies_ahead(self, rows: int) -> bool:
+        """Whether W h_j is computed once for all j, and not W c_i at every step.
+
+        What every position adds to gates and readout is W c_i = Σ_j α_ij W h_j, so a step can read
+        W h_j and not W.
+        """
+        sources, positions, size = self.annotations.shape
+        if sources * positions <= size:
+            return True  # a step reads less: it is 4H + E numbers a position, and W has M times that
+        # A step multiplies less where the rows are many, such as those of beams, and the work is
+        # soon made up for: after 11 steps with a beam of 5 and 50 positions, after 30 with 120.
+        return rows >= BEAM_ROWS * sources and positions <= size // SHORTER
 
 
 class CompiledDecoder:
@@ -133,21 +165,17 @@ class CompiledDecoder:
             return memory, state
 
         annotations, keys, _ = LoopMemory(*memory)
-
-        # What every position adds to gates and readout is W c_i = Σ_j α_ij W h_j: with W h_j
-        # computed once, a step reads those and not W. They are wider than h_j, so it pays for
-        # sources that are short together.
-        weights = packed.weights
-        if source.numel() <= annotations.shape[2]:
-            weights = weights._replace(from_context=weights.from_context[:0])
-            annotations = annotations @ packed.context.t()  # (U, S, 4H + E)
+        kernel = packed.kernel
+        rows = np.arange(len(source))
         compiled_memory = _Memory(
-            np.arange(len(source)),
+            rows,
             lengths.numpy(),
-            packed.kernel.exponentials(keys.numpy()),
-            _panels(annotations.transpose(1, 2), packed.kernel.COLUMNS).numpy(),
-            weights,
-        )
+            kernel.exponentials(keys.numpy()),
+            _panels(annotations.transpose(1, 2), kernel.COLUMNS).numpy(),
+            packed.weights,
+            annotations.contiguous().numpy(),
+            kernel,
+        ).for_rows(rows)
         return compiled_memory, (torch.stack(state, dim=1),)  # (B, 2L, H)
 
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
@@ -241,7 +269,7 @@ class CompiledDecoder:
             output=panels(model.embedding.vocabulary),
             output_bias=model.output_bias.numpy().copy(),
         )
-        return _Packed(inference, weights, context, self._token_table(len(context)))
+        return _Packed(inference, weights, self._token_table(len(context)))
 
     def _token_table(self, width: int) -> Floats | None:
         """What every token adds to gates and readout, `width` float32; None where too large."""
@@ -251,20 +279,24 @@ class CompiledDecoder:
         return self._from_tokens(embedding.weight).numpy()
 
     def _take_empty_step(self, packed: _Packed) -> None:
-        """Compiles `inference.step` for these weights: no row, one source of no position."""
+        """Compiles `inference` for these weights: no row, one source of no position."""
         weights = packed.weights
-        width = len(packed.context)  # 4H + E
+        panels, memory_size, columns = weights.from_context.shape
+        values = np.zeros((1, panels, 0, columns), np.float32)
+        packed.kernel.multiply_ahead(
+            np.zeros((1, 0, memory_size), np.float32), weights.from_context, values
+        )
         size = weights.from_state.shape[1]  # H
         nobody = np.zeros(0, np.int64)
         key = np.zeros((1, 0, len(weights.score)), np.float32)
         packed.kernel.step(
             nobody,
-            np.zeros((1, width), np.float32),
+            np.zeros((1, panels * columns), np.float32),
             np.zeros((0, 2 * (1 + len(weights.from_below)), size), np.float32),
             nobody,
             np.zeros(1, np.int64),
             packed.kernel.exponentials(key),
-            np.zeros((1, 0, 0, packed.kernel.COLUMNS), np.float32),
+            values,
             *weights,
             np.zeros((0, len(weights.output_bias)), np.float32),
             np.zeros((0, 2 * (1 + len(weights.from_below)), size), np.float32),

@@ -15,7 +15,7 @@ import numpy as np
 from novelgen.models.kernels.math_numba import LARGEST_EXPONENT, clamp, compiled, exp, sigmoid, tanh
 from novelgen.models.kernels.matmul_numba import COLUMNS, multiply_few
 
-__all__ = ["COLUMNS", "exponentials", "step"]
+__all__ = ["COLUMNS", "exponentials", "multiply_ahead", "step"]
 
 
 # A loop and not `target[:] = source`, which takes seconds to compile.
@@ -40,6 +40,23 @@ def exponentials(values):
     for k in range(flat.size):
         out[k] = exponential(flat[k])
     return result
+
+
+@compiled
+def multiply_ahead(annotations, from_context, values):
+    """What annotations (U, S, M) add to gates and readout: fills values, (U) packed (4H + E, S).
+
+    from_context: packed (4H + E, M).
+    """
+    positions = annotations.shape[1]
+    panels, _, columns = from_context.shape
+    for source in range(len(annotations)):
+        added = np.zeros((positions, panels * columns), np.float32)
+        multiply_few(annotations[source], from_context, added[:, :])
+        for panel in range(panels):
+            for j in range(positions):
+                for c in range(columns):
+                    values[source, panel, j, c] = added[j, panel * columns + c]
 
 
 @compiled
