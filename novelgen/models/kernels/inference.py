@@ -2,7 +2,8 @@
 
 Weights are packed for `multiply_few`, in float32 or in bfloat16 (uint16), which is widened in the
 register: a step of one row reads every weight once, so its speed is that of the memory. A row is
-summed up in the same order whatever rows stand beside it.
+summed up in the same order whatever rows stand beside it. Loops run in vectors only over rows that
+numba knows to be contiguous: `total[row, a:b]` of a whole array, not a row of `total[:, a:b]`.
 
 Shapes: B rows, U sources of S positions, L layers, A attention size, H hidden size, E readout size,
 V vocabulary, M size of the annotations. A packed (N, K) is (⌈N / COLUMNS⌉, K, COLUMNS).
@@ -86,20 +87,21 @@ def attend(query, exp_keys, score, alpha):
 
 
 @compiled
-def read(queries, sources, lengths, exp_keys, values, score, alphas, contexts):
-    """Attention of all rows, as `step` has it: fills alphas (B, S).
+def read(total, sources, lengths, exp_keys, values, score, alphas, contexts):
+    """Attention of all rows with the queries total[:, :A], as `step` has it: fills alphas (B, S).
 
     Adds c = Σ_j α_j values_j to contexts (B, W).
     """
-    first = 0
-    for row in range(len(queries)):
+    batch, first = len(total), 0
+    for row in range(batch):
         source, length = sources[row], lengths[sources[row]]
-        attend(queries[row], exp_keys[source, :length], score, alphas[row, :length])
+        query = total[row, : len(score)]
+        attend(query, exp_keys[source, :length], score, alphas[row, :length])
         for j in range(length, alphas.shape[1]):
             alphas[row, j] = 0
         # Rows of one source, such as those of a beam, read it together.
-        if row + 1 == len(queries) or sources[row + 1] != source:
-            multiply_few(alphas[first : row + 1], values[source], contexts[first : row + 1, :])
+        if row + 1 == batch or sources[row + 1] != source:
+            multiply_few(alphas[first : row + 1], values[source], contexts[first : row + 1])
             first = row + 1
     return contexts
 
@@ -122,23 +124,25 @@ def lstm(gates, cell, cell_after, hidden_after):
 
 
 @compiled
-def run_layers(gates, state, from_below, upper_bias, after, hidden):
-    """All layers, given the first one's gates (B, 4H), which those of the others overwrite.
+def run_layers(total, start, state, from_below, upper_bias, after, hidden):
+    """All layers. The first one's gates are 4H columns of total, which the others' overwrite.
 
     Fills after (B, 2L, H) and hidden (B, H), that of the last layer.
     """
     batch, size = hidden.shape
+    stop = start + 4 * size
     below = np.empty((batch, 2 * size), np.float32)
     for layer in range(len(from_below) + 1):
         if layer > 0:
             for row in range(batch):
                 copy(hidden[row], below[row, :size])
                 copy(state[row, 2 * layer], below[row, size:])
-                copy(upper_bias[layer - 1], gates[row])
-            multiply_few(below, from_below[layer - 1], gates)
+                copy(upper_bias[layer - 1], total[row, start:stop])
+            multiply_few(below, from_below[layer - 1], total[:, start:stop])
         for row in range(batch):
             place = 2 * layer
-            lstm(gates[row], state[row, place + 1], after[row, place + 1], after[row, place])
+            gates = total[row, start:stop]
+            lstm(gates, state[row, place + 1], after[row, place + 1], after[row, place])
             copy(after[row, place], hidden[row])
 
 
@@ -195,20 +199,15 @@ def step(
         copy(state[row, 0], hidden[row])
     multiply_few(hidden, from_state, total[:, :readouts])
     # 2. The context's.
-    width = fixed.shape[1]
+    added = total[:, attention:]
     if len(from_context) > 0:
-        width = from_context.shape[1]
-    contexts = np.zeros((batch, width), np.float32)
-    queries = total[:, :attention]
-    read(queries, sources, lengths, exp_keys, values, score, alphas, contexts)
-    if len(from_context) > 0:
-        multiply_few(contexts, from_context, total[:, attention:])
+        contexts = np.zeros((batch, from_context.shape[1]), np.float32)
+        read(total, sources, lengths, exp_keys, values, score, alphas, contexts[:, :])
+        multiply_few(contexts, from_context, added)
     else:
-        for row in range(batch):
-            for k in range(width):
-                total[row, attention + k] += contexts[row, k]
+        read(total, sources, lengths, exp_keys, values, score, alphas, added)
     # 3. The layers.
-    run_layers(total[:, attention:readouts], state, from_below, upper_bias, after, hidden)
+    run_layers(total, attention, state, from_below, upper_bias, after, hidden)
     # 4. t = tanh(…) and the logits E t + b.
     multiply_few(hidden, from_top, total[:, readouts:])
     readout = np.empty((batch, fixed.shape[1] - 4 * size), np.float32)
