@@ -68,6 +68,9 @@ class Search:
         # What was written: a tree, from which a hypothesis is read backwards.
         self._steps: list[_Step] = []
         self._ended: list[list[_Ended]] = [[] for _ in task.sources]
+        # Of every source: the hypotheses that its beam still holds, and the score to pass.
+        self._room = np.full(rows, beam_size)
+        self._bars = np.full(rows, -np.inf)
 
     def advance(
         self,
@@ -95,8 +98,9 @@ class Search:
         items = self.items[parents]
         # 3. Those that end leave the beam, and so do those that cannot be among the best any more.
         is_out = (tokens == EOS) | (len(self._steps) == self._max_length)
-        self._end(np.flatnonzero(is_out), items, own, tokens)
-        live = np.flatnonzero(~is_out & ~self._beaten(items, own))  # (R,) of the next step
+        self._end(is_out.nonzero()[0], items, own, tokens)
+        is_live = ~is_out & ~self._beaten(items, own)
+        (live,) = is_live.nonzero()  # (R,) of the next step
         self.items = items[live]
         self._ruled = continuations.ruled_log_probs[live]
         self._own = own[live]
@@ -115,16 +119,14 @@ class Search:
         # 1. A row can place at most beam_size continuations, so no more than these compete.
         rows, tokens = largest(ruled_logits, self._beam_size)
         # 2. Their log-probabilities. Logits that no rule changed are normal already.
-        log_total = np.zeros(len(self.items))
+        ruled = self._ruled[rows] + ruled_logits[rows, tokens]
         if ruled_logits is not prediction.log_probabilities:
-            log_total = log_sum_exp(ruled_logits)
-        ruled = self._ruled[rows] + ruled_logits[rows, tokens] - log_total[rows]
+            ruled -= log_sum_exp(ruled_logits)[rows]
         # 3. By source, best first. The sort is stable: of equals the first rows and tokens.
         order = np.lexsort((-ruled, self.items[rows]))
         items = self.items[rows[order]]
         # 4. A beam is narrower by each hypothesis that ended.
-        room = np.array([self._beam_size - len(ended) for ended in self._ended])
-        order = order[places_within(items) < room[items]]
+        order = order[places_within(items) < self._room[items]]
         return Continuations(rows[order], tokens[order], ruled[order])
 
     def _end(
@@ -139,7 +141,12 @@ class Search:
         for place in places:
             score = normalized(float(own[place]), length, self._length_penalty)
             finished = bool(tokens[place] == EOS)
-            self._ended[items[place]].append(_Ended(score, length - 1, int(place), finished))
+            item = items[place]
+            self._ended[item].append(_Ended(score, length - 1, int(place), finished))
+            self._room[item] -= 1
+            best = self._ranked(item)
+            if len(best) == self._count:
+                self._bars[item] = best[-1].score
 
     def _beaten(self, items: NDArray[np.int64], own: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which hypotheses (N,) cannot be among the `count` best any more, however they go on.
@@ -147,11 +154,8 @@ class Search:
         Log-probabilities are at most 0, so a hypothesis can at best keep its sum and spread it over
         max_length.
         """
-        bars = np.full(len(self._ended), -np.inf)  # the score to pass, of every source
-        for item, ended in enumerate(self._ended):
-            if len(ended) >= self._count:
-                bars[item] = sorted((entry.score for entry in ended), reverse=True)[self._count - 1]
-        is_beaten: NDArray[np.bool_] = own / self._max_length**self._length_penalty <= bars[items]
+        best_score = own / self._max_length**self._length_penalty
+        is_beaten: NDArray[np.bool_] = best_score <= self._bars[items]
         return is_beaten
 
     def stable_prefix(self, item: int) -> Hypothesis:
@@ -233,12 +237,12 @@ def search(task: Task, beam_size: int, length_penalty: float, count: int) -> Ite
         if not len(rows):
             return
         # 3. State and history follow the hypotheses that live on.
-        if not np.array_equal(rows, np.arange(len(items))):
+        if rows.tolist() != list(range(len(items))):
             chosen = torch.from_numpy(rows).to(task.device)
             state = select(state, chosen)
             history = history.select(rows)
             # The hypotheses of one source share its memory: it moves only when a beam grows or
             # shrinks.
-            if not np.array_equal(beams.items, items):
+            if beams.items.tolist() != items.tolist():
                 memory = select(memory, chosen)
         history.append(tokens)

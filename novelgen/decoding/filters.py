@@ -30,6 +30,7 @@ Logits = NDArray[np.float32]  # (B, V)
 Rule = Callable[[Logits, History], Logits]
 
 FORBIDDEN = np.float32(-np.inf)
+_LOWEST = np.finfo(np.float32).min
 _BLOCK = 32  # columns of which `largest` takes the maximum at once
 # A run of punctuation may not repeat a 4-gram of its own: four exclamation marks pass, a fifth does
 # not. In 0.9 M characters of "Dream of the Red Chamber" there are 278 runs of three marks, 10 of
@@ -315,12 +316,13 @@ def largest(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.i
     # 1. A border that the largest are not below, from the maxima of blocks: sorting all of a row
     # is slow.
     blocks = values.shape[1] // _BLOCK
-    border = np.finfo(np.float32).min
+    border = _LOWEST
     if count <= blocks:
         # `count` values are at least as large as the block maximum at place `count`.
         tops = values[:, : blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
         border = np.maximum(np.partition(tops, -count, axis=1)[:, -count, None], border)
-    rows, columns = np.divmod(np.flatnonzero(values >= border), values.shape[1])
+    (places,) = (values >= border).ravel().nonzero()
+    rows, columns = np.divmod(places, values.shape[1])
     # 2. Of those the first `count` of each row, in order.
     order = np.lexsort((-values[rows, columns], rows))
     order = order[places_within(rows[order]) < count]
@@ -329,5 +331,5 @@ def largest(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.i
 
 def places_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     """For ascending group numbers (N,) the place of each among those of its group, from 0 on."""
-    places: NDArray[np.int64] = np.arange(len(groups)) - np.searchsorted(groups, groups)
+    places: NDArray[np.int64] = np.arange(len(groups)) - groups.searchsorted(groups)
     return places

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,10 @@ def _automaton() -> NDArray[np.int8]:
 AFTER_BYTE = _automaton()
 
 
+# What a token is to the rules against repetition.
+SPECIAL, CONTENT, PUNCTUATION, BYTE = range(4)
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """What the rules must know about the tokens.
@@ -77,6 +82,15 @@ class Vocabulary:
         is_punctuation = np.zeros(tokenizer.size, dtype=bool)
         is_punctuation[list(tokenizer.punctuation_ids)] = True
         return cls(tokenizer.size, is_punctuation)
+
+    @cached_property
+    def kinds(self) -> NDArray[np.int8]:
+        """(V,) SPECIAL, CONTENT, PUNCTUATION or BYTE."""
+        kinds = np.full(self.size, CONTENT, dtype=np.int8)
+        kinds[: EOS + 1] = SPECIAL
+        kinds[self.is_punctuation] = PUNCTUATION
+        kinds[FIRST_BYTE : FIRST_BYTE + BYTES] = BYTE
+        return kinds
 
     def is_byte(self, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the tokens (any shape) are single bytes."""
@@ -126,15 +140,15 @@ class History:
         """Adds one token (B,) to every row; PAD, written behind a row's end, counts as nothing."""
         self._tokens[:, self.length] = tokens
         self.length += 1
+        kinds = self.vocabulary.kinds[tokens]
         # 1. A run of punctuation grows, or is over.
-        is_byte = self.vocabulary.is_byte(tokens)
-        is_punctuation = self.vocabulary.is_punctuation[tokens] & ~is_byte
-        self.run_lengths = np.where(is_punctuation, self.run_lengths + 1, 0)
+        self.run_lengths = (self.run_lengths + 1) * (kinds == PUNCTUATION)
         # 2. A content token is a unit at once, a byte when it completes a character.
-        rows = np.flatnonzero(~is_byte & ~is_punctuation & (tokens > EOS))
+        (rows,) = (kinds == CONTENT).nonzero()
         self._add_units(rows, tokens[rows])
-        for row in np.flatnonzero(is_byte):
-            self._append_byte(int(row), int(tokens[row]) - FIRST_BYTE)
+        (rows,) = (kinds == BYTE).nonzero()
+        for row in rows.tolist():
+            self._append_byte(row, int(tokens[row]) - FIRST_BYTE)
 
     def _append_byte(self, row: int, byte: int) -> None:
         state = AFTER_BYTE[self.byte_states[row], byte]

@@ -13,17 +13,8 @@ from novelgen.config import ModelConfig
 from novelgen.decoding.protocol import select, start
 from novelgen.models.build import build_model
 from novelgen.models.compiled_decoder import LARGEST_TABLE, CompiledDecoder, optimize_for_inference
-from novelgen.models.kernels import stepping
 
 VOCABULARY, CPU = 30, torch.device("cpu")
-ARGUMENTS = np.concatenate(
-    [
-        np.linspace(-90, 90, 4001),
-        np.geomspace(1e-30, 1e38, 500),
-        -np.geomspace(1e-30, 1e38, 500),
-        [0.0, np.inf, -np.inf],
-    ]
-).astype(np.float32)
 
 
 def make(scale=1.0, seed=0, **sizes):
@@ -179,8 +170,8 @@ def test_other_models_are_returned_unchanged(options):
 
 
 def test_without_numba_the_model_itself_steps_with_one_warning(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "novelgen.models.kernels.stepping", None)
-    monkeypatch.delattr("novelgen.models.kernels.stepping")
+    monkeypatch.setitem(sys.modules, "novelgen.models.kernels.inference", None)
+    monkeypatch.delattr("novelgen.models.kernels.inference", raising=False)
     model, tokens = make(), [[1], [5]]
     compiled = optimize_for_inference(model)
     expected = follow(model, [[3, 4]], tokens)
@@ -189,28 +180,3 @@ def test_without_numba_the_model_itself_steps_with_one_warning(monkeypatch, caps
             assert torch.equal(mine[0], truth[0])
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("numba cannot be used, writing is slower: ")
-
-
-def applied(function):
-    """A compiled scalar function on all ARGUMENTS, one by one."""
-    return np.array([function(x) for x in ARGUMENTS], np.float32)
-
-
-def test_exp_within_its_range_and_at_its_ends():
-    inside = np.abs(ARGUMENTS) <= 87
-    truth = np.exp(ARGUMENTS[inside].astype(np.float64))
-    np.testing.assert_allclose(applied(stepping.exp)[inside], truth, rtol=3e-7)
-    assert stepping.exp(np.float32(np.inf)) == stepping.exp(np.float32(87))
-    assert stepping.exp(np.float32(-np.inf)) == stepping.exp(np.float32(-87)) > 0
-    assert np.isnan(stepping.exp(np.float32(np.nan)))
-
-
-def test_sigmoid_and_tanh_over_all_of_float32():
-    wide = ARGUMENTS.astype(np.float64)
-    with np.errstate(over="ignore"):
-        np.testing.assert_allclose(
-            applied(stepping.sigmoid), 1 / (1 + np.exp(-wide)), rtol=5e-7, atol=2e-38
-        )
-    np.testing.assert_allclose(applied(stepping.tanh), np.tanh(wide), rtol=3e-7)
-    assert np.isnan(stepping.tanh(np.float32(np.nan)))
-    assert np.isnan(stepping.sigmoid(np.float32(np.nan)))

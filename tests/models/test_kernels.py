@@ -12,9 +12,9 @@ from novelgen.models.kernels import (
     arrays,
     backends,
     compiled,
-    math_numba,
     cpu,
     manual,
+    math_numba,
     reference,
     rows,
 )

@@ -9,6 +9,29 @@ math_numba = pytest.importorskip("novelgen.models.kernels.math_numba")
 
 narrow, widen = math_numba.narrow, math_numba.widen
 
+exp, sigmoid, tanh = math_numba.exp, math_numba.sigmoid, math_numba.tanh
+ARGUMENTS = np.concatenate(
+    [
+        np.linspace(-90, 90, 4001),
+        np.geomspace(1e-30, 1e38, 500),
+        -np.geomspace(1e-30, 1e38, 500),
+        [0.0, np.inf, -np.inf, np.nan],
+    ]
+).astype(np.float32)
+
+
+@numba.njit
+def exponentials(values, out):
+    for place in range(len(values)):
+        out[place] = exp(values[place])
+
+
+@numba.njit
+def activations(values, sigmoids, tanhs):
+    for place in range(len(values)):
+        sigmoids[place] = sigmoid(values[place])
+        tanhs[place] = tanh(values[place])
+
 
 @numba.njit
 def narrowed(values, out):
@@ -44,3 +67,26 @@ def test_bfloat16_is_widened_without_loss():
     out = np.zeros(len(tensor), dtype=np.float32)
     widened(numpy_view(tensor), out)
     assert out.tolist() == tensor.float().tolist()
+
+
+def test_exp_within_its_range_and_at_its_ends():
+    found = np.empty_like(ARGUMENTS)
+    exponentials(ARGUMENTS, found)
+    inside = np.abs(ARGUMENTS) <= 87
+    truth = np.exp(ARGUMENTS[inside].astype(np.float64))
+    np.testing.assert_allclose(found[inside], truth, rtol=3e-7)
+    ends = np.array([np.inf, 87, -np.inf, -87, np.nan], np.float32)
+    exponentials(ends, ends)
+    assert ends[0] == ends[1]
+    assert ends[2] == ends[3] > 0
+    assert np.isnan(ends[4])
+
+
+def test_sigmoid_and_tanh_over_all_of_float32():
+    sigmoids = np.empty_like(ARGUMENTS)
+    tanhs = np.empty_like(ARGUMENTS)
+    activations(ARGUMENTS, sigmoids, tanhs)
+    wide = ARGUMENTS.astype(np.float64)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(sigmoids, 1 / (1 + np.exp(-wide)), rtol=5e-7, atol=2e-38)
+    np.testing.assert_allclose(tanhs, np.tanh(wide), rtol=2e-7, atol=2e-7)

@@ -13,7 +13,7 @@ gpu            `manual` on CUDA with everything but the products in Triton kerne
 backends       which of them runs where
 onednn         what oneDNN can do in bfloat16 on this CPU
 cross_entropy  the loss over a vocabulary
-stepping       one step of writing, from tokens to logits, compiled
+inference      one step of writing, from tokens to logits, compiled
 
-compiled*.py and gpu_kernels.py hold what numba and Triton compile.
+compiled*.py, inference.py and gpu_kernels.py hold what numba and Triton compile.
 """
