@@ -151,7 +151,7 @@ def _run_forwards(state_weight, context_weight, part, tape, hiddens, last_cell):
         _attend(t, part, tape)
         # 3. The cell, with the context's share of the gates.
         multiply(tape.contexts[first:last], context_weight, gates)
-        lstm_step(t, part, False, gates, tape.cells, tape.befores, hiddens, last_cell)
+        lstm_step(t, part, False, tape.sums, size, tape.cells, tape.befores, hiddens, 0, last_cell)
 
 
 @compiled
@@ -166,10 +166,19 @@ def _run_backwards(state_weight, context_weight, part, tape, grads, d_score):
         first, last = part.offsets[t], part.offsets[t + 1]
         d_seen = grads.sums[first:last]
         d_gates = d_seen[:, size:]
-        gates = tape.sums[first:last, size:]
         # 1. The cell.
         lstm_step_backward(
-            t, part, False, gates, tape.cells, d_later, grads.hiddens, d_cell, d_gates
+            t,
+            part,
+            False,
+            tape.sums,
+            size,
+            tape.cells,
+            d_later,
+            grads.hiddens,
+            0,
+            d_cell,
+            grads.sums,
         )
         # 2. c_i and what it reads.
         d_context[: last - first] = 0

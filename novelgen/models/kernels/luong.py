@@ -153,15 +153,13 @@ def _read_out_backward(t, part, tape, grads, d_later):
 @compiled
 def _run_forwards(joint_weight, readout_weight, part, tape, last_cell):
     """All steps of a part's rows, into the tape's buffers."""
-    size = tape.cells.shape[1]
-    befores = tape.joints[:, :size]
     made = np.empty((len(part.rows), tape.readouts.shape[2]), tape.cells.dtype)
     for t in range(len(part.offsets) - 1):
         first, last = part.offsets[t], part.offsets[t + 1]
         gates = tape.sums[first:last]
         # 1. The cell: what s_{t-1} and h̃_{t-1} add to the gates, in one product.
         multiply(tape.joints[first:last], joint_weight, gates)
-        lstm_step(t, part, False, gates, tape.cells, befores, tape.hiddens, last_cell)
+        lstm_step(t, part, False, tape.sums, 0, tape.cells, tape.joints, tape.hiddens, 0, last_cell)
         # 2. α_t and drop · [c_t; s_t].
         _attend(t, part, tape)
         # 3. h̃_t.
@@ -188,9 +186,18 @@ def _run_backwards(joint_weight, readout_weight, part, tape, grads):
         multiply(grads.made[first:last], readout_weight, d_reads[:count])
         _attend_backward(t, part, tape, grads, d_reads, d_hidden)
         # 2. The cell.
-        gates = tape.sums[first:last]
         lstm_step_backward(
-            t, part, False, gates, tape.cells, d_hidden, grads.no_hiddens, d_cell, d_gates
+            t,
+            part,
+            False,
+            tape.sums,
+            0,
+            tape.cells,
+            d_later,
+            grads.no_hiddens,
+            0,
+            d_cell,
+            grads.sums,
         )
         # 3. [s_{t-1}; h̃_{t-1}].
         d_later[:count] = 0

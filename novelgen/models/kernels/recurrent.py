@@ -40,21 +40,23 @@ class _Direction(NamedTuple):
 
 
 @compiled
-def _run_forwards(weight, is_lstm, is_reversed, part, tape, hiddens, last_state):
+def _run_forwards(weight, is_lstm, is_reversed, part, tape, hiddens, column, last_state):
     """All steps of a part's rows, into the direction's buffers."""
     skipped = 0 if is_lstm else tape.states.shape[1]
     for t in range(len(part.offsets) - 1):
         first, last = part.offsets[t], part.offsets[t + 1]
-        gates = tape.sums[first:last]
-        multiply(tape.befores[first:last], weight, gates[:, skipped:])
+        multiply(tape.befores[first:last], weight, tape.sums[first:last, skipped:])
+        kept = (tape.states, tape.befores, hiddens, column, last_state)
         if is_lstm:
-            lstm_step(t, part, is_reversed, gates, tape.states, tape.befores, hiddens, last_state)
+            lstm_step(t, part, is_reversed, tape.sums, 0, *kept)
         else:
-            gru_step(t, part, is_reversed, gates, tape.states, tape.befores, hiddens, last_state)
+            gru_step(t, part, is_reversed, tape.sums, *kept)
 
 
 @compiled
-def _run_backwards(weight, is_lstm, is_reversed, part, tape, d_hiddens, d_sums, d_hidden, d_state):
+def _run_backwards(
+    weight, is_lstm, is_reversed, part, tape, d_hiddens, column, d_sums, d_hidden, d_state
+):
     """All steps of a part's rows, last to first; the weight is the transposed one.
 
     d_hidden and d_state (B, H) are the gradients of the last state and become those of the first.
@@ -64,15 +66,13 @@ def _run_backwards(weight, is_lstm, is_reversed, part, tape, d_hiddens, d_sums, 
     d_carried = d_state[part.rows]
     for t in range(len(part.offsets) - 2, -1, -1):
         first, last = part.offsets[t], part.offsets[t + 1]
-        gates = tape.sums[first:last]
-        d_gates = d_sums[first:last]
-        given = (t, part, is_reversed, gates, tape.states, d_later, d_hiddens, d_carried, d_gates)
+        given = (tape.states, d_later, d_hiddens, column, d_carried, d_sums)
         if is_lstm:
-            lstm_step_backward(*given)
+            lstm_step_backward(t, part, is_reversed, tape.sums, 0, *given)
         else:
-            gru_step_backward(*given)
+            gru_step_backward(t, part, is_reversed, tape.sums, *given)
         d_later[: last - first] = 0
-        multiply(d_gates[:, skipped:], weight, d_later[: last - first])
+        multiply(d_sums[first:last, skipped:], weight, d_later[: last - first])
     d_hidden[part.rows] = d_later
     d_state[part.rows] = d_carried
 
@@ -123,7 +123,7 @@ class _Layers(torch.autograd.Function):
             tape.befores[begun] = hidden[number, part.rows].to(sequence.dtype)
             tape.states[begun] = state[number, part.rows]
             arrays = _Direction(*map(numpy_view, tape))
-            made = (numpy_view(out), numpy_view(last_state[number]))
+            made = (numpy_view(outputs), number * size, numpy_view(last_state[number]))
             weight = pack(tape.weight, len(part.rows))
             run_loop(_run_forwards, weight, is_lstm, is_reversed, part, arrays, *made)
             # 3. The last hidden of each row, where its direction ends.
@@ -153,14 +153,14 @@ class _Layers(torch.autograd.Function):
         d_first_hidden = own_gradient(d_hidden, first)
         d_first_state = own_gradient(d_state, first)
         if d_outputs is None:
-            d_outputs = tapes[0].befores.new_empty(rows, 0, len(tapes) * size)
+            d_outputs = tapes[0].befores.new_empty(rows, 0, 0)
+        d_outs = numpy_view(d_outputs.contiguous())
         d_sums = [tape.befores.new_empty(tape.sums.shape) for tape in tapes]
         d_sequences = first.new_zeros(len(tapes), rows, steps, width)
 
         def run(number: int, part: Part) -> None:
             tape = tapes[number]
             own = slice(int(part.offsets[0]), int(part.offsets[-1]))
-            d_out = d_outputs[:, :, number * size : (number + 1) * size]
             # 1. The way back through time.
             made = (d_sums[number], d_first_hidden[number], d_first_state[number])
             run_loop(
@@ -170,7 +170,8 @@ class _Layers(torch.autograd.Function):
                 number == 1,
                 part,
                 _Direction(*map(numpy_view, tape)),
-                numpy_view(d_out),
+                d_outs,
+                number * size,
                 *map(numpy_view, made),
             )
             # 2. The inputs, of all steps at once.

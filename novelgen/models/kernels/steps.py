@@ -1,6 +1,9 @@
 """What the time loops share: one step of an LSTM or a GRU, and attention's softmax and context.
 
-Arrays as in `packed`: R rows have the step at hand, and `part` says which of the batch they are.
+Arrays as in `packed`: `part` says which rows of the batch have the step at hand. Layers share
+buffers: of sums (N, skipped + 4H) the last 4H are a step's gates, and of hiddens (B, T, …) H from
+`column` on are its own. Offsets, and not slices of the arrays, say so: compiled code knows of a
+whole array that its rows are contiguous, and else would not run in vectors.
 bfloat16, which numpy lacks, comes as uint16: `widen` reads it and `narrow` writes it. All sums are
 in the dtype of the cells (float32, or float64).
 """
@@ -24,108 +27,130 @@ def _keep(t, part, row, state, out, states, befores, last_state):
     if part.lengths[row] > t + 1:
         following = part.offsets[t + 1] + row
         states[following] = state
-        befores[following] = out
+        befores[following, : len(out)] = out
     else:
         last_state[part.rows[row]] = state
 
 
 @compiled
-def lstm_step(t, part, is_reversed, gates, cells, befores, hiddens, last_cell):
+def lstm_step(t, part, is_reversed, sums, skipped, cells, befores, hiddens, column, last_cell):
     """Step t of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM.
 
-    gates (R, 4H) hold the sums that the gates take, and become their activations. cells and befores
-    (N, H) hold c_{t-1} and h_{t-1} of every step. Fills those of the next step, hiddens (B, T, H),
-    and last_cell (B, H) of the rows that end here.
+    The sums that the gates take become their activations. cells and befores (N, H) hold c_{t-1} and
+    h_{t-1} of every step. Fills those of the next step, hiddens, and last_cell (B, H) of the rows
+    that end here.
     """
     size = cells.shape[1]
     first = part.offsets[t]
     hidden, cell = np.empty(size, cells.dtype), np.empty(size, cells.dtype)
+    # Loops that fill one array each: with several, LLVM gives up on telling them apart, and runs
+    # none of this in vectors (measured: six times as slow).
     for row in range(part.offsets[t + 1] - first):
-        gate, before = gates[row], cells[first + row]
+        gate, before = sums[first + row, skipped:], cells[first + row]
+        i, f = gate[:size], gate[size : 2 * size]
+        g, o = gate[2 * size : 3 * size], gate[3 * size :]
+        for k in range(2 * size):
+            gate[k] = sigmoid(gate[k])
         for k in range(size):
-            i, f = sigmoid(gate[k]), sigmoid(gate[size + k])
-            g, o = tanh(gate[2 * size + k]), sigmoid(gate[3 * size + k])
-            gate[k] = i
-            gate[size + k] = f
-            gate[2 * size + k] = g
-            gate[3 * size + k] = o
-            cell[k] = f * before[k] + i * g
-            hidden[k] = o * tanh(cell[k])
-        out = hiddens[part.rows[row], _place(t, part, row, is_reversed)]
+            g[k] = tanh(g[k])
+        for k in range(size):
+            o[k] = sigmoid(o[k])
+        for k in range(size):
+            cell[k] = f[k] * before[k] + i[k] * g[k]
+        for k in range(size):
+            hidden[k] = o[k] * tanh(cell[k])
+        place = _place(t, part, row, is_reversed)
+        out = hiddens[part.rows[row], place, column : column + size]
         for k in range(size):
             out[k] = narrow(hidden[k], hiddens)
         _keep(t, part, row, cell, out, cells, befores, last_cell)
 
 
 @compiled
-def _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, d_hidden):
+def _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, column, d_hidden):
     """Fills d_hidden (H,): d_later (R, H), as the next step sees it, plus that of the outputs.
 
-    d_hiddens is (B, T, H), or (B, 0, 0) for none.
+    d_hiddens is (B, T, …), or (B, 0, 0) for none.
     """
     number = d_hidden.dtype.type
     for k in range(len(d_hidden)):
         d_hidden[k] = d_later[row, k]
     if d_hiddens.shape[1]:
-        d_out = d_hiddens[part.rows[row], _place(t, part, row, is_reversed)]
+        place = _place(t, part, row, is_reversed)
+        d_out = d_hiddens[part.rows[row], place, column : column + len(d_hidden)]
         for k in range(len(d_hidden)):
             d_hidden[k] += number(widen(d_out[k]))
 
 
 @compiled
-def lstm_step_backward(t, part, is_reversed, gates, cells, d_later, d_hiddens, d_cell, d_gates):
-    """The gradients of `lstm_step`: fills d_gates (R, 4H).
+def lstm_step_backward(
+    t, part, is_reversed, sums, skipped, cells, d_later, d_hiddens, column, d_cell, d_sums
+):
+    """The gradients of `lstm_step`: fills d_sums (N, skipped + 4H).
 
-    Those of h_t are `_gradient_of_hidden`'s. d_cell (R, H) is that of c_t and becomes that of
+    That of h_t is `_gradient_of_hidden`'s. d_cell (R, H) is that of c_t and becomes that of
     c_{t-1}.
     """
     size = cells.shape[1]
     one = cells.dtype.type(1)
     first = part.offsets[t]
-    d_h = np.empty(size, cells.dtype)
+    d_h, out = np.empty(size, cells.dtype), np.empty(size, cells.dtype)
     for row in range(part.offsets[t + 1] - first):
-        gate, before, d_c, d_gate = gates[row], cells[first + row], d_cell[row], d_gates[row]
-        _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, d_h)
+        gate, before = sums[first + row, skipped:], cells[first + row]
+        d_gate, d_c = d_sums[first + row, skipped:], d_cell[row]
+        i, f = gate[:size], gate[size : 2 * size]
+        g, o = gate[2 * size : 3 * size], gate[3 * size :]
+        d_i, d_f = d_gate[:size], d_gate[size : 2 * size]
+        d_g, d_o = d_gate[2 * size : 3 * size], d_gate[3 * size :]
+        _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, column, d_h)
         for k in range(size):
-            i, f = gate[k], gate[size + k]
-            g, o = gate[2 * size + k], gate[3 * size + k]
-            out = tanh(f * before[k] + i * g)
-            d_after = d_c[k] + d_h[k] * o * (one - out * out)
-            d_gate[k] = narrow(d_after * g * i * (one - i), d_gates)
-            d_gate[size + k] = narrow(d_after * before[k] * f * (one - f), d_gates)
-            d_gate[2 * size + k] = narrow(d_after * i * (one - g * g), d_gates)
-            d_gate[3 * size + k] = narrow(d_h[k] * out * o * (one - o), d_gates)
-            d_c[k] = d_after * f
+            out[k] = tanh(f[k] * before[k] + i[k] * g[k])
+        for k in range(size):
+            d_o[k] = narrow(d_h[k] * out[k] * o[k] * (one - o[k]), d_sums)
+        for k in range(size):
+            d_c[k] += d_h[k] * o[k] * (one - out[k] * out[k])
+        for k in range(size):
+            d_i[k] = narrow(d_c[k] * g[k] * i[k] * (one - i[k]), d_sums)
+        for k in range(size):
+            d_f[k] = narrow(d_c[k] * before[k] * f[k] * (one - f[k]), d_sums)
+        for k in range(size):
+            d_g[k] = narrow(d_c[k] * i[k] * (one - g[k] * g[k]), d_sums)
+        for k in range(size):
+            d_c[k] *= f[k]
 
 
 @compiled
-def gru_step(t, part, is_reversed, gates, states, befores, hiddens, last_state):
+def gru_step(t, part, is_reversed, sums, states, befores, hiddens, column, last_state):
     """Step t of a GRU: n = tanh(a + r q);  h' = n + z (h − n), as in torch.nn.GRU.
 
-    gates (R, 4H) hold the sums a, r, z and q = W h + b, and become n, r, z and q. states (N, H)
-    hold h_{t-1} unrounded, all else as in `lstm_step`.
+    sums (N, 4H) are a, r, z and q = W h + b, and become n, r, z and q. states (N, H) hold h_{t-1}
+    unrounded, all else is as in `lstm_step`.
     """
     size = states.shape[1]
     first = part.offsets[t]
     state = np.empty(size, states.dtype)
     for row in range(part.offsets[t + 1] - first):
-        gate, before = gates[row], states[first + row]
+        gate, before = sums[first + row], states[first + row]
+        n, r = gate[:size], gate[size : 2 * size]
+        z, q = gate[2 * size : 3 * size], gate[3 * size :]
+        for k in range(size, 3 * size):
+            gate[k] = sigmoid(gate[k])
         for k in range(size):
-            r, z = sigmoid(gate[size + k]), sigmoid(gate[2 * size + k])
-            n = tanh(gate[k] + r * gate[3 * size + k])
-            gate[k] = n
-            gate[size + k] = r
-            gate[2 * size + k] = z
-            state[k] = n + z * (before[k] - n)
-        out = hiddens[part.rows[row], _place(t, part, row, is_reversed)]
+            n[k] = tanh(n[k] + r[k] * q[k])
+        for k in range(size):
+            state[k] = n[k] + z[k] * (before[k] - n[k])
+        place = _place(t, part, row, is_reversed)
+        out = hiddens[part.rows[row], place, column : column + size]
         for k in range(size):
             out[k] = narrow(state[k], hiddens)
         _keep(t, part, row, state, out, states, befores, last_state)
 
 
 @compiled
-def gru_step_backward(t, part, is_reversed, gates, states, d_later, d_hiddens, d_state, d_gates):
-    """The gradients of `gru_step`: fills d_gates (R, 4H).
+def gru_step_backward(
+    t, part, is_reversed, sums, states, d_later, d_hiddens, column, d_state, d_sums
+):
+    """The gradients of `gru_step`: fills d_sums (N, 4H).
 
     d_state (R, H) is what flows into h_t beside `_gradient_of_hidden`, and becomes what flows into
     h_{t-1} beside the product.
@@ -133,20 +158,29 @@ def gru_step_backward(t, part, is_reversed, gates, states, d_later, d_hiddens, d
     size = states.shape[1]
     one = states.dtype.type(1)
     first = part.offsets[t]
-    d_h = np.empty(size, states.dtype)
+    d_h, d_sum = np.empty(size, states.dtype), np.empty(size, states.dtype)
     for row in range(part.offsets[t + 1] - first):
-        gate, before, d_s, d_gate = gates[row], states[first + row], d_state[row], d_gates[row]
-        _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, d_h)
+        gate, before = sums[first + row], states[first + row]
+        d_gate, d_s = d_sums[first + row], d_state[row]
+        _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, column, d_h)
+        n, r = gate[:size], gate[size : 2 * size]
+        z, q = gate[2 * size : 3 * size], gate[3 * size :]
+        d_n, d_r = d_gate[:size], d_gate[size : 2 * size]
+        d_z, d_q = d_gate[2 * size : 3 * size], d_gate[3 * size :]
         for k in range(size):
-            n, r = gate[k], gate[size + k]
-            z, q = gate[2 * size + k], gate[3 * size + k]
-            d_after = d_h[k] + d_s[k]
-            d_n = d_after * (one - z) * (one - n * n)
-            d_gate[k] = narrow(d_n, d_gates)
-            d_gate[size + k] = narrow(d_n * q * r * (one - r), d_gates)
-            d_gate[2 * size + k] = narrow(d_after * (before[k] - n) * z * (one - z), d_gates)
-            d_gate[3 * size + k] = narrow(d_n * r, d_gates)
-            d_s[k] = d_after * z
+            d_h[k] += d_s[k]
+        for k in range(size):
+            d_sum[k] = d_h[k] * (one - z[k]) * (one - n[k] * n[k])
+        for k in range(size):
+            d_n[k] = narrow(d_sum[k], d_sums)
+        for k in range(size):
+            d_r[k] = narrow(d_sum[k] * q[k] * r[k] * (one - r[k]), d_sums)
+        for k in range(size):
+            d_z[k] = narrow(d_h[k] * (before[k] - n[k]) * z[k] * (one - z[k]), d_sums)
+        for k in range(size):
+            d_q[k] = narrow(d_sum[k] * r[k], d_sums)
+        for k in range(size):
+            d_s[k] = d_h[k] * z[k]
 
 
 @compiled
