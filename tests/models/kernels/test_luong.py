@@ -28,7 +28,7 @@ TARGET_LENGTHS = (2, TARGET, 1)
 def inputs(
     dtype=torch.float64,
     seed=0,
-    rows=len(SOURCE_LENGTHS),
+    rows=3,
     target=TARGET,
     source=SOURCE,
     sizes=SIZES,

@@ -31,7 +31,7 @@ def inputs(
     directions=1,
     dtype=torch.float64,
     seed=0,
-    rows=len(LENGTHS),
+    rows=3,
     steps=STEPS,
     width=5,
     size=6,
