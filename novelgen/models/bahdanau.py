@@ -87,7 +87,7 @@ class BahdanauDecoder(Decoder):
         """Annotations, their keys U h_j, which are computed once, and where real tokens are."""
         annotations = self.dropout(encoded.annotations)  # (B, S, M)
         lengths = encoded.is_token.sum(1)  # (B,)
-        keys = api.padded_linear(annotations, lengths, self.key)  # (B, S, A)
+        keys = api.padded_linear([annotations], lengths, None, self.key)  # (B, S, A)
         return LoopMemory(annotations, keys, encoded.is_token)
 
     def forward(
@@ -122,8 +122,9 @@ class BahdanauDecoder(Decoder):
             last_state += above
 
         # 3. The readout.
-        joint = torch.cat([hiddens, looped.contexts, embedded], dim=-1)  # (B, T, H + M + D)
-        readouts = torch.tanh(api.padded_linear(self.dropout(joint), lengths, self.readout))
+        joint = [hiddens, looped.contexts, embedded]
+        mask = self.dropout.mask(embedded, self.readout.in_features)  # (B, 1, H + M + D)
+        readouts = torch.tanh(api.padded_linear(joint, lengths, mask, self.readout))
         return readouts, last_state, looped.weights
 
 

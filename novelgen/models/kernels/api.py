@@ -165,13 +165,22 @@ def input_feeding_loop(
     return loop(inputs, lengths, memory, hidden, cell, fed, drop, weights)
 
 
-def padded_linear(sequence: Tensor, lengths: Tensor | None, layer: nn.Linear) -> Tensor:
-    """layer(sequence) of a sequence (B, T, D): (B, T, out), where padding may become anything."""
-    if is_fast(sequence.device) and sequence.shape[1] > 1:
-        from novelgen.models.kernels import recurrent
+def padded_linear(
+    sequences: list[Tensor], lengths: Tensor | None, mask: Tensor | None, layer: nn.Linear
+) -> Tensor:
+    """layer(mask · [x_1; x_2; …]) of sequences (B, T, D_i): (B, T, out).
 
-        return recurrent.padded_linear(sequence, lengths, layer.weight, layer.bias)
-    made: Tensor = layer(sequence)
+    mask (B, 1, Σ D_i) is that of a dropout, or None.
+    """
+    if is_fast(sequences[0].device) and sequences[0].shape[1] > 1:
+        from novelgen.models.kernels import linear
+
+        flat = None if mask is None else mask.squeeze(1)
+        return linear.padded_linear(sequences, lengths, flat, layer.weight, layer.bias)
+    joint = torch.cat(sequences, dim=-1)
+    if mask is not None:
+        joint = joint * mask
+    made: Tensor = layer(joint)
     return made
 
 

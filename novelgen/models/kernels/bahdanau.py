@@ -22,7 +22,15 @@ from torch import Tensor
 from novelgen.models.kernels.api import LoopMemory, LoopOutput, LoopWeights, product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
 from novelgen.models.kernels.math_numba import LARGEST_EXPONENT, clamp, compiled, exp, narrow, widen
-from novelgen.models.kernels.packed import Part, gather, in_threads, numpy_view, pack_rows, scatter
+from novelgen.models.kernels.packed import (
+    Part,
+    clear_padding,
+    gather,
+    in_threads,
+    numpy_view,
+    pack_rows,
+    scatter,
+)
 from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
     lstm_step,
@@ -83,6 +91,7 @@ def _attend(t, part, tape):
         real = tape.positions[row]
         query = tape.sums[n, :size]
         alpha = tape.alphas[row, t, :real]
+        tape.alphas[row, t, real:] = 0
         for a in range(size):
             query[a] = exp(clamp(query[a] + query[a], limit))
         for j in range(real):
@@ -226,34 +235,37 @@ class _AttentionLoop(torch.autograd.Function):
             inputs.new_empty(count, hidden.shape[1]),
             score.new_empty(count, hidden.shape[1]),
             inputs.new_empty(count, annotations.shape[2]),
-            score.new_zeros(rows, steps, annotations.shape[1]),
+            score.new_empty(rows, steps, annotations.shape[1]),
         )
         # 1. y's share of the gates, of all steps at once.
         arrays = _Tape(*map(numpy_view, tape))
-        for part in parts:
+        start = torch.cat([bias.new_zeros(size), bias])  # (A + 4H,)
+
+        def fill(part: Part) -> None:
             gather(numpy_view(inputs), part, False, arrays.inputs)
-        tape.sums[:, :size] = 0
-        tape.sums[:, size:] = bias
+            tape.sums[part.span] = start
+            _exponentials(numpy_view(keys), part, arrays.positions, arrays.exp_keys)
+
+        in_threads([partial(fill, part) for part in parts])
         add_product(tape.inputs, token_weight, tape.sums[:, size:])
         # 2. The loop.
-        hiddens = inputs.new_zeros(rows, steps, hidden.shape[1])
+        hiddens = inputs.new_empty(rows, steps, hidden.shape[1])
+        contexts = inputs.new_empty(rows, steps, annotations.shape[2])
         last_cell = torch.empty_like(cell)
         from_state = pack(state_weight, rows)
         from_context = pack(context_weight, rows)
         first_hidden = hidden.to(inputs.dtype)
 
         def run(part: Part) -> None:
-            own = slice(int(part.offsets[0]), int(part.offsets[1]))
-            tape.befores[own] = first_hidden[part.rows]
-            tape.cells[own] = cell[part.rows]
-            _exponentials(numpy_view(keys), part, arrays.positions, arrays.exp_keys)
+            tape.befores[part.first_step] = first_hidden[part.rows]
+            tape.cells[part.first_step] = cell[part.rows]
             ends = (numpy_view(hiddens), numpy_view(last_cell))
             run_loop(_run_forwards, from_state, from_context, part, arrays, *ends)
+            clear_padding(part, numpy_view(hiddens))
+            clear_padding(part, arrays.alphas)
+            scatter(arrays.contexts, part, numpy_view(contexts))
 
         in_threads([partial(run, part) for part in parts])
-        contexts = inputs.new_zeros(rows, steps, annotations.shape[2])
-        for part in parts:
-            scatter(arrays.contexts, part, False, numpy_view(contexts))
         ctx.save_for_backward(*tape, token_weight, state_weight, context_weight)
         ctx.parts = parts
         ctx.set_materialize_grads(False)
@@ -280,8 +292,8 @@ class _AttentionLoop(torch.autograd.Function):
             nothing if d_contexts is None else d_contexts.contiguous(),
             nothing if d_alphas is None else d_alphas.contiguous(),
             tape.befores.new_empty(len(tape.sums), len(state_weight)),
-            tape.score.new_zeros(rows, steps, tape.contexts.shape[1]),
-            torch.zeros_like(tape.exp_keys),
+            tape.score.new_empty(rows, steps, tape.contexts.shape[1]),
+            torch.empty_like(tape.exp_keys),
             first,
             own_gradient(d_cell, first),
         )
@@ -291,6 +303,8 @@ class _AttentionLoop(torch.autograd.Function):
         weights = (pack(state_weight.t(), rows), pack(context_weight.t(), rows))
 
         def run(part: Part, own: Tensor) -> None:
+            grads.keys[part.rows] = 0
+            clear_padding(part, grad_arrays.reads)
             run_loop(_run_backwards, *weights, part, arrays, grad_arrays, numpy_view(own))
 
         in_threads([partial(run, *shared) for shared in zip(parts, d_score, strict=True)])
@@ -298,9 +312,10 @@ class _AttentionLoop(torch.autograd.Function):
         d_gates = grads.sums[:, size:]  # (N, 4H)
         d_packed = tape.score.new_zeros(tape.inputs.shape)
         add_product(d_gates, token_weight.t(), d_packed)
-        d_inputs = tape.score.new_zeros(rows, steps, tape.inputs.shape[1])
-        for part in parts:
-            scatter(numpy_view(d_packed), part, False, numpy_view(d_inputs))
+        d_inputs = tape.score.new_empty(rows, steps, tape.inputs.shape[1])
+        in_threads(
+            [partial(scatter, numpy_view(d_packed), part, numpy_view(d_inputs)) for part in parts]
+        )
         d_annotations = torch.bmm(tape.alphas.transpose(1, 2), grads.reads)  # (B, S, M)
         return (
             d_inputs.to(tape.inputs.dtype),

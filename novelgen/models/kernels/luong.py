@@ -247,8 +247,9 @@ class _FeedingLoop(torch.autograd.Function):
         )
         arrays = _Tape(*map(numpy_view, tape))
         # 1. y's share of the gates, of all steps at once.
-        for part in parts:
-            gather(numpy_view(inputs), part, False, arrays.inputs)
+        in_threads(
+            [partial(gather, numpy_view(inputs), part, False, arrays.inputs) for part in parts]
+        )
         tape.sums[:] = bias
         add_product(tape.inputs, token_weight, tape.sums)
         # 2. The loop.
@@ -256,9 +257,8 @@ class _FeedingLoop(torch.autograd.Function):
         weights = (pack(joint_weight, rows), pack(readout_weight, rows))
 
         def run(part: Part) -> None:
-            own = slice(int(part.offsets[0]), int(part.offsets[1]))
-            tape.joints[own] = joint[part.rows].to(inputs.dtype)
-            tape.cells[own] = cell[part.rows]
+            tape.joints[part.first_step] = joint[part.rows].to(inputs.dtype)
+            tape.cells[part.first_step] = cell[part.rows]
             run_loop(_run_forwards, *weights, part, arrays, numpy_view(last_cell))
 
         in_threads([partial(run, part) for part in parts])
@@ -308,9 +308,10 @@ class _FeedingLoop(torch.autograd.Function):
         # 2. The inputs, the source and the weights, of all steps at once.
         d_packed = tape.cells.new_zeros(tape.inputs.shape)
         add_product(grads.sums, token_weight.t(), d_packed)
-        d_inputs = tape.cells.new_zeros(rows, steps, tape.inputs.shape[1])
-        for part in parts:
-            scatter(numpy_view(d_packed), part, False, numpy_view(d_inputs))
+        d_inputs = tape.cells.new_empty(rows, steps, tape.inputs.shape[1])
+        in_threads(
+            [partial(scatter, numpy_view(d_packed), part, numpy_view(d_inputs)) for part in parts]
+        )
         d_annotations = torch.bmm(tape.alphas.transpose(1, 2), grads.contexts)  # (B, S, M)
         d_keys = torch.bmm(grads.scores.transpose(1, 2), tape.hiddens)  # (B, S, H)
         return (

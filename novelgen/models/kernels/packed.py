@@ -35,6 +35,16 @@ class Part(NamedTuple):
     lengths: Array  # (R,) int64
     offsets: Array  # (T + 1,) int64: step t is offsets[t] … offsets[t + 1] of packed buffers
 
+    @property
+    def span(self) -> slice:
+        """Where the part stands in packed buffers."""
+        return slice(int(self.offsets[0]), int(self.offsets[-1]))
+
+    @property
+    def first_step(self) -> slice:
+        """Where its rows' first steps stand."""
+        return slice(int(self.offsets[0]), int(self.offsets[1]))
+
 
 def pack_rows(sequence: Tensor, lengths: Tensor | None, parts: int) -> list[Part]:
     """Shares the rows of a sequence (B, T, …) out to so many threads, or fewer where rows are few.
@@ -73,12 +83,30 @@ def gather(padded, part, is_reversed, packed):
 
 
 @compiled
-def scatter(packed, part, is_reversed, padded):
-    """Puts a part of packed (N, D) back into padded (B, T, D)."""
+def clear_padding(part, padded):
+    """Puts 0 at the padding of a part's rows in padded (B, T, D)."""
+    for i in range(len(part.rows)):
+        padded[part.rows[i], part.lengths[i] :] = 0
+
+
+@compiled
+def scatter(packed, part, padded):
+    """Puts a part of packed (N, D) back into padded (B, T, D), and 0 at its padding."""
     for t in range(len(part.offsets) - 1):
         for i in range(part.offsets[t + 1] - part.offsets[t]):
-            place = part.lengths[i] - 1 - t if is_reversed else t
-            padded[part.rows[i], place] = packed[part.offsets[t] + i]
+            padded[part.rows[i], t] = packed[part.offsets[t] + i]
+    clear_padding(part, padded)
+
+
+@compiled
+def add_reversed(packed, part, padded):
+    """Adds a part of packed (N, D), gathered in reverse, to padded (B, T, D)."""
+    for t in range(len(part.offsets) - 1):
+        for i in range(part.offsets[t + 1] - part.offsets[t]):
+            real = padded[part.rows[i], part.lengths[i] - 1 - t]
+            made = packed[part.offsets[t] + i]
+            for d in range(len(made)):
+                real[d] += made[d]
 
 
 def numpy_view(tensor: Tensor) -> Array:

@@ -18,7 +18,16 @@ from torch import Tensor
 from novelgen.models.kernels.api import product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
 from novelgen.models.kernels.math_numba import compiled
-from novelgen.models.kernels.packed import Part, gather, in_threads, numpy_view, pack_rows, scatter
+from novelgen.models.kernels.packed import (
+    Part,
+    add_reversed,
+    clear_padding,
+    gather,
+    in_threads,
+    numpy_view,
+    pack_rows,
+    scatter,
+)
 from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
     gru_step,
@@ -99,7 +108,7 @@ class _Layers(torch.autograd.Function):
         size = hidden.shape[2]
         count = int(parts[-1].offsets[-1])
         directions = [weights[first : first + 4] for first in range(0, len(weights), 4)]
-        outputs = sequence.new_zeros(*sequence.shape[:2], len(directions) * size)
+        outputs = sequence.new_empty(*sequence.shape[:2], len(directions) * size)
         last_hidden = torch.empty_like(hidden)
         last_state = torch.empty_like(state)
         tapes = [
@@ -110,8 +119,7 @@ class _Layers(torch.autograd.Function):
         def run(number: int, part: Part) -> None:
             tape = tapes[number]
             is_reversed = number == 1
-            own = slice(int(part.offsets[0]), int(part.offsets[-1]))
-            begun = slice(int(part.offsets[0]), int(part.offsets[1]))
+            own = part.span
             out = outputs[:, :, number * size : (number + 1) * size]  # (B, T, H)
             # 1. The inputs' share of the gates, of all steps at once.
             gather(numpy_view(sequence), part, is_reversed, numpy_view(tape.inputs))
@@ -120,8 +128,8 @@ class _Layers(torch.autograd.Function):
             of_inputs = tape.sums[own, : len(tape.input_weight)]
             add_product(tape.inputs[own], tape.input_weight, of_inputs)
             # 2. The loop.
-            tape.befores[begun] = hidden[number, part.rows].to(sequence.dtype)
-            tape.states[begun] = state[number, part.rows]
+            tape.befores[part.first_step] = hidden[number, part.rows].to(sequence.dtype)
+            tape.states[part.first_step] = state[number, part.rows]
             arrays = _Direction(*map(numpy_view, tape))
             made = (numpy_view(outputs), number * size, numpy_view(last_state[number]))
             weight = pack(tape.weight, len(part.rows))
@@ -131,6 +139,7 @@ class _Layers(torch.autograd.Function):
             last_hidden[number, part.rows] = out[part.rows, ends[part.rows]].to(hidden.dtype)
 
         in_threads(_each(run, len(tapes), parts))
+        in_threads([partial(clear_padding, part, numpy_view(outputs)) for part in parts])
         ctx.save_for_backward(*(kept for tape in tapes for kept in tape))
         ctx.parts = parts
         ctx.is_lstm = is_lstm
@@ -156,11 +165,12 @@ class _Layers(torch.autograd.Function):
             d_outputs = tapes[0].befores.new_empty(rows, 0, 0)
         d_outs = numpy_view(d_outputs.contiguous())
         d_sums = [tape.befores.new_empty(tape.sums.shape) for tape in tapes]
-        d_sequences = first.new_zeros(len(tapes), rows, steps, width)
+        d_inputs = [first.new_zeros(tape.inputs.shape) for tape in tapes]
+        d_sequence = first.new_empty(rows, steps, width)
 
         def run(number: int, part: Part) -> None:
             tape = tapes[number]
-            own = slice(int(part.offsets[0]), int(part.offsets[-1]))
+            own = part.span
             # 1. The way back through time.
             made = (d_sums[number], d_first_hidden[number], d_first_state[number])
             run_loop(
@@ -175,18 +185,21 @@ class _Layers(torch.autograd.Function):
                 *map(numpy_view, made),
             )
             # 2. The inputs, of all steps at once.
-            d_inputs = first.new_zeros(own.stop - own.start, width)
             of_inputs = d_sums[number][own, : len(tape.input_weight)]
-            add_product(of_inputs, tape.input_weight.t(), d_inputs)
-            moved = part._replace(offsets=part.offsets - part.offsets[0])
-            scatter(numpy_view(d_inputs), moved, number == 1, numpy_view(d_sequences[number]))
+            add_product(of_inputs, tape.input_weight.t(), d_inputs[number][own])
+
+        def put_back(part: Part) -> None:
+            scatter(numpy_view(d_inputs[0]), part, numpy_view(d_sequence))
+            if len(tapes) > 1:
+                add_reversed(numpy_view(d_inputs[1]), part, numpy_view(d_sequence))
 
         in_threads(_each(run, len(tapes), parts))
+        in_threads([partial(put_back, part) for part in parts])
         d_weights: list[Tensor] = []
         for tape, d_gates in zip(tapes, d_sums, strict=True):
             d_weights += _weight_gradients(tape, d_gates, is_lstm)
         return (
-            d_sequences.sum(0).to(tapes[0].inputs.dtype),
+            d_sequence.to(tapes[0].inputs.dtype),
             None,
             None,
             None,
@@ -275,66 +288,3 @@ def recurrent_layers(
     if state is None:
         last_hidden = last_state  # unrounded
     return outputs, last_hidden, last_state
-
-
-class _PaddedLinear(torch.autograd.Function):
-    """A linear layer of the real steps of padded rows."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, sequence: Tensor, weight: Tensor, bias: Tensor | None, parts: list[Part]
-    ) -> Tensor:
-        """Sequence and weight have the dtype of products."""
-        count = int(parts[-1].offsets[-1])
-        inputs = sequence.new_empty(count, sequence.shape[2])
-        made = torch.zeros(count, len(weight), dtype=_sum_dtype(weight))
-        if bias is not None:
-            made += bias
-        for part in parts:
-            gather(numpy_view(sequence), part, False, numpy_view(inputs))
-        add_product(inputs, weight, made)
-        outputs = sequence.new_zeros(*sequence.shape[:2], len(weight))
-        made = made.to(sequence.dtype)
-        for part in parts:
-            scatter(numpy_view(made), part, False, numpy_view(outputs))
-        ctx.save_for_backward(inputs, weight)
-        ctx.parts = parts
-        ctx.has_bias = bias is not None
-        ctx.shape = sequence.shape
-        return outputs
-
-    @staticmethod
-    def backward(ctx: Any, d_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weight = ctx.saved_tensors
-        d_made = inputs.new_empty(len(inputs), len(weight))
-        for part in ctx.parts:
-            gather(numpy_view(d_outputs.contiguous()), part, False, numpy_view(d_made))
-        d_inputs = torch.zeros(inputs.shape, dtype=_sum_dtype(weight))
-        add_product(d_made, weight.t(), d_inputs)
-        d_sequence = inputs.new_zeros(ctx.shape)
-        d_inputs = d_inputs.to(inputs.dtype)
-        for part in ctx.parts:
-            scatter(numpy_view(d_inputs), part, False, numpy_view(d_sequence))
-        d_bias = d_made.sum(0, dtype=_sum_dtype(weight)) if ctx.has_bias else None
-        return d_sequence, weight_gradient(d_made, inputs), d_bias, None
-
-
-def _sum_dtype(weight: Tensor) -> torch.dtype:
-    """The dtype in which products of a weight are summed up."""
-    return torch.float32 if weight.dtype == torch.bfloat16 else weight.dtype
-
-
-def padded_linear(
-    sequence: Tensor, lengths: Tensor | None, weight: Tensor, bias: Tensor | None
-) -> Tensor:
-    """Sequence (B, T, D) · weightᵀ (out, D) + bias at real steps, 0 at the others: (B, T, out)."""
-    of_products = product_dtype("cpu", weight.dtype)
-    with torch.autocast("cpu", enabled=False):
-        outputs: Tensor = apply(
-            _PaddedLinear,
-            sequence.to(of_products).contiguous(),
-            weight.to(of_products),
-            bias,
-            pack_rows(sequence, lengths, 1),
-        )
-    return outputs
