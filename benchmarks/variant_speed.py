@@ -25,12 +25,12 @@ from torch.profiler import ProfilerActivity, profile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from novelgen.models.build import build_model
-from novelgen.models.kernels import backends
+from novelgen.models.kernels import api
 from novelgen.models.zoo import VARIANTS
 from novelgen.presets import preset
 from novelgen.training.hardware import tune_malloc
 
-_CHOSEN = (backends.has_recurrent_layer, backends.has_input_feeding_loop)
+_CHOSEN = (api.has_recurrent_layer, api.is_fast)
 
 
 def _never(*_: object) -> bool:
@@ -41,7 +41,7 @@ def _always(layer: nn.RNNBase, sequence: Tensor) -> bool:
     return isinstance(layer, (nn.LSTM, nn.GRU)) and sequence.device.type == "cpu"
 
 
-# What stands for `has_recurrent_layer` and `has_input_feeding_loop`.
+# What stands for `has_recurrent_layer` and `is_fast`.
 WAYS = {
     "PyTorch's": (_never, _never),
     "PyTorch's layers": (_never, _CHOSEN[1]),
@@ -58,7 +58,7 @@ def ways_of(model: str) -> list[str]:
 
 def choose(way: str) -> None:
     """From here on the loops are those of that way."""
-    backends.has_recurrent_layer, backends.has_input_feeding_loop = WAYS[way]
+    api.has_recurrent_layer, api.is_fast = WAYS[way]
 
 
 def main() -> None:

@@ -15,8 +15,7 @@ from tests.models.kernels.comparison import token_mask
 
 pytest.importorskip("numba")
 
-from novelgen.models.kernels import bahdanau, luong, math_numba
-from novelgen.models.kernels import recurrent as layers
+from novelgen.models.kernels import bahdanau, linear, luong, math_numba
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -75,20 +74,25 @@ def test_the_loop_with_input_feeding_is_the_compiled_one_where_it_runs(monkeypat
     assert feeding.run(api.input_feeding_loop, feeding.inputs()).readouts.isfinite().all()
 
 
+@pytest.mark.parametrize("drops", [True, False])
 @pytest.mark.parametrize(("fast", "steps", "calls"), [(True, 3, 1), (True, 1, 0), (False, 3, 0)])
-def test_a_linear_layer_skips_padding_where_that_is_compiled(monkeypatch, fast, steps, calls):
+def test_a_linear_layer_skips_padding_where_that_is_compiled(
+    monkeypatch, fast, steps, calls, drops
+):
     seen = []
-    run = layers.padded_linear
+    run = linear.padded_linear
     monkeypatch.setattr(
-        layers, "padded_linear", lambda *arguments: seen.append(1) or run(*arguments)
+        linear, "padded_linear", lambda *arguments: seen.append(1) or run(*arguments)
     )
     monkeypatch.setattr(api, "is_fast", lambda device: fast)
-    layer = nn.Linear(4, 5)
-    sequence = torch.randn(2, steps, 4)
-    found = api.padded_linear(sequence, torch.tensor([steps, 1]), layer)
+    layer = nn.Linear(7, 5)
+    sequences = [torch.randn(2, steps, 4), torch.randn(2, steps, 3)]
+    mask = 2.0 * torch.randint(2, (2, 1, 7)) if drops else None
+    found = api.padded_linear(sequences, torch.tensor([steps, 1]), mask, layer)
     assert len(seen) == calls
+    joint = torch.cat(sequences, dim=-1) * (mask if drops else 1.0)
     is_real = token_mask([steps, 1], steps)
-    torch.testing.assert_close(found[is_real], layer(sequence)[is_real])
+    torch.testing.assert_close(found[is_real], layer(joint)[is_real])
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,15 @@ def test_without_numba_models_train_all_the_same(model, make, batch, no_numba, c
     network = make(model=model).train()
     with caplog.at_level(logging.WARNING), monkeypatch.context() as patched:
         # Neither of these may be needed.
-        for name in ("packed", "products", "bahdanau", "luong", "recurrent", "loss_numba"):
+        for name in (
+            "packed",
+            "products",
+            "bahdanau",
+            "luong",
+            "linear",
+            "recurrent",
+            "loss_numba",
+        ):
             patched.setitem(sys.modules, f"novelgen.models.kernels.{name}", None)
             patched.delattr(f"novelgen.models.kernels.{name}", raising=False)
         slow = gradients_of(network, batch)

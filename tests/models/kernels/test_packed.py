@@ -7,7 +7,9 @@ from hypothesis import given
 pytest.importorskip("numba")
 
 from novelgen.models.kernels.packed import (
+    add_reversed,
     by_rows,
+    clear_padding,
     gather,
     in_threads,
     numpy_view,
@@ -36,10 +38,15 @@ def test_packed_buffers_hold_every_real_step_once(lengths, parts, is_reversed):
             block = packed[part.offsets[t] : part.offsets[t + 1]].flatten()
             assert block.tolist() == sequence[rows, places].flatten().tolist()
 
-    padded = np.full(sequence.shape, -1.0, dtype=np.float32)
+    # And back again.
+    padded = np.full(sequence.shape, np.nan, dtype=np.float32)
     for part in shared:
-        scatter(packed, part, is_reversed, padded)
-    expected = sequence.masked_fill(~is_real.unsqueeze(2), -1.0)
+        if is_reversed:
+            padded[part.rows] = 0
+            add_reversed(packed, part, padded)
+        else:
+            scatter(packed, part, padded)
+    expected = sequence.masked_fill(~is_real.unsqueeze(2), 0.0)
     assert padded.tolist() == expected.tolist()
 
 
@@ -68,6 +75,15 @@ def test_without_lengths_every_step_is_real():
     (part,) = pack_rows(torch.zeros(3, 4), None, 1)
     assert part.rows.tolist() == [0, 1, 2]
     assert part.offsets.tolist() == [0, 3, 6, 9, 12]
+
+
+def test_padding_is_cleared_and_nothing_else():
+    lengths = [3, 1, 2]
+    padded = np.full((3, 3, 2), 5.0, dtype=np.float32)
+    for part in pack_rows(torch.zeros(3, 3), torch.tensor(lengths), 1):
+        clear_padding(part, padded)
+    assert padded[..., 0].tolist() == [[5, 5, 5], [5, 0, 0], [5, 5, 0]]
+    assert np.array_equal(padded[..., 0], padded[..., 1])
 
 
 def test_an_array_shares_the_memory_of_its_tensor():

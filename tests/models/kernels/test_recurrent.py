@@ -1,4 +1,4 @@
-"""The compiled recurrent and linear layers against PyTorch's, and the models that run them."""
+"""The compiled recurrent layers against PyTorch's, and the models that run them."""
 
 import copy
 
@@ -225,41 +225,6 @@ def test_other_shapes_of_batches_compile_nothing_new(two_threads):
     for shape in ((1, 1), (1, 4), (3, 1), (16, 2), (32, 2)):
         train(*shape)
     assert compiled_signatures(kernels) == before
-
-
-@pytest.mark.parametrize("has_bias", [True, False])
-@pytest.mark.parametrize("lengths", [None, LENGTHS])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_a_padded_linear_layer_is_pytorchs_at_real_steps(dtype, lengths, has_bias):
-    shapes = {"sequence": (3, STEPS, 5), "weight": (21, 5), "bias": (21,)}
-    leaves = draw(shapes, dtype)
-    bias = leaves["bias"] if has_bias else None
-    is_real = token_mask(lengths or [STEPS] * 3, STEPS)
-    given_lengths = None if lengths is None else torch.tensor(lengths)
-    mine = kernels.padded_linear(leaves["sequence"], given_lengths, leaves["weight"], bias)
-    truth = nn.functional.linear(leaves["sequence"], leaves["weight"], bias)
-    within = 1e-12 if dtype == torch.float64 else 1e-5
-    torch.testing.assert_close(mine[is_real], truth[is_real], rtol=within, atol=within)
-    assert not mine[~is_real].any()
-    found = gradients([mine], leaves, counted=[is_real])
-    expected = gradients([truth], leaves, counted=[is_real])
-    assert_same_gradients(found, expected, rtol=10 * within, atol=10 * within)
-    assert not found["sequence"][~is_real].any()
-
-
-def test_a_padded_linear_layer_in_bfloat16_comes_near():
-    leaves = draw({"sequence": (3, STEPS, 5), "weight": (21, 5), "bias": (21,)}, torch.float32)
-    is_real = token_mask(LENGTHS, STEPS)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        mine = kernels.padded_linear(
-            leaves["sequence"], torch.tensor(LENGTHS), leaves["weight"], leaves["bias"]
-        )
-    truth = nn.functional.linear(*leaves.values())
-    assert mine.dtype == torch.bfloat16
-    torch.testing.assert_close(mine[is_real].float(), truth[is_real], rtol=0.03, atol=0.03)
-    rough = gradients([mine], leaves, counted=[is_real])
-    assert all(rough[name].dtype == torch.float32 for name in leaves)
-    assert_close_on_the_whole(rough, gradients([truth], leaves, counted=[is_real]), 0.02)
 
 
 @pytest.fixture
