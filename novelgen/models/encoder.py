@@ -78,9 +78,8 @@ class Encoder(nn.Module):
             states += ends
         if self.reverse_source:
             sequence = reverse_by_length(sequence, lengths)
-        annotations = sequence.masked_fill(~is_token.unsqueeze(-1), 0.0)  # (B, S, M)
         last = states[-len(ends)]  # (B, M): the hidden part of the top layer's state
-        return Encoded(annotations, is_token, last, tuple(states))
+        return Encoded(sequence, is_token, last, tuple(states))
 
     def _read_layer(self, number: int, below: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """What layer `number` makes of the layer below: outputs (B, S, M) and last state."""

@@ -272,14 +272,23 @@ def read_to_end(
 ) -> tuple[Tensor, State]:
     """Runs a layer from zeros along padded rows (B, S, D), each to its own last token.
 
-    Returns outputs (B, S, H) and the state there. Of an LSTM's state only the hidden part is
-    returned unless `whole_state`: a layer's outputs hold no cells.
+    Returns outputs (B, S, H), 0 at padding, and the state there. Of an LSTM's state only the hidden
+    part is returned unless `whole_state`: a layer's outputs hold no cells.
     """
     if api.has_recurrent_layer(layer, sequence):
         output, state = run_layer(layer, sequence, lengths=lengths)
         if not whole_state:
             state = state[:1]
         return output, state
+    output, state = _read_torch_layer(layer, sequence, lengths, whole_state)
+    is_padding = ~token_mask(lengths, sequence.shape[1]).unsqueeze(-1)  # (B, S, 1)
+    return output.masked_fill(is_padding, 0.0), state
+
+
+def _read_torch_layer(
+    layer: nn.RNNBase, sequence: Tensor, lengths: Tensor, whole_state: bool
+) -> tuple[Tensor, State]:
+    """`read_to_end` by PyTorch's own layer; what it puts at padding is anything."""
     if not (whole_state and isinstance(layer, nn.LSTM)):
         output, _ = run_layer(layer, sequence)
         return output, (_at_end(output, lengths),)

@@ -29,7 +29,9 @@ from novelgen.models.kernels.packed import (
     in_threads,
     numpy_view,
     pack_rows,
+    put_rows,
     scatter,
+    take_rows,
 )
 from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
@@ -160,7 +162,7 @@ def _run_forwards(state_weight, context_weight, part, tape, hiddens, last_cell):
         _attend(t, part, tape)
         # 3. The cell, with the context's share of the gates.
         multiply(tape.contexts[first:last], context_weight, gates)
-        lstm_step(t, part, False, tape.sums, size, tape.cells, tape.befores, hiddens, 0, last_cell)
+        lstm_step(t, part, tape.sums, size, tape.cells, tape.befores, hiddens, last_cell)
 
 
 @compiled
@@ -170,7 +172,8 @@ def _run_backwards(state_weight, context_weight, part, tape, grads, d_score):
     rows = len(part.rows)
     d_later = np.zeros((rows, tape.cells.shape[1]), tape.cells.dtype)  # of s_i, from step i + 1
     d_context = np.empty((rows, tape.contexts.shape[1]), tape.cells.dtype)
-    d_cell = grads.cell[part.rows]
+    d_cell = np.empty_like(d_later)
+    take_rows(grads.cell, part, d_cell)
     for t in range(len(part.offsets) - 2, -1, -1):
         first, last = part.offsets[t], part.offsets[t + 1]
         d_seen = grads.sums[first:last]
@@ -179,13 +182,11 @@ def _run_backwards(state_weight, context_weight, part, tape, grads, d_score):
         lstm_step_backward(
             t,
             part,
-            False,
             tape.sums,
             size,
             tape.cells,
             d_later,
             grads.hiddens,
-            0,
             d_cell,
             grads.sums,
         )
@@ -196,8 +197,8 @@ def _run_backwards(state_weight, context_weight, part, tape, grads, d_score):
         # 3. s_{i-1}.
         d_later[: last - first] = 0
         multiply(d_seen, state_weight, d_later[: last - first])
-    grads.hidden[part.rows] = d_later
-    grads.cell[part.rows] = d_cell
+    put_rows(d_later, part, grads.hidden)
+    put_rows(d_cell, part, grads.cell)
 
 
 class _AttentionLoop(torch.autograd.Function):
@@ -242,7 +243,7 @@ class _AttentionLoop(torch.autograd.Function):
         start = torch.cat([bias.new_zeros(size), bias])  # (A + 4H,)
 
         def fill(part: Part) -> None:
-            gather(numpy_view(inputs), part, False, arrays.inputs)
+            gather(numpy_view(inputs), part, arrays.inputs)
             tape.sums[part.span] = start
             _exponentials(numpy_view(keys), part, arrays.positions, arrays.exp_keys)
 

@@ -79,7 +79,7 @@ class _PaddedLinear(torch.autograd.Function):
                 column += sequence.shape[2]
 
         in_threads([partial(fill, part) for part in parts])
-        made = bias.expand(len(inputs), len(bias)).contiguous()
+        made = bias.repeat(len(inputs), 1)  # a copy even where it is one row
         add_product(inputs, weight, made)
         made = made.to(weight.dtype)
         outputs = weight.new_empty(rows, steps, len(weight))
@@ -97,7 +97,7 @@ class _PaddedLinear(torch.autograd.Function):
         parts: list[Part] = ctx.parts
         d_made = weight.new_empty(len(inputs), len(weight))
         given = numpy_view(d_outputs.contiguous())
-        in_threads([partial(gather, given, part, False, numpy_view(d_made)) for part in parts])
+        in_threads([partial(gather, given, part, numpy_view(d_made)) for part in parts])
         d_inputs = mask.new_zeros(inputs.shape)
         add_product(d_made, weight.t(), d_inputs)
         d_sequences = [inputs.new_empty(shape) for shape in ctx.shapes]

@@ -21,12 +21,15 @@ def _largest(values):
 
     In lanes, which run in vectors: in a plain loop every maximum would wait for the one before it.
     """
-    lanes = np.full(_LANES, -np.inf, values.dtype)
+    lanes = np.empty(_LANES, values.dtype)
+    lanes[:] = values[0]
     whole = len(values) // _LANES * _LANES
     for start in range(0, whole, _LANES):
         for lane in range(_LANES):
             lanes[lane] = max(lanes[lane], values[start + lane])
-    top = lanes.max()
+    top = values[0]
+    for lane in range(_LANES):
+        top = max(top, lanes[lane])
     for k in range(whole, len(values)):
         top = max(top, values[k])
     return top

@@ -20,7 +20,16 @@ from torch import Tensor
 from novelgen.models.kernels.api import FeedingOutput, FeedingWeights, LoopMemory, product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
 from novelgen.models.kernels.math_numba import compiled, narrow, tanh, widen
-from novelgen.models.kernels.packed import Part, gather, in_threads, numpy_view, pack_rows, scatter
+from novelgen.models.kernels.packed import (
+    Part,
+    gather,
+    in_threads,
+    numpy_view,
+    pack_rows,
+    put_rows,
+    scatter,
+    take_rows,
+)
 from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
     lstm_step,
@@ -159,7 +168,7 @@ def _run_forwards(joint_weight, readout_weight, part, tape, last_cell):
         gates = tape.sums[first:last]
         # 1. The cell: what s_{t-1} and h̃_{t-1} add to the gates, in one product.
         multiply(tape.joints[first:last], joint_weight, gates)
-        lstm_step(t, part, False, tape.sums, 0, tape.cells, tape.joints, tape.hiddens, 0, last_cell)
+        lstm_step(t, part, tape.sums, 0, tape.cells, tape.joints, tape.hiddens, last_cell)
         # 2. α_t and drop · [c_t; s_t].
         _attend(t, part, tape)
         # 3. h̃_t.
@@ -172,8 +181,11 @@ def _run_forwards(joint_weight, readout_weight, part, tape, last_cell):
 def _run_backwards(joint_weight, readout_weight, part, tape, grads):
     """All steps of a part's rows, last to first; the weights are transposed ones."""
     size = tape.cells.shape[1]
-    d_later = grads.joint[part.rows]  # (R, H + D): of [s_t; h̃_t], from step t + 1
-    d_cell = grads.cell[part.rows]
+    # Of [s_t; h̃_t], from step t + 1.
+    d_later = np.empty((len(part.rows), grads.joint.shape[1]), tape.cells.dtype)
+    take_rows(grads.joint, part, d_later)
+    d_cell = np.empty((len(part.rows), size), tape.cells.dtype)
+    take_rows(grads.cell, part, d_cell)
     d_reads = np.empty((len(part.rows), tape.reads.shape[1]), tape.cells.dtype)
     for t in range(len(part.offsets) - 2, -1, -1):
         first, last = part.offsets[t], part.offsets[t + 1]
@@ -189,21 +201,19 @@ def _run_backwards(joint_weight, readout_weight, part, tape, grads):
         lstm_step_backward(
             t,
             part,
-            False,
             tape.sums,
             0,
             tape.cells,
             d_later,
             grads.no_hiddens,
-            0,
             d_cell,
             grads.sums,
         )
         # 3. [s_{t-1}; h̃_{t-1}].
         d_later[:count] = 0
         multiply(d_gates, joint_weight, d_later[:count])
-    grads.joint[part.rows] = d_later
-    grads.cell[part.rows] = d_cell
+    put_rows(d_later, part, grads.joint)
+    put_rows(d_cell, part, grads.cell)
 
 
 class _FeedingLoop(torch.autograd.Function):
@@ -247,9 +257,7 @@ class _FeedingLoop(torch.autograd.Function):
         )
         arrays = _Tape(*map(numpy_view, tape))
         # 1. y's share of the gates, of all steps at once.
-        in_threads(
-            [partial(gather, numpy_view(inputs), part, False, arrays.inputs) for part in parts]
-        )
+        in_threads([partial(gather, numpy_view(inputs), part, arrays.inputs) for part in parts])
         tape.sums[:] = bias
         add_product(tape.inputs, token_weight, tape.sums)
         # 2. The loop.

@@ -226,19 +226,3 @@ def multiply(left, panels, out):
         for start in range(0, depth, DEPTH):
             part = left[top : top + CHUNK, start : start + DEPTH]
             _add_product(part, panels, start, out[top : top + CHUNK, 0 : out.shape[1]])
-
-
-@compiled
-def multiply_transposed(left, panels, out):
-    """`multiply` of a left side that is given as its transpose (K, R)."""
-    depth, rows = left.shape
-    copied = np.empty((DEPTH, CHUNK), left.dtype)
-    for top in range(0, rows, CHUNK):
-        bottom = min(top + CHUNK, rows)
-        for start in range(0, depth, DEPTH):
-            stop = min(start + DEPTH, depth)
-            for k in range(start, stop):
-                for row in range(top, bottom):
-                    copied[k - start, row - top] = left[k, row]
-            part = copied[: stop - start, : bottom - top].T
-            _add_product(part, panels, start, out[top:bottom, 0 : out.shape[1]])

@@ -29,11 +29,17 @@ _FEWEST_ROWS = 8
 
 
 class Part(NamedTuple):
-    """The rows of one thread: R of them, the longest first."""
+    """The rows of one thread: R of them, the longest first.
+
+    It also says which direction of a layer is at work: whether it begins at each row's last real
+    step, and from which column on the outputs (B, T, …) are its own.
+    """
 
     rows: Array  # (R,) int64: places in the batch
     lengths: Array  # (R,) int64
     offsets: Array  # (T + 1,) int64: step t is offsets[t] … offsets[t + 1] of packed buffers
+    is_reversed: bool
+    column: int
 
     @property
     def span(self) -> slice:
@@ -65,21 +71,23 @@ def pack_rows(sequence: Tensor, lengths: Tensor | None, parts: int) -> list[Part
         # How many rows have a step t: those are the first of them.
         counts = np.searchsorted(-own, -np.arange(int(own[0])), side="left")
         offsets = first + np.concatenate([[0], np.cumsum(counts)])
-        shared.append(Part(rows, own, offsets))
+        shared.append(Part(rows, own, offsets, False, 0))
         first = int(offsets[-1])
     return shared
 
 
 @compiled
-def gather(padded, part, is_reversed, packed):
-    """Fills a part of packed (N, D) with the real steps of padded (B, T, D).
+def place_of(t, part, i):
+    """Where step t of a part's i-th row stands in its sequence."""
+    return part.lengths[i] - 1 - t if part.is_reversed else t
 
-    With is_reversed a row's last step is its first.
-    """
+
+@compiled
+def gather(padded, part, packed):
+    """Fills a part of packed (N, D) with the real steps of padded (B, T, D)."""
     for t in range(len(part.offsets) - 1):
         for i in range(part.offsets[t + 1] - part.offsets[t]):
-            place = part.lengths[i] - 1 - t if is_reversed else t
-            packed[part.offsets[t] + i] = padded[part.rows[i], place]
+            packed[part.offsets[t] + i] = padded[part.rows[i], place_of(t, part, i)]
 
 
 @compiled
@@ -94,19 +102,33 @@ def scatter(packed, part, padded):
     """Puts a part of packed (N, D) back into padded (B, T, D), and 0 at its padding."""
     for t in range(len(part.offsets) - 1):
         for i in range(part.offsets[t + 1] - part.offsets[t]):
-            padded[part.rows[i], t] = packed[part.offsets[t] + i]
+            padded[part.rows[i], place_of(t, part, i)] = packed[part.offsets[t] + i]
     clear_padding(part, padded)
 
 
 @compiled
-def add_reversed(packed, part, padded):
-    """Adds a part of packed (N, D), gathered in reverse, to padded (B, T, D)."""
+def scatter_add(packed, part, padded):
+    """Adds a part of packed (N, D) to the real steps of padded (B, T, D)."""
     for t in range(len(part.offsets) - 1):
         for i in range(part.offsets[t + 1] - part.offsets[t]):
-            real = padded[part.rows[i], part.lengths[i] - 1 - t]
+            real = padded[part.rows[i], place_of(t, part, i)]
             made = packed[part.offsets[t] + i]
             for d in range(len(made)):
                 real[d] += made[d]
+
+
+@compiled
+def take_rows(padded, part, taken):
+    """Fills taken (R, D) with the part's rows of padded (B, D)."""
+    for i in range(len(part.rows)):
+        taken[i] = padded[part.rows[i]]
+
+
+@compiled
+def put_rows(taken, part, padded):
+    """Puts taken (R, D) at the part's rows of padded (B, D)."""
+    for i in range(len(part.rows)):
+        padded[part.rows[i]] = taken[i]
 
 
 def numpy_view(tensor: Tensor) -> Array:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,13 +21,15 @@ from novelgen.models.kernels.autograd import apply, own_gradient
 from novelgen.models.kernels.math_numba import compiled
 from novelgen.models.kernels.packed import (
     Part,
-    add_reversed,
     clear_padding,
     gather,
     in_threads,
     numpy_view,
     pack_rows,
+    put_rows,
     scatter,
+    scatter_add,
+    take_rows,
 )
 from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
@@ -49,41 +52,41 @@ class _Direction(NamedTuple):
 
 
 @compiled
-def _run_forwards(weight, is_lstm, is_reversed, part, tape, hiddens, column, last_state):
+def _run_forwards(weight, is_lstm, part, tape, hiddens, last_state):
     """All steps of a part's rows, into the direction's buffers."""
     skipped = 0 if is_lstm else tape.states.shape[1]
     for t in range(len(part.offsets) - 1):
         first, last = part.offsets[t], part.offsets[t + 1]
         multiply(tape.befores[first:last], weight, tape.sums[first:last, skipped:])
-        kept = (tape.states, tape.befores, hiddens, column, last_state)
+        kept = (tape.states, tape.befores, hiddens, last_state)
         if is_lstm:
-            lstm_step(t, part, is_reversed, tape.sums, 0, *kept)
+            lstm_step(t, part, tape.sums, 0, *kept)
         else:
-            gru_step(t, part, is_reversed, tape.sums, *kept)
+            gru_step(t, part, tape.sums, *kept)
 
 
 @compiled
-def _run_backwards(
-    weight, is_lstm, is_reversed, part, tape, d_hiddens, column, d_sums, d_hidden, d_state
-):
+def _run_backwards(weight, is_lstm, part, tape, d_hiddens, d_sums, d_hidden, d_state):
     """All steps of a part's rows, last to first; the weight is the transposed one.
 
     d_hidden and d_state (B, H) are the gradients of the last state and become those of the first.
     """
     skipped = 0 if is_lstm else tape.states.shape[1]
-    d_later = d_hidden[part.rows]
-    d_carried = d_state[part.rows]
+    d_later = np.empty((len(part.rows), tape.states.shape[1]), tape.states.dtype)
+    d_carried = np.empty_like(d_later)
+    take_rows(d_hidden, part, d_later)
+    take_rows(d_state, part, d_carried)
     for t in range(len(part.offsets) - 2, -1, -1):
         first, last = part.offsets[t], part.offsets[t + 1]
-        given = (tape.states, d_later, d_hiddens, column, d_carried, d_sums)
+        given = (tape.states, d_later, d_hiddens, d_carried, d_sums)
         if is_lstm:
-            lstm_step_backward(t, part, is_reversed, tape.sums, 0, *given)
+            lstm_step_backward(t, part, tape.sums, 0, *given)
         else:
-            gru_step_backward(t, part, is_reversed, tape.sums, *given)
+            gru_step_backward(t, part, tape.sums, *given)
         d_later[: last - first] = 0
         multiply(d_sums[first:last, skipped:], weight, d_later[: last - first])
-    d_hidden[part.rows] = d_later
-    d_state[part.rows] = d_carried
+    put_rows(d_later, part, d_hidden)
+    put_rows(d_carried, part, d_state)
 
 
 class _Layers(torch.autograd.Function):
@@ -118,11 +121,10 @@ class _Layers(torch.autograd.Function):
 
         def run(number: int, part: Part) -> None:
             tape = tapes[number]
-            is_reversed = number == 1
             own = part.span
             out = outputs[:, :, number * size : (number + 1) * size]  # (B, T, H)
             # 1. The inputs' share of the gates, of all steps at once.
-            gather(numpy_view(sequence), part, is_reversed, numpy_view(tape.inputs))
+            gather(numpy_view(sequence), part, numpy_view(tape.inputs))
             _, _, bias_ih, bias_hh = directions[number]
             tape.sums[own] = _gate_bias(bias_ih, bias_hh, is_lstm)
             of_inputs = tape.sums[own, : len(tape.input_weight)]
@@ -131,14 +133,14 @@ class _Layers(torch.autograd.Function):
             tape.befores[part.first_step] = hidden[number, part.rows].to(sequence.dtype)
             tape.states[part.first_step] = state[number, part.rows]
             arrays = _Direction(*map(numpy_view, tape))
-            made = (numpy_view(outputs), number * size, numpy_view(last_state[number]))
+            made = (numpy_view(outputs), numpy_view(last_state[number]))
             weight = pack(tape.weight, len(part.rows))
-            run_loop(_run_forwards, weight, is_lstm, is_reversed, part, arrays, *made)
+            run_loop(_run_forwards, weight, is_lstm, part, arrays, *made)
             # 3. The last hidden of each row, where its direction ends.
-            ends = torch.zeros_like(lengths) if is_reversed else lengths - 1
+            ends = torch.zeros_like(lengths) if part.is_reversed else lengths - 1
             last_hidden[number, part.rows] = out[part.rows, ends[part.rows]].to(hidden.dtype)
 
-        in_threads(_each(run, len(tapes), parts))
+        in_threads(_each(run, len(tapes), parts, size))
         in_threads([partial(clear_padding, part, numpy_view(outputs)) for part in parts])
         ctx.save_for_backward(*(kept for tape in tapes for kept in tape))
         ctx.parts = parts
@@ -177,11 +179,9 @@ class _Layers(torch.autograd.Function):
                 _run_backwards,
                 pack(tape.weight.t(), len(part.rows)),
                 is_lstm,
-                number == 1,
                 part,
                 _Direction(*map(numpy_view, tape)),
                 d_outs,
-                number * size,
                 *map(numpy_view, made),
             )
             # 2. The inputs, of all steps at once.
@@ -191,9 +191,11 @@ class _Layers(torch.autograd.Function):
         def put_back(part: Part) -> None:
             scatter(numpy_view(d_inputs[0]), part, numpy_view(d_sequence))
             if len(tapes) > 1:
-                add_reversed(numpy_view(d_inputs[1]), part, numpy_view(d_sequence))
+                scatter_add(
+                    numpy_view(d_inputs[1]), _direction(part, 1, size), numpy_view(d_sequence)
+                )
 
-        in_threads(_each(run, len(tapes), parts))
+        in_threads(_each(run, len(tapes), parts, size))
         in_threads([partial(put_back, part) for part in parts])
         d_weights: list[Tensor] = []
         for tape, d_gates in zip(tapes, d_sums, strict=True):
@@ -209,11 +211,20 @@ class _Layers(torch.autograd.Function):
         )
 
 
+def _direction(part: Part, number: int, size: int) -> Part:
+    """A part of the rows as one direction runs it."""
+    return part._replace(is_reversed=number == 1, column=number * size)
+
+
 def _each(
-    run: Callable[[int, Part], None], directions: int, parts: list[Part]
+    run: Callable[[int, Part], None], directions: int, parts: list[Part], size: int
 ) -> list[Callable[[], None]]:
     """One task for each direction and part."""
-    return [partial(run, number, part) for number in range(directions) for part in parts]
+    return [
+        partial(run, number, _direction(part, number, size))
+        for number in range(directions)
+        for part in parts
+    ]
 
 
 def _new_tape(

@@ -1,9 +1,10 @@
 """What the time loops share: one step of an LSTM or a GRU, and attention's softmax and context.
 
 Arrays as in `packed`: `part` says which rows of the batch have the step at hand. Layers share
-buffers: of sums (N, skipped + 4H) the last 4H are a step's gates, and of hiddens (B, T, …) H from
-`column` on are its own. Offsets, and not slices of the arrays, say so: compiled code knows of a
-whole array that its rows are contiguous, and else would not run in vectors.
+buffers: of sums (N, skipped + 4H) the last 4H are a step's gates, of hiddens (B, T, …) H from the
+part's column on are its own. Offsets say so, and not slices of the arrays: of a whole array compiled
+code knows that its rows are contiguous; else it would not run in vectors.
+
 bfloat16, which numpy lacks, comes as uint16: `widen` reads it and `narrow` writes it. All sums are
 in the dtype of the cells (float32, or float64).
 """
@@ -13,12 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from novelgen.models.kernels.math_numba import compiled, exp, narrow, sigmoid, tanh, widen
-
-
-@compiled
-def _place(t, part, row, is_reversed):
-    """Where step t of a part's row stands in its sequence."""
-    return part.lengths[row] - 1 - t if is_reversed else t
+from novelgen.models.kernels.packed import place_of
 
 
 @compiled
@@ -33,7 +29,7 @@ def _keep(t, part, row, state, out, states, befores, last_state):
 
 
 @compiled
-def lstm_step(t, part, is_reversed, sums, skipped, cells, befores, hiddens, column, last_cell):
+def lstm_step(t, part, sums, skipped, cells, befores, hiddens, last_cell):
     """Step t of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM.
 
     The sums that the gates take become their activations. cells and befores (N, H) hold c_{t-1} and
@@ -59,15 +55,15 @@ def lstm_step(t, part, is_reversed, sums, skipped, cells, befores, hiddens, colu
             cell[k] = f[k] * before[k] + i[k] * g[k]
         for k in range(size):
             hidden[k] = o[k] * tanh(cell[k])
-        place = _place(t, part, row, is_reversed)
-        out = hiddens[part.rows[row], place, column : column + size]
+        place = place_of(t, part, row)
+        out = hiddens[part.rows[row], place, part.column : part.column + size]
         for k in range(size):
             out[k] = narrow(hidden[k], hiddens)
         _keep(t, part, row, cell, out, cells, befores, last_cell)
 
 
 @compiled
-def _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, column, d_hidden):
+def _gradient_of_hidden(t, part, row, d_later, d_hiddens, d_hidden):
     """Fills d_hidden (H,): d_later (R, H), as the next step sees it, plus that of the outputs.
 
     d_hiddens is (B, T, …), or (B, 0, 0) for none.
@@ -76,16 +72,14 @@ def _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, column, d
     for k in range(len(d_hidden)):
         d_hidden[k] = d_later[row, k]
     if d_hiddens.shape[1]:
-        place = _place(t, part, row, is_reversed)
-        d_out = d_hiddens[part.rows[row], place, column : column + len(d_hidden)]
+        place = place_of(t, part, row)
+        d_out = d_hiddens[part.rows[row], place, part.column : part.column + len(d_hidden)]
         for k in range(len(d_hidden)):
             d_hidden[k] += number(widen(d_out[k]))
 
 
 @compiled
-def lstm_step_backward(
-    t, part, is_reversed, sums, skipped, cells, d_later, d_hiddens, column, d_cell, d_sums
-):
+def lstm_step_backward(t, part, sums, skipped, cells, d_later, d_hiddens, d_cell, d_sums):
     """The gradients of `lstm_step`: fills d_sums (N, skipped + 4H).
 
     That of h_t is `_gradient_of_hidden`'s. d_cell (R, H) is that of c_t and becomes that of
@@ -102,7 +96,7 @@ def lstm_step_backward(
         g, o = gate[2 * size : 3 * size], gate[3 * size :]
         d_i, d_f = d_gate[:size], d_gate[size : 2 * size]
         d_g, d_o = d_gate[2 * size : 3 * size], d_gate[3 * size :]
-        _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, column, d_h)
+        _gradient_of_hidden(t, part, row, d_later, d_hiddens, d_h)
         for k in range(size):
             out[k] = tanh(f[k] * before[k] + i[k] * g[k])
         for k in range(size):
@@ -120,7 +114,7 @@ def lstm_step_backward(
 
 
 @compiled
-def gru_step(t, part, is_reversed, sums, states, befores, hiddens, column, last_state):
+def gru_step(t, part, sums, states, befores, hiddens, last_state):
     """Step t of a GRU: n = tanh(a + r q);  h' = n + z (h − n), as in torch.nn.GRU.
 
     sums (N, 4H) are a, r, z and q = W h + b, and become n, r, z and q. states (N, H) hold h_{t-1}
@@ -139,17 +133,15 @@ def gru_step(t, part, is_reversed, sums, states, befores, hiddens, column, last_
             n[k] = tanh(n[k] + r[k] * q[k])
         for k in range(size):
             state[k] = n[k] + z[k] * (before[k] - n[k])
-        place = _place(t, part, row, is_reversed)
-        out = hiddens[part.rows[row], place, column : column + size]
+        place = place_of(t, part, row)
+        out = hiddens[part.rows[row], place, part.column : part.column + size]
         for k in range(size):
             out[k] = narrow(state[k], hiddens)
         _keep(t, part, row, state, out, states, befores, last_state)
 
 
 @compiled
-def gru_step_backward(
-    t, part, is_reversed, sums, states, d_later, d_hiddens, column, d_state, d_sums
-):
+def gru_step_backward(t, part, sums, states, d_later, d_hiddens, d_state, d_sums):
     """The gradients of `gru_step`: fills d_sums (N, 4H).
 
     d_state (R, H) is what flows into h_t beside `_gradient_of_hidden`, and becomes what flows into
@@ -162,7 +154,7 @@ def gru_step_backward(
     for row in range(part.offsets[t + 1] - first):
         gate, before = sums[first + row], states[first + row]
         d_gate, d_s = d_sums[first + row], d_state[row]
-        _gradient_of_hidden(t, part, row, is_reversed, d_later, d_hiddens, column, d_h)
+        _gradient_of_hidden(t, part, row, d_later, d_hiddens, d_h)
         n, r = gate[:size], gate[size : 2 * size]
         z, q = gate[2 * size : 3 * size], gate[3 * size :]
         d_n, d_r = d_gate[:size], d_gate[size : 2 * size]

@@ -94,6 +94,14 @@ def test_any_lengths_and_sizes(data, dtype, seed, steps, widths, size, drops):
     assert_agrees(leaves, lengths, drops, within=1e-10 if dtype == torch.float64 else 1e-4)
 
 
+def test_the_bias_is_not_what_sums_are_made_in():
+    """Of one step alone a bias has the shape of the sums."""
+    leaves = inputs(rows=1, steps=1)
+    before = leaves["bias"].detach().clone()
+    ours(leaves, [1])
+    assert torch.equal(leaves["bias"], before)
+
+
 def test_two_threads_agree_with_pytorch(two_threads):
     assert_agrees(inputs(rows=21), [1 + row % STEPS for row in range(21)], drops=True)
 

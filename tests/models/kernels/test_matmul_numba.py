@@ -60,21 +60,6 @@ def test_a_product_is_added_whatever_its_shape(shape, dtype, seed):
     assert_close(out, left, weight, before)
 
 
-@settings(max_examples=40)
-@given(shapes, st.sampled_from(DTYPES), st.integers(0, 9))
-@example((1, DEPTH, COLUMNS), "float32", 0)
-@example((0, 5, 3), "float32", 0)
-@example((CHUNK + 1, DEPTH + 1, COLUMNS + 1), "float32", 0)
-def test_the_left_side_may_be_transposed(shape, dtype, seed):
-    rows, depth, size = shape
-    left = numbers(dtype, rows, depth, seed=seed)
-    weight = numbers(dtype, size, depth, seed=seed + 100)
-    before = numbers(dtype, rows, size, seed=seed + 200)
-    out = before.copy()
-    matmul_numba.multiply_transposed(np.ascontiguousarray(left.T), panels_of(weight), out)
-    assert_close(out, left, weight, before)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [1, ROWS - 1, 2 * ROWS + 1])
 def test_rows_may_be_columns_of_wider_arrays(dtype, rows):

@@ -7,14 +7,16 @@ from hypothesis import given
 pytest.importorskip("numba")
 
 from novelgen.models.kernels.packed import (
-    add_reversed,
     by_rows,
     clear_padding,
     gather,
     in_threads,
     numpy_view,
     pack_rows,
+    put_rows,
     scatter,
+    scatter_add,
+    take_rows,
 )
 
 
@@ -22,10 +24,13 @@ from novelgen.models.kernels.packed import (
 def test_packed_buffers_hold_every_real_step_once(lengths, parts, is_reversed):
     steps = max(lengths)
     sequence = torch.arange(1.0, len(lengths) * steps + 1).view(len(lengths), steps, 1)
-    shared = pack_rows(sequence, torch.tensor(lengths), parts)
+    shared = [
+        part._replace(is_reversed=is_reversed)
+        for part in pack_rows(sequence, torch.tensor(lengths), parts)
+    ]
     packed = np.zeros((sum(lengths), 1), dtype=np.float32)
     for part in shared:
-        gather(sequence.numpy(), part, is_reversed, packed)
+        gather(sequence.numpy(), part, packed)
     is_real = torch.arange(steps) < torch.tensor(lengths).unsqueeze(1)
     assert sorted(packed.flatten()) == sequence[is_real].flatten().tolist()
 
@@ -38,16 +43,15 @@ def test_packed_buffers_hold_every_real_step_once(lengths, parts, is_reversed):
             block = packed[part.offsets[t] : part.offsets[t + 1]].flatten()
             assert block.tolist() == sequence[rows, places].flatten().tolist()
 
-    # And back again.
+    # And back again; adding them once more doubles them.
     padded = np.full(sequence.shape, np.nan, dtype=np.float32)
     for part in shared:
-        if is_reversed:
-            padded[part.rows] = 0
-            add_reversed(packed, part, padded)
-        else:
-            scatter(packed, part, padded)
+        scatter(packed, part, padded)
     expected = sequence.masked_fill(~is_real.unsqueeze(2), 0.0)
     assert padded.tolist() == expected.tolist()
+    for part in shared:
+        scatter_add(packed, part, padded)
+    assert padded.tolist() == (2 * expected).tolist()
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=40), st.integers(1, 4))
@@ -84,6 +88,17 @@ def test_padding_is_cleared_and_nothing_else():
         clear_padding(part, padded)
     assert padded[..., 0].tolist() == [[5, 5, 5], [5, 0, 0], [5, 5, 0]]
     assert np.array_equal(padded[..., 0], padded[..., 1])
+
+
+def test_rows_are_taken_in_the_order_of_a_part_and_put_back():
+    padded = np.arange(6.0, dtype=np.float32).reshape(3, 2)
+    (part,) = pack_rows(torch.zeros(3, 3), torch.tensor([1, 3, 2]), 1)
+    taken = np.empty_like(padded)
+    take_rows(padded, part, taken)
+    assert taken.tolist() == padded[[1, 2, 0]].tolist()
+    back = np.empty_like(padded)
+    put_rows(taken, part, back)
+    assert back.tolist() == padded.tolist()
 
 
 def test_an_array_shares_the_memory_of_its_tensor():
