@@ -176,6 +176,14 @@ def test_the_padding_of_a_source_gets_exactly_zero_weight_whatever_it_holds():
     assert not made["keys"][~is_token].any()
 
 
+def test_without_gradients_the_outputs_are_the_same():
+    leaves = inputs()
+    expected = run(bahdanau.attention_loop, leaves, target_lengths=TARGET_LENGTHS)
+    with torch.inference_mode():
+        found = run(bahdanau.attention_loop, leaves, target_lengths=TARGET_LENGTHS)
+    assert all(torch.equal(mine, truth) for mine, truth in zip(found, expected, strict=True))
+
+
 def test_a_second_backward_pass_gives_the_same_gradients():
     leaves = inputs()
     outputs = run(bahdanau.attention_loop, leaves)

@@ -102,6 +102,13 @@ def test_the_bias_is_not_what_sums_are_made_in():
     assert torch.equal(leaves["bias"], before)
 
 
+def test_without_gradients_the_outputs_are_the_same():
+    leaves = inputs()
+    with torch.inference_mode():
+        found = ours(leaves)
+    assert torch.equal(found, ours(leaves))
+
+
 def test_two_threads_agree_with_pytorch(two_threads):
     assert_agrees(inputs(rows=21), [1 + row % STEPS for row in range(21)], drops=True)
 

@@ -1,5 +1,9 @@
 """Products of packed weights against NumPy's."""
 
+import os
+import subprocess
+import sys
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -104,3 +108,42 @@ def test_what_is_no_number_stays_in_its_row_and_column():
     assert np.isnan(out[1]).all()
     assert np.isinf(out[[0, 2], 5]).all()
     assert np.isfinite(np.delete(out[[0, 2]], 5, axis=1)).all()
+
+
+# The tile is made for the registers of this machine's CPU when the module is imported.
+_OF_OTHER_CPU = """
+import sys
+import numba, numpy as np
+from llvmlite import binding
+
+numba.njit(lambda value: value)(1)  # now numba knows this CPU
+lanes, rows = int(sys.argv[1]), int(sys.argv[2])
+real = binding.get_host_cpu_features
+binding.get_host_cpu_features = lambda: {"avx2": lanes >= 8, "avx512f": lanes >= 16}
+from novelgen.models.kernels import matmul_numba
+binding.get_host_cpu_features = real
+assert (matmul_numba.LANES, matmul_numba.ROWS) == (lanes, rows)
+
+random = np.random.default_rng(0)
+for rows, depth, size in ((1, 3, 2), (13, 530, 40), (25, 7, 33)):
+    left = random.standard_normal((rows, depth), "float32")
+    weight = random.standard_normal((size, depth), "float32")
+    columns = matmul_numba.COLUMNS
+    panels = np.empty((-(-size // columns), depth, columns), "float32")
+    matmul_numba.pack(weight, panels)
+    out = np.zeros((rows, size), "float32")
+    matmul_numba.multiply(left, panels, out)
+    np.testing.assert_allclose(out, left @ weight.T, rtol=1e-3, atol=1e-3)
+"""
+
+
+@pytest.mark.parametrize(("lanes", "rows"), [(4, 6), (8, 6), (16, 12)])
+def test_tiles_for_other_cpus_multiply_as_well(lanes, rows, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", _OF_OTHER_CPU, str(lanes), str(rows)],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
