@@ -33,7 +33,14 @@ from novelgen.models.kernels.packed import (
     scatter,
     take_rows,
 )
-from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
+from novelgen.models.kernels.products import (
+    add_product,
+    bias_gradient,
+    multiply,
+    pack,
+    run_loop,
+    weight_gradient,
+)
 from novelgen.models.kernels.steps import (
     lstm_step,
     lstm_step_backward,
@@ -325,7 +332,7 @@ class _AttentionLoop(torch.autograd.Function):
             grads.hidden,
             grads.cell,
             weight_gradient(d_gates, tape.inputs),
-            d_gates.sum(0, dtype=tape.score.dtype),
+            bias_gradient(d_gates),
             weight_gradient(grads.sums, tape.befores),
             weight_gradient(d_gates, tape.contexts),
             -2 * d_score.sum(0),

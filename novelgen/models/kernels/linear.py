@@ -24,7 +24,7 @@ from novelgen.models.kernels.packed import (
     pack_rows,
     scatter,
 )
-from novelgen.models.kernels.products import add_product, weight_gradient
+from novelgen.models.kernels.products import add_product, bias_gradient, weight_gradient
 
 
 @compiled
@@ -110,7 +110,7 @@ class _PaddedLinear(torch.autograd.Function):
                 column += d_sequence.shape[2]
 
         in_threads([partial(put_back, part) for part in parts])
-        d_bias = d_made.sum(0, dtype=mask.dtype)
+        d_bias = bias_gradient(d_made)
         return None, weight_gradient(d_made, inputs), d_bias, None, *d_sequences
 
 

@@ -30,7 +30,14 @@ from novelgen.models.kernels.packed import (
     scatter,
     take_rows,
 )
-from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
+from novelgen.models.kernels.products import (
+    add_product,
+    bias_gradient,
+    multiply,
+    pack,
+    run_loop,
+    weight_gradient,
+)
 from novelgen.models.kernels.steps import (
     lstm_step,
     lstm_step_backward,
@@ -329,7 +336,7 @@ class _FeedingLoop(torch.autograd.Function):
             grads.joint,
             grads.cell,
             weight_gradient(grads.sums, tape.inputs),
-            grads.sums.sum(0, dtype=tape.cells.dtype),
+            bias_gradient(grads.sums),
             weight_gradient(grads.sums, tape.joints),
             weight_gradient(grads.made, tape.reads),
             None,

@@ -31,7 +31,14 @@ from novelgen.models.kernels.packed import (
     scatter_add,
     take_rows,
 )
-from novelgen.models.kernels.products import add_product, multiply, pack, run_loop, weight_gradient
+from novelgen.models.kernels.products import (
+    add_product,
+    bias_gradient,
+    multiply,
+    pack,
+    run_loop,
+    weight_gradient,
+)
 from novelgen.models.kernels.steps import (
     gru_step,
     gru_step_backward,
@@ -259,7 +266,7 @@ def _weight_gradients(tape: _Direction, d_sums: Tensor, is_lstm: bool) -> list[T
     skipped = 0 if is_lstm else size
     d_input_weight = weight_gradient(d_sums[:, : len(tape.input_weight)], tape.inputs)
     d_weight = weight_gradient(d_sums[:, skipped:], tape.befores)
-    d_bias = d_sums.sum(0, dtype=tape.states.dtype)
+    d_bias = bias_gradient(d_sums)
     if is_lstm:
         return [d_input_weight, d_weight, d_bias, d_bias]
     d_bias_ih = d_bias[: 3 * size].roll(-size, 0)
