@@ -9,6 +9,7 @@ from novelgen.models.kernels.packed import numpy_view
 from novelgen.models.kernels.products import (
     OneDnn,
     add_product,
+    bias_gradient,
     in_few_shapes,
     multiply,
     pack,
@@ -63,12 +64,22 @@ def test_a_product_of_many_rows_is_added_by_all_threads(dtype, rows, two_threads
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_gradient_of_a_weight_sums_over_all_steps(dtype):
-    outputs, inputs = draw(dtype, 300, 5), draw(dtype, 300, 4, seed=1)
+def test_the_gradient_of_a_weight_sums_over_all_steps(dtype, two_threads):
+    wide, inputs = draw(dtype, 300, 30), draw(dtype, 300, 4, seed=1)
+    outputs = wide[:, 3:26]
     found = weight_gradient(outputs, inputs)
     expected = outputs.double().t() @ inputs.double()
     within = 0.02 if dtype == torch.bfloat16 else 1e-4
     torch.testing.assert_close(found.double(), expected, rtol=within, atol=20 * within)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_gradient_of_a_bias_sums_over_all_steps_and_is_not_rounded(dtype):
+    outputs = draw(dtype, 300, 5)
+    found = bias_gradient(outputs[:, 1:])
+    assert found.dtype == (torch.float32 if dtype == torch.bfloat16 else dtype)
+    expected = outputs.double()[:, 1:].sum(0)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("rows", "padded"), [(0, 0), (1, 256), (256, 256), (257, 512)])
