@@ -24,7 +24,7 @@ from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.data.store import Store
-from novelgen.models.kernels import backends, reference
+from novelgen.models.kernels import api, reference
 from novelgen.models.zoo import resolve
 from novelgen.presets import PRESETS, preset
 from novelgen.training.checkpoint import RunDirectory, build_model
@@ -40,7 +40,7 @@ from novelgen.training.trainer import Trainer
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = {
     "reference": (reference.attention_loop, "float32"),
-    "fast": (backends.attention_loop, "auto"),
+    "fast": (api.attention_loop, "auto"),
 }
 
 

@@ -4,8 +4,8 @@
 
 The ways of one variant alternate in one run, so that a noisy machine is equally noisy to all;
 processor time is printed beside the clock's, since others' work on the machine hardly shows in it.
-The loops are luong's with input feeding (`kernels.input_feeding`) and plain recurrent layers
-(`kernels.layers`); the time loop of bahdanau's attention runs in all ways.
+The loops are those with attention (`kernels.bahdanau`, `kernels.luong`), plain recurrent layers
+(`kernels.recurrent`) and linear ones (`kernels.linear`); the loss is the program's in all ways.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from torch.profiler import ProfilerActivity, profile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from novelgen.models.build import build_model
-from novelgen.models.kernels import backends
+from novelgen.models.kernels import api
 from novelgen.models.zoo import VARIANTS
 from novelgen.presets import preset
 from novelgen.training.hardware import tune_malloc
 
-_CHOSEN = (backends.has_recurrent_layer, backends.has_input_feeding_loop)
+_CHOSEN = (api.has_recurrent_layer, api.is_fast)
 
 
 def _never(*_: object) -> bool:
@@ -41,7 +41,7 @@ def _always(layer: nn.RNNBase, sequence: Tensor) -> bool:
     return isinstance(layer, (nn.LSTM, nn.GRU)) and sequence.device.type == "cpu"
 
 
-# What stands for `has_recurrent_layer` and `has_input_feeding_loop`.
+# What stands for `has_recurrent_layer` and `is_fast`.
 WAYS = {
     "PyTorch's": (_never, _never),
     "PyTorch's layers": (_never, _CHOSEN[1]),
@@ -50,15 +50,9 @@ WAYS = {
 }
 
 
-def ways_of(model: str) -> list[str]:
-    """What is compared; without input feeding the first two ways are one."""
-    has_input_feeding = "input_feeding" in VARIANTS[model].parts
-    return [way for way in WAYS if has_input_feeding or way != "PyTorch's layers"]
-
-
 def choose(way: str) -> None:
     """From here on the loops are those of that way."""
-    backends.has_recurrent_layer, backends.has_input_feeding_loop = WAYS[way]
+    api.has_recurrent_layer, api.is_fast = WAYS[way]
 
 
 def main() -> None:
@@ -83,7 +77,7 @@ def main() -> None:
         model = build_model(
             dataclasses.replace(preset(args.preset).model, model=name, cell=args.cell), 4000
         ).train()
-        seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways_of(name)}
+        seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
         for step in range(args.steps + 1):
             for way in seconds:
                 choose(way)

@@ -187,9 +187,9 @@ def test_recurrent_weights_are_dropped_in_training_alone(make, batch):
     source, lengths, target = batch
     used, loop = [], network.decoder.loop
 
-    def watch(gates, memory, hidden, cell, weights):
+    def watch(inputs, lengths, memory, hidden, cell, weights):
         used.append(weights.recurrent)
-        return loop(gates, memory, hidden, cell, weights)
+        return loop(inputs, lengths, memory, hidden, cell, weights)
 
     network.decoder.loop = watch
     weight = network.decoder.recurrent.weight

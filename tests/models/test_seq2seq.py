@@ -5,7 +5,7 @@ import torch
 
 from novelgen.config import ModelConfig
 from novelgen.models.build import build_model
-from novelgen.models.kernels import manual, reference
+from novelgen.models.kernels import api, reference
 
 CONFIG = ModelConfig(
     embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, dropout=0.0
@@ -28,7 +28,7 @@ def batch():
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("loop", [manual.attention_loop, reference.attention_loop])
+@pytest.mark.parametrize("loop", [api.attention_loop, reference.attention_loop])
 def test_unroll_equals_repeated_step(layers, loop):
     network = model(encoder_layers=layers, decoder_layers=layers)
     network.decoder.loop = loop
@@ -88,7 +88,7 @@ def test_every_parameter_learns(layers):
 
 def test_gradients_do_not_depend_on_the_loop():
     found = []
-    for loop in (manual.attention_loop, reference.attention_loop):
+    for loop in (api.attention_loop, reference.attention_loop):
         network = model(encoder_layers=2, decoder_layers=2)
         network.decoder.loop = loop
         source, lengths, target = batch()

@@ -8,67 +8,8 @@ from hypothesis import strategies as st
 from novelgen.config import ModelConfig
 from novelgen.data.pairs import Pairs
 from novelgen.models.build import build_model
-from novelgen.models.kernels import cross_entropy
-from novelgen.models.kernels.cross_entropy import linear_cross_entropy
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.loss import LossStats, batch_loss, evaluate_loss
-
-
-def layer(rows=9, width=4, vocabulary=7):
-    generator = torch.Generator().manual_seed(3)
-    readout, weight, bias = (
-        torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
-        for shape in ((rows, width), (vocabulary, width), (vocabulary,))
-    )
-    return readout, weight, bias, torch.randint(vocabulary, (rows,), generator=generator)
-
-
-@pytest.mark.parametrize("rows", [1, 4, 1000])
-def test_equals_torchs_cross_entropy_and_its_gradients(monkeypatch, rows):
-    monkeypatch.setattr(cross_entropy, "chunk_rows", lambda weight: rows)
-    readout, weight, bias, target = layer()
-    mine = linear_cross_entropy(readout, weight, bias, target)
-    truth = torch.nn.functional.cross_entropy(readout @ weight.t() + bias, target, reduction="sum")
-    torch.testing.assert_close(mine, truth)
-    leaves = (readout, weight, bias)
-    for found, expected in zip(
-        torch.autograd.grad(2.5 * mine, leaves),
-        torch.autograd.grad(2.5 * truth, leaves),
-        strict=True,
-    ):
-        torch.testing.assert_close(found, expected)
-
-
-def test_rows_that_are_not_counted_have_a_share_in_nothing():
-    readout, weight, bias, target = layer()
-    counted = torch.arange(len(target)) % 3 > 0
-    leaves = (readout, weight, bias)
-    mine = linear_cross_entropy(readout, weight, bias, target, counted)
-    truth = linear_cross_entropy(readout[counted], weight, bias, target[counted])
-    torch.testing.assert_close(mine, truth)
-    for found, expected in zip(
-        torch.autograd.grad(mine, leaves), torch.autograd.grad(truth, leaves), strict=True
-    ):
-        torch.testing.assert_close(found, expected)
-
-
-def test_a_target_far_below_the_others_keeps_its_loss():
-    readout, weight = torch.ones(1, 1), torch.tensor([[0.0], [500.0]])
-    assert linear_cross_entropy(
-        readout, weight, torch.zeros(2), torch.tensor([0])
-    ).item() == pytest.approx(500.0)
-
-
-def test_bfloat16_products_come_near():
-    readout, weight, bias, target = (
-        tensor.detach() if tensor.is_floating_point() else tensor for tensor in layer()
-    )
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        rough = linear_cross_entropy(readout.float(), weight.float(), bias.float(), target)
-    assert rough.item() == pytest.approx(
-        linear_cross_entropy(readout, weight, bias, target).item(), rel=0.05
-    )
-
 
 counts = st.builds(
     LossStats, st.floats(0, 1e3), st.integers(0, 100), st.integers(0, 100), st.integers(0, 9)

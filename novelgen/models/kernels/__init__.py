@@ -1,19 +1,20 @@
 """What is written by hand for speed.
 
-Three things: the time loops, the one part of a model that cannot be a single large product; the
-loss over a vocabulary without all its logits at once; and one step of a decoder that writes.
+Three things: the layers and time loops of training, along the real steps of padded rows; the loss
+over a vocabulary without all its logits at once; and one step of a decoder that writes.
 
-reference      the loops as the papers write them, under autograd; all others are tested against
-               these, outputs and gradients
-manual         backpropagation through time by hand, in PyTorch's operations, on any device
-cpu            the same on CPUs: compiled by numba but for the products, rows shared out to threads
-input_feeding  likewise, the loop with input feeding (Luong et al., 2015)
-layers         likewise, plain LSTMs and GRUs; these are tested against PyTorch's
-gpu            `manual` on CUDA with everything but the products in Triton kernels
-backends       which of them runs where
+api            what each loop takes and gives, and which of them runs where
+reference      the loops as the papers write them, under autograd; the others are tested against it
+bahdanau       the loop with attention (Bahdanau et al., 2015) on CPUs
+luong          the loop with input feeding (Luong et al., 2015) on CPUs
+recurrent      LSTMs and GRUs without attention on CPUs, tested against PyTorch's
+linear         a linear layer of the real steps on CPUs
+triton/        bahdanau's loop on CUDA
+loss           the loss over a vocabulary; loss_numba is what it compiles
+steps          one step of an LSTM, of a GRU, of attention: what the loops share
+packed         the rows of a batch without their padding, and the threads that share them
+products       matrix products of packed weights; matmul_numba has those in float32 and float64
+math_numba     numbers in compiled code, and where machine code is kept
 onednn         what oneDNN can do in bfloat16 on this CPU
-cross_entropy  the loss over a vocabulary
-inference      one step of writing, from tokens to logits, compiled
-
-compiled*.py, inference.py and gpu_kernels.py hold what numba and Triton compile.
+inference      one step of writing, from tokens to logits
 """

@@ -290,7 +290,7 @@ class _AttentionLoop(torch.autograd.Function):
         *kept, token_weight, state_weight, context_weight = ctx.saved_tensors
         tape = _Tape(*kept)
         parts: list[Part] = ctx.parts
-        rows, steps, positions = tape.alphas.shape
+        rows, steps = tape.alphas.shape[:2]
         size = len(tape.score)
         # 1. The way back through time; (B, 0, 0) tells the compiled code that there is no gradient.
         nothing = tape.score.new_empty(rows, 0, 0)

@@ -79,7 +79,7 @@ class _PaddedLinear(torch.autograd.Function):
                 column += sequence.shape[2]
 
         in_threads([partial(fill, part) for part in parts])
-        made = bias.expand(len(inputs), len(bias)).contiguous()
+        made = bias.repeat(len(inputs), 1)  # a copy even where it is one row
         add_product(inputs, weight, made)
         made = made.to(weight.dtype)
         outputs = weight.new_empty(rows, steps, len(weight))

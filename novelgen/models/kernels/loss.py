@@ -79,6 +79,14 @@ class _OutputLayer:
         return probs.to(logits.dtype)
 
 
+def _add_product(left: Tensor, right: Tensor, out: Tensor) -> None:
+    """Out += left · right, whose dtype may be a lower one: bfloat16 beside float32."""
+    if left.dtype == out.dtype:
+        out.addmm_(left, right)
+    else:
+        out.add_(left @ right)
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
     """Softmax cross-entropy of a linear layer; forward forms the gradients too."""
 
@@ -113,7 +121,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 )  # (C, V)
                 if differentiate:
                     d_readout[own] = layer.product_back(errors)
-                    part.d_weight.addmm_(errors.t(), inputs[own])
+                    _add_product(errors.t(), inputs[own], part.d_weight)
             return part
 
         # Rows are shared out between threads; their parts are added up in order.

@@ -12,6 +12,7 @@ import hashlib
 import math
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,28 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 def cache_directory() -> Path:
     """Where the machine code of this package, as it is now, is kept."""
+    package = Path(__file__).parent
     content = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        content.update(path.name.encode() + path.read_bytes())
-    default = Path.home() / ".cache"
+    for path in sorted(package.rglob("*.py")):
+        content.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    default = Path("~/.cache")
     if sys.platform == "win32":
-        default = Path.home() / "AppData" / "Local"
+        default = Path("~/AppData/Local")
     elif sys.platform == "darwin":
-        default = Path.home() / "Library" / "Caches"
+        default = Path("~/Library/Caches")
     user = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or default
     return Path(user) / "novelgen" / content.hexdigest()[:16]
+
+
+def _writable_cache() -> str | None:
+    """`cache_directory`, made where it does not exist; None where it cannot be written."""
+    try:
+        directory = cache_directory().expanduser()
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except (OSError, RuntimeError):  # the latter: there is no home directory
+        return None
+    return str(directory)
 
 
 def compiled(function: Any) -> Any:
@@ -46,17 +59,19 @@ def compiled(function: Any) -> Any:
     arguments nor the result of what it compiles.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": _FAST}
+    if _CACHE is None:
+        # Without `cache`: numba would look for a place of its own, which knows nothing of changes
+        # in other files.
+        return njit(**options)(function)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = _CACHE
     try:
         return njit(cache=True, **options)(function)
-    except RuntimeError:  # "no locator available": the directory cannot be written
-        return njit(**options)(function)
     finally:
         numba.config.CACHE_DIR = before
 
 
-_CACHE = str(cache_directory())
+_CACHE = _writable_cache()
 _exact: Any = njit(error_model="numpy", fastmath={"contract"})
 
 # exp(2x) of queries and keys stays within exp(±40), so that their product is finite in float32; at

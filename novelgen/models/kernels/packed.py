@@ -9,7 +9,7 @@ every length, and runs all their steps without waiting for another.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
@@ -65,6 +65,7 @@ def pack_rows(sequence: Tensor, lengths: Tensor | None, parts: int) -> list[Part
     shared = []
     first = 0
     for part in range(parts):
+        # Contiguous: numba compiles once more for every other layout of an array.
         rows = np.ascontiguousarray(order[part::parts])
         own = all_lengths[rows]
         # How many rows have a step t: those are the first of them.
@@ -138,15 +139,19 @@ def numpy_view(tensor: Tensor) -> Array:
     return np.asarray(tensor.numpy())
 
 
+def _stay_alone() -> None:
+    """Products in this thread are not shared out to others: PyTorch counts threads per thread."""
+    # Asked first: at the first question PyTorch gives a thread what was last set anywhere.
+    torch.get_num_threads()
+    torch.set_num_threads(1)
+
+
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
-    # PyTorch counts threads per thread: products in these stay in their own.
-    return ThreadPoolExecutor(
-        threads, thread_name_prefix="rows", initializer=torch.set_num_threads, initargs=(1,)
-    )
+    return ThreadPoolExecutor(threads, thread_name_prefix="rows", initializer=_stay_alone)
 
 
-def in_threads(tasks: list[Callable[[], Result]]) -> list[Result]:
+def in_threads(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
     """The results of tasks, as many at once as PyTorch has threads. No gradient is recorded."""
 
     def run(task: Callable[[], Result]) -> Result:

@@ -2,8 +2,8 @@
 
 Arrays as in `packed`: `part` says which rows of the batch have the step at hand. Layers share
 buffers: of sums (N, skipped + 4H) the last 4H are a step's gates, of hiddens (B, T, …) H from the
-part's column on are its own. Offsets say so, and not slices of the arrays: of a whole array compiled
-code knows that its rows are contiguous; else it would not run in vectors.
+part's column on are its own. Offsets say so, and not slices of the arrays: of a whole array
+compiled code knows that its rows are contiguous; else it would not run in vectors.
 
 bfloat16, which numpy lacks, comes as uint16: `widen` reads it and `narrow` writes it. All sums are
 in the dtype of the cells (float32, or float64).

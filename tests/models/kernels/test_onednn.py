@@ -27,3 +27,11 @@ def test_the_answer_is_the_same_while_texts_are_written(question):
     question.cache_clear()
     with torch.inference_mode():
         assert question() is outside
+
+
+def test_asking_for_a_bfloat16_lstm_draws_no_random_number():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    onednn.has_bfloat16_lstm.__wrapped__()
+    assert torch.equal(torch.rand(1), expected)
