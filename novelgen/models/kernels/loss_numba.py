@@ -1,15 +1,22 @@
-"""The loss over a chunk of rows, compiled: one pass over the logits makes it and their gradient."""
+"""The loss over a vocabulary on CPUs: one pass over some rows' logits makes it and their gradient.
+
+C rows of a chunk, N rows, D features, V vocabulary.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from novelgen.models.kernels.api import product_dtype
+from novelgen.models.kernels.autograd import apply
 from novelgen.models.kernels.math_numba import compiled, exp, narrow, widen
-from novelgen.models.kernels.packed import numpy_view
+from novelgen.models.kernels.packed import by_rows, numpy_view
 from novelgen.models.kernels.products import OneDnn, multiply, pack
 
 _LANES = 64
@@ -67,34 +74,106 @@ def cross_entropy(logits, bias, targets, errors, d_bias):
     return total
 
 
-class OutputLayer:
-    """The products of an output layer (V, D) with chunks of rows, and their loss; as in `loss`."""
+def _chunks(first: int, last: int, rows: int) -> Iterator[slice]:
+    """Slices of `rows` rows, and at the end of powers of two.
 
-    def __init__(self, weight: Tensor, rows: int) -> None:
-        self._size, self._width = weight.shape
-        self._forwards = pack(weight, rows)
-        self._backwards = pack(weight.t(), rows)
+    So products meet few shapes: oneDNN keeps a compiled kernel for every one.
+    """
+    while first < last:
+        left = last - first
+        size = rows
+        if left < rows:
+            size = 1 << left.bit_length() - 1
+        yield slice(first, first + size)
+        first += size
 
-    def product(self, inputs: Tensor) -> Tensor:
-        """Logits (C, V), without their bias, of inputs (C, D)."""
-        return _product(inputs, self._forwards, self._size)
 
-    def product_back(self, errors: Tensor) -> Tensor:
-        """Errors (C, V) → (C, D)."""
-        return _product(errors, self._backwards, self._width)
+class _Part(NamedTuple):
+    """What some rows add to the loss and to its gradients."""
 
-    def cross_entropy(
-        self, logits: Tensor, bias: Tensor, target: Tensor, nll_sum: Tensor, d_bias: Tensor
+    nll_sum: Tensor  # a scalar
+    d_weight: Tensor  # (V, D)
+    d_bias: Tensor  # (V,)
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Softmax cross-entropy of a linear layer; forward forms the gradients too.
+
+    So they are formed while a chunk of logits is in the cache.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        readout: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        target: Tensor,
+        of_products: torch.dtype,
+        chunk: int,
+        differentiate: bool,
     ) -> Tensor:
-        """As `loss._OutputLayer.cross_entropy`, in the place of the logits."""
-        arrays = (numpy_view(part) for part in (logits, bias, target, logits, d_bias))
-        nll_sum.add_(cross_entropy(*arrays))
-        return logits
+        """`differentiate` is False where no gradient will be asked for: then none is formed."""
+        inputs = readout.to(of_products)
+        small = weight.to(of_products)  # (V, D)
+        forwards, backwards = pack(small, chunk), pack(small.t(), chunk)
+        d_readout = torch.empty_like(readout)  # (N, D)
+
+        def run(first: int, last: int) -> _Part:
+            part = _Part(bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias))
+            for own in _chunks(first, last, chunk):
+                errors = _product(inputs[own], forwards, len(small))  # (C, V), logits until now
+                arrays = (errors, bias, target[own], errors, part.d_bias)
+                part.nll_sum.add_(cross_entropy(*map(numpy_view, arrays)))
+                if differentiate:
+                    d_readout[own] = _product(errors, backwards, small.shape[1])
+                    _add_outer(errors, inputs[own], part.d_weight)
+            return part
+
+        # Rows are shared out between threads; their parts are added up in order.
+        parts = by_rows(run, len(readout))
+        total = _Part(*(sum(own[1:], own[0]) for own in zip(*parts, strict=True)))
+        ctx.save_for_backward(d_readout, total.d_weight, total.d_bias)
+        return total.nll_sum
+
+    @staticmethod
+    def backward(ctx: Any, d_total: Tensor) -> tuple[Tensor | None, ...]:
+        gradients = [gradient * d_total for gradient in ctx.saved_tensors]
+        return *gradients, None, None, None, None
 
 
 def _product(left: Tensor, weight: Any, size: int) -> Tensor:
+    """Left (C, K) times a packed weight (size, K): (C, size), in the dtype of left."""
     if isinstance(weight, OneDnn):
         return weight.product(left)
     out = left.new_zeros(len(left), size)
     multiply(numpy_view(left), weight, numpy_view(out))
     return out
+
+
+def _add_outer(errors: Tensor, inputs: Tensor, d_weight: Tensor) -> None:
+    """d_weight (V, D) += errorsᵀ (V, C) · inputs (C, D)."""
+    if errors.dtype == d_weight.dtype:
+        d_weight.addmm_(errors.t(), inputs)
+    else:
+        d_weight.add_(errors.t() @ inputs)
+
+
+def linear_cross_entropy(
+    readout: Tensor, weight: Tensor, bias: Tensor, target: Tensor, chunk: int
+) -> Tensor:
+    """`loss.linear_cross_entropy` on a CPU, with logits of `chunk` rows at a time."""
+    of_products = product_dtype("cpu", weight.dtype)
+    differentiate = torch.is_grad_enabled()
+    with torch.autocast("cpu", enabled=False):
+        loss: Tensor = apply(
+            _LinearCrossEntropy,
+            readout.to(weight.dtype),
+            weight,
+            bias,
+            target,
+            of_products,
+            chunk,
+            differentiate,
+        )
+    return loss
