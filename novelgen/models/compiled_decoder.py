@@ -122,11 +122,12 @@ class _Memory:
         W h_j and not W.
         """
         sources, positions, size = self.annotations.shape
-        if sources * positions <= size:
-            return True  # a step reads less: it is 4H + E numbers a position, and W has M times that
+        # A step reads less: 4H + E numbers a position, and W has M times as many.
+        is_smaller = sources * positions <= size
         # A step multiplies less where the rows are many, such as those of beams, and the work is
         # soon made up for: after 11 steps with a beam of 5 and 50 positions, after 30 with 120.
-        return rows >= BEAM_ROWS * sources and positions <= size // SHORTER
+        is_beam = rows >= BEAM_ROWS * sources and positions <= size // SHORTER
+        return bool(is_smaller or is_beam)
 
 
 class CompiledDecoder:
@@ -238,7 +239,9 @@ class CompiledDecoder:
         def panels(weight: Tensor) -> PackedWeight:
             packed = _panels(weight.to(self._dtype), inference.COLUMNS)
             if self._dtype != torch.float32:
-                packed = packed.view(torch.uint16)
+                # The two halves of a row alternate.
+                halves = packed.view(*packed.shape[:-1], 2, inference.COLUMNS // 2)
+                packed = halves.transpose(-1, -2).reshape(packed.shape).view(torch.uint16)
             result: PackedWeight = packed.numpy()
             return result
 

@@ -52,6 +52,8 @@ def test_bfloat16_panels_are_widened(rows):
     left = chance.standard_normal((rows, 40)).astype(np.float32)
     weight = torch.randn(5 * COLUMNS, 40, generator=torch.Generator().manual_seed(rows))
     panels = torch.from_numpy(packed(weight.numpy())).bfloat16()
+    # The halves of a row alternate.
+    panels = panels.view(5, 40, 2, COLUMNS // 2).transpose(2, 3).reshape(5, 40, COLUMNS)
     found = np.zeros((rows, len(weight)), np.float32)
     matmul_numba.multiply_few(left, panels.view(torch.uint16).numpy(), found)
     truth = left.astype(np.float64) @ weight.bfloat16().double().T.numpy()
