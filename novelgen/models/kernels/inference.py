@@ -1,9 +1,11 @@
 """One step of writing, compiled: from tokens to logits for a few rows, as `BahdanauDecoder` has it.
 
 Weights are packed for `multiply_few`, in float32 or in bfloat16 (uint16), which is widened in the
-register: a step of one row reads every weight once, so its speed is that of the memory. A row is
-summed up in the same order whatever rows stand beside it. Loops run in vectors only over rows that
-numba knows to be contiguous: `total[row, a:b]` of a whole array, not a row of `total[:, a:b]`.
+register: a step of one row reads every weight once, so its speed is that of the memory. A row of a
+product is summed up in the same order whatever rows stand beside it.
+
+Loops run in vectors only over rows that numba knows to be contiguous: `total[row, a:b]` of a whole
+array, not a row of `total[:, a:b]`.
 
 Shapes: B rows, U sources of S positions, L layers, A attention size, H hidden size, E readout size,
 V vocabulary, M size of the annotations. A packed (N, K) is (⌈N / COLUMNS⌉, K, COLUMNS).

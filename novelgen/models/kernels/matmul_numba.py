@@ -74,7 +74,7 @@ class _Tile:
         """The two vectors of a panel's row, whose numbers have `size` bytes.
 
         In bfloat16, as uint16, numbers of the first and of the second alternate: one load, a shift
-        and a mask widen both. With the two one behind the other a single row took 1.4 times as
+        and a mask widen both. With the two one behind the other a single row took 1.2 times as
         long.
         """
         if not isinstance(self.panel_element, ir.IntType):
