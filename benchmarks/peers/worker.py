@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ class Worker:
     def __init__(self, environment: Path, script: str) -> None:
         self._directory = tempfile.TemporaryDirectory()
         self._log = Path(self._directory.name) / "log"
+        # What our own process has set for itself is not for others.
+        environ = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
         with self._log.open(
             "w", encoding="utf-8"
         ) as log:  # not a pipe, which would fill and block it
@@ -29,6 +32,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=environ,
                 encoding="utf-8",
             )
 
