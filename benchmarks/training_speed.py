@@ -4,7 +4,8 @@
 
 Target characters a second on the same batches of 64 pairs, by models of the same sizes: novelgen as
 its Trainer trains it, the same model in plain PyTorch, JoeyNMT 2.3
-(benchmarks/peers/install_joeynmt.py), and a decoder-only transformer of as many parameters. With
+(benchmarks/peers/install_joeynmt.py), and a decoder-only transformer of as many parameters. Each
+has a process of its own, as PyTorch's threads wait in another way in novelgen's commands. With
 --loops, novelgen's own time loops instead.
 """
 
@@ -21,7 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as novelgen's commands do
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as novelgen's commands do
 
 import numpy as np
 import torch
@@ -29,7 +31,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.peers import install_joeynmt
-from benchmarks.peers.contestants import Contestant, Eager, Gpt, JoeyNMT, Ours, Race
+from benchmarks.peers.contestants import Apart, Contestant, Eager, Gpt, JoeyNMT, Ours, Race
 from benchmarks.peers.products import matrix_peak, product_flops
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
@@ -77,9 +79,9 @@ def make_contestants(race: Race, args: argparse.Namespace) -> dict[str, Contesta
         return {name: Ours(race, loop) for name, loop in time_loops().items()}
     makers: dict[str, Callable[[], Contestant]] = {
         "novelgen": lambda: Ours(race),
-        "eager": lambda: Eager(race),
+        "eager": lambda: Apart(Eager, prepare_race, args),
         "joeynmt": lambda: JoeyNMT(race, args.joeynmt),
-        "transformer": lambda: Gpt(race),
+        "transformer": lambda: Apart(Gpt, prepare_race, args),
     }
     left_out = set(args.without)
     if "joeynmt" not in left_out and not install_joeynmt.interpreter(args.joeynmt).exists():
@@ -263,7 +265,7 @@ def main() -> None:
     output.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(output)
     for contestant in contestants.values():
-        if isinstance(contestant, JoeyNMT):
+        if isinstance(contestant, Apart | JoeyNMT):
             contestant.close()
 
 

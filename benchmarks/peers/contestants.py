@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,7 +29,7 @@ from novelgen.data.pairs import Batch, Pairs
 from novelgen.models.build import build_model
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.epochs import EpochPlan
-from novelgen.training.hardware import choose_precision
+from novelgen.training.hardware import choose_precision, tune_malloc
 from novelgen.training.schedule import Schedule
 from novelgen.training.trainer import Trainer
 
@@ -179,6 +181,50 @@ class Gpt(_Loop):
             self._race.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32
         ):
             return self.model(tokens, is_target)
+
+
+class Apart:
+    """A contestant in a process of its own, where OMP_WAIT_POLICY is what PyTorch's users have."""
+
+    def __init__(
+        self,
+        contestant: Callable[[Race], Contestant],
+        make_race: Callable[[Any], Race],
+        args: Any,
+    ) -> None:
+        """`contestant` of `make_race(args)`: all three are sent to the process."""
+        context = multiprocessing.get_context("spawn")
+        self._pipe, other_end = context.Pipe()
+        own_policy = os.environ.pop("OMP_WAIT_POLICY", None)
+        arguments = (other_end, contestant, make_race, args)
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
+        self._process.start()
+        if own_policy is not None:
+            os.environ["OMP_WAIT_POLICY"] = own_policy
+        self.precision, self.parameters = self._pipe.recv()
+
+    def run(self, steps: int) -> float:
+        """As `Contestant`."""
+        self._pipe.send(steps)
+        return self._pipe.recv()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._pipe.send(None)
+        self._process.join()
+
+
+def _serve(
+    pipe: Any, contestant: Callable[[Race], Contestant], make_race: Callable[[Any], Race], args: Any
+) -> None:
+    """Runs a contestant as the other end of a pipe asks for."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    tune_malloc()
+    runner = contestant(make_race(args))
+    pipe.send((runner.precision, runner.parameters))
+    while (steps := pipe.recv()) is not None:
+        pipe.send(runner.run(steps))
 
 
 class JoeyNMT:
