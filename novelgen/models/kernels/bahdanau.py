@@ -21,11 +21,11 @@ from torch import Tensor
 
 from novelgen.models.kernels.api import LoopMemory, LoopOutput, LoopWeights, product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
+from novelgen.models.kernels.linear import packed_linear
 from novelgen.models.kernels.math_numba import LARGEST_EXPONENT, clamp, compiled, exp, narrow, widen
 from novelgen.models.kernels.packed import (
     Part,
     clear_padding,
-    gather,
     in_threads,
     numpy_view,
     pack_rows,
@@ -33,14 +33,7 @@ from novelgen.models.kernels.packed import (
     scatter,
     take_rows,
 )
-from novelgen.models.kernels.products import (
-    add_product,
-    bias_gradient,
-    multiply,
-    pack,
-    run_loop,
-    weight_gradient,
-)
+from novelgen.models.kernels.products import multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
     lstm_step,
     lstm_step_backward,
@@ -56,7 +49,6 @@ class _Tape(NamedTuple):
     exp_keys: Any  # (B, S, A): exp(2 U h_j) at real positions
     positions: Any  # (B,) int64: real positions of each source
     score: Any  # (A,): −2 v
-    inputs: Any  # (N, D): y_{i-1}
     sums: Any  # (N, A + 4H): exp(2 W s_{i-1}), then the gates i, f, g, o
     befores: Any  # (N, H): s_{i-1}
     cells: Any  # (N, H): the cell before
@@ -218,59 +210,48 @@ class _AttentionLoop(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        inputs: Tensor,
+        sums: Tensor,
         annotations: Tensor,
         keys: Tensor,
         hidden: Tensor,
         cell: Tensor,
-        token_weight: Tensor,
-        bias: Tensor,
         state_weight: Tensor,
         context_weight: Tensor,
         score: Tensor,
         positions: Tensor,
         parts: list[Part],
+        steps: int,
     ) -> tuple[Tensor, ...]:
         """state_weight (A + 4H, H) is query over recurrent: one product does both.
 
-        inputs, annotations and these weights have the dtype of products, all else that of `score`.
+        sums (N, A + 4H), 0 and y's share of the gates, is written to. annotations and the two
+        weights have the dtype of products, all else that of `score`.
         """
-        rows, steps, width = inputs.shape
-        size, count = len(score), int(parts[-1].offsets[-1])
+        rows = len(annotations)
+        count = len(sums)
         tape = _Tape(
             annotations,
             torch.empty_like(keys),
             positions,
             -2 * score,
-            inputs.new_empty(count, width),
-            score.new_empty(count, len(state_weight)),
-            inputs.new_empty(count, hidden.shape[1]),
+            sums,
+            annotations.new_empty(count, hidden.shape[1]),
             score.new_empty(count, hidden.shape[1]),
-            inputs.new_empty(count, annotations.shape[2]),
+            annotations.new_empty(count, annotations.shape[2]),
             score.new_empty(rows, steps, annotations.shape[1]),
         )
-        # 1. y's share of the gates, of all steps at once.
         arrays = _Tape(*map(numpy_view, tape))
-        start = torch.cat([bias.new_zeros(size), bias])  # (A + 4H,)
-
-        def fill(part: Part) -> None:
-            gather(numpy_view(inputs), part, arrays.inputs)
-            tape.sums[part.span] = start
-            _exponentials(numpy_view(keys), part, arrays.positions, arrays.exp_keys)
-
-        in_threads([partial(fill, part) for part in parts])
-        add_product(tape.inputs, token_weight, tape.sums[:, size:])
-        # 2. The loop.
-        hiddens = inputs.new_empty(rows, steps, hidden.shape[1])
-        contexts = inputs.new_empty(rows, steps, annotations.shape[2])
+        hiddens = annotations.new_empty(rows, steps, hidden.shape[1])
+        contexts = annotations.new_empty(rows, steps, annotations.shape[2])
         last_cell = torch.empty_like(cell)
         packs = [partial(pack, weight, rows) for weight in (state_weight, context_weight)]
         from_state, from_context = in_threads(packs)
-        first_hidden = hidden.to(inputs.dtype)
+        first_hidden = hidden.to(annotations.dtype)
 
         def run(part: Part) -> None:
             tape.befores[part.first_step] = first_hidden[part.rows]
             tape.cells[part.first_step] = cell[part.rows]
+            _exponentials(numpy_view(keys), part, arrays.positions, arrays.exp_keys)
             ends = (numpy_view(hiddens), numpy_view(last_cell))
             run_loop(_run_forwards, from_state, from_context, part, arrays, *ends)
             clear_padding(part, numpy_view(hiddens))
@@ -278,7 +259,7 @@ class _AttentionLoop(torch.autograd.Function):
             scatter(arrays.contexts, part, numpy_view(contexts))
 
         in_threads([partial(run, part) for part in parts])
-        ctx.save_for_backward(*tape, token_weight, state_weight, context_weight)
+        ctx.save_for_backward(*tape, state_weight, context_weight)
         ctx.parts = parts
         ctx.set_materialize_grads(False)
         return hiddens, last_cell, contexts, tape.alphas
@@ -291,7 +272,7 @@ class _AttentionLoop(torch.autograd.Function):
         d_contexts: Tensor | None,
         d_alphas: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        *kept, token_weight, state_weight, context_weight = ctx.saved_tensors
+        *kept, state_weight, context_weight = ctx.saved_tensors
         tape = _Tape(*kept)
         parts: list[Part] = ctx.parts
         rows, steps = tape.alphas.shape[:2]
@@ -321,26 +302,18 @@ class _AttentionLoop(torch.autograd.Function):
             run_loop(_run_backwards, *weights, part, arrays, grad_arrays, numpy_view(own))
 
         in_threads([partial(run, *shared) for shared in zip(parts, d_score, strict=True)])
-        # 2. The inputs and the weights, of all steps at once.
-        d_gates = grads.sums[:, size:]  # (N, 4H)
-        d_packed = tape.score.new_zeros(tape.inputs.shape)
-        add_product(d_gates, token_weight.t(), d_packed)
-        d_inputs = tape.score.new_empty(rows, steps, tape.inputs.shape[1])
-        in_threads(
-            [partial(scatter, numpy_view(d_packed), part, numpy_view(d_inputs)) for part in parts]
-        )
+        # 2. The annotations and the weights, of all steps at once.
         d_annotations = torch.bmm(tape.alphas.transpose(1, 2), grads.reads)  # (B, S, M)
         return (
-            d_inputs.to(tape.inputs.dtype),
+            grads.sums,
             d_annotations.to(tape.annotations.dtype),
             grads.keys,
             grads.hidden,
             grads.cell,
-            weight_gradient(d_gates, tape.inputs),
-            bias_gradient(d_gates),
             weight_gradient(grads.sums, tape.befores),
-            weight_gradient(d_gates, tape.contexts),
+            weight_gradient(grads.sums[:, size:], tape.contexts),
             -2 * d_score.sum(0),
+            None,
             None,
             None,
         )
@@ -361,20 +334,23 @@ def attention_loop(
     """
     dtype = weights.score.dtype
     of_products = product_dtype("cpu", dtype)
+    parts = pack_rows(inputs, lengths, torch.get_num_threads())
+    # y's share of the gates, of all steps at once, behind room for the queries.
+    bias = torch.cat([weights.bias.new_zeros(len(weights.score)), weights.bias])  # (A + 4H,)
+    sums = packed_linear([inputs], parts, None, weights.token, bias)
     with torch.autocast("cpu", enabled=False):
         outputs = apply(
             _AttentionLoop,
-            inputs.to(of_products).contiguous(),
+            sums,
             memory.annotations.to(of_products).contiguous(),
             memory.keys.to(dtype).contiguous(),
             hidden.to(dtype),
             cell.to(dtype),
-            weights.token.to(of_products),
-            weights.bias.to(dtype),
             torch.cat([weights.query, weights.recurrent]).to(of_products),
             weights.context.to(of_products),
             weights.score,
             memory.is_token.sum(1),
-            pack_rows(inputs, lengths, torch.get_num_threads()),
+            parts,
+            inputs.shape[1],
         )
     return LoopOutput(*outputs)

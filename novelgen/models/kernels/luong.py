@@ -19,25 +19,17 @@ from torch import Tensor
 
 from novelgen.models.kernels.api import FeedingOutput, FeedingWeights, LoopMemory, product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
+from novelgen.models.kernels.linear import packed_linear
 from novelgen.models.kernels.math_numba import compiled, narrow, tanh, widen
 from novelgen.models.kernels.packed import (
     Part,
-    gather,
     in_threads,
     numpy_view,
     pack_rows,
     put_rows,
-    scatter,
     take_rows,
 )
-from novelgen.models.kernels.products import (
-    add_product,
-    bias_gradient,
-    multiply,
-    pack,
-    run_loop,
-    weight_gradient,
-)
+from novelgen.models.kernels.products import multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
     lstm_step,
     lstm_step_backward,
@@ -53,7 +45,6 @@ class _Tape(NamedTuple):
     keys: Any  # (B, S, H): k_j
     positions: Any  # (B,) int64: real positions of each source
     drop: Any  # (B, M + H): what [c; s] is multiplied by, or (B, 0)
-    inputs: Any  # (N, D): y_{t-1}
     sums: Any  # (N, 4H): the gates i, f, g, o
     joints: Any  # (N, H + D): [s_{t-1}; h̃_{t-1}]
     cells: Any  # (N, H): the cell before
@@ -229,55 +220,49 @@ class _FeedingLoop(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        inputs: Tensor,
+        sums: Tensor,
         annotations: Tensor,
         keys: Tensor,
         joint: Tensor,
         cell: Tensor,
-        token_weight: Tensor,
-        bias: Tensor,
         joint_weight: Tensor,
         readout_weight: Tensor,
         drop: Tensor,
         positions: Tensor,
         parts: list[Part],
+        steps: int,
     ) -> tuple[Tensor, ...]:
         """Joint (B, H + D) is [s_0; h̃_0], joint_weight (4H, H + D) recurrent beside feeding.
 
-        joint, cell, bias and drop have the dtype of sums, everything else that of products.
+        sums (N, 4H), y's share of the gates, is written to. It, joint, cell and drop have the
+        dtype of sums, everything else that of products.
         """
-        rows, steps, width = inputs.shape
-        size, count = cell.shape[1], int(parts[-1].offsets[-1])
+        rows, size = cell.shape
+        count = len(sums)
         tape = _Tape(
             annotations,
             keys,
             positions,
             drop,
-            inputs.new_empty(count, width),
-            cell.new_empty(count, 4 * size),
-            inputs.new_empty(count, joint.shape[1]),
+            sums,
+            keys.new_empty(count, joint.shape[1]),
             cell.new_empty(count, size),
-            inputs.new_empty(count, readout_weight.shape[1]),
-            inputs.new_zeros(rows, steps, size),
-            inputs.new_zeros(rows, steps, len(readout_weight)),
+            keys.new_empty(count, readout_weight.shape[1]),
+            keys.new_zeros(rows, steps, size),
+            keys.new_zeros(rows, steps, len(readout_weight)),
             cell.new_zeros(rows, steps, annotations.shape[1]),
         )
         arrays = _Tape(*map(numpy_view, tape))
-        # 1. y's share of the gates, of all steps at once.
-        in_threads([partial(gather, numpy_view(inputs), part, arrays.inputs) for part in parts])
-        tape.sums[:] = bias
-        add_product(tape.inputs, token_weight, tape.sums)
-        # 2. The loop.
         last_cell = torch.empty_like(cell)
         weights = (pack(joint_weight, rows), pack(readout_weight, rows))
 
         def run(part: Part) -> None:
-            tape.joints[part.first_step] = joint[part.rows].to(inputs.dtype)
+            tape.joints[part.first_step] = joint[part.rows].to(keys.dtype)
             tape.cells[part.first_step] = cell[part.rows]
             run_loop(_run_forwards, *weights, part, arrays, numpy_view(last_cell))
 
         in_threads([partial(run, part) for part in parts])
-        ctx.save_for_backward(*tape, token_weight, joint_weight, readout_weight)
+        ctx.save_for_backward(*tape, joint_weight, readout_weight)
         ctx.parts = parts
         ctx.set_materialize_grads(False)
         last_hidden = tape.hiddens[:, -1].to(cell.dtype)
@@ -291,7 +276,7 @@ class _FeedingLoop(torch.autograd.Function):
         d_cell: Tensor | None,
         d_alphas: Tensor | None,
     ) -> tuple[Tensor | None, ...]:
-        *kept, token_weight, joint_weight, readout_weight = ctx.saved_tensors
+        *kept, joint_weight, readout_weight = ctx.saved_tensors
         tape = _Tape(*kept)
         parts: list[Part] = ctx.parts
         rows, steps = tape.alphas.shape[:2]
@@ -320,25 +305,18 @@ class _FeedingLoop(torch.autograd.Function):
             run_loop(_run_backwards, *weights, part, arrays, grad_arrays)
 
         in_threads([partial(run, part) for part in parts])
-        # 2. The inputs, the source and the weights, of all steps at once.
-        d_packed = tape.cells.new_zeros(tape.inputs.shape)
-        add_product(grads.sums, token_weight.t(), d_packed)
-        d_inputs = tape.cells.new_empty(rows, steps, tape.inputs.shape[1])
-        in_threads(
-            [partial(scatter, numpy_view(d_packed), part, numpy_view(d_inputs)) for part in parts]
-        )
+        # 2. The source and the weights, of all steps at once.
         d_annotations = torch.bmm(tape.alphas.transpose(1, 2), grads.contexts)  # (B, S, M)
         d_keys = torch.bmm(grads.scores.transpose(1, 2), tape.hiddens)  # (B, S, H)
         return (
-            d_inputs.to(tape.inputs.dtype),
+            grads.sums,
             d_annotations.to(tape.annotations.dtype),
             d_keys,
             grads.joint,
             grads.cell,
-            weight_gradient(grads.sums, tape.inputs),
-            bias_gradient(grads.sums),
             weight_gradient(grads.sums, tape.joints),
             weight_gradient(grads.made, tape.reads),
+            None,
             None,
             None,
             None,
@@ -364,20 +342,22 @@ def input_feeding_loop(
     of_products = product_dtype("cpu", dtype)
     if drop is None:
         drop = hidden.new_empty(len(hidden), 0)
+    parts = pack_rows(inputs, lengths, torch.get_num_threads())
+    # y's share of the gates, of all steps at once.
+    sums = packed_linear([inputs], parts, None, weights.token, weights.bias)
     with torch.autocast("cpu", enabled=False):
         outputs = apply(
             _FeedingLoop,
-            inputs.to(of_products).contiguous(),
+            sums,
             memory.annotations.to(of_products).contiguous(),
             memory.keys.to(of_products).contiguous(),
             torch.cat([hidden, fed], dim=1).to(dtype),
             cell.to(dtype),
-            weights.token.to(of_products),
-            weights.bias.to(dtype),
             torch.cat([weights.recurrent, weights.feeding], dim=1).to(of_products),
             weights.readout.to(of_products),
             drop.to(dtype).contiguous(),
             memory.is_token.sum(1),
-            pack_rows(inputs, lengths, torch.get_num_threads()),
+            parts,
+            inputs.shape[1],
         )
     return FeedingOutput(*outputs)

@@ -107,17 +107,6 @@ def scatter(packed, part, padded):
 
 
 @compiled
-def scatter_add(packed, part, padded):
-    """Adds a part of packed (N, D) to the real steps of padded (B, T, D)."""
-    for t in range(len(part.offsets) - 1):
-        for i in range(part.offsets[t + 1] - part.offsets[t]):
-            real = padded[part.rows[i], place_of(t, part, i)]
-            made = packed[part.offsets[t] + i]
-            for d in range(len(made)):
-                real[d] += made[d]
-
-
-@compiled
 def take_rows(padded, part, taken):
     """Fills taken (R, D) with the part's rows of padded (B, D)."""
     for i in range(len(part.rows)):

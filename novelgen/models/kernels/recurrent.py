@@ -18,27 +18,18 @@ from torch import Tensor
 
 from novelgen.models.kernels.api import product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
+from novelgen.models.kernels.linear import packed_linear
 from novelgen.models.kernels.math_numba import compiled
 from novelgen.models.kernels.packed import (
     Part,
     clear_padding,
-    gather,
     in_threads,
     numpy_view,
     pack_rows,
     put_rows,
-    scatter,
-    scatter_add,
     take_rows,
 )
-from novelgen.models.kernels.products import (
-    add_product,
-    bias_gradient,
-    multiply,
-    pack,
-    run_loop,
-    weight_gradient,
-)
+from novelgen.models.kernels.products import multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
     gru_step,
     gru_step_backward,
@@ -50,21 +41,20 @@ from novelgen.models.kernels.steps import (
 class _Direction(NamedTuple):
     """What one direction of a layer keeps for the backward pass, as tensors or as arrays."""
 
-    inputs: Any  # (N, D)
     sums: Any  # (N, 4H): gates after their activation, as `steps` has them
     befores: Any  # (N, H): h_{t-1}
     states: Any  # (N, H): c_{t-1} of an LSTM, h_{t-1} unrounded of a GRU
-    input_weight: Any  # (4H, D), or (3H, D) with n before r and z
-    weight: Any  # (4H, H), or (3H, H)
+    weight: Any  # (4H, H), or (3H, H) with n before r and z
 
 
 @compiled
 def _run_forwards(weight, is_lstm, part, tape, hiddens, last_state):
     """All steps of a part's rows, into the direction's buffers."""
-    skipped = 0 if is_lstm else tape.states.shape[1]
+    size = tape.states.shape[1]
+    columns = 4 * size if is_lstm else 3 * size
     for t in range(len(part.offsets) - 1):
         first, last = part.offsets[t], part.offsets[t + 1]
-        multiply(tape.befores[first:last], weight, tape.sums[first:last, skipped:])
+        multiply(tape.befores[first:last], weight, tape.sums[first:last, :columns])
         kept = (tape.states, tape.befores, hiddens, last_state)
         if is_lstm:
             lstm_step(t, part, tape.sums, 0, *kept)
@@ -78,8 +68,9 @@ def _run_backwards(weight, is_lstm, part, tape, d_hiddens, d_sums, d_hidden, d_s
 
     d_hidden and d_state (B, H) are the gradients of the last state and become those of the first.
     """
-    skipped = 0 if is_lstm else tape.states.shape[1]
-    d_later = np.empty((len(part.rows), tape.states.shape[1]), tape.states.dtype)
+    size = tape.states.shape[1]
+    columns = 4 * size if is_lstm else 3 * size
+    d_later = np.empty((len(part.rows), size), tape.states.dtype)
     d_carried = np.empty_like(d_later)
     take_rows(d_hidden, part, d_later)
     take_rows(d_state, part, d_carried)
@@ -91,68 +82,62 @@ def _run_backwards(weight, is_lstm, part, tape, d_hiddens, d_sums, d_hidden, d_s
         else:
             gru_step_backward(t, part, tape.sums, *given)
         d_later[: last - first] = 0
-        multiply(d_sums[first:last, skipped:], weight, d_later[: last - first])
+        multiply(d_sums[first:last, :columns], weight, d_later[: last - first])
     put_rows(d_later, part, d_hidden)
     put_rows(d_carried, part, d_state)
 
 
 class _Layers(torch.autograd.Function):
-    """The directions of one layer, each with its own weights, along the same sequence."""
+    """The directions of one layer, each with its own weights, along the same rows."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        sequence: Tensor,
         lengths: Tensor,
+        steps: int,
         parts: list[Part],
         is_lstm: bool,
         hidden: Tensor,
         state: Tensor,
-        *weights: Tensor,
+        *directions: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Hidden and state (directions, B, H); weights: four of each direction, in torch's order.
+        """Hidden and state (directions, B, H); of each direction its sums and its weight.
 
-        `sequence` has the dtype of products, everything else that of sums. Returns outputs (B, T,
-        directions · H), and the last hidden and state as given.
+        The sums (N, 4H), the inputs' share, are written to. Weights have the dtype of products, all
+        else that of sums. Returns outputs (B, T, directions · H), and the last hidden and state.
         """
-        size = hidden.shape[2]
-        count = int(parts[-1].offsets[-1])
-        directions = [weights[first : first + 4] for first in range(0, len(weights), 4)]
-        outputs = sequence.new_empty(*sequence.shape[:2], len(directions) * size)
+        count, rows, size = hidden.shape
+        tapes = [
+            _Direction(
+                sums,
+                weight.new_empty(len(sums), size),
+                state.new_empty(len(sums), size),
+                weight,
+            )
+            for sums, weight in zip(directions[::2], directions[1::2], strict=True)
+        ]
+        outputs = tapes[0].weight.new_empty(rows, steps, count * size)
         last_hidden = torch.empty_like(hidden)
         last_state = torch.empty_like(state)
-        tapes = [
-            _new_tape(sequence, weight_ih, weight_hh, is_lstm, count)
-            for weight_ih, weight_hh, _, _ in directions
-        ]
 
         def run(number: int, part: Part) -> None:
             tape = tapes[number]
-            own = part.span
-            out = outputs[:, :, number * size : (number + 1) * size]  # (B, T, H)
-            # 1. The inputs' share of the gates, of all steps at once.
-            gather(numpy_view(sequence), part, numpy_view(tape.inputs))
-            _, _, bias_ih, bias_hh = directions[number]
-            tape.sums[own] = _gate_bias(bias_ih, bias_hh, is_lstm)
-            of_inputs = tape.sums[own, : len(tape.input_weight)]
-            add_product(tape.inputs[own], tape.input_weight, of_inputs)
-            # 2. The loop.
-            tape.befores[part.first_step] = hidden[number, part.rows].to(sequence.dtype)
+            tape.befores[part.first_step] = hidden[number, part.rows].to(outputs.dtype)
             tape.states[part.first_step] = state[number, part.rows]
             arrays = _Direction(*map(numpy_view, tape))
             made = (numpy_view(outputs), numpy_view(last_state[number]))
             weight = pack(tape.weight, len(part.rows))
             run_loop(_run_forwards, weight, is_lstm, part, arrays, *made)
-            # 3. The last hidden of each row, where its direction ends.
+            # The last hidden of each row is where its direction ends.
+            out = outputs[:, :, part.column : part.column + size]  # (B, T, H)
             ends = torch.zeros_like(lengths) if part.is_reversed else lengths - 1
             last_hidden[number, part.rows] = out[part.rows, ends[part.rows]].to(hidden.dtype)
 
-        in_threads(_each(run, len(tapes), parts, size))
+        in_threads(_each(run, count, parts, size))
         in_threads([partial(clear_padding, part, numpy_view(outputs)) for part in parts])
         ctx.save_for_backward(*(kept for tape in tapes for kept in tape))
         ctx.parts = parts
         ctx.is_lstm = is_lstm
-        ctx.shape = sequence.shape
         ctx.set_materialize_grads(False)
         return outputs, last_hidden, last_state
 
@@ -163,9 +148,7 @@ class _Layers(torch.autograd.Function):
         kept = ctx.saved_tensors
         fields = len(_Direction._fields)
         tapes = [_Direction(*kept[first : first + fields]) for first in range(0, len(kept), fields)]
-        parts: list[Part] = ctx.parts
-        is_lstm: bool = ctx.is_lstm
-        rows, steps, width = ctx.shape
+        rows = sum(len(part.rows) for part in ctx.parts)
         size = tapes[0].states.shape[1]
         first = tapes[0].states.new_empty(len(tapes), rows, size)
         d_first_hidden = own_gradient(d_hidden, first)
@@ -174,48 +157,21 @@ class _Layers(torch.autograd.Function):
             d_outputs = tapes[0].befores.new_empty(rows, 0, 0)
         d_outs = numpy_view(d_outputs.contiguous())
         d_sums = [tape.befores.new_empty(tape.sums.shape) for tape in tapes]
-        d_inputs = [first.new_zeros(tape.inputs.shape) for tape in tapes]
-        d_sequence = first.new_empty(rows, steps, width)
 
         def run(number: int, part: Part) -> None:
             tape = tapes[number]
-            own = part.span
-            # 1. The way back through time.
             made = (d_sums[number], d_first_hidden[number], d_first_state[number])
-            run_loop(
-                _run_backwards,
-                pack(tape.weight.t(), len(part.rows)),
-                is_lstm,
-                part,
-                _Direction(*map(numpy_view, tape)),
-                d_outs,
-                *map(numpy_view, made),
-            )
-            # 2. The inputs, of all steps at once.
-            of_inputs = d_sums[number][own, : len(tape.input_weight)]
-            add_product(of_inputs, tape.input_weight.t(), d_inputs[number][own])
+            arrays = _Direction(*map(numpy_view, tape))
+            weight = pack(tape.weight.t(), len(part.rows))
+            gradients = (d_outs, *map(numpy_view, made))
+            run_loop(_run_backwards, weight, ctx.is_lstm, part, arrays, *gradients)
 
-        def put_back(part: Part) -> None:
-            scatter(numpy_view(d_inputs[0]), part, numpy_view(d_sequence))
-            if len(tapes) > 1:
-                scatter_add(
-                    numpy_view(d_inputs[1]), _direction(part, 1, size), numpy_view(d_sequence)
-                )
-
-        in_threads(_each(run, len(tapes), parts, size))
-        in_threads([partial(put_back, part) for part in parts])
-        d_weights: list[Tensor] = []
+        in_threads(_each(run, len(tapes), ctx.parts, size))
+        of_directions: list[Tensor] = []
         for tape, d_gates in zip(tapes, d_sums, strict=True):
-            d_weights += _weight_gradients(tape, d_gates, is_lstm)
-        return (
-            d_sequence.to(tapes[0].inputs.dtype),
-            None,
-            None,
-            None,
-            d_first_hidden,
-            d_first_state,
-            *d_weights,
-        )
+            d_weight = weight_gradient(d_gates[:, : len(tape.weight)], tape.befores)
+            of_directions += (d_gates, d_weight)
+        return None, None, None, None, d_first_hidden, d_first_state, *of_directions
 
 
 def _direction(part: Part, number: int, size: int) -> Part:
@@ -234,45 +190,6 @@ def _each(
     ]
 
 
-def _new_tape(
-    sequence: Tensor, weight_ih: Tensor, weight_hh: Tensor, is_lstm: bool, count: int
-) -> _Direction:
-    """Buffers for `count` real steps, and the weights in the dtype of products."""
-    size = weight_hh.shape[1]
-    if not is_lstm:
-        weight_ih = weight_ih.roll(size, 0)  # r, z, n → n, r, z
-    return _Direction(
-        sequence.new_empty(count, sequence.shape[2]),
-        weight_hh.new_empty(count, 4 * size),
-        sequence.new_empty(count, size),
-        weight_hh.new_empty(count, size),
-        weight_ih.to(sequence.dtype),
-        weight_hh.to(sequence.dtype),
-    )
-
-
-def _gate_bias(bias_ih: Tensor, bias_hh: Tensor, is_lstm: bool) -> Tensor:
-    """What is added to the sums (4H,): a GRU's n has one for each of its products."""
-    if is_lstm:
-        return bias_ih + bias_hh
-    size = len(bias_ih) // 3
-    both = bias_ih + bias_hh
-    return torch.cat([bias_ih[2 * size :], both[: 2 * size], bias_hh[2 * size :]])
-
-
-def _weight_gradients(tape: _Direction, d_sums: Tensor, is_lstm: bool) -> list[Tensor]:
-    """The gradients of the four weights of a direction."""
-    size = tape.states.shape[1]
-    skipped = 0 if is_lstm else size
-    d_input_weight = weight_gradient(d_sums[:, : len(tape.input_weight)], tape.inputs)
-    d_weight = weight_gradient(d_sums[:, skipped:], tape.befores)
-    d_bias = bias_gradient(d_sums)
-    if is_lstm:
-        return [d_input_weight, d_weight, d_bias, d_bias]
-    d_bias_ih = d_bias[: 3 * size].roll(-size, 0)
-    return [d_input_weight.roll(-size, 0), d_weight, d_bias_ih, d_bias[size:]]
-
-
 def recurrent_layers(
     sequence: Tensor,
     lengths: Tensor | None,
@@ -288,20 +205,31 @@ def recurrent_layers(
     have; sums and the last state keep the dtype of the weights.
     """
     of_products = product_dtype("cpu", weights[0].dtype)
+    size = hidden.shape[2]
     if lengths is None:
         lengths = torch.full((len(sequence),), sequence.shape[1])
-    threads = -(-torch.get_num_threads() // len(hidden))
-    parts = pack_rows(sequence, lengths, threads)
+    parts = pack_rows(sequence, lengths, -(-torch.get_num_threads() // len(hidden)))
+    directions: list[Tensor] = []
+    for number in range(len(hidden)):
+        weight_ih, weight_hh, bias_ih, bias_hh = weights[4 * number : 4 * number + 4]
+        bias = bias_ih + bias_hh
+        if state is None:
+            # Gates q, r, z, n: either product is a block of them, and n has a bias for each.
+            bias = torch.cat([bias_hh[2 * size :], bias[: 2 * size], bias_ih[2 * size :]])
+            weight_hh = weight_hh.roll(size, 0)  # r, z, n → n, r, z
+        own_parts = [_direction(part, number, size) for part in parts]
+        sums = packed_linear([sequence], own_parts, None, weight_ih, bias)
+        directions += (sums, weight_hh.to(of_products))
     with torch.autocast("cpu", enabled=False):
         outputs, last_hidden, last_state = apply(
             _Layers,
-            sequence.to(of_products).contiguous(),
             lengths,
+            sequence.shape[1],
             parts,
             state is not None,
             hidden,
             hidden if state is None else state,
-            *weights,
+            *directions,
         )
     if state is None:
         last_hidden = last_state  # unrounded

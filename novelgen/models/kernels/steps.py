@@ -117,7 +117,7 @@ def lstm_step_backward(t, part, sums, skipped, cells, d_later, d_hiddens, d_cell
 def gru_step(t, part, sums, states, befores, hiddens, last_state):
     """Step t of a GRU: n = tanh(a + r q);  h' = n + z (h − n), as in torch.nn.GRU.
 
-    sums (N, 4H) are a, r, z and q = W h + b, and become n, r, z and q. states (N, H) hold h_{t-1}
+    sums (N, 4H) are q = W h + b, r, z and a, and become q, r, z and n. states (N, H) hold h_{t-1}
     unrounded, all else is as in `lstm_step`.
     """
     size = states.shape[1]
@@ -125,8 +125,8 @@ def gru_step(t, part, sums, states, befores, hiddens, last_state):
     state = np.empty(size, states.dtype)
     for row in range(part.offsets[t + 1] - first):
         gate, before = sums[first + row], states[first + row]
-        n, r = gate[:size], gate[size : 2 * size]
-        z, q = gate[2 * size : 3 * size], gate[3 * size :]
+        q, r = gate[:size], gate[size : 2 * size]
+        z, n = gate[2 * size : 3 * size], gate[3 * size :]
         for k in range(size, 3 * size):
             gate[k] = sigmoid(gate[k])
         for k in range(size):
@@ -155,10 +155,10 @@ def gru_step_backward(t, part, sums, states, d_later, d_hiddens, d_state, d_sums
         gate, before = sums[first + row], states[first + row]
         d_gate, d_s = d_sums[first + row], d_state[row]
         _gradient_of_hidden(t, part, row, d_later, d_hiddens, d_h)
-        n, r = gate[:size], gate[size : 2 * size]
-        z, q = gate[2 * size : 3 * size], gate[3 * size :]
-        d_n, d_r = d_gate[:size], d_gate[size : 2 * size]
-        d_z, d_q = d_gate[2 * size : 3 * size], d_gate[3 * size :]
+        q, r = gate[:size], gate[size : 2 * size]
+        z, n = gate[2 * size : 3 * size], gate[3 * size :]
+        d_q, d_r = d_gate[:size], d_gate[size : 2 * size]
+        d_z, d_n = d_gate[2 * size : 3 * size], d_gate[3 * size :]
         for k in range(size):
             d_h[k] += d_s[k]
         for k in range(size):
