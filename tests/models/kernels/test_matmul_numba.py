@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 pytest.importorskip("numba")
 
 from novelgen.models.kernels import matmul_numba
-from novelgen.models.kernels.matmul_numba import CHUNK, COLUMNS, DEPTH, ROWS
+from novelgen.models.kernels.matmul_numba import CHUNK, COLUMNS, DEPTH, LANES, ROWS
 from novelgen.models.kernels.packed import numpy_view
 
 DTYPES = ("float32", "float64")
@@ -93,8 +93,12 @@ def test_panels_hold_the_weight_and_zeros_behind_it(dtype, size):
 def test_a_weight_may_be_bfloat16(rows, size):
     left = numbers("float32", rows, DEPTH + 3)
     weight = torch.from_numpy(numbers("float32", size, DEPTH + 3, seed=1)).bfloat16()
+    panels = panels_of(numpy_view(weight))
+    # The two halves of a row alternate.
+    halves = panels.reshape(*panels.shape[:2], 2, LANES)
+    alternating = np.ascontiguousarray(halves.swapaxes(2, 3)).reshape(panels.shape)
     out = np.zeros((rows, size), "float32")
-    matmul_numba.multiply(left, panels_of(numpy_view(weight)), out)
+    matmul_numba.multiply(left, alternating, out)
     assert_close(out, left, weight.float().numpy())
 
 
