@@ -18,7 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as novelgen's commands do
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as novelgen's commands do
 
 import torch
 
@@ -34,29 +35,26 @@ from novelgen.training.hardware import describe_machine, tune_malloc
 # What is timed: its place, the module, the function, and whether it runs in every thread.
 PLACES = [
     ("products of the decoder's loop", bahdanau, "multiply", True),
+    ("products of the encoder's loop", recurrent, "multiply", True),
+    ("inputs, keys and readout", linear, "add_product", False),
+    ("weight gradients", bahdanau, "weight_gradient", False),
+    ("weight gradients", recurrent, "weight_gradient", False),
+    ("weight gradients", linear, "weight_gradient", False),
+    ("output layer and loss", loss_numba, "linear_cross_entropy", False),
     ("attention", bahdanau, "_attend", True),
     ("attention", bahdanau, "_attend_backward", True),
     ("attention", bahdanau, "_exponentials", True),
-    ("cells of the decoder", bahdanau, "lstm_step", True),
-    ("cells of the decoder", bahdanau, "lstm_step_backward", True),
-    ("decoder's inputs", bahdanau, "add_product", False),
-    ("weight gradients", bahdanau, "weight_gradient", False),
-    ("products of the encoder's loop", recurrent, "multiply", True),
-    ("cells of the encoder", recurrent, "lstm_step", True),
-    ("cells of the encoder", recurrent, "lstm_step_backward", True),
-    ("encoder's inputs", recurrent, "add_product", True),
-    ("weight gradients", recurrent, "weight_gradient", False),
-    ("keys and readout", linear, "add_product", False),
-    ("weight gradients", linear, "weight_gradient", False),
-    ("moved into packed rows and back", linear, "_gather_beside", True),
-    ("moved into packed rows and back", linear, "_scatter_beside", True),
-    ("moved into packed rows and back", bahdanau, "gather", True),
-    ("moved into packed rows and back", bahdanau, "scatter", True),
-    ("moved into packed rows and back", recurrent, "gather", True),
-    ("moved into packed rows and back", recurrent, "scatter", True),
+    ("cells", bahdanau, "lstm_step", True),
+    ("cells", bahdanau, "lstm_step_backward", True),
+    ("cells", recurrent, "lstm_step", True),
+    ("cells", recurrent, "lstm_step_backward", True),
+    ("into packed rows and back", linear, "_gather_beside", True),
+    ("into packed rows and back", linear, "_scatter_beside", True),
+    ("into packed rows and back", linear, "gather", True),
+    ("into packed rows and back", linear, "scatter", True),
+    ("into packed rows and back", bahdanau, "scatter", True),
     ("weights packed", bahdanau, "pack", True),
     ("weights packed", recurrent, "pack", True),
-    ("output layer and loss", loss_numba, "linear_cross_entropy", False),
 ]
 
 
