@@ -17,7 +17,7 @@ class CountedSends:
     """Counts the buckets of gradients that are sent.
 
     All of a model's parameters are to be watched: memory runs out in the backward pass, once, when
-    `failing_at` buckets have been sent.
+    `failing_at` buckets have been sent, or more.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,8 @@ class CountedSends:
         parameter.register_post_accumulate_grad_hook(self._fail_once)
 
     def _fail_once(self, _parameter: nn.Parameter) -> None:
-        if self.count == self.failing_at:
+        # A gradient may fill several buckets at once.
+        if self.failing_at is not None and self.count >= self.failing_at:
             self.failing_at = None
             raise torch.OutOfMemoryError("pretended")
 
