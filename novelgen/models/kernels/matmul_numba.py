@@ -313,6 +313,10 @@ def multiply_few(left, panels, out):
     if len(left) == 1:
         for first in range(0, out.shape[1] - several + 1, several):
             p = first // COLUMNS
-            _row_tile(left, panels[p : p + ROW_PANELS], out[:, first : first + several])
+            columns = out[:, first : first + several]
+            # In the parts that `multiply` adds up, so that a row's sums are the same.
+            for start in range(0, left.shape[1], DEPTH):
+                part = left[:, start : start + DEPTH]
+                _row_tile(part, panels[p : p + ROW_PANELS, start : start + DEPTH], columns)
             whole = first + several
     multiply(left, panels[whole // COLUMNS :], out[:, whole:])
