@@ -148,10 +148,13 @@ def input_feeding_loop(
     weights: FeedingWeights,
 ) -> FeedingOutput:
     """`reference.input_feeding_loop`, fast where `is_fast`."""
-    from novelgen.models.kernels import luong, reference
+    from novelgen.models.kernels import reference
 
     loop = reference.input_feeding_loop
     if is_fast(inputs.device):
+        # It imports numba, which may be missing.
+        from novelgen.models.kernels import luong
+
         loop = luong.input_feeding_loop
     return loop(inputs, lengths, memory, hidden, cell, fed, drop, weights)
 
@@ -161,9 +164,11 @@ def padded_linear(
 ) -> Tensor:
     """layer(mask · [x_1; x_2; …]) of sequences (B, T, D_i): (B, T, out).
 
-    mask (B, 1, Σ D_i) is that of a dropout, or None.
+    mask (B, 1, Σ D_i) is that of a dropout, or None. In inference mode it is PyTorch's: what writes
+    a few lines need not wait for numba to compile it.
     """
-    if is_fast(sequences[0].device) and sequences[0].shape[1] > 1:
+    is_short = sequences[0].shape[1] == 1 or torch.is_inference_mode_enabled()
+    if is_fast(sequences[0].device) and not is_short:
         from novelgen.models.kernels import linear
 
         flat = None if mask is None else mask.squeeze(1)

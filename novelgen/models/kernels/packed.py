@@ -42,11 +42,6 @@ class Part(NamedTuple):
     column: int
 
     @property
-    def span(self) -> slice:
-        """Where the part stands in packed buffers."""
-        return slice(int(self.offsets[0]), int(self.offsets[-1]))
-
-    @property
     def first_step(self) -> slice:
         """Where its rows' first steps stand."""
         return slice(int(self.offsets[0]), int(self.offsets[1]))

@@ -1,4 +1,4 @@
-"""Recurrent layers without attention on CPUs, and linear ones, along the real steps of padded rows.
+"""Recurrent layers without attention on CPUs, along the real steps of padded rows.
 
 The equations are those of torch.nn.LSTM and torch.nn.GRU. Directions of one layer run side by side,
 a thread each; the backward one is an ordinary layer that begins at each row's own end.
