@@ -22,7 +22,7 @@ from torch import Tensor
 from novelgen.models.kernels.api import LoopMemory, LoopOutput, LoopWeights, product_dtype
 from novelgen.models.kernels.autograd import apply, own_gradient
 from novelgen.models.kernels.linear import packed_linear
-from novelgen.models.kernels.math_numba import LARGEST_EXPONENT, clamp, compiled, exp, narrow, widen
+from novelgen.models.kernels.math_numba import compiled, exponential, narrow, widen
 from novelgen.models.kernels.packed import (
     Part,
     clear_padding,
@@ -35,6 +35,7 @@ from novelgen.models.kernels.packed import (
 )
 from novelgen.models.kernels.products import multiply, pack, run_loop, weight_gradient
 from novelgen.models.kernels.steps import (
+    additive_scores,
     lstm_step,
     lstm_step_backward,
     softmax_context,
@@ -72,20 +73,16 @@ class _Gradients(NamedTuple):
 @compiled
 def _exponentials(keys, part, positions, exp_keys):
     """Fills exp_keys (B, S, A) with exp(2 · keys) at the real positions of a part's rows."""
-    limit = exp_keys.dtype.type(LARGEST_EXPONENT)
     for row in part.rows:
         for j in range(positions[row]):
             for a in range(keys.shape[2]):
-                value = keys[row, j, a]
-                exp_keys[row, j, a] = exp(clamp(value + value, limit))
+                exp_keys[row, j, a] = exponential(keys[row, j, a])
 
 
 @compiled
 def _attend(t, part, tape):
     """Step t of the attention: e_j, α and c, from W s in the tape's sums."""
     size = len(tape.score)
-    number = tape.score.dtype.type
-    limit, one = number(LARGEST_EXPONENT), number(1)
     context = np.empty(tape.contexts.shape[1], tape.score.dtype)
     for n in range(part.offsets[t], part.offsets[t + 1]):
         row = part.rows[n - part.offsets[t]]
@@ -94,12 +91,8 @@ def _attend(t, part, tape):
         alpha = tape.alphas[row, t, :real]
         tape.alphas[row, t, real:] = 0
         for a in range(size):
-            query[a] = exp(clamp(query[a] + query[a], limit))
-        for j in range(real):
-            total, key = number(0), tape.exp_keys[row, j]
-            for a in range(size):
-                total += tape.score[a] / (one + query[a] * key[a])
-            alpha[j] = total
+            query[a] = exponential(query[a])
+        additive_scores(query, tape.exp_keys[row], tape.score, alpha)
         softmax_context(alpha, tape.annotations[row], context)
         for m in range(len(context)):
             tape.contexts[n, m] = narrow(context[m], tape.contexts)

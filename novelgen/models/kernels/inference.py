@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from novelgen.models.kernels.math_numba import LARGEST_EXPONENT, clamp, compiled, exp, sigmoid, tanh
+from novelgen.models.kernels.math_numba import compiled, exponential, tanh
 from novelgen.models.kernels.matmul_numba import COLUMNS, multiply_few
+from novelgen.models.kernels.steps import additive_scores, lstm_cell, softmax
 
 __all__ = ["COLUMNS", "exponentials", "multiply_ahead", "step"]
 
@@ -27,12 +28,6 @@ def copy(source, target):
     """Fills target (n,) with source (n,)."""
     for k in range(len(target)):
         target[k] = source[k]
-
-
-@compiled
-def exponential(value):
-    """exp(2x) of a query or a key, the exponent clamped."""
-    return exp(clamp(value + value, np.float32(LARGEST_EXPONENT)))
 
 
 @compiled
@@ -68,24 +63,11 @@ def attend(query, exp_keys, score, alpha):
 
     query (A,), exp_keys (n, A), score (A,): −2v.
     """
-    # 1. e_j = Σ_k −2 v_k / (1 + exp(2 q_k) exp(2 u_jk)), which is vᵀ tanh(q + u_j) − Σ_k v_k.
     exp_query = np.empty_like(score)
     for k in range(len(score)):
         exp_query[k] = exponential(query[k])
-    top = np.float32(-np.inf)
-    for j in range(len(alpha)):
-        total = np.float32(0)
-        for k in range(len(score)):
-            total += score[k] / (np.float32(1) + exp_query[k] * exp_keys[j, k])
-        alpha[j] = total
-        top = total if total > top else top
-    # 2. α = softmax(e).
-    mass = np.float32(0)
-    for j in range(len(alpha)):
-        alpha[j] = exp(alpha[j] - top)
-        mass += alpha[j]
-    for j in range(len(alpha)):
-        alpha[j] /= mass
+    additive_scores(exp_query, exp_keys, score, alpha)
+    softmax(alpha)
 
 
 @compiled
@@ -109,23 +91,6 @@ def read(total, sources, lengths, exp_keys, values, score, alphas, contexts):
 
 
 @compiled
-def lstm(gates, cell, cell_after, hidden_after):
-    """One row's LSTM step: gates (4H,) in torch's order i, f, g, o; the others (H,).
-
-    Fills cell_after = σ(f) cell + σ(i) tanh(g) and hidden_after = σ(o) tanh(cell_after).
-    """
-    size = len(cell)
-    i = gates[:size]
-    f = gates[size : 2 * size]
-    g = gates[2 * size : 3 * size]
-    o = gates[3 * size :]
-    for k in range(size):
-        cell_after[k] = sigmoid(f[k]) * cell[k] + sigmoid(i[k]) * tanh(g[k])
-    for k in range(size):
-        hidden_after[k] = sigmoid(o[k]) * tanh(cell_after[k])
-
-
-@compiled
 def run_layers(total, start, state, from_below, upper_bias, after, hidden):
     """All layers. The first one's gates are 4H columns of total, which the others' overwrite.
 
@@ -144,7 +109,7 @@ def run_layers(total, start, state, from_below, upper_bias, after, hidden):
         for row in range(batch):
             place = 2 * layer
             gates = total[row, start:stop]
-            lstm(gates, state[row, place + 1], after[row, place + 1], after[row, place])
+            lstm_cell(gates, state[row, place + 1], after[row, place + 1], after[row, place])
             copy(after[row, place], hidden[row])
 
 

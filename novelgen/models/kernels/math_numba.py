@@ -189,3 +189,9 @@ def tanh(value):
     """1 − 2 / (1 + e^2x)."""
     one = type(value)(1)
     return one - (one + one) / (one + exp(value + value))
+
+
+@compiled
+def exponential(value):
+    """e^2x of a query or a key, the exponent clamped."""
+    return exp(clamp(value + value, type(value)(LARGEST_EXPONENT)))

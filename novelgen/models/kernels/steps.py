@@ -29,32 +29,41 @@ def _keep(t, part, row, state, out, states, befores, last_state):
 
 
 @compiled
-def lstm_step(t, part, sums, skipped, cells, befores, hiddens, last_cell):
-    """Step t of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM.
+def lstm_cell(gate, before, cell, hidden):
+    """One row's step of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM.
 
-    The sums that the gates take become their activations. cells and befores (N, H) hold c_{t-1} and
-    h_{t-1} of every step. Fills those of the next step, hiddens, and last_cell (B, H) of the rows
-    that end here.
+    gate (4H,) holds the sums that the gates take and becomes their activations. Fills cell = f ·
+    before + i · g and hidden = o · tanh(cell), (H,) each.
+    """
+    size = len(before)
+    i, f = gate[:size], gate[size : 2 * size]
+    g, o = gate[2 * size : 3 * size], gate[3 * size :]
+    # Loops that fill one array each: with several, LLVM gives up on telling them apart, and runs
+    # none of this in vectors (measured: six times as slow).
+    for k in range(2 * size):
+        gate[k] = sigmoid(gate[k])
+    for k in range(size):
+        g[k] = tanh(g[k])
+    for k in range(size):
+        o[k] = sigmoid(o[k])
+    for k in range(size):
+        cell[k] = f[k] * before[k] + i[k] * g[k]
+    for k in range(size):
+        hidden[k] = o[k] * tanh(cell[k])
+
+
+@compiled
+def lstm_step(t, part, sums, skipped, cells, befores, hiddens, last_cell):
+    """Step t of an LSTM: `lstm_cell` of every row.
+
+    cells and befores (N, H) hold c_{t-1} and h_{t-1} of every step. Fills those of the next step,
+    hiddens, and last_cell (B, H) of the rows that end here.
     """
     size = cells.shape[1]
     first = part.offsets[t]
     hidden, cell = np.empty(size, cells.dtype), np.empty(size, cells.dtype)
-    # Loops that fill one array each: with several, LLVM gives up on telling them apart, and runs
-    # none of this in vectors (measured: six times as slow).
     for row in range(part.offsets[t + 1] - first):
-        gate, before = sums[first + row, skipped:], cells[first + row]
-        i, f = gate[:size], gate[size : 2 * size]
-        g, o = gate[2 * size : 3 * size], gate[3 * size :]
-        for k in range(2 * size):
-            gate[k] = sigmoid(gate[k])
-        for k in range(size):
-            g[k] = tanh(g[k])
-        for k in range(size):
-            o[k] = sigmoid(o[k])
-        for k in range(size):
-            cell[k] = f[k] * before[k] + i[k] * g[k]
-        for k in range(size):
-            hidden[k] = o[k] * tanh(cell[k])
+        lstm_cell(sums[first + row, skipped:], cells[first + row], cell, hidden)
         place = place_of(t, part, row)
         out = hiddens[part.rows[row], place, part.column : part.column + size]
         for k in range(size):
@@ -176,11 +185,24 @@ def gru_step_backward(t, part, sums, states, d_later, d_hiddens, d_state, d_sums
 
 
 @compiled
-def softmax_context(alpha, annotations, context):
-    """α = softmax(e) and c = Σ_j α_j h_j of one row and its S real positions.
+def additive_scores(exp_query, exp_keys, score, scores):
+    """e_j = Σ_a −2 v_a / (1 + exp(2 q_a) exp(2 k_ja)), which is vᵀ tanh(q + k_j) − Σ_a v_a.
 
-    alpha (S,) is e and becomes α; annotations (S, M): h. Fills context (M,): c.
+    exp_query (A,) and exp_keys (S, A): `exponential` of q and k; score (A,): −2 v. Fills scores
+    (S,) of one row.
     """
+    number = score.dtype.type
+    one = number(1)
+    for j in range(len(scores)):
+        total, key = number(0), exp_keys[j]
+        for a in range(len(score)):
+            total += score[a] / (one + exp_query[a] * key[a])
+        scores[j] = total
+
+
+@compiled
+def softmax(alpha):
+    """Turns scores (S,) into their softmax."""
     number = alpha.dtype.type
     top, mass = number(-np.inf), number(0)
     for j in range(len(alpha)):
@@ -188,9 +210,20 @@ def softmax_context(alpha, annotations, context):
     for j in range(len(alpha)):
         alpha[j] = exp(alpha[j] - top)
         mass += alpha[j]
-    context[:] = 0
     for j in range(len(alpha)):
         alpha[j] /= mass
+
+
+@compiled
+def softmax_context(alpha, annotations, context):
+    """α = softmax(e) and c = Σ_j α_j h_j of one row and its S real positions.
+
+    alpha (S,) is e and becomes α; annotations (S, M): h. Fills context (M,): c.
+    """
+    number = alpha.dtype.type
+    softmax(alpha)
+    context[:] = 0
+    for j in range(len(alpha)):
         share, annotation = alpha[j], annotations[j]
         for m in range(len(context)):
             context[m] += share * number(widen(annotation[m]))
