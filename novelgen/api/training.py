@@ -44,6 +44,8 @@ class TrainingResult:
     """At which the run is now."""
     steps_taken: int
     """In this session; 0 where the budget was spent before it."""
+    validation_is_sample: bool = False
+    """Whether `validation_bpc` is that of a sample of the pairs, as all would take too long."""
 
 
 def train(
@@ -211,6 +213,7 @@ def _result(run: RunDirectory, outcome: Outcome) -> TrainingResult:
         validation_bpc=outcome.best,
         step=outcome.step,
         steps_taken=outcome.steps_taken,
+        validation_is_sample=outcome.is_sample,
     )
 
 

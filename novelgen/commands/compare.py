@@ -216,7 +216,7 @@ def _train(
 ) -> Result | None:
     """Trains one run, from where it stands; None when Ctrl-C ended it."""
     from novelgen.api import sessions
-    from novelgen.evaluation.comparison import Result, result_of
+    from novelgen.evaluation.comparison import Result, affordable_pairs, result_of
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.run_lock import locked
 
@@ -244,7 +244,9 @@ def _train(
             error=str(error),
         )
     print(_("evaluating"), flush=True)
-    return result_of(run.path, plan.name, comparison.prompts, args.generate, device.type)
+    # All runs are measured on the pairs for which the first one had time.
+    pairs = comparison.test_pairs or affordable_pairs(run.path)
+    return result_of(run.path, plan.name, comparison.prompts, args.generate, device.type, pairs)
 
 
 def _compare_runs(args: argparse.Namespace) -> None:

@@ -40,7 +40,9 @@ _OWN = ("model", "tokenizer", "seed", "epochs", "max_steps", "max_minutes", "pat
 _TOKENIZERS = ("char", "word")
 _DEFAULT_MINUTES = 10.0
 _DEFAULT_PARAGRAPHS = 50
-_VALIDATIONS = 10  # of a run with a budget of steps
+# Of a run with a budget of steps: each also writes a sample and draws the curves.
+_VALIDATIONS = 10
+_FEWEST_STEPS = 10  # between two
 # So many validations without progress that every run uses its whole budget.
 _PATIENCE = 1_000_000
 
@@ -113,7 +115,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=whole_number,
         metavar="N",
-        help=_("or steps of training for each run, with ten validations"),
+        help=_("or steps of training for each run, with up to ten validations"),
     )
     parser.add_argument(
         "--preset",
@@ -158,7 +160,7 @@ def _configurations(request: Mapping[str, Any], options: Mapping[str, Any]) -> d
     if request["steps"] is None:
         budget = {"max_minutes": request["minutes"]}
     else:
-        validate_every = max(1, request["steps"] // _VALIDATIONS)
+        validate_every = max(_FEWEST_STEPS, request["steps"] // _VALIDATIONS)
         budget = {"max_steps": request["steps"], "validate_every": validate_every}
     # Names are what table.json and the folders of the runs know them by.
     start = preset(request["preset"])

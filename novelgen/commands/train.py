@@ -47,7 +47,10 @@ def _print_summary(result: TrainingResult) -> None:
     config: Config = RunDirectory(result.run).load_info()["config"]
     print(f"\n{_reason(result, config.training)}")
     if result.validation_bpc is not None:
-        print(_("best validation: {bpc:.3f} BPC").format(bpc=result.validation_bpc))
+        message = _("best validation: {bpc:.3f} BPC")
+        if result.validation_is_sample:
+            message = _("best validation: {bpc:.3f} BPC, of a sample of the validation part")
+        print(message.format(bpc=result.validation_bpc))
     # An interrupted run may have no sensible weights yet.
     if result.reason == "interrupted":
         command = f"python -m novelgen train --output {directory} --resume"

@@ -26,6 +26,8 @@ Ids = npt.NDArray[np.integer[Any]]
 Int64s = npt.NDArray[np.int64]
 Indices = Sequence[int] | npt.NDArray[Any]
 
+_SAMPLE_SEED = 1
+
 
 class Batch(NamedTuple):
     """B pairs, all int64; ids are padded with PAD behind the last EOS."""
@@ -140,6 +142,16 @@ class Pairs:
     def subset(self, indices: Indices) -> Pairs:
         """The pairs at `indices` alone, (n,) integers or booleans."""
         return replace(self, **{name: getattr(self, name)[indices] for name in PER_PAIR})
+
+    def sample(self, count: int) -> Pairs:
+        """`count` pairs drawn at random, or all of them where there are no more.
+
+        Always the same ones, in reading order; a larger sample holds every smaller one.
+        """
+        if count >= len(self):
+            return self
+        order = np.random.default_rng(_SAMPLE_SEED).permutation(len(self))
+        return self.subset(np.sort(order[:count]))
 
     def epoch(self, seed: int, number: int) -> Pairs:  # noqa: ARG002 - TaskPairs draws by them
         """The pairs that are trained in an epoch: all of these in every one."""

@@ -21,6 +21,7 @@ from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import LossStats, evaluate_loss
 from novelgen.training.stores import Data, data_of_run
+from novelgen.training.validation import affordable_characters, sample_size
 
 SEED = 1  # of everything that is written for a comparison
 _PROMPTS = 3
@@ -68,7 +69,9 @@ class Result:
     characters_per_second: float | None = None  # of training, validations not included
     best_step: int | None = None  # of the weights that were kept and measured
     validation_bpc: float | None = None
+    validation_is_sample: bool = False  # whether it is that of some of the pairs
     test_bpc: float | None = None
+    test_is_sample: bool = False
     held_out: str | None = None  # a hash of the texts that test_bpc is about
     writing: dict[str, float] = field(default_factory=dict)  # of `measure_writing`
     continuations: list[str] = field(default_factory=list)  # of the comparison's prompts
@@ -91,22 +94,38 @@ def prompts_of(data: Data) -> list[str]:
     return [source for source, _ in texts]
 
 
+def affordable_pairs(directory: Path) -> int:
+    """How many test pairs are worth measuring after the training that a run had."""
+    pairs = data_of_run(directory, RunDirectory(directory).load_info()).pairs("test")
+    records = read_metrics(RunDirectory(directory).metrics)
+    trained = max((record.get("characters", 0) for record in records), default=0)
+    characters = int(pairs.target_characters.sum())
+    return sample_size(len(pairs), characters, affordable_characters(trained))
+
+
 def result_of(
-    directory: Path, name: str, prompts: Sequence[str], paragraphs: int, device: str
+    directory: Path,
+    name: str,
+    prompts: Sequence[str],
+    paragraphs: int,
+    device: str,
+    test_pairs: int | None = None,
 ) -> Result:
     """Measures the weights that a run kept, on the test part of its corpus, in its main task.
 
-    So many `paragraphs` are written and measured, and the prompts continued. Raises CheckpointError
-    when the run is damaged, or its data gone.
+    With `test_pairs` on a sample of so many pairs, always the same ones. So many `paragraphs` are
+    written and measured, and the prompts continued. Raises CheckpointError when the run is damaged,
+    or its data gone.
     """
     # 1. How well it predicts, by the length of the source.
     run = load_run(directory, device)
     data = data_of_run(directory, run.info)
     pairs = data.pairs("test")
-    texts = pairs.texts(range(len(pairs)), run.tokenizer, run.source_tokenizer)
+    measured = pairs.sample(len(pairs) if test_pairs is None else test_pairs)
+    texts = measured.texts(range(len(measured)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
     batch_tokens = 2 * run.config.training.batch_tokens  # no gradients: twice as many fit
-    stats, classes = measure_by_length(run.model, pairs, lengths, batch_tokens, run.device)
+    stats, classes = measure_by_length(run.model, measured, lengths, batch_tokens, run.device)
 
     # 2. What it writes.
     generator = Generator.of(run, "float32")
@@ -131,7 +150,9 @@ def result_of(
         characters_per_second=speed(records),
         best_step=best.get("step"),
         validation_bpc=best.get("validation_bpc"),
+        validation_is_sample=best.get("is_sample", False),
         test_bpc=stats.bits_per_character,
+        test_is_sample=len(measured) < len(pairs),
         held_out=_hash(target for _, target in texts),
         writing=writing,
         continuations=continuations,

@@ -61,9 +61,17 @@ def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
         architecture=architecture(config.model),
         parameters=_number(info.get("parameters"), ",.0f"),
         steps=_number(best.get("step"), ",.0f"),
-        validation_bpc=_number(best.get("validation_bpc"), ".3f"),
+        validation_bpc=_validation(best),
         date=_date(run),
     )
+
+
+def _validation(best: Mapping[str, Any]) -> str:
+    """The best validation, and whether it is that of a sample."""
+    value = _number(best.get("validation_bpc"), ".3f")
+    if best.get("is_sample") is True:
+        return _("{bpc} (of a sample)").format(bpc=value)
+    return value
 
 
 def _vocabulary(run: RunDirectory, info: Mapping[str, Any]) -> tuple[str, str]:

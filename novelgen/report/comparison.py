@@ -61,6 +61,14 @@ class Comparison:
         """Whether all runs were measured on the same test part."""
         return len({result.held_out for result in self.results if result.held_out}) <= 1
 
+    @property
+    def test_pairs(self) -> int | None:
+        """How many test pairs the first run was measured on; None before it."""
+        first = next((result for result in self.results if result.by_length), None)
+        if first is None:
+            return None
+        return sum(found.pairs for found in first.by_length)
+
     def save(self, folder: Path) -> None:
         """Writes all files, table.json first: it alone is what a comparison goes on from."""
         data = json.dumps(self._to_dict(), ensure_ascii=False, indent=2)
@@ -131,6 +139,10 @@ class Comparison:
                 "that did best in validation; the speed leaves validations out"
             )
         )
+        sampled = [result.name for result in self.results if result.validation_is_sample]
+        if sampled:
+            message = _("validation BPC is that of a sample of the validation part: {runs}")
+            notes.append(message.format(runs=join_list(sampled)))
         if len(self.machines) > 1:
             notes.append(
                 _(
@@ -161,9 +173,10 @@ class Comparison:
 def _test_part_note(result: Result) -> str:
     pairs = sum(found.pairs for found in result.by_length)
     characters = sum(found.characters for found in result.by_length)
-    return _("test part: {pairs:,} pairs, {characters:,} characters").format(
-        pairs=pairs, characters=characters
-    )
+    message = _("test part: {pairs:,} pairs, {characters:,} characters")
+    if result.test_is_sample:
+        message = _("sample of the test part: {pairs:,} pairs, {characters:,} characters")
+    return message.format(pairs=pairs, characters=characters)
 
 
 def load_comparison(folder: Path) -> Comparison | None:

@@ -126,14 +126,14 @@ class RunDirectory:
         text = json.dumps({"format": FORMAT, **info}, ensure_ascii=False, indent=2)
         write_whole(self._config, text.encode())
 
-    def save_best(
-        self, weights: Mapping[str, Tensor], step: int, bits_per_character: float
-    ) -> None:
-        """Writes the weights of the best validation, and into config.json what it found."""
-        self.save_model(weights)
+    def note_best(self, **found: float) -> None:
+        """Writes into config.json what was found of the weights that are kept.
+
+        They are the step, validation_bpc, and whether that is_sample; what is not given stays.
+        """
         with _damage_reported(self._config):
             info = json.loads(self._config.read_text(encoding="utf-8"))
-        self.save_info({**info, "best": {"step": step, "validation_bpc": bits_per_character}})
+        self.save_info({**info, "best": {**info.get("best", {}), **found}})
 
     def save_model(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are kept for writing and evaluating."""

@@ -39,6 +39,12 @@ def validation_note(
     )
 
 
+def whole_note(bits_per_character: float, pairs: int) -> str:
+    """The line at the end where the best weights were measured on all validation pairs."""
+    message = _("the weights that are kept, on all {pairs:,} validation pairs: BPC {bpc:.3f}")
+    return message.format(pairs=pairs, bpc=bits_per_character)
+
+
 class _Sample(NamedTuple):
     """How far the run was at a time."""
 

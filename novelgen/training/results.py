@@ -23,3 +23,4 @@ class Outcome(NamedTuple):
     best: float | None  # validation BPC of the weights that were kept
     step: int  # at which the run is now
     steps_taken: int  # by this call; 0 where the budget was spent before it
+    is_sample: bool  # whether `best` is that of a sample of the validation pairs

@@ -19,15 +19,15 @@ from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.early_stopping import EarlyStopping
 from novelgen.training.epochs import EpochPlan, plan_epoch
 from novelgen.training.gradient_step import GradientStep
-from novelgen.training.hardware import choose_precision, release_freed_memory
+from novelgen.training.hardware import release_freed_memory
 from novelgen.training.interrupt import Interrupt
 from novelgen.training.journal import Journal, NoJournal
-from novelgen.training.loss import LossStats, evaluate_loss
 from novelgen.training.optimizer import build_optimizer
 from novelgen.training.prefetch import BatchPrefetcher
-from novelgen.training.progress import ProgressLine, validation_note
+from novelgen.training.progress import ProgressLine, validation_note, whole_note
 from novelgen.training.results import Outcome, Reason, Validation
 from novelgen.training.schedule import Position, Schedule
+from novelgen.training.validation import Validator
 
 
 class Trainer:
@@ -66,7 +66,6 @@ class Trainer:
         self.config = config
         self.run = run
         self._train = train
-        self._valid = valid
         self._ranks = ranks
         self._observe = observe
         self._line = line or ProgressLine(clock=clock)
@@ -79,6 +78,7 @@ class Trainer:
             self.model, config, self._prefetcher, ranks=ranks, note=self._line.note
         )
         self._optimizer = build_optimizer(self.model, config)
+        self._validator = Validator(self.model, config, valid, self.device, ranks)
         # 3. How far the run is; all but the last two are saved.
         self._early_stopping = EarlyStopping(config.patience)
         self._validated_step = -1
@@ -116,9 +116,14 @@ class Trainer:
                     self._save(journal)
                 reason = self._stop_reason(interrupt)
             self._finish(reason, journal)
+            steps_taken = self.position.step - start.step
+            whole = None
+            if reason != "interrupted" and steps_taken and self._early_stopping.best is not None:
+                whole = self._measure_best(journal)
         self._report_waiting(self.position.seconds - start.seconds)
-        step = self.position.step
-        return Outcome(reason, self._early_stopping.best, step, step - start.step)
+        best = self._early_stopping.best if whole is None else whole
+        is_sample = self._validator.is_sample and whole is None
+        return Outcome(reason, best, self.position.step, steps_taken, is_sample)
 
     def step(self) -> dict[str, Any]:
         """Takes one optimizer step; returns what the journal keeps of it."""
@@ -173,6 +178,9 @@ class Trainer:
         self._early_stopping.load_state_dict(saved)
         self._validated_step = saved["validated_step"]
         self._characters = saved["characters"]
+        # Before there were samples, all was measured.
+        everything = self._validator.characters_of_all
+        self._validator.characters = saved.get("validation_characters", everything)
 
     def _save(self, journal: Journal | NoJournal) -> None:
         """Saves what `resume` reads."""
@@ -187,6 +195,7 @@ class Trainer:
                 **self._early_stopping.state_dict(),
                 "validated_step": self._validated_step,
                 "characters": self._characters,
+                "validation_characters": self._validator.characters,
             }
         )
 
@@ -215,52 +224,30 @@ class Trainer:
         return None
 
     def _validate(self, journal: Journal | NoJournal) -> None:
-        """Measures the validation part, keeps the weights if they are the best, and saves."""
-        # 1. Bits per character of every task, the main one first.
-        found = {name: self._evaluate(pairs) for name, pairs in self._valid.items()}
-        main = next(iter(found.values()))
-        value = main.bits_per_character
+        """Measures the validation pairs, keeps the weights if they are the best, and saves."""
+        # 1. Bits per character.
+        found = self._validator.measure(self._characters)
+        value = found.main.bits_per_character
         # 2. The best weights are kept.
         step = self.position.step
         self._validated_step = step
         is_best = self._early_stopping.update(value)
         if is_best and self._ranks.is_first:
-            self.run.save_best(self.model.state_dict(), step, value)
+            self.run.save_model(self.model.state_dict())
+            self.run.note_best(step=step, validation_bpc=value, is_sample=found.is_sample)
         # 3. It is recorded, saved and shown.
-        record: dict[str, Any] = {
-            "step": step,
-            "validation_bpc": value,
-            "validation_perplexity": main.perplexity,
-            "is_best": is_best,
-            "seconds": round(self.position.seconds, 3),
-        }
-        by_task = {name: stats.bits_per_character for name, stats in found.items()}
-        note = validation_note(
-            step, self.position.seconds, value, self._early_stopping.best, is_best
-        )
-        # Of a single task there is nothing to tell beside its value.
-        if len(by_task) > 1:
-            record["validation_bpc_by_task"] = by_task
-            note = " · ".join([note, *(f"{name} {bits:.3f}" for name, bits in by_task.items())])
-        journal.write(record)
+        seconds = self.position.seconds
+        rest = {"is_best": is_best, "seconds": round(seconds, 3)}
+        journal.write({"step": step, **found.record(), **rest})
         self._save(journal)
-        self._line.note(note)
+        note = validation_note(step, seconds, value, self._early_stopping.best, is_best)
+        self._line.note(" · ".join([note, *found.notes()]))
         if self._ranks.is_first and self._observe is not None:
             self.model.eval()
             self._observe(self.model, Validation(step, value, is_best))
             self.model.train()
         release_freed_memory()
         self._line.pause()
-
-    def _evaluate(self, pairs: Pairs) -> LossStats:
-        return evaluate_loss(
-            self.model,
-            pairs,
-            batch_tokens=2 * self.config.batch_tokens,  # no gradients: twice as much fits
-            device=self.device,
-            precision=choose_precision(self.config.precision, self.device),
-            ranks=self._ranks,
-        )
 
     def _finish(self, reason: Reason, journal: Journal | NoJournal) -> None:
         """Validates the last weights, or just saves them where there is no time for it."""
@@ -272,6 +259,28 @@ class Trainer:
         # Interrupted before the first validation there would be nothing to write with.
         if self._ranks.is_first and not self.run.has_model:
             self.run.save_model(self.model.state_dict())
+
+    def _measure_best(self, journal: Journal | NoJournal) -> float | None:
+        """BPC of the kept weights on all validation pairs, where validations measured a sample.
+
+        None where they measured all, or where it would take too long.
+        """
+        if not self._validator.is_whole_affordable(self._characters):
+            return None
+        # From the file, so that a run that was resumed has them too.
+        self._ranks.run_on_rank0(lambda: self.run.load_weights(self.model))
+        self._ranks.sync_parameters(self.model)
+        whole = self._validator.measure_whole().main
+        self._tick()
+        value = whole.bits_per_character
+        if self._ranks.is_first:
+            self.run.note_best(validation_bpc=value, is_sample=False)
+        # Under a name of its own: it is no point of the curve.
+        record = {"whole_validation_bpc": value, "validation_pairs": whole.pairs}
+        seconds = round(self.position.seconds, 3)
+        journal.write({"step": self.position.step, **record, "seconds": seconds})
+        self._line.note(whole_note(value, whole.pairs))
+        return value
 
     def _report_waiting(self, seconds: float) -> None:
         # A share that is not near 0 says that the data, not the model, sets the pace.

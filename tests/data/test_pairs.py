@@ -157,3 +157,19 @@ def test_a_subset_holds_the_chosen_pairs(rows, data):
     assert subset.texts(range(len(subset)), TOKENIZER) == pairs.texts(places, TOKENIZER)
     for mine, theirs in zip(subset.batch(range(len(subset))), pairs.batch(places), strict=True):
         assert np.array_equal(mine, theirs)
+
+
+def test_a_sample_is_always_the_same_and_drawn_over_all_pairs():
+    pairs = Pairs.from_texts([("春", "夏" * (1 + number % 9)) for number in range(800)], TOKENIZER)
+
+    def places(count):
+        """Where the pairs of a sample stand among all."""
+        return np.searchsorted(pairs.target_starts, pairs.sample(count).target_starts)
+
+    small, large = places(200), places(400)
+    assert (len(small), len(large)) == (200, 400)
+    assert np.array_equal(small, places(200))
+    assert set(small.tolist()) < set(large.tolist())
+    # As many of each quarter, as far as chance allows.
+    assert np.abs(np.bincount(large // 200) - 100).max() < 30
+    assert pairs.sample(800) is pairs

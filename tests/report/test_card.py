@@ -26,7 +26,7 @@ def test_a_card_tells_what_the_run_is(run, toy):
         run,
         corpus=["../../novels/红楼梦.txt"],
         parameters=1234567,
-        best={"step": 2100, "validation_bpc": 5.78912},
+        best={"step": 2100, "validation_bpc": 5.78912, "is_sample": True},
     )
     os.utime(run.path / "model.safetensors", (1_700_000_000, 1_700_000_000))
     found = card(run)
@@ -34,7 +34,7 @@ def test_a_card_tells_what_the_run_is(run, toy):
         "红楼梦.txt",
         "1,234,567",
         "2,100",
-        "5.789",
+        "5.789 (of a sample)",
     )
     assert found.vocabulary == f"{toy.tokenizer.size:,}"
     assert "characters" in found.tokenizer

@@ -135,6 +135,19 @@ def test_runs_on_other_texts_are_not_compared(comparison, tmp_path):
     assert not json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["same_test_texts"]
 
 
+def test_what_was_measured_on_a_sample_is_said(comparison, tmp_path):
+    comparison.save(tmp_path)
+    assert "sample" not in (tmp_path / "table.md").read_text(encoding="utf-8")
+    sampled = {"validation_is_sample": True, "test_is_sample": True}
+    comparison.results[0] = dataclasses.replace(comparison.results[0], **sampled)
+    comparison.save(tmp_path)
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "sample of the validation part: lm-char-1\n" in text
+    assert "sample of the test part: 9 pairs" in text
+    # So many the runs after the first one are measured on, too.
+    assert comparison.test_pairs == 9
+
+
 def test_a_second_machine_is_noted(comparison, tmp_path):
     comparison.machines.append({"cpu": "6502"})
     comparison.save(tmp_path)

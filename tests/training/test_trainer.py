@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from novelgen.errors import CheckpointError, ConfigError, TrainingError
-from novelgen.training import trainer as trainer_module
+from novelgen.training import validation as validation_module
 from novelgen.training.checkpoint import load_run
 from novelgen.training.journal import read_metrics
+from novelgen.training.loss import LossStats, evaluate_loss
 from tests.training.conftest import in_step, of_batch
 
 
@@ -69,6 +70,48 @@ def test_a_run_that_died_continues_bit_for_bit(workshop, died_at, changes):
     assert kept[0] == kept[1]
 
 
+def validations(trainer):
+    return [
+        {name: value for name, value in record.items() if name != "seconds"}
+        for record in read_metrics(trainer.run.metrics)
+        if "loss" not in record
+    ]
+
+
+def test_a_run_that_died_validates_on_the_same_sample(workshop, monkeypatch):
+    """The first validation, at step 5, decides for all; its own count is not that of the second."""
+    monkeypatch.setattr(validation_module, "affordable_characters", lambda trained: trained // 20)
+    whole = workshop.trainer("whole", max_steps=14)
+    outcome = whole.fit()
+    assert outcome.is_sample
+    broken = workshop.trainer("broken", max_steps=14)
+    kill_at(broken, 7)
+    resumed = workshop.trainer("broken", max_steps=14, resume=True)
+    assert resumed.fit().best == outcome.best
+    assert validations(resumed) == validations(whole)
+    counts = {record["validation_pairs"] for record in validations(whole)}
+    assert len(counts) == 1
+    assert 0 < counts.pop() < len(workshop.valid)
+
+
+def test_the_best_weights_are_measured_on_all_pairs_at_the_end_where_that_is_cheap(
+    workshop, monkeypatch
+):
+    monkeypatch.setattr(validation_module, "affordable_characters", lambda trained: trained // 10)
+    trainer = workshop.trainer()
+    outcome = trainer.fit()
+    *before, last = read_metrics(trainer.run.metrics)
+    assert before[-1]["validation_is_sample"]
+    run = load_run(trainer.run.path, "cpu")
+    whole = evaluate_loss(run.model, workshop.valid, batch_tokens=400, device=run.device)
+    assert outcome.best == last["whole_validation_bpc"] == run.info["best"]["validation_bpc"]
+    assert outcome.best == pytest.approx(whole.bits_per_character)
+    assert not outcome.is_sample
+    assert not run.info["best"]["is_sample"]
+    # What is resumed goes on from the last weights and by the sample's values.
+    assert workshop.trainer(resume=True, max_steps=20).fit().steps_taken == 8
+
+
 def test_a_half_written_last_record_is_dropped_on_resume(workshop):
     broken = workshop.trainer()
     kill_at(broken, 7)
@@ -92,26 +135,25 @@ def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
 
     def evaluate_loss(model, pairs, **_):
         seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
-        return trainer_module.LossStats(
-            nll_sum=next(values) * math.log(2), tokens=1, characters=1, pairs=1
-        )
+        return LossStats(nll_sum=next(values) * math.log(2), tokens=1, characters=1, pairs=1)
 
-    monkeypatch.setattr(trainer_module, "evaluate_loss", evaluate_loss)
+    monkeypatch.setattr(validation_module, "evaluate_loss", evaluate_loss)
     trainer = workshop.trainer(max_steps=15)
     outcome = trainer.fit()
     assert outcome.reason == "budget"
     assert outcome.best == pytest.approx(3.0)
     run = load_run(trainer.run.path, "cpu")
     assert_same(run.model.state_dict(), seen[1])
-    assert run.info["best"] == {"step": 10, "validation_bpc": pytest.approx(3.0)}
+    best = {"step": 10, "validation_bpc": pytest.approx(3.0), "is_sample": False}
+    assert run.info["best"] == best
 
 
 def test_stops_when_patience_runs_out(workshop, monkeypatch):
     values = itertools.chain([3.0], itertools.repeat(4.0))
     monkeypatch.setattr(
-        trainer_module,
+        validation_module,
         "evaluate_loss",
-        lambda *_, **__: trainer_module.LossStats(next(values), 1, 1, 1),
+        lambda *_, **__: LossStats(next(values), 1, 1, 1),
     )
     trainer = workshop.trainer(max_steps=1000, patience=3, validate_every=2)
     assert trainer.fit().reason == "patience"
@@ -297,9 +339,9 @@ def test_patience_counts_on_after_a_resume(workshop, monkeypatch):
     def validations(*values):
         losses = itertools.chain(values, itertools.repeat(4.0))
         monkeypatch.setattr(
-            trainer_module,
+            validation_module,
             "evaluate_loss",
-            lambda *_, **__: trainer_module.LossStats(next(losses), 1, 1, 1),
+            lambda *_, **__: LossStats(next(losses), 1, 1, 1),
         )
 
     def dies_at_step_4(_model, validation):

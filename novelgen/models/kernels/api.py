@@ -183,11 +183,11 @@ def padded_linear(
 def has_recurrent_layer(layer: nn.RNNBase, sequence: Tensor) -> bool:
     """Whether `recurrent.recurrent_layers` runs such a layer along sequence (B, T, D).
 
-    It does in training on CPUs, for every GRU and every LSTM in float32, which PyTorch runs along
-    the padding too; in bfloat16 for those whose weights outgrow a core's cache. Without gradients
-    PyTorch runs them: what writes a few lines need not wait for numba to compile.
+    It does on CPUs for every GRU and every LSTM in float32, which PyTorch runs along the padding
+    too; in bfloat16 for those whose weights outgrow a core's cache. In inference mode PyTorch runs
+    them: what writes a few lines need not wait for numba to compile.
     """
-    if not torch.is_grad_enabled() or not is_fast(sequence.device):
+    if torch.is_inference_mode_enabled() or not is_fast(sequence.device):
         return False
     if isinstance(layer, nn.LSTM) and torch.is_autocast_enabled("cpu"):
         return layer.hidden_size >= LSTM_FROM

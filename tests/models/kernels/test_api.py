@@ -113,6 +113,8 @@ def test_where_our_recurrent_layers_run(cell, size, autocast, expected):
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
         assert api.has_recurrent_layer(layer, sequence) is expected
         with torch.no_grad():
+            assert api.has_recurrent_layer(layer, sequence) is expected
+        with torch.inference_mode():
             assert not api.has_recurrent_layer(layer, sequence)
 
 
