@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,56 @@ def copying(found: dict[str, Any]) -> list[str]:
     return [*table(titles, rows), "", f"{machine(found['machine'])}."]
 
 
+def teacher_forcing(found: dict[str, Any]) -> list[str]:
+    """What each share of true tokens comes to: the means of all seeds."""
+    titles = (
+        "--teacher-forcing",
+        "validation BPC",
+        "test BPC",
+        "validation BPC, half of the history drawn",
+        "repeated 4-grams, greedy",
+        "the same, sampled",
+        "distinct-2, sampled",
+        "processor time of a step",
+    )
+    runs = found["runs"]
+    shares = dict.fromkeys(run["teacher_forcing"] for run in runs)
+    columns: list[list[float]] = []
+    for share in shares:
+        own = [
+            (
+                min(bpc for _, bpc in run["validation_bpc"]),
+                run["test_bpc"],
+                run["mixed_history_bpc"],
+                run["writing"]["greedy"]["repeated_4grams"],
+                run["writing"]["sample"]["repeated_4grams"],
+                run["writing"]["sample"]["distinct_2"],
+                run["step_cpu_seconds"],
+            )
+            for run in runs
+            if run["teacher_forcing"] == share
+        ]
+        columns.append([statistics.mean(column) for column in zip(*own, strict=True)])
+    rows = [
+        (
+            f"{share:g}",
+            *(f"{bpc:.3f}" for bpc in means[:3]),
+            *(f"{each:.1%}" for each in means[3:6]),
+            f"{means[6] / columns[0][6]:.2f} ×",
+        )
+        for share, means in zip(shares, columns, strict=True)
+    ]
+    novel = found["truth"]
+    repeated = f"{novel['repeated_4grams']:.1%}"
+    rows.append(("the novel", "", "", "", repeated, repeated, f"{novel['distinct_2']:.1%}", ""))
+    return [
+        *table(titles, rows),
+        "",
+        f"`{found['corpus']}`, `{found['preset']}`, `{found['model']}`, {found['steps']} steps, "
+        f"seeds: {len(runs) // len(shares)}; {machine(found['machine'])}.",
+    ]
+
+
 def scaling(found: dict[str, Any]) -> list[str]:
     """What growth costs: a table for the corpus, and one for each axis of a training step."""
     corpus = [
@@ -211,6 +262,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "translation": translation,
     "seven-hongloumeng/table": comparison,
     "copying": copying,
+    "teacher_forcing": teacher_forcing,
     "training_speed-cpu": training,
     "training_speed-cpu-avx2": training,
     "generation_speed": writing,

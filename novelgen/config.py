@@ -325,6 +325,16 @@ class TrainingConfig(Checked):
         0.01, N_("decoupled weight decay of the weight matrices"), minimum=0, maximum=1
     )
     clip_norm: float = option(1.0, N_("clip gradients to this norm"), above=0)
+    # Below 1, scheduled sampling; `novelgen.training.scheduled_sampling`.
+    teacher_forcing: float = option(
+        1.0,
+        N_(
+            "share of true tokens that the decoder reads at the end of the budget, falling in a "
+            "line from 1; the others are drawn from the model itself (scheduled sampling)"
+        ),
+        minimum=0,
+        maximum=1,
+    )
     # Validation, early stopping and saves.
     validate_every: int | None = option(
         None, N_("steps between validations (default: about one epoch)"), minimum=1

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.models.initialization import reset_embedding
-from novelgen.models.kernels.loss import linear_cross_entropy
+from novelgen.models.kernels.loss import chunk_rows, linear_cross_entropy
 from novelgen.models.recurrent import State, VariationalDropout
 
 BOS = 1  # as in every tokenizer
+_SPECIALS = 3  # PAD, BOS and EOS, the first ids of every tokenizer
 
 
 class TokenEmbedding(nn.Embedding):
@@ -133,16 +134,52 @@ class ConditionalLM(nn.Module):
         memory: Any,
         state: State,
         first: Tensor | None = None,
+        history: Tensor | None = None,
     ) -> Tensor:
         """Σ −ln p of the real tokens of target (B, T) int64: a scalar; no logits are kept.
 
         is_token (B, T) bool: True = real; these come first in every row, and there is one at least.
+        `history` (B, T) int64 is what the decoder reads in place of the target: its token at t
+        stands before the prediction of t + 1. None is teacher forcing.
         """
+        if history is None:
+            history = target
         lengths = is_token.sum(1)  # (B,)
-        readout, _ = self.read(target, memory, state, first, lengths)  # (B, T, D)
+        readout, _ = self.read(history, memory, state, first, lengths)  # (B, T, D)
         return linear_cross_entropy(
             readout[is_token],  # (N, D), N real tokens
             self.embedding.vocabulary,
             self.output_bias,
             target[is_token],  # (N,)
         )
+
+    def sample(
+        self,
+        target: Tensor,
+        is_chosen: Tensor,
+        memory: Any,
+        state: State,
+        first: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """Draws a token at each of the N chosen places: (N,) int64, row by row.
+
+        Each follows the true tokens before its place. target (B, T) int64, is_chosen (B, T) bool,
+        rows with `lengths` as in `run`.
+        """
+        readout, _ = self.read(target, memory, state, first, lengths)  # (B, T, D)
+        # Chunks of the chosen places, so that no logits (N, V) of all of them ever exist.
+        chunks = torch.split(readout[is_chosen], chunk_rows(self.embedding.vocabulary))
+        return torch.cat([draw_tokens(self.project(chunk)) for chunk in chunks])
+
+
+def draw_tokens(logits: Tensor) -> Tensor:
+    """A token of each softmax, of logits (…, V): (…,) int64.
+
+    It is none of PAD, BOS and EOS, which no decoder reads inside a text. The largest of logits with
+    Gumbel noise is such a draw (Maddison, Tarlow and Minka, 2014).
+    """
+    noise = torch.empty_like(logits, dtype=torch.float32).exponential_().log_()
+    scores = logits - noise  # −ln of an exponential variable has a Gumbel distribution
+    scores[..., :_SPECIALS] = -torch.inf
+    return scores.argmax(-1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax, logsigmoid
 from torch.utils.checkpoint import checkpoint
 
-from novelgen.models.conditional_lm import ConditionalLM
+from novelgen.models.conditional_lm import ConditionalLM, draw_tokens
 from novelgen.models.initialization import reset_linear
 from novelgen.models.kernels.loss import chunk_rows
 from novelgen.models.recurrent import State
@@ -69,14 +69,17 @@ class PointerGenerator(nn.Module):
         memory: tuple[Tensor, ...],
         state: State,
         first: Tensor | None = None,
+        history: Tensor | None = None,
     ) -> Tensor:
         """As `ConditionalLM.nll_sum`.
 
         The logits exist a chunk at a time, and are computed again for the gradients.
         """
         source, *own_memory = memory
+        if history is None:
+            history = target
         lengths = is_token.sum(1)  # (B,)
-        readout, weights = self.writer.read(target, own_memory, state, first, lengths)
+        readout, weights = self.writer.read(history, own_memory, state, first, lengths)
 
         # 1. What a target token gets by copying: the attention on its occurrences in the source.
         is_copy = source.unsqueeze(1) == target.unsqueeze(2)  # (B, T, S)
@@ -93,6 +96,25 @@ class PointerGenerator(nn.Module):
             for chunk in chunks
         ]
         return torch.stack(nll_sums).sum()
+
+    def sample(
+        self,
+        target: Tensor,
+        is_chosen: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        first: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """As `ConditionalLM.sample`."""
+        source, *own_memory = memory
+        readout, weights = self.writer.read(target, own_memory, state, first, lengths)
+        row, place = is_chosen.nonzero(as_tuple=True)  # (N,) each
+        # One step (N, 1, …) for each chosen place, a chunk at a time.
+        size = chunk_rows(self.writer.embedding.vocabulary)
+        steps = (readout[row, place].unsqueeze(1), weights[row, place].unsqueeze(1), source[row])
+        chunks = zip(*(torch.split(tensor, size) for tensor in steps), strict=True)
+        return torch.cat([draw_tokens(self._log_mixture(*chunk)).squeeze(1) for chunk in chunks])
 
     def _chunk_nll_sum(self, readout: Tensor, copied: Tensor, target: Tensor) -> Tensor:
         """Σ −ln p of targets (N,), of readouts (N, D) and the attention on their copies (N,)."""

@@ -54,21 +54,22 @@ class GradientStep:
         indices: NDArray[np.int64],
         next_indices: NDArray[np.int64],
         step: int,
+        teacher_forcing: float = 1.0,
     ) -> LossStats:
         """Fills the gradients of the batch `indices` (B,) and returns its loss, of all ranks.
 
         They are those of the summed loss divided by `batch_tokens`, so that a token counts alike in
         every batch. `next_indices` are the batch after this one, to be made ready meanwhile, or
-        empty.
+        empty. `teacher_forcing` is the share of true tokens among those that the decoder reads.
         """
         indices = self._share(pairs, indices)
         next_indices = self._share(pairs, next_indices)
         while True:
-            # The same dropout masks in every try, and in a run that is resumed.
+            # The same dropout masks and drawn tokens in every try, and in a run that is resumed.
             torch.manual_seed(self._seed(step))
             self._model.zero_grad()
             try:
-                return self._accumulate(pairs, indices, next_indices)
+                return self._accumulate(pairs, indices, next_indices, teacher_forcing)
             except torch.OutOfMemoryError:
                 if self.slices >= len(indices):
                     raise TrainingError(
@@ -87,7 +88,11 @@ class GradientStep:
             )
 
     def _accumulate(
-        self, pairs: Pairs, indices: NDArray[np.int64], next_indices: NDArray[np.int64]
+        self,
+        pairs: Pairs,
+        indices: NDArray[np.int64],
+        next_indices: NDArray[np.int64],
+        teacher_forcing: float,
     ) -> LossStats:
         """Adds up the gradients of the micro-batches of `indices`, this rank's rows of a batch."""
         tokens = self._config.batch_tokens
@@ -97,7 +102,7 @@ class GradientStep:
         total = LossStats()
         for number, batch in enumerate(batches, 1):
             with torch.autocast(self._device.type, dtype=self._precision, enabled=uses_autocast):
-                loss = batch_loss(self._model, batch, self._device)  # ()
+                loss = batch_loss(self._model, batch, self._device, teacher_forcing)  # ()
             # With the last part the ranks begin to exchange their gradients.
             self._gradient_sum.backward(loss / tokens, is_last=number == len(parts))
             total += loss_stats(batch, loss.item())

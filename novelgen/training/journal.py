@@ -18,6 +18,7 @@ _SCALARS = {
     "bpc": "train/bpc",
     "gradient_norm": "train/gradient_norm",
     "learning_rate": "train/learning_rate",
+    "teacher_forcing": "train/teacher_forcing",
     "validation_bpc": "validation/bpc",
     "validation_perplexity": "validation/perplexity",
 }

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Batch, Pairs
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
+from novelgen.training.scheduled_sampling import mixed_history
 
 _LARGEST_EXPONENT = 700  # e to this is about the largest float
 
@@ -55,8 +56,13 @@ class LossStats:
         return math.exp(mean)
 
 
-def batch_loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-    """Σ −ln p of the batch's real target tokens, EOS included: a scalar to differentiate."""
+def batch_loss(
+    model: nn.Module, batch: Batch, device: torch.device, teacher_forcing: float = 1.0
+) -> Tensor:
+    """Σ −ln p of the batch's real target tokens, EOS included: a scalar to differentiate.
+
+    `teacher_forcing` is the share of true tokens among those that the decoder reads.
+    """
     source = _to(device, batch.source)  # (B, S)
     source_lengths = _to(device, batch.source_lengths)  # (B,)
     target = _to(device, batch.target)  # (B, T)
@@ -65,9 +71,11 @@ def batch_loss(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     is_token = torch.arange(target.shape[1], device=device) < target_lengths.unsqueeze(1)  # (B, T)
     # Every variant has `start` and `nll_sum`; they have no common class that says so.
     variant: Any = model
-    nll_sum: Tensor = variant.nll_sum(
-        target, is_token, *variant.start(source, source_lengths), first
-    )
+    memory, state = variant.start(source, source_lengths)
+    history = target
+    if teacher_forcing < 1:
+        history = mixed_history(variant, target, is_token, memory, state, first, teacher_forcing)
+    nll_sum: Tensor = variant.nll_sum(target, is_token, memory, state, first, history)
     return nll_sum
 
 

@@ -62,6 +62,14 @@ def learning_rate(config: TrainingConfig, step: int, used: float) -> float:
     return config.learning_rate * warm * decay
 
 
+def teacher_forcing(config: TrainingConfig, used: float) -> float:
+    """The share of true tokens that the decoder reads, when `used` of the budget is spent.
+
+    It falls in a line from 1 to its final value: the linear decay of Bengio et al. (2015).
+    """
+    return 1 - (1 - config.teacher_forcing) * used
+
+
 class Schedule:
     """The batches of a run one after the other, and what goes with each.
 
@@ -101,6 +109,11 @@ class Schedule:
     def learning_rate(self) -> float:
         """The rate of the next step."""
         return learning_rate(self._config, self.position.step, self.used)
+
+    @property
+    def teacher_forcing(self) -> float:
+        """The share of true tokens that the decoder reads in the next step."""
+        return teacher_forcing(self._config, self.used)
 
     def validation_interval(self) -> int:
         """Steps from one validation to the next."""

@@ -42,8 +42,8 @@ class Trainer:
     if it had never stopped, given a budget of steps or epochs; one of minutes plans by the clock.
 
     Of several `ranks` each takes its rows of every batch, rank 0 alone writes and observes, and all
-    decide alike: the numbers are those of one process but for rounding, and for the dropout masks,
-    which are drawn by each rank for its own rows.
+    decide alike: the numbers are those of one process but for rounding, and for dropout masks and
+    drawn tokens, which are each rank's own.
     """
 
     def __init__(
@@ -132,10 +132,11 @@ class Trainer:
         position = schedule.position
         plan = schedule.plan
         rate = schedule.learning_rate
+        teacher_forcing = schedule.teacher_forcing
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         total = self._gradient_step.compute(
-            plan.pairs, schedule.batch, schedule.batch_after, position.step
+            plan.pairs, schedule.batch, schedule.batch_after, position.step, teacher_forcing
         )
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm).item()
         loss = total.nll_sum / total.tokens
@@ -156,7 +157,7 @@ class Trainer:
             characters=self._characters,
             used=schedule.used,
         )
-        return {
+        record: dict[str, Any] = {
             "step": self.position.step,
             "epoch": position.epoch,
             "loss": loss,
@@ -167,6 +168,9 @@ class Trainer:
             "seconds": round(position.seconds, 3),
             "waited": round(waited, 6),
         }
+        if teacher_forcing < 1:
+            record["teacher_forcing"] = teacher_forcing
+        return record
 
     def resume(self) -> None:
         """Continues from the last save of the run."""

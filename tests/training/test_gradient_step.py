@@ -19,8 +19,8 @@ def make(workshop):
         model = trainer.model.train()
         gradients = GradientStep(model, trainer.config, BatchPrefetcher(CPU))
 
-        def at_step(step, rows=(0, 1, 2, 3)):
-            gradients.compute(workshop.train, np.array(rows), NOTHING_NEXT, step)
+        def at_step(step, rows=(0, 1, 2, 3), teacher_forcing=1.0):
+            gradients.compute(workshop.train, np.array(rows), NOTHING_NEXT, step, teacher_forcing)
             return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
         return model, at_step
@@ -47,6 +47,15 @@ def test_dropout_masks_follow_from_the_seed(make):
     other_weights, _ = make(dropout=0.5, seed=3)
     model.load_state_dict(other_weights.state_dict())
     assert not torch.equal(of_one_seed(1), of_another(1))
+
+
+def test_the_drawn_tokens_of_a_step_follow_from_its_number(make):
+    _, at_step = make(dropout=0.0, accumulation_steps=2)
+    first = at_step(7, teacher_forcing=0.0)
+    torch.rand(5)  # whatever was drawn in between
+    assert torch.equal(at_step(7, teacher_forcing=0.0), first)
+    assert not torch.equal(at_step(8, teacher_forcing=0.0), first)
+    assert not torch.equal(at_step(7, teacher_forcing=1.0), first)
 
 
 def test_gradients_are_of_the_summed_loss_divided_by_the_tokens_of_a_batch(make, workshop):

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 
 from novelgen.config import TrainingConfig
 from novelgen.training.epochs import EpochPlan
-from novelgen.training.schedule import Position, Schedule, learning_rate, progress
+from novelgen.training.schedule import (
+    Position,
+    Schedule,
+    learning_rate,
+    progress,
+    teacher_forcing,
+)
 
 
 def test_the_budget_that_ends_first_counts():
@@ -39,6 +45,17 @@ def test_after_the_warm_up_the_rate_never_rises(one, other):
     config = TrainingConfig()
     early, late = sorted((one, other))
     assert learning_rate(config, 10_000, late) <= learning_rate(config, 10_000, early)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_share_of_true_tokens_falls_in_a_line_to_its_final_value(final, used):
+    config = TrainingConfig(teacher_forcing=final)
+    assert teacher_forcing(config, 0.0) == 1
+    assert teacher_forcing(config, 1.0) == pytest.approx(final)
+    assert teacher_forcing(config, used / 2) == pytest.approx(
+        (1 + teacher_forcing(config, used)) / 2
+    )
+    assert teacher_forcing(TrainingConfig(), used) == 1
 
 
 def schedule_of(batches, **options):

@@ -49,7 +49,7 @@ def kill_at(trainer, step):
 
 
 @pytest.mark.parametrize("died_at", [2, 4, 7, 11])
-@pytest.mark.parametrize("changes", [{}, {"max_steps": None, "epochs": 3}])
+@pytest.mark.parametrize("changes", [{}, {"max_steps": None, "epochs": 3, "teacher_forcing": 0}])
 def test_a_run_that_died_continues_bit_for_bit(workshop, died_at, changes):
     whole = workshop.trainer("whole", **changes)
     expected = whole.fit()
@@ -333,6 +333,19 @@ def test_the_optimizer_has_the_rate_that_the_journal_tells(workshop):
     rates = [record["learning_rate"] for record in steps]
     assert rates[0] < rates[1] == max(rates)
     assert rates[1:] == sorted(rates[1:], reverse=True)
+
+
+def test_the_share_of_true_tokens_falls_over_the_budget_as_the_journal_tells(workshop):
+    forced = workshop.trainer("forced", max_steps=4)
+    mixed = workshop.trainer("mixed", max_steps=4, teacher_forcing=0.2)
+    for trainer in (forced, mixed):
+        trainer.fit()
+    steps = [record for record in read_metrics(mixed.run.metrics) if "loss" in record]
+    assert "teacher_forcing" not in steps[0]
+    assert [record["teacher_forcing"] for record in steps[1:]] == pytest.approx([0.8, 0.6, 0.4])
+    # The first step reads the truth alone.
+    of_forced, of_mixed = losses(forced), losses(mixed)
+    assert [of_forced[step] == of_mixed[step] for step in (1, 2, 3, 4)] == [True] + 3 * [False]
 
 
 def test_patience_counts_on_after_a_resume(workshop, monkeypatch):
