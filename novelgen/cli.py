@@ -109,6 +109,18 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(message) from None
 
 
+def number_or_auto(reader: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader that reads "auto" as None: the program is to choose."""
+
+    def read(text: str) -> Any:
+        return None if text == AUTO else reader(text)
+
+    return read
+
+
+# What is typed for an option that the program is to choose.
+AUTO = "auto"
+
 # How a value of a field's type is read from the command line, and what stands for it in the help.
 _READERS: dict[type, Callable[[str], Any]] = {int: whole_number, float: number, str: str}
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
@@ -148,7 +160,11 @@ def add_section(
             continue
         choices = spec.metadata["choices"]
         metavar = "|".join(choices) if choices else _METAVARS[kind]
-        group.add_argument(*names, type=_READERS[kind], metavar=metavar, **common)
+        reader = _READERS[kind]
+        if spec.metadata["auto"]:
+            metavar = f"{metavar}|{AUTO}"
+            reader = number_or_auto(reader)
+        group.add_argument(*names, type=reader, metavar=metavar, **common)
 
 
 def _help(spec: dataclasses.Field[Any]) -> str:
@@ -162,10 +178,11 @@ def _help(spec: dataclasses.Field[Any]) -> str:
 def _help_with_default(spec: dataclasses.Field[Any]) -> str:
     """The help text itself, with the field's default where it has one."""
     text = _(spec.metadata["help"])
+    default = AUTO if spec.metadata["auto"] else spec.default
     # A switch is off unless it is given, which needs no words; 0 is a default like others.
-    if spec.default is False or spec.default in (None, ""):
+    if default is False or default in (None, ""):
         return text
-    return _("{help} (default: {default})").format(help=text, default=spec.default)
+    return _("{help} (default: {default})").format(help=text, default=default)
 
 
 def explicit_options(namespace: argparse.Namespace, *sections: type) -> dict[str, Any]:

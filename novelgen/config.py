@@ -281,14 +281,16 @@ class ModelConfig(Checked):
         maximum=65_536,
     )
     # Variational: one mask for all steps of a sequence.
-    dropout: float = option(
-        0.3,
+    dropout: float | None = option(
+        None,
         N_(
             "variational dropout rate; the LSTM decoder of bahdanau with additive scores drops "
-            "recurrent weights too, at twice the rate but at most half"
+            "recurrent weights too, at twice the rate but at most half; auto goes by how many "
+            "passes over the text the budget buys"
         ),
         minimum=0.0,
         maximum=0.95,
+        auto=True,
     )
 
 
@@ -303,7 +305,12 @@ class TrainingConfig(Checked):
     max_steps: int | None = option(None, N_("training budget in optimizer steps"), minimum=1)
     max_minutes: float | None = option(None, N_("training budget in minutes"), above=0)
     # The batch: padding counts, so that every batch needs about the same memory.
-    batch_tokens: int = option(3200, N_("target tokens in a batch, padding included"), minimum=1)
+    batch_tokens: int | None = option(
+        None,
+        N_("target tokens in a batch, padding included; auto makes small ones of a small budget"),
+        minimum=1,
+        auto=True,
+    )
     accumulation_steps: int = option(
         1,
         N_(
@@ -320,7 +327,12 @@ class TrainingConfig(Checked):
         minimum=0,
         maximum=1,
     )
-    warmup_steps: int = option(50, N_("steps of linear learning rate warm-up"), minimum=0)
+    warmup_steps: int | None = option(
+        None,
+        N_("steps of linear learning rate warm-up; auto: 50, fewer where the budget is small"),
+        minimum=0,
+        auto=True,
+    )
     weight_decay: float = option(
         0.01, N_("decoupled weight decay of the weight matrices"), minimum=0, maximum=1
     )
@@ -352,6 +364,11 @@ class TrainingConfig(Checked):
     device: str = option("auto", N_("device to compute on"), choices=DEVICES)
     # Everything random follows from it: the first weights, the batches, the dropout masks.
     seed: int = option(1, N_("random seed"), minimum=0, maximum=2**63 - 1)
+
+    @property
+    def evaluation_tokens(self) -> int:
+        """Target tokens in a batch without gradients: without them twice as many fit."""
+        return 2 * max(self.batch_tokens or 0, 3200)
 
 
 # Fields of earlier versions that decided nothing of a run but its speed: a config.json that holds

@@ -41,16 +41,18 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     flags: tuple[str, ...] = (),
+    auto: bool = False,
 ) -> Any:
     """Returns a dataclass field with a help text and bounds.
 
     `help` is a message marked with `N_`; whoever shows it translates it. `above` is an exclusive
     bound, `minimum` and `maximum` are inclusive. `flags` are further names on the command line.
-    `meanings` are lines below the help text: a choice, and a message that says what it is.
+    `meanings` are lines below the help text: a choice, and a message that says what it is. Where
+    `auto` is set the default is None, on the command line "auto": the program chooses.
     """
     # A field's metadata is what dataclasses keep for such uses.
     bounds = {"choices": choices, "above": above, "minimum": minimum, "maximum": maximum}
-    shown = {"help": help, "meanings": meanings or {}, "flags": flags}
+    shown = {"help": help, "meanings": meanings or {}, "flags": flags, "auto": auto}
     return field(default=default, metadata={**shown, **bounds})
 
 

@@ -12,15 +12,13 @@ def tiny() -> Config:
     return Config().replace(
         embedding_size=64,
         decoder_size=128,
-        dropout=0.1,
-        batch_tokens=1600,
         max_minutes=2,
     )
 
 
 def small() -> Config:
     """For the CPU of a laptop: the default sizes, and a budget that it can bear."""
-    return Config().replace(dropout=0.25, max_minutes=20)
+    return Config().replace(max_minutes=20)
 
 
 def base() -> Config:

@@ -115,7 +115,7 @@ def evaluate(
     by_task = pairs_by_task(opened, directory, wanted, options.get("task"))
     main_pairs = next(iter(by_task.values()))
     # Nothing is kept for a backward pass, so that twice the batch of training fits.
-    batch_tokens = 2 * opened.config.training.batch_tokens
+    batch_tokens = opened.config.training.evaluation_tokens
 
     def evaluated(pairs: Pairs) -> LossStats:
         return evaluate_loss(opened.model, pairs, batch_tokens=batch_tokens, device=opened.device)

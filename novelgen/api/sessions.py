@@ -11,12 +11,23 @@ from torch import nn
 
 from novelgen.api.observer import Observer
 from novelgen.api.request import apply_budget
-from novelgen.config import Config, check_budget
+from novelgen.config import Config, TrainingConfig, check_budget
 from novelgen.i18n import _
+from novelgen.models.build import set_dropout
+from novelgen.models.zoo import present
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
 from novelgen.training.progress import NoProgress, ProgressLine
+from novelgen.training.recipe import (
+    Text,
+    complete,
+    describe,
+    is_open,
+    needs_speed,
+    provisional,
+    text_of,
+)
 from novelgen.training.results import Outcome, Validation
 from novelgen.training.stores import Data, data_of_run, shared_data
 from novelgen.training.trainer import Trainer
@@ -41,6 +52,7 @@ def train(
     # 1. The model: its first weights follow from the seed alone.
     # What is prepared already brings the options along that it was prepared with.
     config = data.configured(config, run.path)
+    config = _with_recipe(config, data, reporting)
     torch.manual_seed(config.training.seed)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
     # 2. What config.json says of the run, and its vocabularies: two where the source has its own.
@@ -77,6 +89,8 @@ def resume(
 
     ranks.run_on_rank0(check_tokenizer)
     data = shared_data(ranks, lambda: data_of_run(run.path, info))
+    # A run that was interrupted at once may have none yet.
+    config = _with_recipe(config, data, reporting)
     # 2. The trainer; `save_info` adds the number of the format itself.
     info = {name: value for name, value in info.items() if name != "format"}
     info["config"] = config.to_dict()
@@ -90,6 +104,21 @@ def resume(
     if reporting.verbose:
         print(_("going on from step {step}").format(step=trainer.position.step), flush=True)
     return trainer.fit()
+
+
+def _text(config: Config, data: Data) -> Text:
+    return text_of(data.training().epoch(config.training.seed, 0))
+
+
+def _with_recipe(config: Config, data: Data, reporting: Reporting) -> Config:
+    """The configuration with its recipe, unless that is to follow from the speed."""
+    if not is_open(config) or needs_speed(config):
+        return config
+    text = _text(config, data)
+    config = complete(config, text)
+    if reporting.verbose:
+        print(describe(config, text), flush=True)
+    return config
 
 
 def _trainer(
@@ -114,15 +143,26 @@ def _trainer(
         if reporting.on_validation is not None:
             reporting.on_validation(validation)
 
+    def choose(speed: float) -> TrainingConfig:
+        text = _text(config, data)
+        chosen = complete(config, text, speed)
+        set_dropout(model, present(chosen.model.dropout))
+        if ranks.is_first:
+            run.note_config(chosen)
+        line.note(describe(chosen, text, speed))
+        return chosen.training
+
+    line = ProgressLine() if reporting.verbose else NoProgress()
     trainer = Trainer(
         model,
-        config.training,
+        provisional(config.training),
         data.training(),
         valid,
         run,
         ranks=ranks,
+        choose=choose if needs_speed(config) else None,
         observe=observe,
-        line=ProgressLine() if reporting.verbose else NoProgress(),
+        line=line,
     )
     if reporting.verbose:
         precision = str(choose_precision(config.training.precision, device))

@@ -124,7 +124,7 @@ def result_of(
     measured = pairs.sample(len(pairs) if test_pairs is None else test_pairs)
     texts = measured.texts(range(len(measured)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
-    batch_tokens = 2 * run.config.training.batch_tokens  # no gradients: twice as many fit
+    batch_tokens = run.config.training.evaluation_tokens
     stats, classes = measure_by_length(run.model, measured, lengths, batch_tokens, run.device)
 
     # 2. What it writes.

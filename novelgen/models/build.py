@@ -9,6 +9,7 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
 from novelgen.models.pointer import PointerGenerator
+from novelgen.models.recurrent import VariationalDropout
 from novelgen.models.zoo import COPY_NEEDS_ONE_VOCABULARY, VARIANTS, resolve
 
 
@@ -40,3 +41,14 @@ def build_model(
         model = PointerGenerator(model)
     model.reset_parameters()
     return model
+
+
+def set_dropout(model: nn.Module, rate: float) -> None:
+    """Changes the dropout rate of a model that `build_model` made."""
+    for module in model.modules():
+        if isinstance(module, VariationalDropout):
+            module.rate = rate
+        elif isinstance(module, nn.Dropout):  # of the transformer's layers
+            module.p = rate
+        elif isinstance(module, nn.MultiheadAttention):
+            module.dropout = rate

@@ -52,7 +52,7 @@ class ConditionalLM(nn.Module):
     def __init__(
         self,
         embedding: TokenEmbedding,
-        dropout: float,
+        dropout: float | None,
         source_embedding: nn.Embedding | None = None,
     ) -> None:
         """`source_embedding` is None where source and target share a vocabulary and its rows."""

@@ -50,9 +50,10 @@ def reverse_by_length(sequence: Tensor, lengths: Tensor) -> Tensor:
 class VariationalDropout(nn.Module):
     """Dropout with one mask along a whole sequence (Gal and Ghahramani, 2016)."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float | None) -> None:
+        """With None nothing is dropped: the rate is not chosen yet."""
         super().__init__()
-        self.rate = rate
+        self.rate = rate or 0.0
 
     def forward(self, sequence: Tensor) -> Tensor:
         """A sequence (B, T, D) without some features, the same ones at every step of a row.

@@ -114,7 +114,7 @@ class Transformer(ConditionalLM):
 
         encoder_size and decoder_size are the widths of the feed-forward layers.
         """
-        rate = config.dropout
+        rate = config.dropout or 0.0
         super().__init__(embedding, rate, source_embedding)
         size = config.embedding_size  # D
         heads = heads_of(size)

@@ -131,9 +131,17 @@ class RunDirectory:
 
         They are the step, validation_bpc, and whether that is_sample; what is not given stays.
         """
-        with _damage_reported(self._config):
-            info = json.loads(self._config.read_text(encoding="utf-8"))
+        info = self._read_info()
         self.save_info({**info, "best": {**info.get("best", {}), **found}})
+
+    def note_config(self, config: Config) -> None:
+        """Writes into config.json the configuration when more of it has been chosen."""
+        self.save_info({**self._read_info(), "config": config.to_dict()})
+
+    def _read_info(self) -> dict[str, Any]:
+        with _damage_reported(self._config):
+            info: dict[str, Any] = json.loads(self._config.read_text(encoding="utf-8"))
+        return info
 
     def save_model(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are kept for writing and evaluating."""

@@ -11,6 +11,7 @@ from novelgen.config import TrainingConfig
 from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Pairs
 from novelgen.data.tasks import TaskPairs
+from novelgen.models.zoo import present
 
 
 class EpochPlan(NamedTuple):
@@ -28,7 +29,7 @@ def plan_epoch(train: Pairs | TaskPairs, config: TrainingConfig, epoch: int) -> 
     batches = plan_batches(
         pairs.source_lengths,
         pairs.target_lengths,
-        batch_tokens=config.batch_tokens,
+        batch_tokens=present(config.batch_tokens),
         seed=config.seed,
         epoch=epoch,
     )

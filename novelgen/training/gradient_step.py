@@ -13,6 +13,7 @@ from novelgen.config import TrainingConfig
 from novelgen.data.pairs import Pairs
 from novelgen.errors import TrainingError
 from novelgen.i18n import _
+from novelgen.models.zoo import present
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.gradient_sum import BUCKET_BYTES, GradientSum
 from novelgen.training.hardware import choose_precision
@@ -95,7 +96,7 @@ class GradientStep:
         teacher_forcing: float,
     ) -> LossStats:
         """Adds up the gradients of the micro-batches of `indices`, this rank's rows of a batch."""
-        tokens = self._config.batch_tokens
+        tokens = present(self._config.batch_tokens)
         parts = self._parts(indices)
         batches = self._prefetcher.batches(pairs, parts, self._parts(next_indices))
         uses_autocast = self._precision != torch.float32

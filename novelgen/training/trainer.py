@@ -29,13 +29,19 @@ from novelgen.training.results import Outcome, Reason, Validation
 from novelgen.training.schedule import Position, Schedule
 from novelgen.training.validation import Validator
 
+# The first steps, by which the speed is measured, and those of them that are slower than others.
+_MEASURED_STEPS = 8
+_SLOW_STEPS = 3
+
 
 class Trainer:
     """Trains `model` on `train`, keeping in `run` the weights that do best in validation.
 
     `valid` are the validation pairs of each task. The first is the main one, which decides; the
-    others are reported. `observe` is called with the model, in evaluation mode, after every
-    validation. `line` shows the progress; None prints it. `clock` gives the time in seconds.
+    others are reported. `choose`, where given, is called once, after a few steps, with their speed
+    in target characters a second, and returns the configuration to go on with. `observe` is called
+    with the model, in evaluation mode, after every validation. `line` shows the progress; None
+    prints it. `clock` gives the time in seconds.
 
     Everything random in a step follows from the seed and the step's number, and the batches from
     the seed and the epoch: a run that is resumed from its last save goes on bit for bit (on CPU) as
@@ -55,6 +61,7 @@ class Trainer:
         run: RunDirectory,
         *,
         ranks: Ranks = SINGLE_PROCESS,
+        choose: Callable[[float], TrainingConfig] | None = None,
         observe: Callable[[nn.Module, Validation], None] | None = None,
         line: ProgressLine | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -63,28 +70,34 @@ class Trainer:
         # 1. What was given.
         self.device = ranks.device(config.device)
         self.model = model.to(self.device)
-        self.config = config
         self.run = run
         self._train = train
+        self._valid = valid
         self._ranks = ranks
+        self._choose = choose
         self._observe = observe
         self._line = line or ProgressLine(clock=clock)
         self._clock = clock
         ranks.sync_parameters(self.model)
         # 2. A step: the next batch, its gradients, and what they do to the weights.
         self._prefetcher = BatchPrefetcher(self.device, clock)
-        self.schedule = Schedule(config, self._plan_epoch)
-        self._gradient_step = GradientStep(
-            self.model, config, self._prefetcher, ranks=ranks, note=self._line.note
-        )
         self._optimizer = build_optimizer(self.model, config)
-        self._validator = Validator(self.model, config, valid, self.device, ranks)
+        self._configure(config)
         # 3. How far the run is; all but the last two are saved.
         self._early_stopping = EarlyStopping(config.patience)
         self._validated_step = -1
         self._characters = 0
         self._started = clock()
         self._waited = 0.0  # seconds, for data
+
+    def _configure(self, config: TrainingConfig) -> None:
+        """Sets up what goes by the configuration, from the beginning of an epoch."""
+        self.config = config
+        self.schedule = Schedule(config, self._plan_epoch)
+        self._gradient_step = GradientStep(
+            self.model, config, self._prefetcher, ranks=self._ranks, note=self._line.note
+        )
+        self._validator = Validator(self.model, config, self._valid, self.device, self._ranks)
 
     @property
     def position(self) -> Position:
@@ -93,7 +106,6 @@ class Trainer:
 
     def fit(self) -> Outcome:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; saves the end."""
-        every = self.schedule.validation_interval()
         start = self.position
         self._started = self._clock() - start.seconds
         self.model.train()
@@ -104,6 +116,9 @@ class Trainer:
         ):
             if start.step == 0:
                 self._save(journal)  # so that a run that dies early can be resumed as well
+            if self._choose is not None:
+                self._choose_recipe(self._choose, journal, interrupt)
+            every = self.schedule.validation_interval()
             # All ranks make the same decisions here, from reduced numbers.
             reason = self._stop_reason(interrupt)
             while reason is None:
@@ -124,6 +139,34 @@ class Trainer:
         best = self._early_stopping.best if whole is None else whole
         is_sample = self._validator.is_sample and whole is None
         return Outcome(reason, best, self.position.step, steps_taken, is_sample)
+
+    def _choose_recipe(
+        self,
+        choose: Callable[[float], TrainingConfig],
+        journal: Journal | NoJournal,
+        interrupt: Interrupt,
+    ) -> None:
+        """Takes the first steps, which count, and goes on with what `choose` makes of their speed.
+
+        It begins with the text anew, since the batches are others then. A training that ends before
+        that, or is interrupted, has nothing chosen.
+        """
+        # 1. The speed, without the steps in which kernels are compiled and memory is taken.
+        characters, seconds = 0, 0.0
+        for number in range(_MEASURED_STEPS):
+            if self._stop_reason(interrupt) is not None:
+                return
+            before = (self._characters, self.position.seconds)
+            journal.write(self.step())
+            self._tick()
+            if number >= _SLOW_STEPS:
+                characters += self._characters - before[0]
+                seconds += self.position.seconds - before[1]
+        # 2. What follows from it, alike on all ranks: they have the same characters and seconds.
+        position = self.position
+        self._configure(choose(characters / max(seconds, 1e-9)))
+        self.schedule.position = Position(step=position.step, seconds=position.seconds)
+        self._save(journal)
 
     def step(self) -> dict[str, Any]:
         """Takes one optimizer step; returns what the journal keeps of it."""

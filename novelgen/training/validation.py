@@ -91,7 +91,7 @@ class Validator:
     ) -> None:
         self._model = model
         self._parts = parts
-        self._batch_tokens = 2 * config.batch_tokens  # no gradients: twice as much fits
+        self._batch_tokens = config.evaluation_tokens
         self._device = device
         self._precision = choose_precision(config.precision, device)
         self._ranks = ranks

@@ -1,0 +1,123 @@
+"""The recipe: what of a training's options follows from how much its budget buys.
+
+A text that is passed over twice is not learnt by heart, and dropout only holds the model back; of
+one that is passed over ten times it is needed. A budget of few tokens learns more in many small
+steps than in a few large ones. The rules were chosen by measurement: docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from novelgen.config import Config, TrainingConfig
+from novelgen.data.pairs import Pairs
+from novelgen.i18n import _
+
+# Passes over the training pairs, and the dropout rate for so many; between them in a line.
+_PASSES = (2.0, 6.0, 12.0)
+_DROPOUT = (0.0, 0.1, 0.25)
+
+# Target tokens in a batch, and how many batches a budget is to make.
+_SMALLEST_BATCH, _LARGEST_BATCH = 800, 3200
+_BATCHES = 2000
+
+_LONGEST_WARMUP = 50
+
+
+class Text(NamedTuple):
+    """How much there is to learn from: the targets of an epoch."""
+
+    tokens: int
+    characters: int
+
+
+class Recipe(NamedTuple):
+    """What is chosen where an option is auto."""
+
+    dropout: float
+    batch_tokens: int
+    warmup_steps: int
+
+
+def text_of(pairs: Pairs) -> Text:
+    """The size of the pairs of an epoch."""
+    return Text(int(pairs.target_lengths.sum()), int(pairs.target_characters.sum()))
+
+
+def is_open(config: Config) -> bool:
+    """Whether something is still to be chosen."""
+    training = config.training
+    return None in (config.model.dropout, training.batch_tokens, training.warmup_steps)
+
+
+def needs_speed(config: Config) -> bool:
+    """Whether what is to be chosen depends on how fast this machine trains."""
+    return config.training.max_minutes is not None and is_open(config)
+
+
+def provisional(config: TrainingConfig) -> TrainingConfig:
+    """What a training begins with, while its speed is measured."""
+    return _filled(config, Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP))
+
+
+def passes(config: TrainingConfig, text: Text, speed: float | None) -> float:
+    """Passes over the text that the budget buys, at `speed` target characters a second."""
+    found = []
+    if config.epochs is not None:
+        found.append(float(config.epochs))
+    if config.max_steps is not None:
+        found.append(config.max_steps * (config.batch_tokens or _LARGEST_BATCH) / text.tokens)
+    if config.max_minutes is not None and speed is not None:
+        found.append(60 * config.max_minutes * speed / text.characters)
+    return min(found)
+
+
+def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Recipe:
+    """The recipe for so many passes over a text.
+
+    With a budget of steps the batches are large: smaller ones would learn from less.
+    """
+    tokens = passes * text.tokens
+    batch = _LARGEST_BATCH
+    if not has_step_budget:
+        batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH) // 100 * 100)
+    dropout = round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
+    return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
+
+
+def complete(config: Config, text: Text, speed: float | None = None) -> Config:
+    """The configuration with what is auto chosen; `speed` as in `passes`."""
+    training = config.training
+    bought = passes(training, text, speed)
+    recipe = recipe_for(bought, text, training.max_steps is not None)
+    dropout = config.model.dropout
+    if dropout is None:
+        dropout = recipe.dropout
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, dropout=dropout),
+        training=_filled(training, recipe),
+    )
+
+
+def describe(config: Config, text: Text, speed: float | None = None) -> str:
+    """A line about the recipe of a complete configuration."""
+    message = _(
+        "recipe for about {passes:.1f} passes over the text: dropout {dropout:g}, batches of "
+        "{batch:,} tokens, {warmup} steps of warm-up"
+    )
+    return message.format(
+        passes=passes(config.training, text, speed),
+        dropout=config.model.dropout,
+        batch=config.training.batch_tokens,
+        warmup=config.training.warmup_steps,
+    )
+
+
+def _filled(config: TrainingConfig, recipe: Recipe) -> TrainingConfig:
+    batch = recipe.batch_tokens if config.batch_tokens is None else config.batch_tokens
+    warmup = recipe.warmup_steps if config.warmup_steps is None else config.warmup_steps
+    return dataclasses.replace(config, batch_tokens=batch, warmup_steps=warmup)

@@ -1,0 +1,79 @@
+"""What a budget buys, and what is chosen from it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import novelgen
+from novelgen.config import Config
+from novelgen.models.build import build_model, set_dropout
+from novelgen.models.zoo import VARIANTS
+from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.recipe import Text, complete, needs_speed, passes, recipe_for
+
+NOVEL = Text(tokens=60_000, characters=50_000)
+
+
+@given(st.lists(st.floats(0.01, 1000), min_size=2, max_size=2).map(sorted))
+def test_the_larger_a_budget_the_more_is_dropped_and_the_larger_are_batches(budgets):
+    small, large = (recipe_for(each, NOVEL) for each in budgets)
+    assert small.dropout <= large.dropout
+    assert small.batch_tokens <= large.batch_tokens
+    assert small.batch_tokens % 100 == 0
+
+
+def test_passes_are_those_of_the_budget_that_ends_first():
+    config = Config().replace(epochs=9, max_minutes=10).training
+    assert passes(config, NOVEL, speed=500.0) == 6  # 300,000 of 50,000 characters
+    assert passes(config, NOVEL, speed=5000.0) == 9
+    config = Config().replace(max_steps=100, batch_tokens=1200).training
+    assert passes(config, NOVEL, speed=None) == 2
+
+
+def test_what_is_given_is_kept():
+    given_all = {"dropout": 0.4, "batch_tokens": 77, "warmup_steps": 0}
+    config = Config().replace(max_minutes=1, **given_all)
+    assert not needs_speed(config)
+    for name, value in given_all.items():
+        only = Config().replace(max_minutes=1, **{name: value})
+        chosen = complete(only, NOVEL, speed=1000.0)
+        section = chosen.model if name == "dropout" else chosen.training
+        assert getattr(section, name) == value
+        assert not needs_speed(chosen)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_dropout_of_a_model_can_change(name):
+    """A model whose rate is changed computes what one that was made with it computes."""
+    sizes = {"embedding_size": 8, "decoder_size": 8, "model": name}
+    source, lengths = torch.tensor([[3, 4, 5]]), torch.tensor([3])
+    found = []
+    for first, then in ((0.5, 0.5), (None, 0.5), (None, None)):
+        torch.manual_seed(1)
+        model = build_model(Config().replace(dropout=first, **sizes).model, 12).train()
+        if then != first:
+            set_dropout(model, then)
+        torch.manual_seed(2)
+        found.append(model.unroll(source, *model.start(source, lengths))[0])
+    made, changed, without = found
+    assert torch.equal(made, changed)
+    assert not torch.equal(made, without)
+
+
+def test_a_run_measures_its_speed_and_keeps_what_follows(tmp_path, novel, capsys):
+    """The choice is printed and stored, given values stay, and a resumed run keeps all."""
+    sizes = {"embedding_size": 8, "decoder_size": 8, "device": "cpu"}
+    novelgen.train(novel, tmp_path / "run", "tiny", max_minutes=0.03, warmup_steps=7, **sizes)
+    line = re.search(r"recipe for about ([\d.]+) passes over the text: (.*)", capsys.readouterr().out)
+    run = RunDirectory(tmp_path / "run")
+    config = run.load_info()["config"]
+    assert f"dropout {config.model.dropout:g}" in line[2]
+    assert f"batches of {config.training.batch_tokens:,} tokens, 7 steps" in line[2]
+    novelgen.resume(tmp_path / "run", max_minutes=0.06)
+    assert "recipe" not in capsys.readouterr().out
+    resumed = run.load_info()["config"]
+    assert resumed == replace(config, training=replace(config.training, max_minutes=0.06))
