@@ -78,7 +78,8 @@ def test_a_text_of_its_end_alone_has_nothing_to_draw():
     assert mixed_history(None, target, is_token, (), (), first, 0.0) is target
 
 
-def test_autocast_keeps_no_weights_of_the_first_pass(workshop, make):
+def test_under_autocast_the_second_pass_reaches_every_parameter(workshop, make):
+    """PyTorch once kept weights in bfloat16 that a pass without gradients had made."""
     model, _ = make(model="transformer")
     batch = workshop.train.batch(range(8))
     with torch.autocast("cpu", dtype=torch.bfloat16):
