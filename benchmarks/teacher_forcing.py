@@ -202,6 +202,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as directory:
                 run = config.replace(teacher_forcing=share, seed=seed)
                 found["runs"].append(measure(run, store, Path(directory) / "run"))
+            found["runs"].sort(key=lambda run: (-run["teacher_forcing"], run["seed"]))
             args.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             draw(found, args.output.with_suffix(".png"))
 
