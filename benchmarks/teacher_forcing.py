@@ -119,45 +119,27 @@ def truth(store: Store) -> dict[str, float]:
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """Validation BPC along the steps, and how much of what is written repeats itself.
-
-    A line for each training, a bar for the mean of the seeds.
-    """
+    """Validation BPC along the steps, and at the end over both histories: a line a training."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    width = 0.8 / len(DECODERS)
     runs = found["runs"]
     shares = list(dict.fromkeys(run["teacher_forcing"] for run in runs))
     for run in runs:
         share = run["teacher_forcing"]
-        label = f"--teacher-forcing {share:g}" if run["seed"] == 1 else None
-        steps, bpc = zip(*run["validation_bpc"], strict=True)
         color = f"C{shares.index(share)}"
-        left.plot(steps, bpc, marker="o", markersize=3, color=color, label=label)
+        label = f"--teacher-forcing {share:g}" if run["seed"] == 1 else None
+        style = {"marker": "o", "markersize": 3, "color": color, "label": label}
+        steps, bpc = zip(*run["validation_bpc"], strict=True)
+        left.plot(steps, bpc, **style)
+        right.plot([0, 1], [min(bpc), run["mixed_history_bpc"]], **style)
     left.set(xlabel="steps", ylabel="validation BPC, true history")
-    left.legend(fontsize=8)
-
-    for number, decoder in enumerate(DECODERS):
-        repeated_share = [
-            statistics.mean(
-                run["writing"][decoder]["repeated_4grams"]
-                for run in runs
-                if run["teacher_forcing"] == share
-            )
-            for share in shares
-        ]
-        places = [place + number * width for place in range(len(shares))]
-        right.bar(places, repeated_share, width, label=decoder)
-    right.axhline(found["truth"]["repeated_4grams"], color="black", ls=":", label="the novel")
-    right.set_xticks(
-        [place + width / 2 for place in range(len(shares))], [f"{share:g}" for share in shares]
-    )
-    right.set(xlabel="--teacher-forcing", ylabel="repeated 4-grams in what is written")
-    right.legend(fontsize=8)
+    right.set(ylabel="validation BPC at the end", xlim=(-0.2, 1.2))
+    right.set_xticks([0, 1], ["true history", "half of it drawn"])
     for axes in (left, right):
         axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
     figure.savefig(path, dpi=130)
 
 
@@ -202,6 +184,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as directory:
                 run = config.replace(teacher_forcing=share, seed=seed)
                 found["runs"].append(measure(run, store, Path(directory) / "run"))
+            found["runs"].sort(key=lambda run: (-run["teacher_forcing"], run["seed"]))
             args.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
             draw(found, args.output.with_suffix(".png"))
 

@@ -33,8 +33,8 @@ def mixed_history(
     """The target (B, T) int64 with drawn tokens for some of those that the decoder reads.
 
     The other arguments are those of `ConditionalLM.nll_sum`, and `teacher_forcing` the probability
-    that a token stays. Tokens are drawn, not the likeliest taken: the model writes by drawing, and
-    early in training the likeliest one is a comma nearly everywhere. No gradient follows from it.
+    that a token stays. Tokens are drawn, not the likeliest taken, since by drawing the model writes
+    too. Nothing of it is differentiated.
     """
     # 1. Which places. What ends a row is never read.
     is_read = pad(is_token[:, 1:], (0, 1))  # (B, T)
@@ -45,6 +45,4 @@ def mixed_history(
     # 2. The first pass, with dropout masks of its own.
     with torch.no_grad():
         drawn = model.sample(target, is_drawn, memory, state, first, is_token.sum(1))  # (N,)
-    # Autocast keeps the bfloat16 weights that it made, here without a way back to the parameters.
-    torch.clear_autocast_cache()
     return target.masked_scatter(is_drawn, drawn)

@@ -24,9 +24,9 @@ def make(workshop):
         model = workshop.model(encoder_size=None, attention_size=None, dropout=0.0, **options)
         calls, nll_sum = [], model.nll_sum
 
-        def watch(*arguments):
-            calls.append(arguments)
-            return nll_sum(*arguments)
+        def watch(*arguments, **named):
+            calls.append((*arguments, *named.values()))
+            return nll_sum(*arguments, **named)
 
         model.nll_sum = watch
         return model, calls
@@ -45,7 +45,7 @@ def test_some_tokens_are_drawn_and_gradients_are_of_the_second_pass_alone(worksh
     found = {name: parameter.grad for name, parameter in model.named_parameters()}
 
     # 1. Targets are true; the history is not, in some of the places that are read.
-    ((target, is_token, memory, state, first, history),) = calls
+    ((target, is_token, memory, state, first, *_, history),) = calls
     assert torch.equal(target, torch.from_numpy(batch.target))
     is_read = pad(is_token[:, 1:], (0, 1))
     is_drawn = history != target
@@ -57,7 +57,7 @@ def test_some_tokens_are_drawn_and_gradients_are_of_the_second_pass_alone(worksh
     model.zero_grad()
     source, lengths = (torch.from_numpy(part) for part in (batch.source, batch.source_lengths))
     memory, state = model.start(source, lengths)
-    model.nll_sum(target, is_token, memory, state, first, history).backward()
+    model.nll_sum(target, is_token, memory, state, first, history=history).backward()
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(found[name], parameter.grad, msg=name)
 
@@ -78,7 +78,8 @@ def test_a_text_of_its_end_alone_has_nothing_to_draw():
     assert mixed_history(None, target, is_token, (), (), first, 0.0) is target
 
 
-def test_autocast_keeps_no_weights_of_the_first_pass(workshop, make):
+def test_under_autocast_the_second_pass_reaches_every_parameter(workshop, make):
+    """PyTorch once kept weights in bfloat16 that a pass without gradients had made."""
     model, _ = make(model="transformer")
     batch = workshop.train.batch(range(8))
     with torch.autocast("cpu", dtype=torch.bfloat16):
