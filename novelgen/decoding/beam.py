@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.filters import apply, largest, log_sum_exp, places_within
+from novelgen.decoding.filters import apply, candidates, log_sum_exp, places_within
 from novelgen.decoding.protocol import Hypothesis, Prediction, normalized, predict, select, start
 from novelgen.decoding.sampling import Task
 from novelgen.text.tokenizers import EOS
@@ -117,14 +117,15 @@ class Search:
     ) -> Continuations:
         """The likeliest continuations under the rules, as many of each source as its beam holds."""
         # 1. A row can place at most beam_size continuations, so no more than these compete.
-        rows, tokens = largest(ruled_logits, self._beam_size)
+        rows, tokens = candidates(ruled_logits, self._beam_size)
         # 2. Their log-probabilities. Logits that no rule changed are normal already.
         ruled = self._ruled[rows] + ruled_logits[rows, tokens]
         if ruled_logits is not prediction.log_probabilities:
             ruled -= log_sum_exp(ruled_logits)[rows]
         # 3. By source, best first. The sort is stable: of equals the first rows and tokens.
-        order = np.lexsort((-ruled, self.items[rows]))
-        items = self.items[rows[order]]
+        items = self.items[rows]
+        order = np.lexsort((-ruled, items))
+        items = items[order]
         # 4. A beam is narrower by each hypothesis that ended.
         order = order[places_within(items) < self._room[items]]
         return Continuations(rows[order], tokens[order], ruled[order])

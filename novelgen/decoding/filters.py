@@ -77,7 +77,7 @@ def apply(rules: Sequence[Rule], logits: Logits, history: History) -> Logits:
     """
     for rule in rules:
         logits = rule(logits, history)
-    stuck = np.isneginf(logits.max(axis=-1))
+    stuck = logits.max(axis=-1) == FORBIDDEN
     if stuck.any():
         logits = logits.copy()
         logits[stuck, EOS] = 0.0
@@ -313,20 +313,27 @@ def largest(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.i
     Row by row, in a row the largest first, of equals the first ones. -inf is not among them, so
     that a row may have fewer.
     """
-    # 1. A border that the largest are not below, from the maxima of blocks: sorting all of a row
-    # is slow.
-    blocks = values.shape[1] // _BLOCK
+    rows, columns = candidates(values, count)
+    order = np.lexsort((-values[rows, columns], rows))
+    order = order[places_within(rows[order]) < count]
+    return rows[order], columns[order]
+
+
+def candidates(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of few entries of (B, V): the `count` ≥ 1 largest of each row, and others.
+
+    In the order of rows and columns, -inf left out. Sorting all of a row would be slow.
+    """
+    size = values.shape[1]
+    blocks = size // _BLOCK
     border = _LOWEST
     if count <= blocks:
         # `count` values are at least as large as the block maximum at place `count`.
         tops = values[:, : blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
-        border = np.maximum(np.partition(tops, -count, axis=1)[:, -count, None], border)
+        tops.partition(blocks - count, axis=1)
+        border = np.maximum(tops[:, blocks - count, None], border)
     (places,) = (values >= border).ravel().nonzero()
-    rows, columns = np.divmod(places, values.shape[1])
-    # 2. Of those the first `count` of each row, in order.
-    order = np.lexsort((-values[rows, columns], rows))
-    order = order[places_within(rows[order]) < count]
-    return rows[order], columns[order]
+    return np.divmod(places, size)
 
 
 def places_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -33,7 +33,8 @@ class Model(Protocol):
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """Logits (B, V), the next state and attention weights (B, S), for token (B,) int64.
 
-        `token` is the one before. A model without attention returns weights (B, 0).
+        `token` is the one before. A model without attention returns weights (B, 0). The logits of a
+        model that has a `gives_log_probabilities` which is true are normalized already.
         """
 
 
@@ -123,13 +124,16 @@ def predict(
     """
     # Rules, draws and beams run on the host: the same text on every device, and one copy a step.
     logits, state, weights = model.step(torch.from_numpy(tokens).to(device), memory, state)
-    log_probabilities = _log_probabilities(logits.float().cpu())
+    is_normal = getattr(model, "gives_log_probabilities", False)
+    log_probabilities = _log_probabilities(logits.float().cpu(), is_normal)
     return Prediction(log_probabilities, weights.float().cpu().numpy()), state
 
 
-def _log_probabilities(logits: Tensor) -> NDArray[np.float32]:
-    """The log-softmax of logits (B, V); +inf counts as float32's largest number."""
-    result: NDArray[np.float32] = logits.log_softmax(dim=-1).numpy()
+def _log_probabilities(logits: Tensor, is_normal: bool) -> NDArray[np.float32]:
+    """The log-softmax of logits (B, V), which they may be; +inf is float32's largest number."""
+    result: NDArray[np.float32] = logits.numpy()
+    if not is_normal:
+        result = logits.log_softmax(dim=-1).numpy()
     # One logit that is NaN or +inf, or all -inf, makes a whole row NaN: column 0 tells.
     if not np.isnan(result[:, 0]).any():
         return result

@@ -23,7 +23,7 @@ from novelgen.i18n import _
 from novelgen.models.bahdanau import BahdanauDecoder
 from novelgen.models.kernels.api import LoopMemory
 from novelgen.models.kernels.packed import by_rows
-from novelgen.models.recurrent import State, layer_weights, layers_of
+from novelgen.models.recurrent import layer_weights, layers_of
 from novelgen.models.seq2seq import Seq2Seq
 
 Floats = npt.NDArray[np.float32]
@@ -130,12 +130,23 @@ class _Memory:
         return bool(is_smaller or is_beam)
 
 
+@dataclass(frozen=True)
+class _State:
+    """The states of rows: each is there once, however many rows go on from it."""
+
+    layers: Floats  # (R, 2L, H): hidden and cell of each layer
+    rows: Integers  # (B,): which of these a row goes on from
+
+    def select(self, rows: Tensor) -> _State:
+        """The state of the given rows."""
+        return _State(self.layers, self.rows[rows.numpy()])
+
+
 class CompiledDecoder:
     """Steps as a `Seq2Seq` with a `BahdanauDecoder` does, by `inference.step`.
 
-    Its state is one tensor (B, 2L, H). Where numba is missing or cannot compile here, it is the
-    model itself, and says so once. Several threads may use one: what moves is in memory and state
-    alone.
+    Where numba is missing or cannot compile here, it is the model itself, and says so once. Several
+    threads may use one: what moves is in memory and state alone.
     """
 
     def __init__(
@@ -154,8 +165,13 @@ class CompiledDecoder:
         self._is_ready = False
         self._packed: _Packed | None = None  # until it is ready, and where numba fails
 
+    @property
+    def gives_log_probabilities(self) -> bool:
+        """Whether `step` returns the log-softmax of the logits; else the logits themselves."""
+        return self._packed is not None
+
     @torch.inference_mode()
-    def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
+    def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, Any]:
         """As `ConditionalLM.start`."""
         memory, state = self._model.start(source, lengths)
         with self._lock:
@@ -177,10 +193,10 @@ class CompiledDecoder:
             annotations.contiguous().numpy(),
             kernel,
         ).for_rows(rows)
-        return compiled_memory, (torch.stack(state, dim=1),)  # (B, 2L, H)
+        return compiled_memory, _State(torch.stack(state, dim=1).numpy(), rows)
 
-    def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
-        """As `ConditionalLM.step`."""
+    def step(self, token: Tensor, memory: Any, state: Any) -> tuple[Tensor, Any, Tensor]:
+        """As `ConditionalLM.step`, but that the logits are normalized."""
         packed = self._packed
         if packed is None or not isinstance(memory, _Memory):
             return self._model.step(token, memory, state)
@@ -190,29 +206,34 @@ class CompiledDecoder:
         if added is None:
             added = self._from_tokens(self._model.embedding(token)).detach().numpy()  # (B, 4H + E)
             places = np.arange(len(token))
-        before = state[0].numpy()
         rows = len(token)
-        logits = np.empty((rows, len(memory.weights.output_bias)), np.float32)
-        after = np.empty_like(before)
+        _, places_of_state, size = state.layers.shape
+        log_probabilities = np.empty((rows, len(memory.weights.output_bias)), np.float32)
+        after = np.empty((rows, places_of_state, size), np.float32)
         alphas = np.empty((rows, memory.exp_keys.shape[1]), np.float32)
 
         def run(first: int, last: int) -> None:
             packed.kernel.step(
                 places[first:last],
                 added,
-                before[first:last],
+                state.layers,
+                state.rows[first:last],
                 memory.rows[first:last],
                 memory.lengths,
                 memory.exp_keys,
                 memory.values,
                 *memory.weights,
-                logits[first:last],
+                log_probabilities[first:last],
                 after[first:last],
                 alphas[first:last],
             )
 
         by_rows(run, rows)
-        return torch.from_numpy(logits), (torch.from_numpy(after),), torch.from_numpy(alphas)
+        return (
+            torch.from_numpy(log_probabilities),
+            _State(after, np.arange(rows)),
+            torch.from_numpy(alphas),
+        )
 
     def _prepare(self) -> None:
         """Packs the weights and compiles the step, by taking one."""
@@ -296,6 +317,7 @@ class CompiledDecoder:
             nobody,
             np.zeros((1, panels * columns), np.float32),
             np.zeros((0, 2 * (1 + len(weights.from_below)), size), np.float32),
+            nobody,
             nobody,
             np.zeros(1, np.int64),
             packed.kernel.exponentials(key),

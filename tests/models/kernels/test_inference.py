@@ -1,0 +1,45 @@
+import numpy as np
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as some
+from hypothesis.extra.numpy import arrays
+
+from novelgen.decoding.protocol import predict
+from novelgen.models.kernels import inference
+
+LOGITS = some.sampled_from([-np.inf, -3e38, -90, -1.5, 0, 0.25, 80, 3e38, np.inf])
+
+
+class Fixed:
+    """A model whose logits are always the same."""
+
+    def __init__(self, logits):
+        self.logits = torch.from_numpy(logits[None])
+
+    def step(self, token, memory, state):
+        return self.logits, state, torch.zeros(1, 0)
+
+
+@given(arrays(np.float32, some.integers(1, 150), elements=LOGITS))
+@example(np.full(70, -np.inf, np.float32))
+@example(np.array([np.inf, 1, np.inf], np.float32))
+def test_log_softmax_treats_infinities_as_decoding_does(logits):
+    prediction, _ = predict(Fixed(logits), np.zeros(1, int), (), (), torch.device("cpu"))
+    found = logits.copy()
+    inference.log_softmax(found)
+    np.testing.assert_allclose(found, prediction.log_probabilities[0], rtol=1e-5, atol=1e-5)
+
+
+@given(some.integers(0, 149), some.integers(1, 150))
+def test_log_softmax_of_one_nan_is_nan_everywhere(place, size):
+    logits = np.zeros(size, np.float32)
+    logits[place % size] = np.nan
+    inference.log_softmax(logits)
+    assert np.isnan(logits).all()
+
+
+@given(some.lists(some.integers(0, 5), max_size=9))
+def test_different_parents_are_found_once_each(parents):
+    places, firsts = inference.different(np.array(parents, np.int64), 6)
+    assert len(firsts) == len(set(parents))
+    assert [parents[firsts[place]] for place in places] == parents
