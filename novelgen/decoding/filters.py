@@ -77,8 +77,10 @@ def apply(rules: Sequence[Rule], logits: Logits, history: History) -> Logits:
     """
     for rule in rules:
         logits = rule(logits, history)
-    stuck = logits.max(axis=-1) == FORBIDDEN
-    if stuck.any():
+    # Where nothing is allowed the end is not either, which is seen faster.
+    (rows,) = (logits[:, EOS] == FORBIDDEN).nonzero()
+    stuck = rows[logits[rows].max(axis=-1) == FORBIDDEN]
+    if len(stuck):
         logits = logits.copy()
         logits[stuck, EOS] = 0.0
     return logits

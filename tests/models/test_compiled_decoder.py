@@ -42,9 +42,7 @@ def follow(model, sources, tokens, turns=None):
                 rows = torch.tensor(turns[place])
                 memory, state = select(memory, rows), select(state, rows)
             logits, state, weights = model.step(torch.tensor(token), memory, state)
-            if not getattr(model, "gives_log_probabilities", False):
-                logits = logits.log_softmax(-1)
-            found.append((logits, weights))
+            found.append((logits.log_softmax(-1), weights))
     return found
 
 

@@ -4,6 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 
+from novelgen.decoding import beam
 from novelgen.decoding.protocol import predict
 from novelgen.models.kernels import inference
 
@@ -36,6 +37,25 @@ def test_log_softmax_of_one_nan_is_nan_everywhere(place, size):
     logits[place % size] = np.nan
     inference.log_softmax(logits)
     assert np.isnan(logits).all()
+
+
+@given(some.integers(0, 10_000), some.booleans())
+def test_best_continuations_are_those_of_the_search(seed, is_normal):
+    chance = np.random.default_rng(seed)
+    room = chance.integers(1, 5, 3)
+    items = np.repeat(np.arange(3), chance.integers(0, room + 1))  # (R,)
+    size = int(chance.integers(1, 90))
+    logits = chance.normal(0, 2, (len(items), size)).round(1).astype(np.float32)  # with ties
+    logits[chance.random(logits.shape) < chance.choice([0.0, 0.5, 0.95])] = -np.inf
+    logits[:, 0] = 0.5
+    before = chance.choice([-1.5, -1.0, -0.5], len(items))
+    given_to_both = (logits, is_normal, before, items, room)
+    expected = beam.best_continuations(*given_to_both)
+    parents, tokens, sums = inference.best_continuations(*given_to_both)
+    np.testing.assert_allclose(sums, expected.ruled_log_probs, rtol=1e-5)
+    if is_normal:  # else what is equal may be rounded differently
+        assert parents.tolist() == expected.parents.tolist()
+        assert tokens.tolist() == expected.tokens.tolist()
 
 
 @given(some.lists(some.integers(0, 5), max_size=9))
