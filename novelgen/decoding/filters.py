@@ -24,8 +24,6 @@ from novelgen.decoding.history import (
 )
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
-# Probabilities from which on the nucleus is looked for; 0 is all tokens.
-LIKELY = (1e-3, 1e-4, 1e-5, 0.0)
 Logits = NDArray[np.float32]  # (B, V)
 Rule = Callable[[Logits, History], Logits]
 
@@ -138,7 +136,7 @@ def repetition_penalty(penalty: float, window: int) -> Rule:
         rows, places = np.nonzero(counts)
         if not len(rows):
             return logits
-        logits = (logits - log_sum_exp(logits)[:, None]).astype(np.float32)
+        logits = logits - log_sum_exp(logits).astype(np.float32)[:, None]
         # A token that comes several times is assigned the same value several times: once penalised.
         with np.errstate(over="ignore"):
             logits[rows, recent[rows, places]] = penalty * logits[rows, recent[rows, places]]
@@ -260,19 +258,20 @@ def top_p(share: float) -> Rule:
     """
 
     def rule(logits: Logits, _: History) -> Logits:
-        result = np.full_like(logits, FORBIDDEN)
-        # Masses are probabilities but for a factor, the row's total.
-        for row, masses in enumerate(np.exp(logits.astype(np.float64) - _finite_maximum(logits))):
-            total = masses.sum()
-            # Few tokens are likely; where those alone reach the share only they have to be sorted.
-            for least in LIKELY:
-                tokens = np.flatnonzero(masses >= least * total)
-                if masses[tokens].sum() >= share * total:
-                    break
-            tokens = tokens[np.argsort(-logits[row, tokens], kind="stable")]
-            kept = tokens[: np.searchsorted(np.cumsum(masses[tokens]), share * total) + 1]
-            result[row, kept] = logits[row, kept]
-        return result
+        # 1. How many tokens of each row reach it. Masses are probabilities but for a factor, in
+        # float32, summed in float64: exact to a share of 1e-7.
+        descending = np.sort(logits, axis=1)[:, ::-1]
+        masses = np.exp(descending - _finite_maximum(descending))
+        cumulative = np.cumsum(masses, axis=1, dtype=np.float64)  # (B, V)
+        before = (cumulative < share * cumulative[:, -1:]).sum(axis=1)  # (B,) all but the last
+        # 2. Those down to the last one; of its equals the first in the vocabulary.
+        last = np.take_along_axis(descending, before[:, None], axis=1)  # (B, 1)
+        kept = logits >= last
+        surplus = kept.sum(axis=1) - before - 1
+        for row in surplus.nonzero()[0]:
+            equals = (logits[row] == last[row]).nonzero()[0]
+            kept[row, equals[-surplus[row] :]] = False
+        return np.where(kept, logits, FORBIDDEN)
 
     return rule
 

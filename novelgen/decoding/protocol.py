@@ -155,7 +155,7 @@ def _log_probabilities(logits: Tensor) -> NDArray[np.float32]:
 
 
 def _has_nan_rows(log_probabilities: NDArray[np.float32]) -> bool:
-    """Whether a row (V,) of a log-softmax is NaN: one NaN makes all of it NaN, so column 0 tells."""
+    """Whether there is a row of NaN: one NaN makes a whole log-softmax NaN, so column 0 tells."""
     column = log_probabilities[:, 0]
     return bool((column != column).any())
 

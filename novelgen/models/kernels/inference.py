@@ -182,7 +182,7 @@ def log_softmax(values):
 
 @compiled
 def log_sum_exp(values):
-    """ln Σ_k e^x_k of values (V,), of which one is finite."""
+    """The log of Σ_k e^x_k of values (V,), of which one is finite."""
     top = largest(values)
     mass = np.float32(0)
     for k in range(len(values)):
