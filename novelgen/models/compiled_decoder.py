@@ -1,4 +1,4 @@
-"""A trained model for generation on a CPU: weights packed, one step compiled.
+"""A trained model for generation on a CPU: one step compiled.
 
 B rows that are generated, U sources, S source length, L layers, H hidden size, A attention size,
 M size of the annotations, E size of embeddings and readout, V vocabulary.
