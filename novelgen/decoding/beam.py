@@ -11,14 +11,14 @@ Shapes: R rows are the live hypotheses of all sources; a step leaves N continuat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.filters import apply, largest, log_sum_exp, places_within
+from novelgen.decoding.filters import apply, candidates, log_sum_exp, places_within
 from novelgen.decoding.protocol import Hypothesis, Prediction, normalized, predict, select, start
 from novelgen.decoding.sampling import Task
 from novelgen.text.tokenizers import EOS
@@ -30,6 +30,32 @@ class Continuations(NamedTuple):
     parents: NDArray[np.int64]  # (N,) row of the hypothesis that each one extends
     tokens: NDArray[np.int64]  # (N,)
     ruled_log_probs: NDArray[np.float64]  # (N,) under the rules; steers the pruning
+
+
+def best_continuations(
+    logits: NDArray[np.float32],
+    is_normal: bool,
+    before: NDArray[np.float64],
+    items: NDArray[np.int64],
+    room: NDArray[np.int64],
+) -> Continuations:
+    """The likeliest continuations of R rows, as many of each source as its beam holds.
+
+    logits (R, V), under the rules; is_normal says that they are log-probabilities. before (R,) are
+    the log-probabilities of the rows so far, items (R,) their sources, ascending, and room (U,)
+    what the sources' beams hold, at least 1.
+    """
+    # 1. A row can place at most a whole beam of continuations, so no more than these compete.
+    rows, tokens = candidates(logits, int(room.max()))
+    # 2. Their log-probabilities.
+    bases = before if is_normal else before - log_sum_exp(logits)
+    sums = bases[rows] + logits[rows, tokens]
+    # 3. By source, best first. The sort is stable: of equals the first rows and tokens.
+    order = np.lexsort((-sums, items[rows]))
+    # 4. A beam is narrower by each hypothesis that ended.
+    sources = items[rows][order]
+    order = order[places_within(sources) < room[sources]]
+    return Continuations(rows[order], tokens[order], sums[order])
 
 
 class _Step(NamedTuple):
@@ -53,10 +79,18 @@ class _Ended(NamedTuple):
 class Search:
     """The beams of all sources; `items` (R,) says for which source each live row writes."""
 
-    def __init__(self, task: Task, beam_size: int, length_penalty: float, count: int) -> None:
+    def __init__(
+        self,
+        task: Task,
+        beam_size: int,
+        length_penalty: float,
+        count: int,
+        best: Callable[..., tuple[NDArray[Any], ...]] = best_continuations,
+    ) -> None:
+        """`best` is `best_continuations`, or what does the same faster."""
+        self._best = best
         self._sources = task.sources
         self._max_length = task.max_length
-        self._beam_size = beam_size
         self._length_penalty = length_penalty
         self._count = count  # hypotheses that are asked for, of every source
         # The R live hypotheses, at first one a source.
@@ -84,7 +118,11 @@ class Search:
         """
         # 1. Which continuations stay.
         if forced_token is None:
-            continuations = self._best_continuations(prediction, ruled_logits)
+            # Logits that no rule changed are normal already.
+            is_normal = ruled_logits is prediction.log_probabilities
+            continuations = Continuations(
+                *self._best(ruled_logits, is_normal, self._ruled, self.items, self._room)
+            )
         else:
             # The opening is given: every hypothesis goes on with the same token, none is dropped.
             continuations = self._forced_continuations(forced_token)
@@ -111,23 +149,6 @@ class Search:
         """Every live hypothesis with the same next token, at no cost."""
         rows = np.arange(len(self.items))
         return Continuations(rows, np.full(len(rows), token), self._ruled)
-
-    def _best_continuations(
-        self, prediction: Prediction, ruled_logits: NDArray[np.float32]
-    ) -> Continuations:
-        """The likeliest continuations under the rules, as many of each source as its beam holds."""
-        # 1. A row can place at most beam_size continuations, so no more than these compete.
-        rows, tokens = largest(ruled_logits, self._beam_size)
-        # 2. Their log-probabilities. Logits that no rule changed are normal already.
-        ruled = self._ruled[rows] + ruled_logits[rows, tokens]
-        if ruled_logits is not prediction.log_probabilities:
-            ruled -= log_sum_exp(ruled_logits)[rows]
-        # 3. By source, best first. The sort is stable: of equals the first rows and tokens.
-        order = np.lexsort((-ruled, self.items[rows]))
-        items = self.items[rows[order]]
-        # 4. A beam is narrower by each hypothesis that ended.
-        order = order[places_within(items) < self._room[items]]
-        return Continuations(rows[order], tokens[order], ruled[order])
 
     def _end(
         self,
@@ -219,7 +240,8 @@ def search(task: Task, beam_size: int, length_penalty: float, count: int) -> Ite
     """Searches the `count` best paragraphs of every source; yields one search after every token."""
     memory, state = start(task.model, task.sources, task.device)
     history = task.history
-    beams = Search(task, beam_size, length_penalty, count)
+    best = getattr(memory, "best_continuations", best_continuations)
+    beams = Search(task, beam_size, length_penalty, count, best)
     tokens = np.full(len(task.sources), task.first, dtype=np.int64)  # (R,)
     for place in range(task.max_length):
         # 1. The model's prediction for every live hypothesis, and what the rules make of it.
@@ -238,11 +260,10 @@ def search(task: Task, beam_size: int, length_penalty: float, count: int) -> Ite
             return
         # 3. State and history follow the hypotheses that live on.
         if rows.tolist() != list(range(len(items))):
-            chosen = torch.from_numpy(rows).to(task.device)
-            state = select(state, chosen)
+            state = select(state, rows)
             history = history.select(rows)
             # The hypotheses of one source share its memory: it moves only when a beam grows or
             # shrinks.
             if beams.items.tolist() != items.tolist():
-                memory = select(memory, chosen)
+                memory = select(memory, rows)
         history.append(tokens)

@@ -24,8 +24,6 @@ from novelgen.decoding.history import (
 )
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
-# Probabilities from which on the nucleus is looked for; 0 is all tokens.
-LIKELY = (1e-3, 1e-4, 1e-5, 0.0)
 Logits = NDArray[np.float32]  # (B, V)
 Rule = Callable[[Logits, History], Logits]
 
@@ -77,8 +75,10 @@ def apply(rules: Sequence[Rule], logits: Logits, history: History) -> Logits:
     """
     for rule in rules:
         logits = rule(logits, history)
-    stuck = np.isneginf(logits.max(axis=-1))
-    if stuck.any():
+    # Where nothing is allowed the end is not either, which is seen faster.
+    (rows,) = (logits[:, EOS] == FORBIDDEN).nonzero()
+    stuck = rows[logits[rows].max(axis=-1) == FORBIDDEN]
+    if len(stuck):
         logits = logits.copy()
         logits[stuck, EOS] = 0.0
     return logits
@@ -136,7 +136,7 @@ def repetition_penalty(penalty: float, window: int) -> Rule:
         rows, places = np.nonzero(counts)
         if not len(rows):
             return logits
-        logits = (logits - log_sum_exp(logits)[:, None]).astype(np.float32)
+        logits = logits - log_sum_exp(logits).astype(np.float32)[:, None]
         # A token that comes several times is assigned the same value several times: once penalised.
         with np.errstate(over="ignore"):
             logits[rows, recent[rows, places]] = penalty * logits[rows, recent[rows, places]]
@@ -258,19 +258,20 @@ def top_p(share: float) -> Rule:
     """
 
     def rule(logits: Logits, _: History) -> Logits:
-        result = np.full_like(logits, FORBIDDEN)
-        # Masses are probabilities but for a factor, the row's total.
-        for row, masses in enumerate(np.exp(logits.astype(np.float64) - _finite_maximum(logits))):
-            total = masses.sum()
-            # Few tokens are likely; where those alone reach the share only they have to be sorted.
-            for least in LIKELY:
-                tokens = np.flatnonzero(masses >= least * total)
-                if masses[tokens].sum() >= share * total:
-                    break
-            tokens = tokens[np.argsort(-logits[row, tokens], kind="stable")]
-            kept = tokens[: np.searchsorted(np.cumsum(masses[tokens]), share * total) + 1]
-            result[row, kept] = logits[row, kept]
-        return result
+        # 1. How many tokens of each row reach it. Masses are probabilities but for a factor, in
+        # float32, summed in float64: exact to a share of 1e-7.
+        descending = np.sort(logits, axis=1)[:, ::-1]
+        masses = np.exp(descending - _finite_maximum(descending))
+        cumulative = np.cumsum(masses, axis=1, dtype=np.float64)  # (B, V)
+        before = (cumulative < share * cumulative[:, -1:]).sum(axis=1)  # (B,) all but the last
+        # 2. Those down to the last one; of its equals the first in the vocabulary.
+        last = np.take_along_axis(descending, before[:, None], axis=1)  # (B, 1)
+        kept = logits >= last
+        surplus = kept.sum(axis=1) - before - 1
+        for row in surplus.nonzero()[0]:
+            equals = (logits[row] == last[row]).nonzero()[0]
+            kept[row, equals[-surplus[row] :]] = False
+        return np.where(kept, logits, FORBIDDEN)
 
     return rule
 
@@ -313,20 +314,27 @@ def largest(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.i
     Row by row, in a row the largest first, of equals the first ones. -inf is not among them, so
     that a row may have fewer.
     """
-    # 1. A border that the largest are not below, from the maxima of blocks: sorting all of a row
-    # is slow.
-    blocks = values.shape[1] // _BLOCK
+    rows, columns = candidates(values, count)
+    order = np.lexsort((-values[rows, columns], rows))
+    order = order[places_within(rows[order]) < count]
+    return rows[order], columns[order]
+
+
+def candidates(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of few entries of (B, V): the `count` ≥ 1 largest of each row, and others.
+
+    In the order of rows and columns, -inf left out. Sorting all of a row would be slow.
+    """
+    size = values.shape[1]
+    blocks = size // _BLOCK
     border = _LOWEST
     if count <= blocks:
         # `count` values are at least as large as the block maximum at place `count`.
         tops = values[:, : blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
-        border = np.maximum(np.partition(tops, -count, axis=1)[:, -count, None], border)
+        tops.partition(blocks - count, axis=1)
+        border = np.maximum(tops[:, blocks - count, None], border)
     (places,) = (values >= border).ravel().nonzero()
-    rows, columns = np.divmod(places, values.shape[1])
-    # 2. Of those the first `count` of each row, in order.
-    order = np.lexsort((-values[rows, columns], rows))
-    order = order[places_within(rows[order]) < count]
-    return rows[order], columns[order]
+    return np.divmod(places, size)
 
 
 def places_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -120,6 +120,7 @@ class History:
         # The character that is half written: the automaton's state (B,), and its bytes so far.
         self.byte_states = np.zeros(rows, dtype=np.int64)
         self.pending = [b""] * rows
+        self._rows = np.arange(rows)
         self._tokens = np.zeros((rows, capacity), dtype=np.int64)
         self._units = np.zeros((rows, capacity), dtype=np.int64)
 
@@ -143,11 +144,12 @@ class History:
         kinds = self.vocabulary.kinds[tokens]
         # 1. A run of punctuation grows, or is over.
         self.run_lengths = (self.run_lengths + 1) * (kinds == PUNCTUATION)
-        # 2. A content token is a unit at once, a byte when it completes a character.
-        (rows,) = (kinds == CONTENT).nonzero()
-        self._add_units(rows, tokens[rows])
-        (rows,) = (kinds == BYTE).nonzero()
-        for row in rows.tolist():
+        # 2. A content token is a unit at once: what stands behind a row's last unit counts only
+        # when the count has grown.
+        self._units[self._rows, self.unit_counts] = tokens
+        self.unit_counts += kinds == CONTENT
+        # 3. A byte is one when it completes a character.
+        for row in (kinds == BYTE).nonzero()[0].tolist():
             self._append_byte(row, int(tokens[row]) - FIRST_BYTE)
 
     def _append_byte(self, row: int, byte: int) -> None:
@@ -161,12 +163,9 @@ class History:
         self.pending[row] += bytes([byte])
         if state == BETWEEN:
             code_point = ord(self.pending[row].decode("utf-8"))
-            self._add_units(np.array([row]), self.vocabulary.size + code_point)
+            self._units[row, self.unit_counts[row]] = self.vocabulary.size + code_point
+            self.unit_counts[row] += 1
             self.pending[row] = b""
-
-    def _add_units(self, rows: NDArray[np.int64], units: NDArray[np.int64] | int) -> None:
-        self._units[rows, self.unit_counts[rows]] = units
-        self.unit_counts[rows] += 1
 
     def select(self, rows: NDArray[np.int64]) -> History:
         """A new history whose row i is this one's row rows[i]; a row may be taken several times."""
@@ -174,8 +173,10 @@ class History:
         chosen = object.__new__(History)
         chosen.vocabulary = self.vocabulary
         chosen.length = self.length
-        chosen.earlier = [self.earlier[row] for row in rows]
-        chosen.pending = [self.pending[row] for row in rows]
+        chosen._rows = np.arange(len(rows))
+        places = rows.tolist()
+        chosen.earlier = [self.earlier[row] for row in places]
+        chosen.pending = [self.pending[row] for row in places]
         for name in ("unit_counts", "run_lengths", "byte_states", "_tokens", "_units"):
             setattr(chosen, name, getattr(self, name)[rows])
         return chosen

@@ -33,7 +33,10 @@ class Model(Protocol):
     def step(self, token: Tensor, memory: Any, state: State) -> tuple[Tensor, State, Tensor]:
         """Logits (B, V), the next state and attention weights (B, S), for token (B,) int64.
 
-        `token` is the one before. A model without attention returns weights (B, 0).
+        `token` is the one before. A model without attention returns weights (B, 0). A memory may
+        have a `predict` of its own, which is called instead, with arrays: tokens (B,) and state to
+        log-probabilities (B, V), weights (B, S) and the next state. Then it also has a
+        `best_continuations`, in place of that of `beam`.
         """
 
 
@@ -57,14 +60,16 @@ def normalized(log_probability: float, length: int, length_penalty: float) -> fl
     return log_probability / divisor
 
 
-def select(tensors: Any, rows: Tensor) -> Any:
+def select(tensors: Any, rows: NDArray[np.int64] | Tensor) -> Any:
     """The given rows of every tensor of a (named) tuple of batch-first tensors.
 
-    The tuple's own type is kept. A memory may be something else that has a `select` of its own.
+    The tuple's own type is kept. A memory or state may be something else that has a `select` of its
+    own.
     """
     if hasattr(tensors, "select"):
         return tensors.select(rows)
-    chosen = [tensor.index_select(0, rows) for tensor in tensors]
+    places = torch.as_tensor(rows)
+    chosen = [tensor.index_select(0, places.to(tensor.device)) for tensor in tensors]
     if hasattr(tensors, "_fields"):
         return type(tensors)(*chosen)
     return tuple(chosen)
@@ -88,7 +93,7 @@ def start(
         return memory, state
     # 2. The rows repeated for the sources that are equal: (U, …) → (B, …).
     row_of = {source: row for row, source in enumerate(unique)}
-    rows = torch.tensor([row_of[tuple(source)] for source in sources], device=device)
+    rows = np.array([row_of[tuple(source)] for source in sources])
     return select(memory, rows), select(state, rows)
 
 
@@ -122,24 +127,24 @@ def predict(
     Raises CheckpointError where the model computes NaN.
     """
     # Rules, draws and beams run on the host: the same text on every device, and one copy a step.
-    logits, state, weights = model.step(torch.from_numpy(tokens).to(device), memory, state)
+    if hasattr(memory, "predict"):
+        log_probabilities, weights, state = memory.predict(tokens, state)
+        if _has_nan_rows(log_probabilities):
+            raise _damaged()
+        return Prediction(log_probabilities, weights), state
+    logits, state, attention = model.step(torch.from_numpy(tokens).to(device), memory, state)
     log_probabilities = _log_probabilities(logits.float().cpu())
-    return Prediction(log_probabilities, weights.float().cpu().numpy()), state
+    return Prediction(log_probabilities, attention.float().cpu().numpy()), state
 
 
 def _log_probabilities(logits: Tensor) -> NDArray[np.float32]:
     """The log-softmax of logits (B, V); +inf counts as float32's largest number."""
     result: NDArray[np.float32] = logits.log_softmax(dim=-1).numpy()
-    # One logit that is NaN or +inf, or all -inf, makes a whole row NaN: column 0 tells.
-    if not np.isnan(result[:, 0]).any():
+    # One logit that is +inf, or all -inf, makes a row NaN too.
+    if not _has_nan_rows(result):
         return result
     if logits.isnan().any():
-        raise CheckpointError(
-            _(
-                "the model computes NaN, its weights may be damaged; use another checkpoint or "
-                "train again"
-            )
-        )
+        raise _damaged()
     # Rows without a finite entry have no log-softmax; they keep their -inf.
     finite = logits.clamp(max=torch.finfo(torch.float32).max)
     is_empty = finite.isneginf().all(dim=-1, keepdim=True)  # (B, 1)
@@ -147,3 +152,19 @@ def _log_probabilities(logits: Tensor) -> NDArray[np.float32]:
         is_empty, finite, finite.log_softmax(dim=-1)
     ).numpy()
     return repaired
+
+
+def _has_nan_rows(log_probabilities: NDArray[np.float32]) -> bool:
+    """Whether there is a row of NaN: one NaN makes a whole log-softmax NaN, so column 0 tells."""
+    column = log_probabilities[:, 0]
+    return bool((column != column).any())
+
+
+def _damaged() -> CheckpointError:
+    """The error of a model that computes NaN."""
+    return CheckpointError(
+        _(
+            "the model computes NaN, its weights may be damaged; use another checkpoint or "
+            "train again"
+        )
+    )

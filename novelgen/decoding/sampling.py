@@ -134,7 +134,7 @@ def _draw(logits: NDArray[Any], uniform: float) -> int:
 
     That is the inverse of the distribution function of softmax(logits).
     """
-    allowed = np.flatnonzero(~np.isneginf(logits))  # tokens that have a probability
+    allowed = np.flatnonzero(logits > -np.inf)  # tokens that have a probability
     values = logits[allowed].astype(np.float64)
     cumulative = np.cumsum(np.exp(values - values.max()))
     place = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")

@@ -10,6 +10,7 @@ recurrent, encoder  recurrent layers along a sequence, and the encoder made of t
 bridges             from what the encoder read to the decoder's first state
 attention           the scores, and attending with them
 decoders            decoders without attention; bahdanau, luong: those that attend
-compiled_decoder    a trained model for generation on a CPU: weights packed, one step compiled
+compiled_decoder    a trained model for generation on a CPU: one step compiled
+packed_decoder      the weights as that step reads them
 kernels/            the fast time loops, each beside its reference
 """
