@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from novelgen.models.kernels.api import product_dtype
-from novelgen.models.kernels.autograd import apply
 from novelgen.models.kernels.math_numba import compiled, exp, narrow, widen
 from novelgen.models.kernels.packed import by_rows, numpy_view
-from novelgen.models.kernels.products import OneDnn, multiply, pack
+from novelgen.models.kernels.products import OneDnn, multiply, pack_weight
 
 _LANES = 64
 
@@ -116,7 +115,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         """`differentiate` is False where no gradient will be asked for: then none is formed."""
         inputs = readout.to(of_products)
         small = weight.to(of_products)  # (V, D)
-        forwards, backwards = pack(small, chunk), pack(small.t(), chunk)
+        forwards, backwards = pack_weight(small, chunk), pack_weight(small.t(), chunk)
         d_readout = torch.empty_like(readout)  # (N, D)
 
         def run(first: int, last: int) -> _Part:
@@ -166,8 +165,7 @@ def linear_cross_entropy(
     of_products = product_dtype("cpu", weight.dtype)
     differentiate = torch.is_grad_enabled()
     with torch.autocast("cpu", enabled=False):
-        loss: Tensor = apply(
-            _LinearCrossEntropy,
+        loss: Tensor = _LinearCrossEntropy.apply(
             readout.to(weight.dtype),
             weight,
             bias,
