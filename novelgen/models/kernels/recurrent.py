@@ -77,67 +77,50 @@ class _Layers(torch.autograd.Function):
     """The directions of one layer, each with its own weights, along the same rows."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        rows: PackedRows,
-        is_lstm: bool,
-        hidden: Tensor,
-        state: Tensor,
-        *directions: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """Hidden and state (directions, B, H); of each direction its sums and its weight.
+    def forward(ctx: Any, rows: PackedRows, is_lstm: bool, *given: Tensor) -> tuple[Tensor, ...]:
+        """Of each direction its sums and weight, and hidden and state (B, H), in `rows.order`.
 
         The sums (N, 4H), the inputs' share, are written to. Weights have the dtype of products, all
-        else that of sums. Returns the last hidden and state, and each direction's outputs (N, H).
+        else that of sums. Returns of each its outputs (N, H) and the last hidden and state.
         """
-        weights = directions[1::2]
-        first_hiddens = hidden.to(weights[0].dtype).index_select(1, rows.order)
-        first_states = state.index_select(1, rows.order)
-        tapes = [
-            _Tape(sums, rows.new_states(first_hidden), rows.new_states(first_state))
-            for sums, first_hidden, first_state in zip(
-                directions[::2], first_hiddens, first_states, strict=True
-            )
-        ]
-        runs = [((weight,), is_lstm, tape) for weight, tape in zip(weights, tapes, strict=True)]
+        runs = []
+        for first in range(0, len(given), 4):
+            sums, weight, hidden, state = given[first : first + 4]
+            tape = _Tape(sums, rows.new_states(hidden.to(weight.dtype)), rows.new_states(state))
+            runs.append(((weight,), is_lstm, tape))
         run_loop(_run_forwards, rows.parts, *runs)
-        ctx.save_for_backward(*weights, *(kept for tape in tapes for kept in tape))
+        ctx.save_for_backward(*(kept for (weight,), _, tape in runs for kept in (weight, *tape)))
         ctx.rows = rows
         ctx.is_lstm = is_lstm
-        last_hidden = torch.stack([tape.hiddens.index_select(0, rows.lasts) for tape in tapes])
-        last_state = torch.stack([tape.states.index_select(0, rows.lasts) for tape in tapes])
-        outputs = [tape.hiddens[hidden.shape[1] :] for tape in tapes]
-        return last_hidden.to(hidden.dtype), last_state, *outputs
+        made: list[Tensor] = []
+        for _, _, tape in runs:
+            last_hidden = tape.hiddens.index_select(0, rows.lasts).to(tape.states.dtype)
+            last_state = tape.states.index_select(0, rows.lasts)
+            made += (tape.hiddens[len(rows.lengths) :], last_hidden, last_state)
+        return tuple(made)
 
     @staticmethod
-    def backward(
-        ctx: Any, d_hidden: Tensor, d_state: Tensor, *d_outputs: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
         rows: PackedRows = ctx.rows
-        count, batch, _ = d_hidden.shape
-        weights, kept = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         runs = []
-        for number, weight in enumerate(weights):
-            tape = _Tape(*kept[3 * number : 3 * number + 3])
-            d_hiddens = torch.cat([torch.zeros_like(d_hidden[0]), d_outputs[number].to(d_hidden)])
-            d_hiddens.index_add_(0, rows.lasts, d_hidden[number])
+        for number in range(len(given) // 3):
+            weight, *tape = ctx.saved_tensors[4 * number : 4 * number + 4]
+            d_outputs, d_hidden, d_state = given[3 * number : 3 * number + 3]
+            d_hiddens = torch.cat([torch.zeros_like(d_hidden), d_outputs.to(d_hidden.dtype)])
             grads = _Gradients(
-                tape.hiddens.new_empty(tape.sums.shape),
-                d_hiddens,
-                d_state[number].index_select(0, rows.order),
+                weight.new_empty(tape[0].shape),
+                d_hiddens.index_add_(0, rows.lasts, d_hidden),
+                d_state.index_select(0, rows.order),
             )
-            runs.append(((weight.t(),), ctx.is_lstm, tape, grads))
+            runs.append(((weight.t(),), ctx.is_lstm, _Tape(*tape), grads))
         run_loop(_run_backwards, rows.parts, *runs)
-        d_first_hidden = torch.empty_like(d_hidden)
-        d_first_state = torch.empty_like(d_state)
-        of_directions: list[Tensor] = []
-        for number, (_, _, tape, grads) in enumerate(runs):
-            d_first_hidden[number].index_copy_(0, rows.order, grads.hiddens[:batch])
-            d_first_state[number].index_copy_(0, rows.order, grads.state)
-            d_sums = grads.sums[:, : len(weights[number])]
-            befores = tape.hiddens.index_select(0, rows.befores)
-            of_directions += (grads.sums, weight_gradient(d_sums, befores))
-        return None, None, d_first_hidden, d_first_state, *of_directions
+        gradients: list[Tensor] = []
+        for (weight,), _, tape, grads in runs:
+            d_sums = grads.sums[:, : weight.shape[1]]
+            d_weight = weight_gradient(d_sums, tape.hiddens.index_select(0, rows.befores))
+            d_hidden = grads.hiddens[: len(rows.lengths)]
+            gradients += (grads.sums, d_weight, d_hidden, grads.state)
+        return None, None, *gradients
 
 
 def recurrent_layers(
@@ -158,7 +141,8 @@ def recurrent_layers(
     size = hidden.shape[2]
     rows = pack_rows(sequence, lengths, -(-torch.get_num_threads() // len(hidden)))
     own_rows = [rows, rows.reversed()][: len(hidden)]
-    directions: list[Tensor] = []
+    first_state = hidden if state is None else state
+    given: list[Tensor] = []
     for number, own in enumerate(own_rows):
         weight_ih, weight_hh, bias_ih, bias_hh = weights[4 * number : 4 * number + 4]
         bias = bias_ih + bias_hh
@@ -167,13 +151,12 @@ def recurrent_layers(
             bias = torch.cat([bias_hh[2 * size :], bias[: 2 * size], bias_ih[2 * size :]])
             weight_hh = weight_hh.roll(size, 0)  # r, z, n → n, r, z
         sums = packed_linear(own.pack(sequence), weight_ih, bias)
-        directions += (sums, weight_hh.to(of_products))
-    first_state = hidden if state is None else state
+        first = (each[number].index_select(0, rows.order) for each in (hidden, first_state))
+        given += (sums, weight_hh.to(of_products), *first)
     with torch.autocast("cpu", enabled=False):
-        last_hidden, last_state, *made = _Layers.apply(
-            rows, state is not None, hidden, first_state, *directions
-        )
-    padded = [own.pad(outputs) for own, outputs in zip(own_rows, made, strict=True)]
-    if state is None:
-        last_hidden = last_state  # unrounded
+        made = _Layers.apply(rows, state is not None, *given)
+    padded = [own.pad(outputs) for own, outputs in zip(own_rows, made[::3], strict=True)]
+    last_state = torch.stack(made[2::3])
+    # A GRU's state is its hidden state, unrounded.
+    last_hidden = last_state if state is None else torch.stack(made[1::3])
     return torch.cat(padded, dim=-1), last_hidden, last_state
