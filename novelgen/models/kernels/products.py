@@ -74,7 +74,8 @@ def multiply(left: Array, weight: Any, out: Array) -> None:
 
 @overload(multiply)
 def _multiply(left, weight, out):  # noqa: ARG001 -- numba compares the names of arguments
-    return lambda left, weight, out: matmul_numba.multiply(left, weight, out)
+    # Slices, so that it is compiled once and not for every layout of left and out.
+    return lambda left, weight, out: matmul_numba.multiply(left[:, 0:], weight, out[:, 0:])
 
 
 @compiled
