@@ -101,8 +101,6 @@ def padded_linear(
     rows = pack_rows(sequences[0], lengths, torch.get_num_threads())
     if bias is None:
         bias = weight.new_zeros(len(weight))
-    inputs = torch.cat([rows.pack(sequence) for sequence in sequences], dim=1)
-    if mask is not None:
-        inputs = inputs * mask.index_select(0, rows.owners)
-    made = packed_linear(inputs, weight, bias)
-    return rows.pad(made.to(product_dtype("cpu", weight.dtype)))
+    of_products = product_dtype("cpu", weight.dtype)
+    inputs = rows.pack(*(sequence.to(of_products) for sequence in sequences), mask=mask)
+    return rows.pad(packed_linear(inputs, weight, bias).to(of_products))

@@ -45,6 +45,7 @@ class PackedRows:
     steps: int  # T
     order: Tensor  # (B,): the rows, as their first states stand
     places: Tensor  # (N,): where each step stands in (B · T, …)
+    gaps: Tensor  # (B · T − N,): where padding does
     befores: Tensor  # (N,): where the state before each step stands in (B + N, …)
     lasts: Tensor  # (B,): where the last state of each row stands there
 
@@ -53,14 +54,16 @@ class PackedRows:
         """The row (N,) of each step."""
         return self.places // self.steps
 
-    def pack(self, padded: Tensor) -> Tensor:
-        """Padded (B, T, D) → packed (N, D)."""
-        return padded.flatten(0, 1).index_select(0, self.places)
+    def pack(self, *padded: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Padded (B, T, D_i) side by side, times mask (B, Σ D_i) → packed (N, Σ D_i)."""
+        packed: Tensor = _Pack.apply(self, mask, *padded)
+        return packed
 
     def pad(self, packed: Tensor) -> Tensor:
         """Packed (N, D) → padded (B, T, D), 0 at padding."""
         rows = len(self.lengths)
-        padded = packed.new_zeros(rows * self.steps, packed.shape[1])
+        padded = packed.new_empty(rows * self.steps, packed.shape[1])
+        padded.index_fill_(0, self.gaps, 0.0)
         return padded.index_copy_(0, self.places, packed).view(rows, self.steps, -1)
 
     def new_states(self, first: Tensor) -> Tensor:
@@ -74,6 +77,29 @@ class PackedRows:
         last_steps = (self.lengths - 1)[self.owners]
         places = self.places + last_steps - 2 * (self.places % self.steps)
         return dataclasses.replace(self, places=places)
+
+
+class _Pack(torch.autograd.Function):
+    """`PackedRows.pack`; its gradient is padded."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: PackedRows, mask: Tensor | None, *padded: Tensor) -> Tensor:
+        ctx.widths = [each.shape[2] for each in padded]
+        packed = padded[0].new_empty(len(rows.places), sum(ctx.widths))
+        for own, each in zip(packed.split(ctx.widths, 1), padded, strict=True):
+            torch.index_select(each.flatten(0, 1), 0, rows.places, out=own)
+        ctx.rows = rows
+        ctx.mask = mask
+        if mask is not None:
+            packed.mul_(mask.index_select(0, rows.owners))
+        return packed
+
+    @staticmethod
+    def backward(ctx: Any, d_packed: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.mask is not None:
+            scale = ctx.mask.index_select(0, ctx.rows.owners)
+            d_packed = torch.mul(d_packed, scale, out=torch.empty_like(d_packed))
+        return None, None, *map(ctx.rows.pad, d_packed.split(ctx.widths, 1))
 
 
 def pack_rows(sequence: Tensor, lengths: Tensor | None, parts: int) -> PackedRows:
@@ -107,8 +133,12 @@ def pack_rows(sequence: Tensor, lengths: Tensor | None, parts: int) -> PackedRow
         lasts[rows] = states[own] + np.arange(len(rows))
         first = int(offsets[-1])
         first_row += len(rows)
-    joined = [np.concatenate(each) for each in ([part.rows for part in shared], places, befores)]
-    return PackedRows(shared, lengths, steps, *map(torch.from_numpy, [*joined, lasts]))
+    is_gap = np.ones(count * steps, np.bool_)
+    is_gap[np.concatenate(places)] = False
+    own_rows = [part.rows for part in shared]
+    found = (*map(np.concatenate, (own_rows, places, befores)), np.flatnonzero(is_gap), lasts)
+    order, places, befores, gaps, lasts = map(torch.from_numpy, found)
+    return PackedRows(shared, lengths, steps, order, places, gaps, befores, lasts)
 
 
 def numpy_view(tensor: Tensor) -> Array:
@@ -145,9 +175,9 @@ def in_threads(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
     return [future.result() for future in futures]
 
 
-def by_rows(work: Callable[[int, int], Result], rows: int, fewest: int = 8) -> list[Result]:
+def by_rows(work: Callable[[int, int], Result], rows: int) -> list[Result]:
     """The results of work(first, last) for parts of rows 0 … rows - 1, a thread each, in order."""
-    parts = max(1, min(torch.get_num_threads(), rows // fewest))
+    parts = max(1, min(torch.get_num_threads(), rows // _FEWEST_ROWS))
     bounds = [part * rows // parts for part in range(parts + 1)]
     pairs = itertools.pairwise(bounds)
     return in_threads([partial(work, first, last) for first, last in pairs])

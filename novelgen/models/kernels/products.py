@@ -52,11 +52,11 @@ def pack_weight(weight: Tensor, rows: int) -> Any:
     if weight.dtype == torch.bfloat16:
         return OneDnn(weight, rows)
     size, depth = weight.shape
+    if not weight.t().is_contiguous():
+        # As given or transposed: numba compiles once more for every other layout.
+        weight = weight.contiguous()
     panels = np.empty((-(-size // COLUMNS), depth, COLUMNS), numpy_view(weight).dtype)
-    if weight.stride(0) == 1 and weight.stride(1) != 1:
-        matmul_numba.pack_transposed(numpy_view(weight.t()), panels)
-    else:
-        matmul_numba.pack(numpy_view(weight.contiguous()), panels)
+    matmul_numba.pack(numpy_view(weight), panels)
     return panels
 
 

@@ -24,15 +24,12 @@ def numbers(dtype, *shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def panels_of(weight, pack=matmul_numba.pack):
+def panels_of(weight):
     """A weight (N, K) packed."""
     size, depth = weight.shape
     # What was in them before must not matter.
     panels = np.full((-(-size // COLUMNS), depth, COLUMNS), 99, weight.dtype)
-    given_weight = weight
-    if pack is matmul_numba.pack_transposed:
-        given_weight = np.ascontiguousarray(weight.T)
-    pack(given_weight, panels)
+    matmul_numba.pack(weight, panels)
     return panels
 
 
@@ -84,8 +81,8 @@ def test_panels_hold_the_weight_and_zeros_behind_it(dtype, size):
     expected = np.zeros((-(-size // COLUMNS) * COLUMNS, 5), dtype)
     expected[:size] = weight
     expected = expected.reshape(-1, COLUMNS, 5).transpose(0, 2, 1)
-    for pack in (matmul_numba.pack, matmul_numba.pack_transposed):
-        assert np.array_equal(panels_of(weight, pack), expected)
+    for given_weight in (weight, np.asfortranarray(weight)):
+        assert np.array_equal(panels_of(given_weight), expected)
 
 
 # One row is multiplied along several panels at once; panels that are left over, and more rows, not.
