@@ -124,9 +124,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
         # Rows are shared out between threads; what each adds is summed up in order.
         shares = zip(*by_rows(run, len(readout)), strict=True)
-        nll_sum, d_weight, d_bias = (reduce(torch.add, own) for own in shares)
-        ctx.save_for_backward(d_readout, d_weight, d_bias)
-        return nll_sum
+        sums: list[Tensor] = [reduce(torch.add, own) for own in shares]
+        ctx.save_for_backward(d_readout, *sums[1:])
+        return sums[0]
 
     @staticmethod
     def backward(ctx: Any, d_total: Tensor) -> tuple[Tensor | None, ...]:

@@ -135,10 +135,16 @@ def pack_rows(sequence: Tensor, lengths: Tensor | None, parts: int) -> PackedRow
         first_row += len(rows)
     is_gap = np.ones(count * steps, np.bool_)
     is_gap[np.concatenate(places)] = False
-    own_rows = [part.rows for part in shared]
-    found = (*map(np.concatenate, (own_rows, places, befores)), np.flatnonzero(is_gap), lasts)
-    order, places, befores, gaps, lasts = map(torch.from_numpy, found)
-    return PackedRows(shared, lengths, steps, order, places, gaps, befores, lasts)
+    return PackedRows(
+        shared,
+        lengths,
+        steps,
+        order=torch.from_numpy(np.concatenate([part.rows for part in shared])),
+        places=torch.from_numpy(np.concatenate(places)),
+        gaps=torch.from_numpy(np.flatnonzero(is_gap)),
+        befores=torch.from_numpy(np.concatenate(befores)),
+        lasts=torch.from_numpy(lasts),
+    )
 
 
 def numpy_view(tensor: Tensor) -> Array:
