@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.peers.contestants import Ours
 from benchmarks.peers.products import matrix_peak, product_flops
 from benchmarks.training_speed import ROOT, prepare_race
-from novelgen.models.kernels import bahdanau, linear, loss_numba, recurrent
+from novelgen.models.kernels import bahdanau, linear, loss_numba, packed, products, recurrent
 from novelgen.training.gradient_step import GradientStep
 from novelgen.training.hardware import describe_machine, tune_malloc
 
@@ -43,18 +43,13 @@ PLACES = [
     ("output layer and loss", loss_numba, "linear_cross_entropy", False),
     ("attention", bahdanau, "_attend", True),
     ("attention", bahdanau, "_attend_backward", True),
-    ("attention", bahdanau, "_exponentials", True),
     ("cells", bahdanau, "lstm_step", True),
     ("cells", bahdanau, "lstm_step_backward", True),
     ("cells", recurrent, "lstm_step", True),
     ("cells", recurrent, "lstm_step_backward", True),
-    ("into packed rows and back", linear, "_gather_beside", True),
-    ("into packed rows and back", linear, "_scatter_beside", True),
-    ("into packed rows and back", linear, "gather", True),
-    ("into packed rows and back", linear, "scatter", True),
-    ("into packed rows and back", bahdanau, "scatter", True),
-    ("weights packed", bahdanau, "pack", True),
-    ("weights packed", recurrent, "pack", True),
+    ("into packed rows and back, forwards", packed.PackedRows, "pack", False),
+    ("into packed rows and back, forwards", packed.PackedRows, "pad", False),
+    ("weights packed", products, "pack_weight", True),
 ]
 
 
@@ -73,8 +68,14 @@ def watch(seconds: dict[str, float], threads: int) -> None:
     for place, module, name, is_threaded in PLACES:
         share = 1 / threads if is_threaded else 1.0
         setattr(module, name, timed(place, getattr(module, name), share))
+
+    def run_python(loop: Any, *arguments: Any) -> None:
+        python = loop.py_func
+        python.py_func = python  # which `run_loop` asks for where products are oneDNN's
+        products.run_loop(python, *arguments)
+
     for module in (bahdanau, recurrent):
-        module.run_loop = lambda loop, *arguments: loop.py_func(*arguments)
+        module.run_loop = run_python
     GradientStep.compute = timed("gradients", GradientStep.compute, 1.0)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from novelgen.config import ModelConfig
 from novelgen.models.attention import attend
 from novelgen.models.decoders import AttendingDecoder, Decoder
+from novelgen.models.dropout import VariationalDropout, drop_elements
 from novelgen.models.encoder import Encoded
 from novelgen.models.initialization import (
     reset_layer,
@@ -27,8 +28,6 @@ from novelgen.models.recurrent import (
     CELLS,
     STATE_PARTS,
     State,
-    VariationalDropout,
-    drop_elements,
     make_layers,
     run_layer,
     run_layers,

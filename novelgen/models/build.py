@@ -8,8 +8,8 @@ from novelgen.config import ModelConfig
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.models.conditional_lm import ConditionalLM, TokenEmbedding
+from novelgen.models.dropout import VariationalDropout
 from novelgen.models.pointer import PointerGenerator
-from novelgen.models.recurrent import VariationalDropout
 from novelgen.models.zoo import COPY_NEEDS_ONE_VOCABULARY, VARIANTS, resolve
 
 

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from novelgen.config import ModelConfig
 from novelgen.models.attention import CoverageScore, make_score
+from novelgen.models.dropout import VariationalDropout
 from novelgen.models.encoder import Encoded
 from novelgen.models.initialization import reset_layers, reset_linear
 from novelgen.models.kernels.api import LoopMemory
 from novelgen.models.recurrent import (
     State,
-    VariationalDropout,
     layers_of,
     make_layers,
     read_to_end,

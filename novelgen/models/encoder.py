@@ -11,10 +11,10 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from novelgen.config import ModelConfig
+from novelgen.models.dropout import VariationalDropout
 from novelgen.models.initialization import reset_layers
 from novelgen.models.recurrent import (
     State,
-    VariationalDropout,
     layers_of,
     make_layers,
     read_both_to_end,

@@ -9,7 +9,6 @@ from novelgen.config import ModelConfig
 from novelgen.models.encoder import Encoder
 from novelgen.models.recurrent import (
     CELLS,
-    VariationalDropout,
     read_to_end,
     reverse_by_length,
     run_layer,
@@ -107,14 +106,3 @@ def test_padding_never_changes_annotations_and_states(layers, options):
     alone = encoder(embedded[1:, :3], lengths[1:])
     torch.testing.assert_close(before.annotations[1:, :3], alone.annotations)
     torch.testing.assert_close(before.states[0][1:], alone.states[0])
-
-
-def test_dropout_keeps_one_mask_along_time_and_the_mean():
-    torch.manual_seed(0)
-    dropout = VariationalDropout(0.25)
-    dropped = dropout(torch.ones(200, 7, 50))
-    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
-    assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
-    assert dropped.mean() == pytest.approx(1.0, abs=0.02)
-    dropout.eval()
-    assert torch.equal(dropout(torch.ones(2, 3, 4)), torch.ones(2, 3, 4))

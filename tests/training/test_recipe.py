@@ -68,9 +68,7 @@ def test_a_run_measures_its_speed_and_keeps_what_follows(tmp_path, novel, capsys
     """The choice is printed and stored, given values stay, and a resumed run keeps all."""
     sizes = {"embedding_size": 8, "decoder_size": 8, "device": "cpu"}
     novelgen.train(novel, tmp_path / "run", "tiny", max_minutes=0.03, warmup_steps=7, **sizes)
-    line = re.search(
-        r"recipe for about [\d.]+ passes over the text: (.*)", capsys.readouterr().out
-    )
+    line = re.search(r"recipe for about [\d.]+ passes over the text: (.*)", capsys.readouterr().out)
     run = RunDirectory(tmp_path / "run")
     config = run.load_info()["config"]
     assert f"dropout {config.model.dropout:g}" in line[1]

@@ -1,150 +1,90 @@
-"""A linear layer of the real steps of padded sequences: packed, or padded again.
+"""Products of all steps at once: a linear layer of the real steps of padded rows, and gradients.
 
-The readout reads several sequences side by side, with dropout: concatenated, dropped and multiplied
-one by one they would go through the memory six times, padding included.
+N real steps of all rows, as in `packed`.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear, pad
 
 from novelgen.models.kernels.api import product_dtype
-from novelgen.models.kernels.autograd import apply
-from novelgen.models.kernels.math_numba import compiled, narrow, widen
-from novelgen.models.kernels.packed import (
-    Part,
-    clear_padding,
-    gather,
-    in_threads,
-    numpy_view,
-    pack_rows,
-    place_of,
-    scatter,
-)
-from novelgen.models.kernels.products import add_product, bias_gradient, weight_gradient
+from novelgen.models.kernels.packed import by_rows, numpy_view, pack_rows
+from novelgen.models.kernels.products import multiply, pack_weight
 
 
-@compiled
-def _gather_beside(padded, part, column, mask, packed):
-    """Fills D columns of packed (N, …) from `column` on with padded (B, T, D) · mask (B, …)."""
-    size = padded.shape[2]
-    number = mask.dtype.type
-    for t in range(len(part.offsets) - 1):
-        for i in range(part.offsets[t + 1] - part.offsets[t]):
-            row = part.rows[i]
-            given = padded[row, place_of(t, part, i)]
-            scale = mask[row, column : column + size]
-            made = packed[part.offsets[t] + i, column : column + size]
-            for d in range(size):
-                made[d] = narrow(number(widen(given[d])) * scale[d], packed)
+def _whole_blocks(rows: Tensor) -> Tensor:
+    """Rows (N, D) in bfloat16 with zeros behind them, to whole 256s.
+
+    oneDNN keeps a compiled kernel, of 256 KiB, for every shape that it has met for as long as the
+    process lives.
+    """
+    return pad(rows, (0, 0, 0, -len(rows) % 256))
 
 
-@compiled
-def _scatter_beside(padded, part, column, mask, packed):
-    """Puts D columns of packed (N, …), times mask (B, …), into padded (B, T, D), 0 at padding."""
-    size = padded.shape[2]
-    for t in range(len(part.offsets) - 1):
-        for i in range(part.offsets[t + 1] - part.offsets[t]):
-            row = part.rows[i]
-            made = padded[row, place_of(t, part, i)]
-            scale = mask[row, column : column + size]
-            given = packed[part.offsets[t] + i, column : column + size]
-            for d in range(size):
-                made[d] = narrow(given[d] * scale[d], padded)
-    clear_padding(part, padded)
+def add_product(left: Tensor, weight: Tensor, out: Tensor) -> None:
+    """Out (N, O) += left (N, I) · weightᵀ, for many rows, by all threads."""
+    if weight.dtype == torch.bfloat16:
+        out.add_(linear(_whole_blocks(left), weight)[: len(left)])
+        return
+    panels = pack_weight(weight, len(left))
+    left_rows = numpy_view(left)
+    out_rows = numpy_view(out)
+
+    def run(first: int, last: int) -> None:
+        multiply(left_rows[first:last], panels, out_rows[first:last])
+
+    by_rows(run, len(left))
+
+
+def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """The gradient of a weight over all steps at once: (N, O), (N, I) → (O, I)."""
+    if outputs.dtype == torch.bfloat16:
+        return _whole_blocks(outputs).t() @ _whole_blocks(inputs)
+    return outputs.t() @ inputs
+
+
+def bias_gradient(outputs: Tensor) -> Tensor:
+    """The gradient of a bias over all steps at once: (N, O) → (O,), not in bfloat16."""
+    if outputs.dtype == torch.bfloat16:
+        return outputs.sum(0, dtype=torch.float32)
+    # As a product with ones it is limited by the memory alone.
+    return outputs.new_ones(len(outputs)) @ outputs
 
 
 class _PackedLinear(torch.autograd.Function):
     """`packed_linear` with its gradients."""
 
     @staticmethod
-    def forward(
-        ctx: Any, mask: Tensor, weight: Tensor, bias: Tensor, parts: list[Part], *sequences: Tensor
-    ) -> Tensor:
-        """Sequences and weight have the dtype of products, mask and bias that of sums."""
-        inputs = weight.new_empty(int(parts[-1].offsets[-1]), weight.shape[1])
-        packed = (numpy_view(mask), numpy_view(inputs))
-
-        def fill(part: Part) -> None:
-            column = 0
-            for sequence in sequences:
-                _gather_beside(numpy_view(sequence), part, column, *packed)
-                column += sequence.shape[2]
-
-        in_threads([partial(fill, part) for part in parts])
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Inputs and weight have the dtype of products, the bias that of sums."""
         sums = bias.repeat(len(inputs), 1)  # a copy even where it is one row
         add_product(inputs, weight, sums[:, len(bias) - len(weight) :])
-        ctx.save_for_backward(mask, weight, inputs)
-        ctx.parts = parts
-        ctx.shapes = [sequence.shape for sequence in sequences]
+        ctx.save_for_backward(inputs, weight)
         return sums
 
     @staticmethod
-    def backward(ctx: Any, d_sums: Tensor) -> tuple[Tensor | None, ...]:
-        mask, weight, inputs = ctx.saved_tensors
+    def backward(ctx: Any, d_sums: Tensor) -> tuple[Tensor, ...]:
+        inputs, weight = ctx.saved_tensors
         d_made = d_sums[:, d_sums.shape[1] - len(weight) :].to(weight.dtype)
-        d_inputs = mask.new_zeros(inputs.shape)
+        d_inputs = d_sums.new_zeros(inputs.shape)
         add_product(d_made, weight.t(), d_inputs)
-        packed = (numpy_view(mask), numpy_view(d_inputs))
-        d_sequences = [inputs.new_empty(shape) for shape in ctx.shapes]
-
-        def put_back(part: Part) -> None:
-            column = 0
-            for d_sequence in d_sequences:
-                _scatter_beside(numpy_view(d_sequence), part, column, *packed)
-                column += d_sequence.shape[2]
-
-        in_threads([partial(put_back, part) for part in ctx.parts])
-        d_weight = weight_gradient(d_made, inputs)
-        return None, d_weight, bias_gradient(d_sums), None, *d_sequences
+        return d_inputs, weight_gradient(d_made, inputs), bias_gradient(d_sums)
 
 
-def packed_linear(
-    sequences: list[Tensor], parts: list[Part], mask: Tensor | None, weight: Tensor, bias: Tensor
-) -> Tensor:
-    """Real steps of sequences (B, T, D_i) side by side, times mask (B, D), through a layer.
+def packed_linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Packed inputs (N, D) through a layer: weight (O, D) and bias (P,), P ≥ O → (N, P).
 
-    D = Σ D_i. weight (O, D) and bias (P,), P ≥ O → (N, P), packed: the weight's part are the last
-    columns, those before it are the bias alone. Under autocast the product runs in its dtype; the
-    result has that of the weight.
+    The weight's part are the last columns, those before it are the bias alone. Under autocast the
+    product runs in its dtype; the result has that of the weight.
     """
     of_products = product_dtype("cpu", weight.dtype)
-    if mask is None:
-        mask = weight.new_ones(len(sequences[0]), weight.shape[1])
     with torch.autocast("cpu", enabled=False):
-        sums: Tensor = apply(
-            _PackedLinear,
-            mask.to(weight.dtype).contiguous(),
-            weight.to(of_products),
-            bias,
-            parts,
-            *(sequence.to(of_products).contiguous() for sequence in sequences),
-        )
+        sums: Tensor = _PackedLinear.apply(inputs.to(of_products), weight.to(of_products), bias)
     return sums
-
-
-class _Pad(torch.autograd.Function):
-    """Packed (N, O) → padded (B, T, O), 0 at padding."""
-
-    @staticmethod
-    def forward(ctx: Any, packed: Tensor, parts: list[Part], rows: int, steps: int) -> Tensor:
-        padded = packed.new_empty(rows, steps, packed.shape[1])
-        given, made = numpy_view(packed), numpy_view(padded)
-        in_threads([partial(scatter, given, part, made) for part in parts])
-        ctx.parts = parts
-        ctx.shape = packed.shape
-        return padded
-
-    @staticmethod
-    def backward(ctx: Any, d_padded: Tensor) -> tuple[Tensor | None, ...]:
-        d_packed = d_padded.new_empty(ctx.shape)
-        given, made = numpy_view(d_padded.contiguous()), numpy_view(d_packed)
-        in_threads([partial(gather, given, part, made) for part in ctx.parts])
-        return d_packed, None, None, None
 
 
 def padded_linear(
@@ -154,11 +94,13 @@ def padded_linear(
     weight: Tensor,
     bias: Tensor | None,
 ) -> Tensor:
-    """`packed_linear`, padded again: (B, T, O), 0 at padding, in the dtype of products."""
-    rows, steps = sequences[0].shape[:2]
-    parts = pack_rows(sequences[0], lengths, torch.get_num_threads())
+    """Real steps of sequences (B, T, D_i) side by side, times mask (B, Σ D_i), through a layer.
+
+    weight (O, Σ D_i), bias (O,) → (B, T, O), 0 at padding, in the dtype of products.
+    """
+    rows = pack_rows(sequences[0], lengths, torch.get_num_threads())
     if bias is None:
         bias = weight.new_zeros(len(weight))
-    made = packed_linear(sequences, parts, mask, weight, bias)
-    outputs: Tensor = apply(_Pad, made.to(product_dtype("cpu", weight.dtype)), parts, rows, steps)
-    return outputs
+    of_products = product_dtype("cpu", weight.dtype)
+    inputs = rows.pack(*(sequence.to(of_products) for sequence in sequences), mask=mask)
+    return rows.pad(packed_linear(inputs, weight, bias).to(of_products))

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from novelgen.models.kernels.api import product_dtype
-from novelgen.models.kernels.autograd import apply
 from novelgen.models.kernels.math_numba import compiled, exp, narrow, widen
 from novelgen.models.kernels.packed import by_rows, numpy_view
-from novelgen.models.kernels.products import OneDnn, multiply, pack
+from novelgen.models.kernels.products import OneDnn, multiply, pack_weight
 
 _LANES = 64
 
@@ -43,11 +43,10 @@ def _largest(values):
 
 
 @compiled
-def cross_entropy(logits, bias, targets, errors, d_bias):
+def cross_entropy(logits, bias, targets, d_bias):
     """Σ −ln softmax(logits + bias)[targets], a float; targets (C,) int64, bias (V,).
 
-    Logits (C, V). Fills errors (C, V), which may be the logits themselves, with their gradient,
-    and adds that of the bias to d_bias (V,).
+    Logits (C, V) become their gradient; adds that of the bias to d_bias (V,).
     """
     number, size = bias.dtype.type, len(bias)
     probs = np.empty(size, bias.dtype)
@@ -70,7 +69,7 @@ def cross_entropy(logits, bias, targets, errors, d_bias):
         probs[targets[row]] -= number(1)
         for k in range(size):
             d_bias[k] += probs[k]
-            errors[row, k] = narrow(probs[k], errors)
+            logits[row, k] = narrow(probs[k], logits)
     return total
 
 
@@ -86,14 +85,6 @@ def _chunks(first: int, last: int, rows: int) -> Iterator[slice]:
             size = 1 << left.bit_length() - 1
         yield slice(first, first + size)
         first += size
-
-
-class _Part(NamedTuple):
-    """What some rows add to the loss and to its gradients."""
-
-    nll_sum: Tensor  # a scalar
-    d_weight: Tensor  # (V, D)
-    d_bias: Tensor  # (V,)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -116,25 +107,26 @@ class _LinearCrossEntropy(torch.autograd.Function):
         """`differentiate` is False where no gradient will be asked for: then none is formed."""
         inputs = readout.to(of_products)
         small = weight.to(of_products)  # (V, D)
-        forwards, backwards = pack(small, chunk), pack(small.t(), chunk)
+        forwards, backwards = pack_weight(small, chunk), pack_weight(small.t(), chunk)
         d_readout = torch.empty_like(readout)  # (N, D)
 
-        def run(first: int, last: int) -> _Part:
-            part = _Part(bias.new_zeros(()), torch.zeros_like(weight), torch.zeros_like(bias))
+        def run(first: int, last: int) -> tuple[Tensor, ...]:
+            nll_sum = bias.new_zeros(())
+            d_weight, d_bias = torch.zeros_like(weight), torch.zeros_like(bias)
             for own in _chunks(first, last, chunk):
                 errors = _product(inputs[own], forwards, len(small))  # (C, V), logits until now
-                arrays = (errors, bias, target[own], errors, part.d_bias)
-                part.nll_sum.add_(cross_entropy(*map(numpy_view, arrays)))
+                arrays = (errors, bias, target[own], d_bias)
+                nll_sum += cross_entropy(*map(numpy_view, arrays))
                 if differentiate:
                     d_readout[own] = _product(errors, backwards, small.shape[1])
-                    _add_outer(errors, inputs[own], part.d_weight)
-            return part
+                    _add_outer(errors, inputs[own], d_weight)
+            return nll_sum, d_weight, d_bias
 
-        # Rows are shared out between threads; their parts are added up in order.
-        parts = by_rows(run, len(readout))
-        total = _Part(*(sum(own[1:], own[0]) for own in zip(*parts, strict=True)))
-        ctx.save_for_backward(d_readout, total.d_weight, total.d_bias)
-        return total.nll_sum
+        # Rows are shared out between threads; what each adds is summed up in order.
+        shares = zip(*by_rows(run, len(readout)), strict=True)
+        sums: list[Tensor] = [reduce(torch.add, own) for own in shares]
+        ctx.save_for_backward(d_readout, *sums[1:])
+        return sums[0]
 
     @staticmethod
     def backward(ctx: Any, d_total: Tensor) -> tuple[Tensor | None, ...]:
@@ -166,8 +158,7 @@ def linear_cross_entropy(
     of_products = product_dtype("cpu", weight.dtype)
     differentiate = torch.is_grad_enabled()
     with torch.autocast("cpu", enabled=False):
-        loss: Tensor = apply(
-            _LinearCrossEntropy,
+        loss: Tensor = _LinearCrossEntropy.apply(
             readout.to(weight.dtype),
             weight,
             bias,

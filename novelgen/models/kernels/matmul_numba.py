@@ -225,22 +225,9 @@ def pack(weight, panels):
     for p in range(len(panels)):
         first = p * COLUMNS
         columns = min(COLUMNS, size - first)
-        for c in range(columns):
-            for k in range(depth):
-                panels[p, k, c] = weight[first + c, k]
-        panels[p, :, columns:] = 0
-
-
-@compiled
-def pack_transposed(weight, panels):
-    """`pack` of a weight that is given as its transpose (K, N)."""
-    depth, size = weight.shape
-    for p in range(len(panels)):
-        first = p * COLUMNS
-        columns = min(COLUMNS, size - first)
         for k in range(depth):
             for c in range(columns):
-                panels[p, k, c] = weight[k, first + c]
+                panels[p, k, c] = weight[first + c, k]
         panels[p, :, columns:] = 0
 
 

@@ -1,4 +1,4 @@
-"""Matrix products of packed weights: `matmul_numba`'s in float32 and float64, oneDNN's in bfloat16.
+"""Products in a time loop: `matmul_numba`'s in float32 and float64, oneDNN's in bfloat16.
 
 In compiled code `multiply` is the first. The same function, called from Python, takes a `OneDnn`
 weight too: so a time loop is written once, and its Python runs where its products must be oneDNN's.
@@ -6,7 +6,8 @@ weight too: so a time loop is written once, and its Python runs where its produc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,7 @@ from torch.nn.functional import linear, pad
 from novelgen.models.kernels import matmul_numba, onednn
 from novelgen.models.kernels.math_numba import compiled, widen
 from novelgen.models.kernels.matmul_numba import COLUMNS
-from novelgen.models.kernels.packed import Array, by_rows, numpy_view
-
-# Rows of bfloat16 products are padded to multiples: oneDNN keeps a compiled kernel, of 256 KiB, for
-# every shape that it has met for as long as the process lives.
-_FEW_ROWS = 16
-_MANY_ROWS = 256
+from novelgen.models.kernels.packed import Array, Part, in_threads, numpy_view
 
 
 class OneDnn:
@@ -41,7 +37,8 @@ class OneDnn:
     def product(self, left: Tensor) -> Tensor:
         """Left (R, K) → left · weightᵀ (R, N), in bfloat16."""
         rows = len(left)
-        padded = pad(left, (0, 0, 0, -rows % _FEW_ROWS))
+        # Padded to whole 16s: oneDNN keeps a compiled kernel for every shape that it has met.
+        padded = pad(left, (0, 0, 0, -rows % 16))
         if self._packed is None:
             return linear(padded, self._weight)[:rows]
         made: Tensor = torch.ops.mkldnn._linear_pointwise(
@@ -50,16 +47,16 @@ class OneDnn:
         return made[:rows]
 
 
-def pack(weight: Tensor, rows: int) -> Any:
+def pack_weight(weight: Tensor, rows: int) -> Any:
     """A weight (N, K) as `multiply` takes it: panels (P, K, COLUMNS), or a OneDnn in bfloat16."""
     if weight.dtype == torch.bfloat16:
         return OneDnn(weight, rows)
     size, depth = weight.shape
+    if not weight.t().is_contiguous():
+        # As given or transposed: numba compiles once more for every other layout.
+        weight = weight.contiguous()
     panels = np.empty((-(-size // COLUMNS), depth, COLUMNS), numpy_view(weight).dtype)
-    if weight.stride(0) == 1 and weight.stride(1) != 1:
-        matmul_numba.pack_transposed(numpy_view(weight.t()), panels)
-    else:
-        matmul_numba.pack(numpy_view(weight.contiguous()), panels)
+    matmul_numba.pack(numpy_view(weight), panels)
     return panels
 
 
@@ -77,7 +74,8 @@ def multiply(left: Array, weight: Any, out: Array) -> None:
 
 @overload(multiply)
 def _multiply(left, weight, out):  # noqa: ARG001 -- numba compares the names of arguments
-    return lambda left, weight, out: matmul_numba.multiply(left, weight, out)
+    # Slices, so that it is compiled once and not for every layout of left and out.
+    return lambda left, weight, out: matmul_numba.multiply(left[:, 0:], weight, out[:, 0:])
 
 
 @compiled
@@ -88,54 +86,25 @@ def _add(values, out):
             out[row, k] += widen(values[row, k])
 
 
-def run_loop(loop: Any, weight: Any, *arguments: Any) -> Any:
-    """A compiled time loop: as machine code, or its Python where the weight is oneDNN's."""
-    if isinstance(weight, OneDnn):
-        loop = loop.py_func
-    return loop(weight, *arguments)
+def run_loop(loop: Any, parts: Sequence[Part], *runs: tuple[Any, ...]) -> None:
+    """Runs a compiled time loop along the rows of every part, a thread each.
+
+    A run is (weights, …): the loop gets these packed, then the part, then what else the run has,
+    tuples of tensors as tuples of arrays. Several, the directions of a layer, run side by side.
+    Where products are oneDNN's the loop's Python runs, else its machine code.
+    """
+    count = sum(len(part.rows) for part in parts)
+    packing = [partial(pack_weight, weight, count) for weights, *_ in runs for weight in weights]
+    packed = iter(in_threads(packing))
+    tasks = []
+    for weights, *others in runs:
+        own = [next(packed) for _ in weights]
+        run = loop.py_func if isinstance(own[0], OneDnn) else loop
+        arrays = [_arrays(each) if isinstance(each, tuple) else each for each in others]
+        tasks += [partial(run, *own, part, *arrays) for part in parts]
+    in_threads(tasks)
 
 
-def add_product(left: Tensor, weight: Tensor, out: Tensor) -> None:
-    """Out (N, O) += left (N, I) · weightᵀ, for many rows, by all threads."""
-    if weight.dtype == torch.bfloat16:
-        out.add_(in_few_shapes(lambda inputs: linear(inputs, weight), left))
-        return
-    panels = pack(weight, len(left))
-    left_rows = numpy_view(left)
-    out_rows = numpy_view(out)
-
-    def run(first: int, last: int) -> None:
-        multiply(left_rows[first:last], panels, out_rows[first:last])
-
-    by_rows(run, len(left))
-
-
-def weight_gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
-    """The gradient of a weight over all steps at once: (N, O), (N, I) → (O, I)."""
-    if outputs.dtype == torch.bfloat16:
-        rows = -len(outputs) % _MANY_ROWS
-        outputs = pad(outputs, (0, 0, 0, rows))
-        inputs = pad(inputs, (0, 0, 0, rows))
-        return outputs.t() @ inputs
-    gradient = outputs.new_empty(outputs.shape[1], inputs.shape[1])
-
-    # Each thread a product of its own: measured, 1.15 times as fast as one by all of them.
-    def run(first: int, last: int) -> None:
-        torch.mm(outputs[:, first:last].t(), inputs, out=gradient[first:last])
-
-    by_rows(run, len(gradient))
-    return gradient
-
-
-def bias_gradient(outputs: Tensor) -> Tensor:
-    """The gradient of a bias over all steps at once: (N, O) → (O,), not in bfloat16."""
-    if outputs.dtype == torch.bfloat16:
-        return outputs.sum(0, dtype=torch.float32)
-    # As a product with ones it is limited by the memory alone.
-    return outputs.new_ones(len(outputs)) @ outputs
-
-
-def in_few_shapes(layer: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """layer(inputs) of inputs (N, in), in bfloat16 with the rows padded to whole 256s."""
-    rows = len(inputs)
-    return layer(pad(inputs, (0, 0, 0, -rows % _MANY_ROWS)))[:rows]
+def _arrays(tensors: Any) -> Any:
+    """A named tuple of tensors as one of arrays."""
+    return type(tensors)(*map(numpy_view, tensors))

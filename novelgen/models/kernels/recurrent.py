@@ -8,28 +8,16 @@ Shapes: B rows, T steps, D inputs, H hidden size, N real steps of all rows, as i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from novelgen.models.kernels.api import product_dtype
-from novelgen.models.kernels.autograd import apply, own_gradient
-from novelgen.models.kernels.linear import packed_linear
+from novelgen.models.kernels.linear import packed_linear, weight_gradient
 from novelgen.models.kernels.math_numba import compiled
-from novelgen.models.kernels.packed import (
-    Part,
-    clear_padding,
-    in_threads,
-    numpy_view,
-    pack_rows,
-    put_rows,
-    take_rows,
-)
-from novelgen.models.kernels.products import multiply, pack, run_loop, weight_gradient
+from novelgen.models.kernels.packed import PackedRows, pack_rows
+from novelgen.models.kernels.products import multiply, run_loop
 from novelgen.models.kernels.steps import (
     gru_step,
     gru_step_backward,
@@ -38,156 +26,101 @@ from novelgen.models.kernels.steps import (
 )
 
 
-class _Direction(NamedTuple):
-    """What one direction of a layer keeps for the backward pass, as tensors or as arrays."""
+class _Tape(NamedTuple):
+    """What one direction keeps for the backward pass, as tensors or as arrays."""
 
     sums: Any  # (N, 4H): gates after their activation, as `steps` has them
-    befores: Any  # (N, H): h_{t-1}
-    states: Any  # (N, H): c_{t-1} of an LSTM, h_{t-1} unrounded of a GRU
-    weight: Any  # (4H, H), or (3H, H) with n before r and z
+    hiddens: Any  # (B + N, H): h of every row before its first step, then behind every step
+    states: Any  # (B + N, H): likewise the cells of an LSTM, the unrounded h of a GRU
+
+
+class _Gradients(NamedTuple):
+    """Gradients of what the tape names so; those of outputs come with what the outputs get."""
+
+    sums: Any  # (N, 4H), in the dtype of products
+    hiddens: Any  # (B + N, H)
+    state: Any  # (B, H): of the last state, and then of the first
 
 
 @compiled
-def _run_forwards(weight, is_lstm, part, tape, hiddens, last_state):
-    """All steps of a part's rows, into the direction's buffers."""
+def _run_forwards(weight, part, is_lstm, tape):
+    """All steps of a part's rows; weight (4H, H), or (3H, H) with n before r and z."""
     size = tape.states.shape[1]
     columns = 4 * size if is_lstm else 3 * size
     for t in range(len(part.offsets) - 1):
         first, last = part.offsets[t], part.offsets[t + 1]
-        multiply(tape.befores[first:last], weight, tape.sums[first:last, :columns])
-        kept = (tape.states, tape.befores, hiddens, last_state)
+        befores = tape.hiddens[part.states[t] : part.states[t] + last - first]
+        multiply(befores, weight, tape.sums[first:last, :columns])
         if is_lstm:
-            lstm_step(t, part, tape.sums, 0, *kept)
+            lstm_step(t, part, tape.sums, 0, tape.states, tape.hiddens)
         else:
-            gru_step(t, part, tape.sums, *kept)
+            gru_step(t, part, tape.sums, tape.states, tape.hiddens)
 
 
 @compiled
-def _run_backwards(weight, is_lstm, part, tape, d_hiddens, d_sums, d_hidden, d_state):
-    """All steps of a part's rows, last to first; the weight is the transposed one.
-
-    d_hidden and d_state (B, H) are the gradients of the last state and become those of the first.
-    """
+def _run_backwards(weight, part, is_lstm, tape, grads):
+    """All steps of a part's rows, last to first; the weight is the transposed one."""
     size = tape.states.shape[1]
     columns = 4 * size if is_lstm else 3 * size
-    d_later = np.empty((len(part.rows), size), tape.states.dtype)
-    d_carried = np.empty_like(d_later)
-    take_rows(d_hidden, part, d_later)
-    take_rows(d_state, part, d_carried)
     for t in range(len(part.offsets) - 2, -1, -1):
         first, last = part.offsets[t], part.offsets[t + 1]
-        given = (tape.states, d_later, d_hiddens, d_carried, d_sums)
+        given = (tape.states, grads.hiddens, grads.state, grads.sums)
         if is_lstm:
             lstm_step_backward(t, part, tape.sums, 0, *given)
         else:
             gru_step_backward(t, part, tape.sums, *given)
-        d_later[: last - first] = 0
-        multiply(d_sums[first:last, :columns], weight, d_later[: last - first])
-    put_rows(d_later, part, d_hidden)
-    put_rows(d_carried, part, d_state)
+        d_befores = grads.hiddens[part.states[t] : part.states[t] + last - first]
+        multiply(grads.sums[first:last, :columns], weight, d_befores)
 
 
 class _Layers(torch.autograd.Function):
     """The directions of one layer, each with its own weights, along the same rows."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        lengths: Tensor,
-        steps: int,
-        parts: list[Part],
-        is_lstm: bool,
-        hidden: Tensor,
-        state: Tensor,
-        *directions: Tensor,
-    ) -> tuple[Tensor, ...]:
-        """Hidden and state (directions, B, H); of each direction its sums and its weight.
+    def forward(ctx: Any, rows: PackedRows, is_lstm: bool, *given: Tensor) -> tuple[Tensor, ...]:
+        """Of each direction its sums and weight, and hidden and state (B, H), in `rows.order`.
 
         The sums (N, 4H), the inputs' share, are written to. Weights have the dtype of products, all
-        else that of sums. Returns outputs (B, T, directions · H), and the last hidden and state.
+        else that of sums. Returns of each its outputs (N, H) and the last hidden and state.
         """
-        count, rows, size = hidden.shape
-        tapes = [
-            _Direction(
-                sums,
-                weight.new_empty(len(sums), size),
-                state.new_empty(len(sums), size),
-                weight,
-            )
-            for sums, weight in zip(directions[::2], directions[1::2], strict=True)
-        ]
-        outputs = tapes[0].weight.new_empty(rows, steps, count * size)
-        last_hidden = torch.empty_like(hidden)
-        last_state = torch.empty_like(state)
-
-        def run(number: int, part: Part) -> None:
-            tape = tapes[number]
-            tape.befores[part.first_step] = hidden[number, part.rows].to(outputs.dtype)
-            tape.states[part.first_step] = state[number, part.rows]
-            arrays = _Direction(*map(numpy_view, tape))
-            made = (numpy_view(outputs), numpy_view(last_state[number]))
-            weight = pack(tape.weight, len(part.rows))
-            run_loop(_run_forwards, weight, is_lstm, part, arrays, *made)
-            # The last hidden of each row is where its direction ends.
-            out = outputs[:, :, part.column : part.column + size]  # (B, T, H)
-            ends = torch.zeros_like(lengths) if part.is_reversed else lengths - 1
-            last_hidden[number, part.rows] = out[part.rows, ends[part.rows]].to(hidden.dtype)
-
-        in_threads(_each(run, count, parts, size))
-        in_threads([partial(clear_padding, part, numpy_view(outputs)) for part in parts])
-        ctx.save_for_backward(*(kept for tape in tapes for kept in tape))
-        ctx.parts = parts
+        runs = []
+        for first in range(0, len(given), 4):
+            sums, weight, hidden, state = given[first : first + 4]
+            tape = _Tape(sums, rows.new_states(hidden.to(weight.dtype)), rows.new_states(state))
+            runs.append(((weight,), is_lstm, tape))
+        run_loop(_run_forwards, rows.parts, *runs)
+        ctx.save_for_backward(*(kept for (weight,), _, tape in runs for kept in (weight, *tape)))
+        ctx.rows = rows
         ctx.is_lstm = is_lstm
-        ctx.set_materialize_grads(False)
-        return outputs, last_hidden, last_state
+        made: list[Tensor] = []
+        for _, _, tape in runs:
+            last_hidden = tape.hiddens.index_select(0, rows.lasts).to(tape.states.dtype)
+            last_state = tape.states.index_select(0, rows.lasts)
+            made += (tape.hiddens[len(rows.lengths) :], last_hidden, last_state)
+        return tuple(made)
 
     @staticmethod
-    def backward(
-        ctx: Any, d_outputs: Tensor | None, d_hidden: Tensor | None, d_state: Tensor | None
-    ) -> tuple[Tensor | None, ...]:
-        kept = ctx.saved_tensors
-        fields = len(_Direction._fields)
-        tapes = [_Direction(*kept[first : first + fields]) for first in range(0, len(kept), fields)]
-        rows = sum(len(part.rows) for part in ctx.parts)
-        size = tapes[0].states.shape[1]
-        first = tapes[0].states.new_empty(len(tapes), rows, size)
-        d_first_hidden = own_gradient(d_hidden, first)
-        d_first_state = own_gradient(d_state, first)
-        if d_outputs is None:
-            d_outputs = tapes[0].befores.new_empty(rows, 0, 0)
-        d_outs = numpy_view(d_outputs.contiguous())
-        d_sums = [tape.befores.new_empty(tape.sums.shape) for tape in tapes]
-
-        def run(number: int, part: Part) -> None:
-            tape = tapes[number]
-            made = (d_sums[number], d_first_hidden[number], d_first_state[number])
-            arrays = _Direction(*map(numpy_view, tape))
-            weight = pack(tape.weight.t(), len(part.rows))
-            gradients = (d_outs, *map(numpy_view, made))
-            run_loop(_run_backwards, weight, ctx.is_lstm, part, arrays, *gradients)
-
-        in_threads(_each(run, len(tapes), ctx.parts, size))
-        of_directions: list[Tensor] = []
-        for tape, d_gates in zip(tapes, d_sums, strict=True):
-            d_weight = weight_gradient(d_gates[:, : len(tape.weight)], tape.befores)
-            of_directions += (d_gates, d_weight)
-        return None, None, None, None, d_first_hidden, d_first_state, *of_directions
-
-
-def _direction(part: Part, number: int, size: int) -> Part:
-    """A part of the rows as one direction runs it."""
-    return part._replace(is_reversed=number == 1, column=number * size)
-
-
-def _each(
-    run: Callable[[int, Part], None], directions: int, parts: list[Part], size: int
-) -> list[Callable[[], None]]:
-    """One task for each direction and part."""
-    return [
-        partial(run, number, _direction(part, number, size))
-        for number in range(directions)
-        for part in parts
-    ]
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+        rows: PackedRows = ctx.rows
+        runs = []
+        for number in range(len(given) // 3):
+            weight, *tape = ctx.saved_tensors[4 * number : 4 * number + 4]
+            d_outputs, d_hidden, d_state = given[3 * number : 3 * number + 3]
+            d_hiddens = torch.cat([torch.zeros_like(d_hidden), d_outputs.to(d_hidden.dtype)])
+            grads = _Gradients(
+                weight.new_empty(tape[0].shape),
+                d_hiddens.index_add_(0, rows.lasts, d_hidden),
+                d_state.index_select(0, rows.order),
+            )
+            runs.append(((weight.t(),), ctx.is_lstm, _Tape(*tape), grads))
+        run_loop(_run_backwards, rows.parts, *runs)
+        gradients: list[Tensor] = []
+        for (weight,), _, tape, grads in runs:
+            d_sums = grads.sums[:, : weight.shape[1]]
+            d_weight = weight_gradient(d_sums, tape.hiddens.index_select(0, rows.befores))
+            d_hidden = grads.hiddens[: len(rows.lengths)]
+            gradients += (grads.sums, d_weight, d_hidden, grads.state)
+        return None, None, *gradients
 
 
 def recurrent_layers(
@@ -206,31 +139,24 @@ def recurrent_layers(
     """
     of_products = product_dtype("cpu", weights[0].dtype)
     size = hidden.shape[2]
-    if lengths is None:
-        lengths = torch.full((len(sequence),), sequence.shape[1])
-    parts = pack_rows(sequence, lengths, -(-torch.get_num_threads() // len(hidden)))
-    directions: list[Tensor] = []
-    for number in range(len(hidden)):
+    rows = pack_rows(sequence, lengths, -(-torch.get_num_threads() // len(hidden)))
+    own_rows = [rows, rows.reversed()][: len(hidden)]
+    first_state = hidden if state is None else state
+    given: list[Tensor] = []
+    for number, own in enumerate(own_rows):
         weight_ih, weight_hh, bias_ih, bias_hh = weights[4 * number : 4 * number + 4]
         bias = bias_ih + bias_hh
         if state is None:
             # Gates q, r, z, n: either product is a block of them, and n has a bias for each.
             bias = torch.cat([bias_hh[2 * size :], bias[: 2 * size], bias_ih[2 * size :]])
             weight_hh = weight_hh.roll(size, 0)  # r, z, n → n, r, z
-        own_parts = [_direction(part, number, size) for part in parts]
-        sums = packed_linear([sequence], own_parts, None, weight_ih, bias)
-        directions += (sums, weight_hh.to(of_products))
+        sums = packed_linear(own.pack(sequence), weight_ih, bias)
+        first = (each[number].index_select(0, rows.order) for each in (hidden, first_state))
+        given += (sums, weight_hh.to(of_products), *first)
     with torch.autocast("cpu", enabled=False):
-        outputs, last_hidden, last_state = apply(
-            _Layers,
-            lengths,
-            sequence.shape[1],
-            parts,
-            state is not None,
-            hidden,
-            hidden if state is None else state,
-            *directions,
-        )
-    if state is None:
-        last_hidden = last_state  # unrounded
-    return outputs, last_hidden, last_state
+        made = _Layers.apply(rows, state is not None, *given)
+    padded = [own.pad(outputs) for own, outputs in zip(own_rows, made[::3], strict=True)]
+    last_state = torch.stack(made[2::3])
+    # A GRU's state is its hidden state, unrounded.
+    last_hidden = last_state if state is None else torch.stack(made[1::3])
+    return torch.cat(padded, dim=-1), last_hidden, last_state

@@ -1,9 +1,9 @@
 """What the time loops share: one step of an LSTM or a GRU, and attention's softmax and context.
 
-Arrays as in `packed`: `part` says which rows of the batch have the step at hand. Layers share
-buffers: of sums (N, skipped + 4H) the last 4H are a step's gates, of hiddens (B, T, …) H from the
-part's column on are its own. Offsets say so, and not slices of the arrays: of a whole array
-compiled code knows that its rows are contiguous; else it would not run in vectors.
+Buffers as in `packed`: `part` says where in them the step at hand stands. Of sums (N, skipped + 4H)
+the last 4H are a step's gates; hiddens may have more columns behind H. An offset says so, and not a
+slice of the array: of a whole array compiled code knows that its rows are contiguous; else it would
+not run in vectors.
 
 bfloat16, which numpy lacks, comes as uint16: `widen` reads it and `narrow` writes it. All sums are
 in the dtype of the cells (float32, or float64).
@@ -14,18 +14,13 @@ from __future__ import annotations
 import numpy as np
 
 from novelgen.models.kernels.math_numba import compiled, exp, narrow, sigmoid, tanh, widen
-from novelgen.models.kernels.packed import place_of
 
 
 @compiled
-def _keep(t, part, row, state, out, states, befores, last_state):
-    """Hands the state (H,) and the hidden `out` (H,) on to step t + 1, or to the row's end."""
-    if part.lengths[row] > t + 1:
-        following = part.offsets[t + 1] + row
-        states[following] = state
-        befores[following, : len(out)] = out
-    else:
-        last_state[part.rows[row]] = state
+def _quarters(gates):
+    """The four parts (H,) of gates (4H,)."""
+    size = len(gates) // 4
+    return gates[:size], gates[size : 2 * size], gates[2 * size : 3 * size], gates[3 * size :]
 
 
 @compiled
@@ -36,8 +31,7 @@ def lstm_cell(gate, before, cell, hidden):
     before + i · g and hidden = o · tanh(cell), (H,) each.
     """
     size = len(before)
-    i, f = gate[:size], gate[size : 2 * size]
-    g, o = gate[2 * size : 3 * size], gate[3 * size :]
+    i, f, g, o = _quarters(gate)
     # Loops that fill one array each: with several, LLVM gives up on telling them apart, and runs
     # none of this in vectors (measured: six times as slow).
     for k in range(2 * size):
@@ -53,61 +47,37 @@ def lstm_cell(gate, before, cell, hidden):
 
 
 @compiled
-def lstm_step(t, part, sums, skipped, cells, befores, hiddens, last_cell):
+def lstm_step(t, part, sums, skipped, cells, hiddens):
     """Step t of an LSTM: `lstm_cell` of every row.
 
-    cells and befores (N, H) hold c_{t-1} and h_{t-1} of every step. Fills those of the next step,
-    hiddens, and last_cell (B, H) of the rows that end here.
+    cells and hiddens (B + N, H …) hold c_{t-1} and h_{t-1}. Fills those behind the step.
     """
     size = cells.shape[1]
-    first = part.offsets[t]
-    hidden, cell = np.empty(size, cells.dtype), np.empty(size, cells.dtype)
-    for row in range(part.offsets[t + 1] - first):
-        lstm_cell(sums[first + row, skipped:], cells[first + row], cell, hidden)
-        place = place_of(t, part, row)
-        out = hiddens[part.rows[row], place, part.column : part.column + size]
+    hidden = np.empty(size, cells.dtype)
+    for row in range(part.offsets[t + 1] - part.offsets[t]):
+        before, after = cells[part.states[t] + row], part.states[t + 1] + row
+        lstm_cell(sums[part.offsets[t] + row, skipped:], before, cells[after], hidden)
         for k in range(size):
-            out[k] = narrow(hidden[k], hiddens)
-        _keep(t, part, row, cell, out, cells, befores, last_cell)
+            hiddens[after, k] = narrow(hidden[k], hiddens)
 
 
 @compiled
-def _gradient_of_hidden(t, part, row, d_later, d_hiddens, d_hidden):
-    """Fills d_hidden (H,): d_later (R, H), as the next step sees it, plus that of the outputs.
+def lstm_step_backward(t, part, sums, skipped, cells, d_hiddens, d_cell, d_sums):
+    """The gradients of `lstm_step`, given d_hiddens (B + N, H …): fills d_sums (N, skipped + 4H).
 
-    d_hiddens is (B, T, …), or (B, 0, 0) for none.
-    """
-    number = d_hidden.dtype.type
-    for k in range(len(d_hidden)):
-        d_hidden[k] = d_later[row, k]
-    if d_hiddens.shape[1]:
-        place = place_of(t, part, row)
-        d_out = d_hiddens[part.rows[row], place, part.column : part.column + len(d_hidden)]
-        for k in range(len(d_hidden)):
-            d_hidden[k] += number(widen(d_out[k]))
-
-
-@compiled
-def lstm_step_backward(t, part, sums, skipped, cells, d_later, d_hiddens, d_cell, d_sums):
-    """The gradients of `lstm_step`: fills d_sums (N, skipped + 4H).
-
-    That of h_t is `_gradient_of_hidden`'s. d_cell (R, H) is that of c_t and becomes that of
-    c_{t-1}.
+    d_cell (B, H), rows as in block 0 of the states, is that of c_t and becomes that of c_{t-1}.
     """
     size = cells.shape[1]
     one = cells.dtype.type(1)
-    first = part.offsets[t]
-    d_h, out = np.empty(size, cells.dtype), np.empty(size, cells.dtype)
-    for row in range(part.offsets[t + 1] - first):
-        gate, before = sums[first + row, skipped:], cells[first + row]
-        d_gate, d_c = d_sums[first + row, skipped:], d_cell[row]
-        i, f = gate[:size], gate[size : 2 * size]
-        g, o = gate[2 * size : 3 * size], gate[3 * size :]
-        d_i, d_f = d_gate[:size], d_gate[size : 2 * size]
-        d_g, d_o = d_gate[2 * size : 3 * size], d_gate[3 * size :]
-        _gradient_of_hidden(t, part, row, d_later, d_hiddens, d_h)
+    out = np.empty(size, cells.dtype)
+    for row in range(part.offsets[t + 1] - part.offsets[t]):
+        after = part.states[t + 1] + row
+        before, cell, d_h = cells[part.states[t] + row], cells[after], d_hiddens[after]
+        d_c = d_cell[part.states[0] + row]
+        i, f, g, o = _quarters(sums[part.offsets[t] + row, skipped:])
+        d_i, d_f, d_g, d_o = _quarters(d_sums[part.offsets[t] + row, skipped:])
         for k in range(size):
-            out[k] = tanh(f[k] * before[k] + i[k] * g[k])
+            out[k] = tanh(cell[k])
         for k in range(size):
             d_o[k] = narrow(d_h[k] * out[k] * o[k] * (one - o[k]), d_sums)
         for k in range(size):
@@ -123,51 +93,46 @@ def lstm_step_backward(t, part, sums, skipped, cells, d_later, d_hiddens, d_cell
 
 
 @compiled
-def gru_step(t, part, sums, states, befores, hiddens, last_state):
+def gru_step(t, part, sums, states, hiddens):
     """Step t of a GRU: n = tanh(a + r q);  h' = n + z (h − n), as in torch.nn.GRU.
 
-    sums (N, 4H) are q = W h + b, r, z and a, and become q, r, z and n. states (N, H) hold h_{t-1}
-    unrounded, all else is as in `lstm_step`.
+    sums (N, 4H) are q = W h + b, r, z and a, and become q, r, z and n. states (B + N, H) hold
+    h_{t-1} unrounded; fills it and hiddens (B + N, H) behind the step.
     """
     size = states.shape[1]
-    first = part.offsets[t]
-    state = np.empty(size, states.dtype)
-    for row in range(part.offsets[t + 1] - first):
-        gate, before = sums[first + row], states[first + row]
-        q, r = gate[:size], gate[size : 2 * size]
-        z, n = gate[2 * size : 3 * size], gate[3 * size :]
+    for row in range(part.offsets[t + 1] - part.offsets[t]):
+        after = part.states[t + 1] + row
+        gate, before, state = (
+            sums[part.offsets[t] + row],
+            states[part.states[t] + row],
+            states[after],
+        )
+        q, r, z, n = _quarters(gate)
         for k in range(size, 3 * size):
             gate[k] = sigmoid(gate[k])
         for k in range(size):
             n[k] = tanh(n[k] + r[k] * q[k])
         for k in range(size):
             state[k] = n[k] + z[k] * (before[k] - n[k])
-        place = place_of(t, part, row)
-        out = hiddens[part.rows[row], place, part.column : part.column + size]
         for k in range(size):
-            out[k] = narrow(state[k], hiddens)
-        _keep(t, part, row, state, out, states, befores, last_state)
+            hiddens[after, k] = narrow(state[k], hiddens)
 
 
 @compiled
-def gru_step_backward(t, part, sums, states, d_later, d_hiddens, d_state, d_sums):
+def gru_step_backward(t, part, sums, states, d_hiddens, d_state, d_sums):
     """The gradients of `gru_step`: fills d_sums (N, 4H).
 
-    d_state (R, H) is what flows into h_t beside `_gradient_of_hidden`, and becomes what flows into
-    h_{t-1} beside the product.
+    d_state (B, H), rows as in block 0 of the states, is what flows into h_t beside d_hiddens
+    (B + N, H), and becomes what flows into h_{t-1} beside the product.
     """
     size = states.shape[1]
     one = states.dtype.type(1)
-    first = part.offsets[t]
-    d_h, d_sum = np.empty(size, states.dtype), np.empty(size, states.dtype)
-    for row in range(part.offsets[t + 1] - first):
-        gate, before = sums[first + row], states[first + row]
-        d_gate, d_s = d_sums[first + row], d_state[row]
-        _gradient_of_hidden(t, part, row, d_later, d_hiddens, d_h)
-        q, r = gate[:size], gate[size : 2 * size]
-        z, n = gate[2 * size : 3 * size], gate[3 * size :]
-        d_q, d_r = d_gate[:size], d_gate[size : 2 * size]
-        d_z, d_n = d_gate[2 * size : 3 * size], d_gate[3 * size :]
+    d_sum = np.empty(size, states.dtype)
+    for row in range(part.offsets[t + 1] - part.offsets[t]):
+        before, d_h = states[part.states[t] + row], d_hiddens[part.states[t + 1] + row]
+        d_s = d_state[part.states[0] + row]
+        q, r, z, n = _quarters(sums[part.offsets[t] + row])
+        d_q, d_r, d_z, d_n = _quarters(d_sums[part.offsets[t] + row])
         for k in range(size):
             d_h[k] += d_s[k]
         for k in range(size):
@@ -233,7 +198,7 @@ def softmax_context(alpha, annotations, context):
 def softmax_context_backward(alpha, annotations, d_context, d_alpha, d_scores):
     """The gradients of `softmax_context`: fills d_scores (S,), those of e.
 
-    d_context (M,) is that of c; d_alpha is that of α but for what comes through c, (S,) or (0,).
+    d_context (M,) is that of c; d_alpha (S,) is that of α but for what comes through c.
     """
     number = alpha.dtype.type
     mean = number(0)
@@ -241,8 +206,7 @@ def softmax_context_backward(alpha, annotations, d_context, d_alpha, d_scores):
         total, annotation = number(0), annotations[j]
         for m in range(len(d_context)):
             total += d_context[m] * number(widen(annotation[m]))
-        if len(d_alpha):
-            total += number(d_alpha[j])
+        total += d_alpha[j]
         d_scores[j] = total
         mean += alpha[j] * total
     for j in range(len(alpha)):

@@ -9,9 +9,8 @@ from torch import nn
 
 from novelgen.models import recurrent
 from novelgen.models.kernels import api, onednn, reference
-from tests.models.kernels import test_bahdanau as attention
-from tests.models.kernels import test_luong as feeding
 from tests.models.kernels.comparison import token_mask
+from tests.models.kernels.loops import BAHDANAU, LUONG
 
 pytest.importorskip("numba")
 
@@ -58,9 +57,9 @@ def test_a_single_step_is_not_worth_packing_the_weights(monkeypatch, steps, call
     monkeypatch.setattr(
         bahdanau, "attention_loop", lambda *arguments: seen.append(1) or run(*arguments)
     )
-    leaves = attention.inputs(target=steps)
-    found = attention.run(api.attention_loop, leaves)
-    truth = attention.run(reference.attention_loop, leaves)
+    leaves = BAHDANAU.inputs(target=steps)
+    found = BAHDANAU.run(api.attention_loop, leaves)
+    truth = BAHDANAU.run(reference.attention_loop, leaves)
     assert len(seen) == calls
     for mine, expected in zip(found, truth, strict=True):
         torch.testing.assert_close(mine, expected, rtol=1e-12, atol=1e-12)
@@ -71,7 +70,7 @@ def test_the_loop_with_input_feeding_is_the_compiled_one_where_it_runs(monkeypat
     monkeypatch.setattr(api, "is_fast", lambda device: fast)
     other = reference if fast else luong
     monkeypatch.setattr(other, "input_feeding_loop", lambda *arguments: pytest.fail("not this"))
-    assert feeding.run(api.input_feeding_loop, feeding.inputs()).readouts.isfinite().all()
+    assert LUONG.run(api.input_feeding_loop, LUONG.inputs()).readouts.isfinite().all()
 
 
 @pytest.mark.parametrize("drops", [True, False])

@@ -18,6 +18,7 @@ from tests.models.kernels.comparison import (
 kernels = pytest.importorskip("novelgen.models.kernels.linear")
 
 STEPS, LENGTHS = 7, (7, 1, 4)
+DTYPES = [torch.float32, torch.float64, torch.bfloat16]
 
 
 def inputs(widths=(5, 3), size=21, rows=3, steps=STEPS, dtype=torch.float64, seed=0, has_bias=True):
@@ -155,3 +156,55 @@ def test_other_shapes_of_batches_compile_nothing_new(two_threads):
     for shape in ((1, 1), (1, 4), (3, 1), (16, 2)):
         train(*shape)
     assert compiled_signatures(kernels) == before
+
+
+def numbers(dtype, *shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 37])
+def test_a_product_of_many_rows_is_added_by_all_threads(dtype, rows, two_threads):
+    left, weight = numbers(dtype, rows, 9), numbers(dtype, 21, 9, seed=1)
+    out = torch.ones(rows, 30, dtype=torch.float64 if dtype == torch.float64 else torch.float32)
+    kernels.add_product(left, weight, out[:, 4:25])
+    expected = left.to(out) @ weight.to(out).t() + 1
+    within = 0.05 if dtype == torch.bfloat16 else 1e-5
+    torch.testing.assert_close(out[:, 4:25], expected, rtol=within, atol=within)
+    assert (out[:, :4] == 1).all()
+    assert (out[:, 25:] == 1).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_gradient_of_a_weight_sums_over_all_steps(dtype, two_threads):
+    wide, inputs = numbers(dtype, 300, 30), numbers(dtype, 300, 4, seed=1)
+    outputs = wide[:, 3:26]
+    found = kernels.weight_gradient(outputs, inputs)
+    expected = outputs.double().t() @ inputs.double()
+    within = 0.02 if dtype == torch.bfloat16 else 1e-4
+    torch.testing.assert_close(found.double(), expected, rtol=within, atol=20 * within)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_gradient_of_a_bias_sums_over_all_steps_and_is_not_rounded(dtype):
+    outputs = numbers(dtype, 300, 5)
+    found = kernels.bias_gradient(outputs[:, 1:])
+    assert found.dtype == (torch.float32 if dtype == torch.bfloat16 else dtype)
+    expected = outputs.double()[:, 1:].sum(0)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_products_of_bfloat16_have_few_shapes(monkeypatch):
+    """oneDNN keeps a compiled product for every number of rows."""
+    shapes = set()
+
+    def watch(left, weight):
+        shapes.add(tuple(left.shape))
+        return linear(left, weight)
+
+    monkeypatch.setattr(kernels, "linear", watch)
+    for rows in (3, 20, 256):
+        kernels.add_product(
+            torch.ones(rows, 4).bfloat16(), numbers(torch.bfloat16, 6, 4), torch.zeros(rows, 6)
+        )
+    assert shapes == {(256, 4)}

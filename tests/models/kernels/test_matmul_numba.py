@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 pytest.importorskip("numba")
 
 from novelgen.models.kernels import matmul_numba
-from novelgen.models.kernels.matmul_numba import CHUNK, COLUMNS, DEPTH, LANES, ROWS
+from novelgen.models.kernels.matmul_numba import CHUNK, COLUMNS, DEPTH, LANES, ROW_PANELS, ROWS
 from novelgen.models.kernels.packed import numpy_view
 
 DTYPES = ("float32", "float64")
@@ -24,15 +24,12 @@ def numbers(dtype, *shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def panels_of(weight, pack=matmul_numba.pack):
+def panels_of(weight):
     """A weight (N, K) packed."""
     size, depth = weight.shape
     # What was in them before must not matter.
     panels = np.full((-(-size // COLUMNS), depth, COLUMNS), 99, weight.dtype)
-    given_weight = weight
-    if pack is matmul_numba.pack_transposed:
-        given_weight = np.ascontiguousarray(weight.T)
-    pack(given_weight, panels)
+    matmul_numba.pack(weight, panels)
     return panels
 
 
@@ -84,12 +81,31 @@ def test_panels_hold_the_weight_and_zeros_behind_it(dtype, size):
     expected = np.zeros((-(-size // COLUMNS) * COLUMNS, 5), dtype)
     expected[:size] = weight
     expected = expected.reshape(-1, COLUMNS, 5).transpose(0, 2, 1)
-    for pack in (matmul_numba.pack, matmul_numba.pack_transposed):
-        assert np.array_equal(panels_of(weight, pack), expected)
+    for given_weight in (weight, np.asfortranarray(weight)):
+        assert np.array_equal(panels_of(given_weight), expected)
 
 
-@pytest.mark.parametrize("rows", [1, ROWS, CHUNK + 1])
-@pytest.mark.parametrize("size", [5, 2 * COLUMNS])
+# One row is multiplied along several panels at once; panels that are left over, and more rows, not.
+SIZES = (5, ROW_PANELS * COLUMNS, (2 * ROW_PANELS + 1) * COLUMNS + 3)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("rows", [1, CHUNK + 1])
+def test_few_rows_are_multiplied_as_many_are(rows, size):
+    left = numbers("float32", rows, DEPTH + 3)
+    weight = numbers("float32", size, DEPTH + 3, seed=1)
+    before = numbers("float32", rows, size, seed=2)
+    out = before.copy()
+    matmul_numba.multiply_few(left, panels_of(weight), out)
+    assert_close(out, left, weight, before)
+    # A row is summed up in the same order beside others and alone.
+    alone = before[:1].copy()
+    matmul_numba.multiply_few(left[:1], panels_of(weight), alone)
+    assert np.array_equal(alone[0], out[0])
+
+
+@pytest.mark.parametrize("rows", [1, CHUNK + 1])
+@pytest.mark.parametrize("size", SIZES)
 def test_a_weight_may_be_bfloat16(rows, size):
     left = numbers("float32", rows, DEPTH + 3)
     weight = torch.from_numpy(numbers("float32", size, DEPTH + 3, seed=1)).bfloat16()
@@ -98,7 +114,7 @@ def test_a_weight_may_be_bfloat16(rows, size):
     halves = panels.reshape(*panels.shape[:2], 2, LANES)
     alternating = np.ascontiguousarray(halves.swapaxes(2, 3)).reshape(panels.shape)
     out = np.zeros((rows, size), "float32")
-    matmul_numba.multiply(left, alternating, out)
+    matmul_numba.multiply_few(left, alternating, out)
     assert_close(out, left, weight.float().numpy())
 
 
@@ -141,7 +157,9 @@ for rows, depth, size in ((1, 3, 2), (13, 530, 40), (25, 7, 33)):
 """
 
 
-@pytest.mark.parametrize(("lanes", "rows"), [(4, 6), (8, 6), (16, 12)])
+@pytest.mark.parametrize(
+    ("lanes", "rows"), [tile for tile in ((4, 6), (8, 6), (16, 12)) if tile[0] != LANES]
+)
 def test_tiles_for_other_cpus_multiply_as_well(lanes, rows, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", _OF_OTHER_CPU, str(lanes), str(rows)],

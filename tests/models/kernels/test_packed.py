@@ -1,100 +1,89 @@
+"""The rows of a batch without their padding, and the threads that share them."""
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 
-pytest.importorskip("numba")
+from novelgen.models.kernels.packed import by_rows, in_threads, numpy_view, pack_rows
 
-from novelgen.models.kernels.packed import (
-    by_rows,
-    clear_padding,
-    gather,
-    in_threads,
-    numpy_view,
-    pack_rows,
-    put_rows,
-    scatter,
-    take_rows,
-)
+
+def batch(lengths, width=2):
+    """Rows (B, T, width) of numbers all of which differ, and where they are real."""
+    steps = max(lengths)
+    padded = torch.arange(1.0, len(lengths) * steps * width + 1).view(len(lengths), steps, width)
+    return padded, torch.arange(steps) < torch.tensor(lengths).unsqueeze(1)
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=40), st.integers(1, 4), st.booleans())
 def test_packed_buffers_hold_every_real_step_once(lengths, parts, is_reversed):
-    steps = max(lengths)
-    sequence = torch.arange(1.0, len(lengths) * steps + 1).view(len(lengths), steps, 1)
-    shared = [
-        part._replace(is_reversed=is_reversed)
-        for part in pack_rows(sequence, torch.tensor(lengths), parts)
-    ]
-    packed = np.zeros((sum(lengths), 1), dtype=np.float32)
-    for part in shared:
-        gather(sequence.numpy(), part, packed)
-    is_real = torch.arange(steps) < torch.tensor(lengths).unsqueeze(1)
-    assert sorted(packed.flatten()) == sequence[is_real].flatten().tolist()
-
+    padded, is_real = batch(lengths)
+    rows = pack_rows(padded, torch.tensor(lengths), parts)
+    if is_reversed:
+        rows = rows.reversed()
+    packed = rows.pack(padded)
+    assert sorted(packed[:, 0]) == padded[is_real][:, 0].tolist()
+    assert torch.equal(rows.pad(packed), padded.masked_fill(~is_real.unsqueeze(2), 0.0))
     # Step t of a part is a block: its rows are the part's first, in their order.
-    for part in shared:
+    for part in rows.parts:
         for t in range(len(part.offsets) - 1):
-            rows = part.rows[: part.offsets[t + 1] - part.offsets[t]]
-            assert all(lengths[row] > t for row in rows)
-            places = [lengths[row] - 1 - t if is_reversed else t for row in rows]
-            block = packed[part.offsets[t] : part.offsets[t + 1]].flatten()
-            assert block.tolist() == sequence[rows, places].flatten().tolist()
-
-    # And back again.
-    padded = np.full(sequence.shape, np.nan, dtype=np.float32)
-    for part in shared:
-        scatter(packed, part, padded)
-    expected = sequence.masked_fill(~is_real.unsqueeze(2), 0.0)
-    assert padded.tolist() == expected.tolist()
+            own = part.rows[: part.offsets[t + 1] - part.offsets[t]]
+            assert all(lengths[row] > t for row in own)
+            places = [lengths[row] - 1 - t if is_reversed else t for row in own]
+            block = slice(part.offsets[t], part.offsets[t + 1])
+            assert torch.equal(packed[block], padded[own, places])
+            assert rows.owners[block].tolist() == own.tolist()
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=40), st.integers(1, 4))
 def test_parts_share_the_rows_and_have_enough_of_them(lengths, parts):
-    shared = pack_rows(torch.zeros(len(lengths), max(lengths)), torch.tensor(lengths), parts)
-    assert len(shared) == max(1, min(parts, len(lengths) // 8))
-    assert sorted(row for part in shared for row in part.rows) == list(range(len(lengths)))
+    rows = pack_rows(batch(lengths)[0], torch.tensor(lengths), parts)
+    assert len(rows.parts) == max(1, min(parts, len(lengths) // 8))
+    assert sorted(row for part in rows.parts for row in part.rows) == list(range(len(lengths)))
     first = 0
-    for part in shared:
-        assert part.lengths.tolist() == [lengths[row] for row in part.rows]
-        assert part.lengths.tolist() == sorted(part.lengths, reverse=True)
+    for part in rows.parts:
+        own = [lengths[row] for row in part.rows]
+        assert own == sorted(own, reverse=True)
         assert part.offsets[0] == first
-        assert len(part.offsets) == part.lengths[0] + 1
+        assert len(part.offsets) == len(part.states) == own[0] + 1
         first = part.offsets[-1]
     assert first == sum(lengths)
 
 
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=40), st.integers(1, 4))
+def test_states_stand_where_the_steps_before_and_behind_them_look(lengths, parts):
+    """Each state counts the steps of its row, whose number is the fraction."""
+    rows = pack_rows(batch(lengths)[0], torch.tensor(lengths), parts)
+    names = torch.arange(len(lengths)) / 64
+    states = rows.new_states(names[rows.order].unsqueeze(1))
+    for part in rows.parts:
+        for t in range(len(part.offsets) - 1):
+            count = part.offsets[t + 1] - part.offsets[t]
+            before = states[part.states[t] : part.states[t] + count]
+            assert torch.equal(before[:, 0], t + names[part.rows[:count]])
+            states[part.states[t + 1] : part.states[t + 1] + count] = before + 1
+    assert torch.equal(states[rows.lasts, 0], torch.tensor(lengths) + names)
+    # Those before each step, step by step, and those behind it.
+    assert torch.equal(states[rows.befores] + 1, states[len(lengths) :])
+
+
 def test_parts_have_equal_shares_of_every_length():
     lengths = torch.tensor([9] * 10 + [1] * 10)
-    first, second = pack_rows(torch.zeros(20, 9), lengths, 2)
-    assert first.lengths.tolist() == second.lengths.tolist() == [9] * 5 + [1] * 5
+    for part in pack_rows(torch.zeros(20, 9), lengths, 2).parts:
+        assert lengths[part.rows].tolist() == [9] * 5 + [1] * 5
 
 
 def test_without_lengths_every_step_is_real():
-    (part,) = pack_rows(torch.zeros(3, 4), None, 1)
+    (part,) = pack_rows(torch.zeros(3, 4), None, 1).parts
     assert part.rows.tolist() == [0, 1, 2]
     assert part.offsets.tolist() == [0, 3, 6, 9, 12]
 
 
-def test_padding_is_cleared_and_nothing_else():
-    lengths = [3, 1, 2]
-    padded = np.full((3, 3, 2), 5.0, dtype=np.float32)
-    for part in pack_rows(torch.zeros(3, 3), torch.tensor(lengths), 1):
-        clear_padding(part, padded)
-    assert padded[..., 0].tolist() == [[5, 5, 5], [5, 0, 0], [5, 5, 0]]
-    assert np.array_equal(padded[..., 0], padded[..., 1])
-
-
-def test_rows_are_taken_in_the_order_of_a_part_and_put_back():
-    padded = np.arange(6.0, dtype=np.float32).reshape(3, 2)
-    (part,) = pack_rows(torch.zeros(3, 3), torch.tensor([1, 3, 2]), 1)
-    taken = np.empty_like(padded)
-    take_rows(padded, part, taken)
-    assert taken.tolist() == padded[[1, 2, 0]].tolist()
-    back = np.empty_like(padded)
-    put_rows(taken, part, back)
-    assert back.tolist() == padded.tolist()
+def test_packing_and_padding_have_gradients():
+    padded = batch([3, 1, 2])[0].double().requires_grad_()
+    rows = pack_rows(padded, torch.tensor([3, 1, 2]), 1)
+    assert torch.autograd.gradcheck(lambda padded: rows.pad(rows.pack(padded) ** 2), padded)
 
 
 def test_an_array_shares_the_memory_of_its_tensor():

@@ -154,7 +154,6 @@ def test_bfloat16_products_stay_close(cell, directions):
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_loops_python_gives_what_their_machine_code_gives(cell, as_onednn):
     """Where products are oneDNN's the Python runs; here with oneDNN's place taken by exact ones."""
-    as_onednn(kernels)
     assert_agrees(inputs(cell, 2))
     assert as_onednn.products > 0
 
@@ -253,16 +252,15 @@ def step(network, batch, product):
     return nll_sum.detach(), gradient
 
 
+# Without the attention loops, which would be compiled here too.
 MODELS = [
     {"model": "cho"},
-    {"model": "sutskever"},
+    {"model": "sutskever", "encoder_layers": 2, "decoder_layers": 2},
     {"model": "sutskever", "cell": "gru"},
     {"model": "lm"},
     {"model": "lm", "cell": "gru"},
     {"model": "seq2seq", "bidirectional": True, "bridge": "projected"},
     {"model": "bahdanau", "cell": "gru"},
-    {"model": "bahdanau", "encoder_layers": 2, "decoder_layers": 2},
-    {"model": "luong"},
 ]
 
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from novelgen.models.kernels import api, reference
-from tests.models.kernels import test_bahdanau as attention
 from tests.models.kernels.comparison import EXACT, assert_close_on_the_whole, gradients
+from tests.models.kernels.loops import BAHDANAU, SOURCE
 
 pytest.importorskip(
     "triton", reason="Triton is not installed; on Linux it is part of the extra [test]"
@@ -28,12 +28,12 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 def inputs(*args, **options):
     return {
         name: leaf.detach().to(DEVICE).requires_grad_()
-        for name, leaf in attention.inputs(*args, **options).items()
+        for name, leaf in BAHDANAU.inputs(*args, **options).items()
     }
 
 
 def assert_agrees(leaves, lengths, chosen=None, **tolerance):
-    attention.assert_agrees(
+    BAHDANAU.assert_agrees(
         loop.attention_loop,
         leaves,
         lengths,
@@ -45,7 +45,7 @@ def assert_agrees(leaves, lengths, chosen=None, **tolerance):
 
 @pytest.mark.parametrize("chosen", [None, (0,), (1,), (2,), (3,)])
 def test_outputs_and_gradients_equal_the_reference(chosen):
-    assert_agrees(inputs(target=2, rows=2), (attention.SOURCE, 1), chosen, **EXACT)
+    assert_agrees(inputs(target=2, rows=2), (SOURCE, 1), chosen, **EXACT)
 
 
 @pytest.mark.slow
@@ -77,10 +77,10 @@ def test_random_lengths(seed):
 def test_bfloat16_products_stay_close_to_float32():
     leaves = inputs(torch.float32, target=2, scale=0.5)
     with torch.autocast(DEVICE.type, dtype=torch.bfloat16):
-        mine = attention.run(loop.attention_loop, leaves)
+        mine = BAHDANAU.run(loop.attention_loop, leaves)
     assert mine.hiddens.dtype == torch.bfloat16
     assert mine.cell.dtype == torch.float32
-    truth = attention.run(reference.attention_loop, leaves)
+    truth = BAHDANAU.run(reference.attention_loop, leaves)
     for found, expected in zip(mine, truth, strict=True):
         torch.testing.assert_close(found.float(), expected, rtol=0.02, atol=0.02)
     assert_close_on_the_whole(gradients(mine, leaves), gradients(truth, leaves), 0.05)
@@ -89,8 +89,8 @@ def test_bfloat16_products_stay_close_to_float32():
 def test_one_step_without_gradients_equals_the_reference():
     with torch.inference_mode():
         leaves = inputs(target=1)
-        found = attention.run(loop.attention_loop, leaves)
-        truth = attention.run(reference.attention_loop, leaves)
+        found = BAHDANAU.run(loop.attention_loop, leaves)
+        truth = BAHDANAU.run(reference.attention_loop, leaves)
     for mine, expected in zip(found, truth, strict=True):
         torch.testing.assert_close(mine, expected, **EXACT)
     assert not found.weights[1, :, 1:].any()
@@ -106,19 +106,19 @@ def test_numbers_far_out_of_range_stay_finite_and_not_a_number_shows():
     with torch.no_grad():
         for name in ("inputs", "keys", "token", "query", "score", "recurrent", "context"):
             large[name].mul_(1e4)
-    outputs = attention.run(loop.attention_loop, large)
+    outputs = BAHDANAU.run(loop.attention_loop, large)
     assert all(part.isfinite().all() for part in outputs)
     assert all(part.isfinite().all() for part in gradients(outputs, large).values())
     for name in ("recurrent", "query"):
         broken = {**leaves, name: torch.full_like(leaves[name], torch.nan)}
-        assert attention.run(loop.attention_loop, broken).hiddens[:, 1:].isnan().all(), name
+        assert BAHDANAU.run(loop.attention_loop, broken).hiddens[:, 1:].isnan().all(), name
 
 
 def test_lengths_change_nothing():
     """Shapes must not depend on values: padding is computed like everything else."""
     leaves = inputs(target=3)
-    found = attention.run(loop.attention_loop, leaves, target_lengths=(1, 3, 2))
-    for mine, truth in zip(found, attention.run(loop.attention_loop, leaves), strict=True):
+    found = BAHDANAU.run(loop.attention_loop, leaves, target_lengths=(1, 3, 2))
+    for mine, truth in zip(found, BAHDANAU.run(loop.attention_loop, leaves), strict=True):
         assert torch.equal(mine, truth)
 
 

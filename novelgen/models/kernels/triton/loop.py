@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from novelgen.models.kernels.api import LoopMemory, LoopOutput, LoopWeights, product_dtype
-from novelgen.models.kernels.autograd import apply, own_gradient
 from novelgen.models.kernels.triton import kernels
 
 _TILE = {"POSITIONS": kernels.POSITIONS, "FEATURES": kernels.FEATURES}
@@ -202,7 +201,9 @@ def _run_backwards(
     d_context = torch.empty_like(tape.contexts[0])
     d_alpha = torch.empty_like(tape.alphas[0])
     d_hidden = torch.zeros_like(tape.hiddens[0])  # of s_i as step i + 1 sees it
-    d_cell = own_gradient(d_cell, tape.cells[0])
+    if d_cell is None:
+        d_cell = torch.zeros_like(tape.cells[0])
+    d_cell = d_cell.clone(memory_format=torch.contiguous_format)  # it is written to
     # 2. The kernels, and the sizes that are constants in them.
     lstm_backward = kernels.lstm_backward[rows, _blocks(hidden_size)]
     read_backward = kernels.read_backward[rows, _blocks(positions, kernels.POSITIONS)]
@@ -348,8 +349,7 @@ def attention_loop(
     # PyTorch leaves `device_of` untyped.
     on_device = torch.cuda.device_of(gates)  # type: ignore[no-untyped-call]
     with torch.autocast(device, enabled=False), on_device:
-        hiddens, cell, contexts, alphas = apply(
-            _AttentionLoop,
+        hiddens, cell, contexts, alphas = _AttentionLoop.apply(  # type: ignore[no-untyped-call]
             gates.to(of_products).transpose(0, 1).contiguous(),
             memory.annotations.to(of_products).contiguous(),
             memory.keys.to(dtype).contiguous(),
