@@ -82,6 +82,7 @@ class Workshop:
         self,
         name: str = "run",
         observe=None,
+        choose=None,
         resume: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         **changes,
@@ -98,6 +99,7 @@ class Workshop:
             {"next": self.valid},
             run,
             observe=observe,
+            choose=choose,
             clock=clock,
         )
         if resume:

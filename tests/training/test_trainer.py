@@ -174,6 +174,30 @@ def test_spends_exactly_its_budget(workshop, changes, steps):
     assert read_metrics(trainer.run.metrics)[-1]["step"] == trainer.position.step
 
 
+def test_the_speed_of_the_first_steps_chooses_the_configuration(workshop):
+    """They count, but those that are slow are left out; then the text begins anew."""
+    speeds = []
+
+    def choose(speed):
+        speeds.append(speed)
+        return workshop.config(batch_tokens=90, max_steps=12).training
+
+    def clock():
+        """Three steps take 100 seconds, the others one."""
+        steps = trainer.position.step if trainer else 0
+        return sum(100 if step < 3 else 1 for step in range(steps))
+
+    trainer = None
+    trainer = workshop.trainer(choose=choose, clock=clock)
+    trainer.fit()
+    records = [record for record in read_metrics(trainer.run.metrics) if "loss" in record]
+    assert len(records) == 12
+    characters = records[7]["characters"] - records[2]["characters"]
+    assert speeds == [pytest.approx(characters / 5)]
+    assert [record["epoch"] for record in records[8:]] == [0] * 4
+    assert trainer.config.batch_tokens == 90
+
+
 def test_a_budget_of_minutes_ends_by_the_clock(workshop):
     seconds = 0
     trainer = workshop.trainer(max_steps=None, max_minutes=0.1, clock=lambda: seconds)
