@@ -152,7 +152,7 @@ def _run_backwards(state_weight, context_weight, part, tape, grads):
 
 
 class _AttentionLoop(torch.autograd.Function):
-    """`attention_loop` with its gradients, from packed sums to packed hiddens and contexts."""
+    """`attention_loop` with its gradients, from packed sums to packed hiddens."""
 
     @staticmethod
     def forward(
@@ -191,7 +191,7 @@ class _AttentionLoop(torch.autograd.Function):
         ctx.save_for_backward(*tape, state_weight, context_weight)
         ctx.rows = rows
         last_cell = tape.cells.index_select(0, rows.lasts)
-        return tape.hiddens[batch:], last_cell, tape.contexts, tape.alphas
+        return tape.hiddens[batch:], last_cell, rows.pad(tape.contexts), tape.alphas
 
     @staticmethod
     def backward(
@@ -203,11 +203,13 @@ class _AttentionLoop(torch.autograd.Function):
         dtype = tape.score.dtype
         batch, size = len(d_cell), len(tape.score)
         # 1. The way back through time.
+        d_contexts = d_contexts.to(dtype, copy=True, memory_format=torch.contiguous_format)
+        d_contexts.flatten(0, 1).index_fill_(0, rows.gaps, 0.0)
         grads = _Gradients(
             tape.contexts.new_empty(tape.sums.shape),
             torch.cat([torch.zeros_like(d_cell), d_hiddens.to(dtype)]),
             d_cell.index_select(0, rows.order),
-            rows.pad(d_contexts.to(dtype)),
+            d_contexts,
             d_alphas.contiguous(),
             torch.zeros_like(tape.exp_keys),
             tape.score.new_zeros(batch, size),
@@ -263,4 +265,4 @@ def attention_loop(
             weights.context.to(of_products),
             weights.score,
         )
-    return LoopOutput(rows.pad(hiddens), last_cell, rows.pad(contexts), alphas)
+    return LoopOutput(rows.pad(hiddens), last_cell, contexts, alphas)
