@@ -17,11 +17,11 @@ from novelgen.data.pairs import Pairs
 from novelgen.i18n import _
 
 # Passes over the training pairs, and the dropout rate for so many; between them in a line.
-_PASSES = (2.0, 6.0, 12.0)
-_DROPOUT = (0.0, 0.1, 0.25)
+_PASSES = (1.0, 5.0, 10.0)
+_DROPOUT = (0.0, 0.1, 0.3)
 
 # Target tokens in a batch, and how many batches a budget is to make.
-_SMALLEST_BATCH, _LARGEST_BATCH = 800, 3200
+_SMALLEST_BATCH, _LARGEST_BATCH = 400, 3200
 _BATCHES = 2000
 
 _LONGEST_WARMUP = 50
