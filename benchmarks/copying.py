@@ -45,6 +45,7 @@ _SMALL = {
     "decoder_size": 128,
     "dropout": 0.0,
     "batch_tokens": 800,
+    "warmup_steps": 50,
     "learning_rate": 4e-3,
 }
 _ONE_LAYER = {"encoder_layers": 1, "decoder_layers": 1}

@@ -74,6 +74,9 @@ def main() -> None:
     config = preset(args.preset).replace(
         max_minutes=None,
         max_steps=args.steps,
+        dropout=0.25,
+        batch_tokens=3200,
+        warmup_steps=50,
         validate_every=max(args.steps // 4, 1),
         device=args.device,
     )

@@ -81,7 +81,10 @@ class Ours:
 
     def __init__(self, race: Race, loop: Callable[..., Any] | None = None) -> None:
         config = race.config.replace(
-            max_steps=10**9, max_minutes=None, device=race.device.type
+            max_steps=10**9,
+            batch_tokens=3200,
+            warmup_steps=50,
+            device=race.device.type,
         ).training
         torch.manual_seed(1)
         model = build_model(race.config.model, race.vocabulary_size).train()

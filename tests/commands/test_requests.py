@@ -35,4 +35,4 @@ def test_every_model_is_trained_with_every_tokenizer_and_seed(tmp_path):
         for tokenizer in ("char", "word")
         for seed in (1, 2, 3)
     ]
-    assert {config.training.validate_every for config in configs.values()} == {2}
+    assert {config.training.validate_every for config in configs.values()} == {10}
