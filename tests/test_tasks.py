@@ -236,10 +236,10 @@ def test_resumed_it_goes_on_bit_for_bit(book, tmp_path):
     steps_of_first_epoch = sum(record.get("epoch") == 0 for record in records)
     compute = GradientStep.compute
 
-    def dying(gradients, pairs, indices, next_indices, step):
+    def dying(gradients, pairs, indices, next_indices, step, *others):
         if step == steps_of_first_epoch + 2:
             raise Killed
-        return compute(gradients, pairs, indices, next_indices, step)
+        return compute(gradients, pairs, indices, next_indices, step, *others)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(GradientStep, "compute", dying)

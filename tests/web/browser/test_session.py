@@ -121,8 +121,9 @@ def test_while_one_visitor_writes_another_writes_accepts_and_undoes(open_page, s
 
 def test_a_visitor_who_stops_stops_no_other(open_page, settled):
     first, second = open_page(), open_page()
+    # Whoever stops begins last: the text must not be at its end before the click.
+    write_long(second, OTHER_PROMPT, limits.LENGTH)
     write_long(first, PROMPT, limits.LENGTH)
-    write_long(second, OTHER_PROMPT, 100)
     first.locator("#write-stop").click()
     settled(first)
     stopped = text_of(first, "write-draft-1")
