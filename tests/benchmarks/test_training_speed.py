@@ -21,7 +21,7 @@ SIZES = {"embedding_size": 8, "encoder_size": 8, "decoder_size": 16, "attention_
 def race() -> Race:
     characters = {character for pair in TEXTS for text in pair for character in text}
     tokenizer = Tokenizer(sorted(characters))
-    config = Config().replace(precision="float32", **SIZES)
+    config = Config().replace(precision="float32", dropout=0.0, **SIZES)
     config = config.replace(**vars(resolve(config.model)))
     pairs = Pairs.from_texts(TEXTS, tokenizer)
     return Race(config, tokenizer.size, pairs, [np.arange(2)], torch.device("cpu"), 1)
