@@ -258,11 +258,10 @@ def top_p(share: float) -> Rule:
     """
 
     def rule(logits: Logits, _: History) -> Logits:
-        # 1. How many tokens of each row reach it. Masses are probabilities but for a factor, in
-        # float32, summed in float64: exact to a share of 1e-7.
+        # 1. How many tokens of each row reach it. Masses are probabilities but for a factor.
         descending = np.sort(logits, axis=1)[:, ::-1]
-        masses = np.exp(descending - _finite_maximum(descending))
-        cumulative = np.cumsum(masses, axis=1, dtype=np.float64)  # (B, V)
+        masses = np.exp(descending.astype(np.float64) - _finite_maximum(descending))
+        cumulative = np.cumsum(masses, axis=1)  # (B, V)
         before = (cumulative < share * cumulative[:, -1:]).sum(axis=1)  # (B,) all but the last
         # 2. Those down to the last one; of its equals the first in the vocabulary.
         last = np.take_along_axis(descending, before[:, None], axis=1)  # (B, 1)

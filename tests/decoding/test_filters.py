@@ -71,12 +71,12 @@ def test_top_p_keeps_the_smallest_set_that_reaches_the_share(rows, share):
     for row, kept in zip(rows, support(top_p(share)(rows, None)), strict=True):
         shares, order = probabilities(row), by_likelihood(row)
         assert kept == set(order[: len(kept)])
-        assert math.fsum(shares[token] for token in kept) >= share - 1e-6
-        assert math.fsum(shares[token] for token in order[: len(kept) - 1]) < share + 1e-6
+        assert math.fsum(shares[token] for token in kept) >= share - 1e-9
+        assert math.fsum(shares[token] for token in order[: len(kept) - 1]) < share + 1e-9
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.5, 3.0, 12.0])
-@pytest.mark.parametrize("share", [0.05, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.05, 0.9, 0.9999999])
 def test_top_p_is_exact_for_flat_and_sharp_distributions_of_many_tokens(spread, share):
     row = np.random.default_rng(1).normal(0, spread, 40_000).astype(np.float32)
     shares, order = np.array(probabilities(row)), by_likelihood(row)
