@@ -49,7 +49,9 @@ def kill_at(trainer, step):
 
 
 @pytest.mark.parametrize("died_at", [2, 4, 7, 11])
-@pytest.mark.parametrize("changes", [{}, {"max_steps": None, "epochs": 3, "teacher_forcing": 0}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"max_steps": None, "epochs": 3}, {"teacher_forcing": 0.0}]
+)
 def test_a_run_that_died_continues_bit_for_bit(workshop, died_at, changes):
     whole = workshop.trainer("whole", **changes)
     expected = whole.fit()

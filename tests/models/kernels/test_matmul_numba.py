@@ -90,7 +90,7 @@ SIZES = (5, ROW_PANELS * COLUMNS, (2 * ROW_PANELS + 1) * COLUMNS + 3)
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("rows", [1, CHUNK + 1])
+@pytest.mark.parametrize("rows", [1, ROWS, CHUNK + 1])
 def test_few_rows_are_multiplied_as_many_are(rows, size):
     left = numbers("float32", rows, DEPTH + 3)
     weight = numbers("float32", size, DEPTH + 3, seed=1)
@@ -104,7 +104,7 @@ def test_few_rows_are_multiplied_as_many_are(rows, size):
     assert np.array_equal(alone[0], out[0])
 
 
-@pytest.mark.parametrize("rows", [1, CHUNK + 1])
+@pytest.mark.parametrize("rows", [1, ROWS, CHUNK + 1])
 @pytest.mark.parametrize("size", SIZES)
 def test_a_weight_may_be_bfloat16(rows, size):
     left = numbers("float32", rows, DEPTH + 3)
@@ -157,9 +157,7 @@ for rows, depth, size in ((1, 3, 2), (13, 530, 40), (25, 7, 33)):
 """
 
 
-@pytest.mark.parametrize(
-    ("lanes", "rows"), [tile for tile in ((4, 6), (8, 6), (16, 12)) if tile[0] != LANES]
-)
+@pytest.mark.parametrize(("lanes", "rows"), [(4, 6), (8, 6), (16, 12)])
 def test_tiles_for_other_cpus_multiply_as_well(lanes, rows, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", _OF_OTHER_CPU, str(lanes), str(rows)],

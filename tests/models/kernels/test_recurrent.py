@@ -252,15 +252,16 @@ def step(network, batch, product):
     return nll_sum.detach(), gradient
 
 
-# Without the attention loops, which would be compiled here too.
 MODELS = [
     {"model": "cho"},
-    {"model": "sutskever", "encoder_layers": 2, "decoder_layers": 2},
+    {"model": "sutskever"},
     {"model": "sutskever", "cell": "gru"},
     {"model": "lm"},
     {"model": "lm", "cell": "gru"},
     {"model": "seq2seq", "bidirectional": True, "bridge": "projected"},
     {"model": "bahdanau", "cell": "gru"},
+    {"model": "bahdanau", "encoder_layers": 2, "decoder_layers": 2},
+    {"model": "luong"},
 ]
 
 
