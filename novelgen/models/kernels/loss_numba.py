@@ -15,31 +15,9 @@ import torch
 from torch import Tensor
 
 from novelgen.models.kernels.api import product_dtype
-from novelgen.models.kernels.math_numba import compiled, exp, narrow, widen
+from novelgen.models.kernels.math_numba import compiled, exp, largest, narrow, widen
 from novelgen.models.kernels.packed import by_rows, numpy_view
 from novelgen.models.kernels.products import OneDnn, multiply, pack_weight
-
-_LANES = 64
-
-
-@compiled
-def _largest(values):
-    """The largest of values (N,).
-
-    In lanes, which run in vectors: in a plain loop every maximum would wait for the one before it.
-    """
-    lanes = np.empty(_LANES, values.dtype)
-    lanes[:] = values[0]
-    whole = len(values) // _LANES * _LANES
-    for start in range(0, whole, _LANES):
-        for lane in range(_LANES):
-            lanes[lane] = max(lanes[lane], values[start + lane])
-    top = values[0]
-    for lane in range(_LANES):
-        top = max(top, lanes[lane])
-    for k in range(whole, len(values)):
-        top = max(top, values[k])
-    return top
 
 
 @compiled
@@ -55,7 +33,7 @@ def cross_entropy(logits, bias, targets, d_bias):
         # 1. Logits with their bias, and the largest of them.
         for k in range(size):
             probs[k] = number(widen(logits[row, k])) + bias[k]
-        top = _largest(probs)
+        top = largest(probs)
         # 2. The loss: ln Σ_k e^(x_k − top) + top − x_target.
         target_logit, mass = probs[targets[row]], number(0)
         for k in range(size):

@@ -78,6 +78,9 @@ _exact: Any = njit(error_model="numpy", fastmath={"contract"})
 # |x| = 20 every tanh is 1 to the last bit of float32 unless the two nearly cancel each other.
 LARGEST_EXPONENT = 40.0
 
+# Numbers whose maxima are taken at once.
+_LANES = 64
+
 
 @intrinsic
 def _as_float(context, bits):
@@ -195,3 +198,23 @@ def tanh(value):
 def exponential(value):
     """e^2x of a query or a key, the exponent clamped."""
     return exp(clamp(value + value, type(value)(LARGEST_EXPONENT)))
+
+
+@compiled
+def largest(values):
+    """The largest of values (N,).
+
+    In lanes, which run in vectors: in a plain loop every maximum would wait for the one before it.
+    """
+    lanes = np.empty(_LANES, values.dtype)
+    lanes[:] = values[0]
+    whole = len(values) // _LANES * _LANES
+    for start in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            lanes[lane] = max(lanes[lane], values[start + lane])
+    top = values[0]
+    for lane in range(_LANES):
+        top = max(top, lanes[lane])
+    for k in range(whole, len(values)):
+        top = max(top, values[k])
+    return top

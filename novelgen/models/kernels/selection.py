@@ -9,27 +9,9 @@ import math
 
 import numpy as np
 
-from novelgen.models.kernels.math_numba import compiled, exp
+from novelgen.models.kernels.math_numba import clamp, compiled, exp, largest
 
 _LARGEST = np.finfo(np.float32).max
-_LANES = 64  # numbers whose maxima are taken at once
-
-
-@compiled
-def largest(values):
-    """The largest of float32 values (V,), within what is finite; NaN is not seen."""
-    lanes = np.full(_LANES, -_LARGEST)
-    whole = len(values) // _LANES * _LANES
-    # In lanes, which run in vectors: in a plain loop a maximum would wait for the one before it.
-    for start in range(0, whole, _LANES):
-        for lane in range(_LANES):
-            lanes[lane] = max(lanes[lane], values[start + lane])
-    top = lanes[0]
-    for lane in range(_LANES):
-        top = max(top, lanes[lane])
-    for k in range(whole, len(values)):
-        top = max(top, values[k])
-    return min(top, _LARGEST)
 
 
 @compiled
@@ -39,7 +21,7 @@ def log_softmax(values):
     +inf counts as float32's largest number, and a row of nothing but -inf stays as it is; one NaN
     makes the whole row NaN.
     """
-    top = largest(values)
+    top = clamp(largest(values), _LARGEST)
     # ln Σ_k e^(x_k − top) is taken off in a loop of its own: sums may be reordered, and beside a
     # large maximum it would be lost.
     for k in range(len(values)):
@@ -55,7 +37,7 @@ def log_softmax(values):
 @compiled
 def log_sum_exp(values):
     """The log of Σ_k e^x_k of values (V,), of which one is finite."""
-    top = largest(values)
+    top = clamp(largest(values), _LARGEST)
     mass = np.float32(0)
     for k in range(len(values)):
         mass += exp(values[k] - top)
