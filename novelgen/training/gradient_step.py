@@ -26,7 +26,8 @@ class GradientStep:
 
     A batch is computed in `slices` micro-batches: as many as `accumulation_steps` asks for, and
     twice as many whenever one does not fit into the GPU's memory. The model is on the device of
-    the `prefetcher`, whose batches are taken. `note` shows a line to a person.
+    the `prefetcher`, whose batches are taken. `note` shows a line to a person. Between steps
+    `config` may be replaced by one with another batch size.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class GradientStep:
         bucket_bytes: int = BUCKET_BYTES,
     ) -> None:
         self._model = model
-        self._config = config
+        self.config = config
         self._prefetcher = prefetcher
         self._device = prefetcher.device
         self._precision = choose_precision(config.precision, self._device)
@@ -96,7 +97,7 @@ class GradientStep:
         teacher_forcing: float,
     ) -> LossStats:
         """Adds up the gradients of the micro-batches of `indices`, this rank's rows of a batch."""
-        tokens = present(self._config.batch_tokens)
+        tokens = present(self.config.batch_tokens)
         parts = self._parts(indices)
         batches = self._prefetcher.batches(pairs, parts, self._parts(next_indices))
         uses_autocast = self._precision != torch.float32
@@ -112,7 +113,7 @@ class GradientStep:
 
     def _seed(self, step: int) -> int:
         """A seed that follows from the run's seed, the step and the rank alone."""
-        entropy = [self._config.seed, step]
+        entropy = [self.config.seed, step]
         # Rank 0 draws what a single process draws.
         if self._ranks.rank:
             entropy.append(self._ranks.rank)

@@ -70,9 +70,9 @@ class Trainer:
         # 1. What was given.
         self.device = ranks.device(config.device)
         self.model = model.to(self.device)
+        self.config = config
         self.run = run
         self._train = train
-        self._valid = valid
         self._ranks = ranks
         self._choose = choose
         self._observe = observe
@@ -81,23 +81,18 @@ class Trainer:
         ranks.sync_parameters(self.model)
         # 2. A step: the next batch, its gradients, and what they do to the weights.
         self._prefetcher = BatchPrefetcher(self.device, clock)
+        self.schedule = Schedule(config, self._plan_epoch)
+        self._gradient_step = GradientStep(
+            self.model, config, self._prefetcher, ranks=ranks, note=self._line.note
+        )
         self._optimizer = build_optimizer(self.model, config)
-        self._configure(config)
+        self._validator = Validator(self.model, config, valid, self.device, ranks)
         # 3. How far the run is; all but the last two are saved.
         self._early_stopping = EarlyStopping(config.patience)
         self._validated_step = -1
         self._characters = 0
         self._started = clock()
         self._waited = 0.0  # seconds, for data
-
-    def _configure(self, config: TrainingConfig) -> None:
-        """Sets up what goes by the configuration, from the beginning of an epoch."""
-        self.config = config
-        self.schedule = Schedule(config, self._plan_epoch)
-        self._gradient_step = GradientStep(
-            self.model, config, self._prefetcher, ranks=self._ranks, note=self._line.note
-        )
-        self._validator = Validator(self.model, config, self._valid, self.device, self._ranks)
 
     @property
     def position(self) -> Position:
@@ -164,7 +159,9 @@ class Trainer:
                 seconds += self.position.seconds - before[1]
         # 2. What follows from it, alike on all ranks: they have the same characters and seconds.
         position = self.position
-        self._configure(choose(characters / max(seconds, 1e-9)))
+        self.config = choose(characters / max(seconds, 1e-9))
+        self._gradient_step.config = self.config
+        self.schedule = Schedule(self.config, self._plan_epoch)
         self.schedule.position = Position(step=position.step, seconds=position.seconds)
         self._save(journal)
 
