@@ -22,7 +22,6 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from novelgen.data.batches import plan_batches
 from novelgen.data.pairs import Pairs
 from novelgen.data.split import PARTS
 from novelgen.evaluation.attention import (
@@ -37,7 +36,7 @@ from novelgen.evaluation.attention import (
 )
 from novelgen.training.checkpoint import Run, load_run
 from novelgen.training.hardware import describe_machine
-from novelgen.training.loss import evaluate_loss
+from novelgen.training.loss import evaluate_loss, evaluation_plan
 from novelgen.training.stores import data_of_run
 
 PARAGRAPHS = 2000  # in which names are looked for
@@ -57,15 +56,7 @@ def names_in(texts: list[str], least: int) -> list[str]:
 
 def weighed(run: Run, pairs: Pairs, tokens: int) -> Iterator[tuple[int, np.ndarray]]:
     """The number of each pair and its weights (T, S), without padding."""
-    plan = plan_batches(
-        pairs.source_lengths,
-        pairs.target_lengths,
-        batch_tokens=tokens,
-        seed=0,
-        epoch=0,
-        shuffle=False,
-    )
-    for indices in plan:
+    for indices in evaluation_plan(pairs, tokens):
         batch = pairs.batch(indices)
         _, weights = teacher_forced(run.model, batch, run.device)
         for row, index in enumerate(indices):

@@ -113,7 +113,7 @@ def evaluate_loss(
     # Autocast to float32 is none.
     uses_autocast = precision != torch.float32
     try:
-        for indices in _plan(pairs, batch_tokens)[ranks.rank :: ranks.size]:
+        for indices in evaluation_plan(pairs, batch_tokens)[ranks.rank :: ranks.size]:
             batch = pairs.batch(indices)
             with torch.autocast(device.type, dtype=precision, enabled=uses_autocast):
                 total += loss_stats(batch, batch_loss(model, batch, device).item())
@@ -122,7 +122,8 @@ def evaluate_loss(
     return total.summed(ranks)
 
 
-def _plan(pairs: Pairs, batch_tokens: int) -> Sequence[NDArray[np.int64]]:
+def evaluation_plan(pairs: Pairs, batch_tokens: int) -> Sequence[NDArray[np.int64]]:
+    """The batches, (B,) each, in which pairs are measured: always the same."""
     return plan_batches(
         pairs.source_lengths,
         pairs.target_lengths,
