@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from novelgen.config import flag
 from novelgen.errors import NovelgenError
 from novelgen.i18n import LANGUAGES, N_, _, detect_language, set_language
+from novelgen.options import AUTO
 from novelgen.terminal import wrapped_lines
 
 # What argparse itself says, in the Python versions that we support: it looks these up through
@@ -109,17 +110,14 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(message) from None
 
 
-def number_or_auto(reader: Callable[[str], Any]) -> Callable[[str], Any]:
-    """A reader that reads "auto" as None: the program is to choose."""
+def or_auto(reader: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader that leaves the word for "the program is to choose" as it is."""
 
     def read(text: str) -> Any:
-        return None if text == AUTO else reader(text)
+        return text if text == AUTO else reader(text)
 
     return read
 
-
-# What is typed for an option that the program is to choose.
-AUTO = "auto"
 
 # How a value of a field's type is read from the command line, and what stands for it in the help.
 _READERS: dict[type, Callable[[str], Any]] = {int: whole_number, float: number, str: str}
@@ -163,7 +161,7 @@ def add_section(
         reader = _READERS[kind]
         if spec.metadata["auto"]:
             metavar = f"{metavar}|{AUTO}"
-            reader = number_or_auto(reader)
+            reader = or_auto(reader)
         group.add_argument(*names, type=reader, metavar=metavar, **common)
 
 

@@ -20,7 +20,7 @@ from novelgen.config_decoding import DecodingConfig, decoding_defaults
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
 from novelgen.models.zoo import VARIANTS
-from novelgen.options import LARGEST, Checked, flag, option, split_list, validate_choice
+from novelgen.options import AUTO, LARGEST, Checked, flag, option, split_list, validate_choice
 
 __all__ = [
     "BUDGETS",
@@ -294,6 +294,10 @@ class ModelConfig(Checked):
     )
 
 
+# Target tokens in the largest batch that `auto` takes.
+LARGEST_BATCH = 3200
+
+
 @dataclass(frozen=True)
 class TrainingConfig(Checked):
     """The budget, the optimizer, and how often a run is validated and saved."""
@@ -367,8 +371,11 @@ class TrainingConfig(Checked):
 
     @property
     def evaluation_tokens(self) -> int:
-        """Target tokens in a batch without gradients: without them twice as many fit."""
-        return 2 * max(self.batch_tokens or 0, 3200)
+        """Target tokens in a batch without gradients: without them twice as many fit.
+
+        No fewer than twice the largest batch that `auto` takes: a small one is for its many steps.
+        """
+        return 2 * max(self.batch_tokens or 0, LARGEST_BATCH)
 
 
 # Fields of earlier versions that decided nothing of a run but its speed: a config.json that holds
@@ -412,7 +419,9 @@ class Config:
             own = {}
             for spec in dataclasses.fields(section):
                 if spec.name in values:
-                    own[spec.name] = _plain(values.pop(spec.name))
+                    value = _plain(values.pop(spec.name))
+                    is_auto = spec.metadata["auto"] and value == AUTO
+                    own[spec.name] = None if is_auto else value
             sections[name] = dataclasses.replace(section, **own)
         for name in values:
             validate_option(name)

@@ -18,6 +18,9 @@ from typing import Any
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, join_list
 
+# What stands for None where the program is to choose, on the command line and in `Config.replace`.
+AUTO = "auto"
+
 # The largest magnitude of any number; far beyond it not even a float can hold an integer.
 LARGEST = 2**64
 # What a field's value is called in a message.
@@ -48,7 +51,7 @@ def option(
     `help` is a message marked with `N_`; whoever shows it translates it. `above` is an exclusive
     bound, `minimum` and `maximum` are inclusive. `flags` are further names on the command line.
     `meanings` are lines below the help text: a choice, and a message that says what it is. Where
-    `auto` is set the default is None, on the command line "auto": the program chooses.
+    `auto` is set the default is None, for which AUTO may be given: the program chooses.
     """
     # A field's metadata is what dataclasses keep for such uses.
     bounds = {"choices": choices, "above": above, "minimum": minimum, "maximum": maximum}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from novelgen.config import Config, TrainingConfig
+from novelgen.config import LARGEST_BATCH, Config, TrainingConfig
 from novelgen.data.pairs import Pairs
 from novelgen.i18n import _
 
@@ -20,8 +20,8 @@ from novelgen.i18n import _
 _PASSES = (1.0, 5.0, 10.0)
 _DROPOUT = (0.0, 0.1, 0.3)
 
-# Target tokens in a batch, and how many batches a budget is to make.
-_SMALLEST_BATCH, _LARGEST_BATCH = 400, 3200
+# Target tokens in the smallest batch, and how many batches a budget is to make.
+_SMALLEST_BATCH = 400
 _BATCHES = 2000
 
 _LONGEST_WARMUP = 50
@@ -69,7 +69,7 @@ def passes(config: TrainingConfig, text: Text, speed: float | None) -> float:
     if config.epochs is not None:
         found.append(float(config.epochs))
     if config.max_steps is not None:
-        found.append(config.max_steps * (config.batch_tokens or _LARGEST_BATCH) / text.tokens)
+        found.append(config.max_steps * (config.batch_tokens or LARGEST_BATCH) / text.tokens)
     if config.max_minutes is not None and speed is not None:
         found.append(60 * config.max_minutes * speed / text.characters)
     return min(found)
@@ -81,9 +81,9 @@ def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Reci
     With a budget of steps the batches are large: smaller ones would learn from less.
     """
     tokens = passes * text.tokens
-    batch = _LARGEST_BATCH
+    batch = LARGEST_BATCH
     if not has_step_budget:
-        batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, _LARGEST_BATCH) // 100 * 100)
+        batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
     dropout = round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
     return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
 

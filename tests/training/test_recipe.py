@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import novelgen
 from novelgen.config import Config
+from novelgen.errors import ConfigError
 from novelgen.models.build import build_model, set_dropout
 from novelgen.models.zoo import VARIANTS
 from novelgen.training.checkpoint import RunDirectory
@@ -44,6 +45,13 @@ def test_what_is_given_is_kept():
         section = chosen.model if name == "dropout" else chosen.training
         assert getattr(section, name) == value
         assert not needs_speed(chosen)
+
+
+def test_auto_is_a_value_of_what_may_be_chosen_and_of_nothing_else():
+    config = Config().replace(dropout=0.5).replace(dropout="auto", batch_tokens="auto")
+    assert config.model.dropout is config.training.batch_tokens is None
+    with pytest.raises(ConfigError, match=r"--learning-rate 'auto': must be a number"):
+        Config().replace(learning_rate="auto")
 
 
 @pytest.mark.parametrize("name", VARIANTS)
