@@ -265,6 +265,22 @@ class ModelConfig(Checked):
     input_feeding: bool | None = option(
         None, N_("feed the last attentional vector back into the decoder's input")
     )
+    token_in_query: bool | None = option(
+        None,
+        N_(
+            "the attention's query is of the decoder's state and the token before; without, as in "
+            "the paper, of the state alone"
+        ),
+    )
+    guide: float | None = option(
+        None,
+        N_(
+            "in training, the weight of a term that guides attention to where the source holds the "
+            "token to be written; 0 for none"
+        ),
+        minimum=0,
+        maximum=100,
+    )
     copy: bool | None = option(
         None, N_("pointer-generator: the decoder can copy tokens of the source")
     )
@@ -382,6 +398,9 @@ class TrainingConfig(Checked):
 # one is read as if it did not.
 _RETIRED = ("cuda_graph",)
 
+# What fields that came later were before: a config.json without one means this.
+_EARLIER = {"token_in_query": False, "guide": 0.0}
+
 # Any of them ends a training; one that is given replaces all that a run had.
 BUDGETS = ("epochs", "max_steps", "max_minutes")
 
@@ -434,7 +453,8 @@ class Config:
     @classmethod
     def from_dict(cls, data: Mapping[str, Mapping[str, Any]]) -> Config:
         """The inverse of `to_dict`; raises ConfigError for an unknown or a wrong field."""
-        flat = {key: value for section in data.values() for key, value in section.items()}
+        given = {key: value for section in data.values() for key, value in section.items()}
+        flat = {**_EARLIER, **given}
         for name in _RETIRED:
             flat.pop(name, None)
         return cls().replace(**flat)

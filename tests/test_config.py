@@ -47,6 +47,14 @@ def test_an_option_that_is_retired_is_read_over_in_an_old_run_and_unknown_elsewh
         config.replace(cuda_graph=True)
 
 
+def test_what_an_old_run_does_not_say_is_as_it_was_then():
+    old = Config().to_dict()
+    for name in ("token_in_query", "guide"):
+        del old["model"][name]
+    model = Config.from_dict(old).model
+    assert (model.token_in_query, model.guide) == (False, 0.0)
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match=r"did you mean small"):
         preset("smal")

@@ -41,11 +41,14 @@ _MOST_DROPPED = 0.5
 class BahdanauDecoder(Decoder):
     """The decoder of Bahdanau, Cho and Bengio (2015), with LSTM cells and the additive score.
 
-    e_ij = vᵀ tanh(W s_{i-1} + U h_j)
+    e_ij = vᵀ tanh(W q_i + U h_j), q_i = s_{i-1} + P y_{i-1}
     α_i = softmax(e_i)
     c_i = Σ_j α_ij h_j
     s_i = f(s_{i-1}, y_{i-1}, c_i)
     t_i = tanh(R [s_i; c_i; y_{i-1}] + b), the readout (their "deep output")
+
+    Theirs is q_i = s_{i-1}, which has not seen y_{i-1} yet; with it attention finds what followed
+    the same token in the source (cf. the conditional GRU of Sennrich et al., 2017).
 
     Attention belongs to the first layer; further layers are ordinary LSTMs on top of it. In
     training the recurrent weights of the first are dropped as well, one mask for the whole batch
@@ -62,6 +65,7 @@ class BahdanauDecoder(Decoder):
         attention_size = present(config.attention_size)  # A
         self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
         self.query = nn.Linear(size, attention_size, bias=False)  # W
+        self.token_query = make_token_query(config)  # P
         self.score = nn.Parameter(torch.empty(attention_size))  # v
         # The gates of f, 4H in torch's order i, f, g, o: what y, c and s add to them.
         self.token = nn.Linear(embedding_size, 4 * size)
@@ -77,6 +81,8 @@ class BahdanauDecoder(Decoder):
         reset_score_vector(self.score)
         for linear in (self.key, self.query, self.token, self.context):
             reset_linear(linear)
+        if self.token_query is not None:
+            reset_linear(self.token_query)
         reset_lstm_bias(self.token.bias)  # of the gates, which `token` begins with
         reset_recurrent_weight(self.recurrent.weight)
         reset_layers(self.upper)
@@ -88,6 +94,14 @@ class BahdanauDecoder(Decoder):
         lengths = encoded.is_token.sum(1)  # (B,)
         keys = api.padded_linear([annotations], lengths, None, self.key)  # (B, S, A)
         return LoopMemory(annotations, keys, encoded.is_token)
+
+    def from_token(self) -> Tensor:
+        """What y_{i-1} adds to W q_i and to the gates: a weight (A + 4H, D)."""
+        gates = self.token.weight
+        if self.token_query is None:
+            nothing = gates.new_zeros(len(self.score), gates.shape[1])
+            return torch.cat([nothing, gates])
+        return torch.cat([self.query.weight @ self.token_query.weight, gates])
 
     def forward(
         self,
@@ -103,7 +117,7 @@ class BahdanauDecoder(Decoder):
         if self.training:
             recurrent = drop_elements(recurrent, rate)
         weights = LoopWeights(
-            self.token.weight,
+            self.from_token(),
             self.token.bias,
             self.query.weight,
             self.score,
@@ -141,6 +155,7 @@ class GenericBahdanauDecoder(AttendingDecoder):
         size = config.decoder_size  # H
         seen = config.embedding_size + annotation_size(config)  # of [y; c]
         self.first = CELLS[cell](seen, size, batch_first=True)  # f
+        self.token_query = make_token_query(config)  # P
         self.upper = make_layers(cell, [size] * (present(config.decoder_layers) - 1), size)
         self.readout = nn.Linear(size + seen, config.embedding_size)  # R, b
         self.parts = STATE_PARTS[cell]
@@ -149,6 +164,8 @@ class GenericBahdanauDecoder(AttendingDecoder):
         """As `Decoder.reset_parameters`."""
         self.attention.reset_parameters()
         reset_layer(self.first)
+        if self.token_query is not None:
+            reset_linear(self.token_query)
         reset_layers(self.upper)
         reset_linear(self.readout)
 
@@ -172,6 +189,8 @@ class GenericBahdanauDecoder(AttendingDecoder):
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
         for token in torch.split(embedded, 1, dim=1):  # y_{i-1}: (B, 1, D)
             query = first[0].unsqueeze(1)  # s_{i-1}: (B, 1, H)
+            if self.token_query is not None:
+                query = query + self.token_query(token)  # q_i
             context, alpha = attend(self.attention, query, loop_memory, *covered)
             inputs = torch.cat([token, context], dim=-1)  # (B, 1, D + M)
             hidden, first = run_layer(self.first, inputs, first)  # s_i: (B, 1, H)
@@ -188,6 +207,13 @@ class GenericBahdanauDecoder(AttendingDecoder):
         joint = torch.cat([hiddens, contexts, embedded], dim=-1)  # (B, T, H + M + D)
         readouts = torch.tanh(self.readout(self.dropout(joint)))  # t: (B, T, D)
         return readouts, (*first, *above, *covered), alphas
+
+
+def make_token_query(config: ModelConfig) -> nn.Linear | None:
+    """P of a resolved configuration, without its starting values; None where q_i is s_{i-1}."""
+    if not config.token_in_query:
+        return None
+    return nn.Linear(config.embedding_size, config.decoder_size, bias=False)
 
 
 def make_bahdanau_decoder(config: ModelConfig) -> Decoder:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.models.dropout import VariationalDropout
+from novelgen.models.guide import copy_nll
 from novelgen.models.initialization import reset_embedding
 from novelgen.models.kernels.loss import chunk_rows, linear_cross_entropy
 from novelgen.models.recurrent import State
@@ -62,6 +63,7 @@ class ConditionalLM(nn.Module):
         self.source_embedding = source_embedding
         self.dropout = VariationalDropout(dropout)
         self.output_bias = nn.Parameter(torch.zeros(embedding.vocabulary_size))
+        self.guide = 0.0  # the weight of `copy_nll`; a variant that attends may set it
 
     def reset_parameters(self) -> None:
         """Gives output bias and embeddings their starting values; a variant adds its parts."""
@@ -136,25 +138,33 @@ class ConditionalLM(nn.Module):
         state: State,
         first: Tensor | None = None,
         history: Tensor | None = None,
+        source: Tensor | None = None,
     ) -> Tensor:
         """Σ −ln p of the real tokens of target (B, T) int64: a scalar; no logits are kept.
 
         is_token (B, T) bool: True = real; these come first in every row, and there is one at least.
         `history` (B, T) int64 is what the decoder reads in place of the target: its token at t
-        stands before the prediction of t + 1. None is teacher forcing.
+        stands before the prediction of t + 1. None is teacher forcing. In training, with `source`
+        (B, S), the gradients are also those of `guide` times `copy_nll`; the value is not.
         """
         if history is None:
             history = target
         lengths = is_token.sum(1)  # (B,)
-        readout, _ = self.read(history, memory, state, first, lengths)  # (B, T, D)
+        readout, weights = self.read(history, memory, state, first, lengths)  # (B, T, D)
         # The N real tokens. On a CPU readout[is_token] takes seven times as long with its gradient.
         places = is_token.flatten().nonzero().squeeze(1)  # (N,)
-        return linear_cross_entropy(
+        nll_sum = linear_cross_entropy(
             readout.flatten(0, 1).index_select(0, places),  # (N, D)
             self.embedding.vocabulary,
             self.output_bias,
             target.flatten().index_select(0, places),  # (N,)
         )
+        # With a vocabulary of its own, the source's ids are others.
+        is_guided = self.training and self.guide > 0 and self.source_embedding is None
+        if source is not None and is_guided:
+            term = copy_nll(weights, source, target, is_token, len(self.output_bias))
+            nll_sum = nll_sum + self.guide * (term - term.detach())
+        return nll_sum
 
     def sample(
         self,

@@ -25,8 +25,8 @@ Integers = npt.NDArray[np.int64]
 # In panels (P, K, columns) as `matmul_numba` multiplies them; bfloat16 as uint16.
 PackedWeight = npt.NDArray[np.float32] | npt.NDArray[np.uint16]
 
-# What tokens add to gates and readout is looked up, not computed, where the table for all of them
-# is no larger than this, in bytes.
+# What tokens add to query, gates and readout is looked up, not computed, where the table for all
+# of them is no larger than this, in bytes.
 LARGEST_TABLE = 2**26
 
 
@@ -49,12 +49,12 @@ class PackedDecoder:
 
     kernel: ModuleType  # `inference`
     weights: DecoderWeights
-    token_table: Floats | None  # (V + first tokens, 4H + E): what every token adds to them
+    token_table: Floats | None  # (V + first tokens, A + 4H + E): what each one adds
     decoder: BahdanauDecoder
     embedding: torch.nn.Embedding
 
     def added_by(self, tokens: Integers) -> tuple[Integers, Floats]:
-        """What tokens (B,) add to gates and readout: each one's row in a table, and the table."""
+        """What tokens (B,) add to query, gates and readout: rows of a table, and the table."""
         if self.token_table is not None:
             return tokens, self.token_table
         embedded = self.embedding(torch.from_numpy(tokens))
@@ -111,19 +111,20 @@ def pack_decoder(
     # 3. What every token adds, where there is room for that.
     table = None
     embedding = model.embedding
-    if 4 * len(context) * embedding.num_embeddings <= largest_table:
+    width = len(decoder.score) + len(context)
+    if 4 * width * embedding.num_embeddings <= largest_table:
         table = _from_tokens(decoder, embedding.weight)
     return PackedDecoder(kernel, weights, table, decoder, embedding)
 
 
 def _from_tokens(decoder: BahdanauDecoder, embedded: Tensor) -> Floats:
-    """What tokens add to gates and readout, biases included: (N, E) → (N, 4H + E)."""
+    """What tokens add to query, gates and readout, biases included: (N, E) → (N, A + 4H + E)."""
     readout = decoder.readout
     columns = readout.weight[:, -embedded.shape[1] :]  # (E, E): those for y
-    gates = decoder.token(embedded)  # (N, 4H)
-    added: Floats = (
-        torch.cat([gates, linear(embedded, columns, readout.bias)], dim=1).detach().numpy()
-    )
+    bias = torch.cat([torch.zeros_like(decoder.score), decoder.token.bias])  # (A + 4H,)
+    query_and_gates = linear(embedded, decoder.from_token(), bias)  # (N, A + 4H)
+    shares = [query_and_gates, linear(embedded, columns, readout.bias)]
+    added: Floats = torch.cat(shares, dim=1).detach().numpy()
     return added
 
 

@@ -70,11 +70,13 @@ class PointerGenerator(nn.Module):
         state: State,
         first: Tensor | None = None,
         history: Tensor | None = None,
+        source: Tensor | None = None,
     ) -> Tensor:
-        """As `ConditionalLM.nll_sum`.
+        """As `ConditionalLM.nll_sum`, without a guide: likelihood itself teaches what to copy.
 
         The logits exist a chunk at a time, and are computed again for the gradients.
         """
+        del source  # the memory has it
         source, *own_memory = memory
         if history is None:
             history = target

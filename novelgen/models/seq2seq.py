@@ -28,6 +28,7 @@ class Seq2Seq(ConditionalLM):
         self.encoder = Encoder(config)
         self.bridge = BRIDGES[present(config.bridge)](config)
         self.decoder = make_decoder(config)
+        self.guide = config.guide or 0.0
 
     def reset_parameters(self) -> None:
         """Gives all parameters their starting values."""

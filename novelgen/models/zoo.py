@@ -125,9 +125,20 @@ VARIANTS: dict[str, Variant] = {
 }
 
 # Those that no entry needs to name: `_defaults` knows where they exist.
-_DERIVED_PARTS = {"score", "copy", "coverage", "encoder_size", "attention_size"}
+_DERIVED_PARTS = {
+    "score",
+    "token_in_query",
+    "guide",
+    "copy",
+    "coverage",
+    "encoder_size",
+    "attention_size",
+}
 
 MODEL_PARTS = tuple(sorted(_DERIVED_PARTS.union(*(each.parts for each in VARIANTS.values()))))
+
+# The default of `--guide`.
+GUIDE = 1.0
 
 # The scores with a hidden layer.
 _WIDE_SCORES = ("additive", "concat")
@@ -166,6 +177,12 @@ def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
     if parts.get("context") == "attention":
         parts["score"] = chosen.get("score", own.get("score", "additive"))
         parts["copy"] = False
+        # Attention after the step has a query that has seen the token before.
+        if "input_feeding" not in own:
+            parts["token_in_query"] = True
+        # Where tokens are copied, likelihood itself teaches where to look.
+        if not chosen.get("copy"):
+            parts["guide"] = GUIDE
         if parts["score"] == "additive":
             parts["coverage"] = False
         if parts["score"] in _WIDE_SCORES:
@@ -187,6 +204,8 @@ def _check_exist(config: ModelConfig, chosen: dict[str, Any], parts: dict[str, A
     if not unknown:
         return
     deciding = [f"{flag(name)} {parts[name]}" for name in ("context", "score") if name in parts]
+    if chosen.get("copy") and "copy" in parts:
+        deciding.append(flag("copy"))
     variant = " ".join([f"--model {config.model}", *deciding])
     raise ConfigError(
         _("{option}: {variant} has no such part; leave it out").format(

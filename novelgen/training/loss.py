@@ -76,7 +76,7 @@ def batch_loss(
     history = target
     if teacher_forcing < 1:
         history = mixed_history(variant, target, is_token, memory, state, first, teacher_forcing)
-    nll_sum: Tensor = variant.nll_sum(target, is_token, memory, state, first, history)
+    nll_sum: Tensor = variant.nll_sum(target, is_token, memory, state, first, history, source)
     return nll_sum
 
 

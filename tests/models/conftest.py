@@ -104,12 +104,12 @@ def make(request):
     The fixture's parameter is the size of a source vocabulary.
     """
 
-    def build(first_tokens=0, **options):
+    def build(first_tokens=0, vocabulary=VOCABULARY, **options):
         torch.manual_seed(0)
         sizes = {"embedding_size": 6, "decoder_size": 8, "dropout": 0.0}
         source = getattr(request, "param", None)
         config = ModelConfig(**{**sizes, **options})
-        return build_model(config, VOCABULARY, source, first_tokens).double().eval()
+        return build_model(config, vocabulary, source, first_tokens).double().eval()
 
     return build
 

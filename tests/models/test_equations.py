@@ -150,7 +150,8 @@ class Paper:
 def bahdanau(paper, source, target, kind):
     """Bahdanau et al. (2015), sections 3.1 and 3.2.
 
-    With LSTM cells and the additive score, weights are named as in `BahdanauDecoder`.
+    With LSTM cells and the additive score, weights are named as in `BahdanauDecoder`. With P, the
+    query has the token before too.
     """
     hs, last = paper.encode(source)
     fast = "decoder.token.weight" in paper.w
@@ -166,7 +167,10 @@ def bahdanau(paper, source, target, kind):
         return cell_step("lstm", (weight_ih, weight_hh, bias, 0), inputs, state)
 
     def advance(y):
-        c, weights = paper.attend(kind, states[0][0], hs, prefix)
+        query = states[0][0]
+        if "decoder.token_query.weight" in paper.w:
+            query = query + paper.w["decoder.token_query.weight"] @ y
+        c, weights = paper.attend(kind, query, hs, prefix)
         states[0] = first(y, c, states[0])
         top, states[1:] = paper.stack("decoder.upper", states[0][0], states[1:])
         return paper.read_out([top, c, y]), weights
@@ -281,6 +285,10 @@ CASES = [
             (score, feeding),
         )
         for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False))
+    ),
+    *(
+        ({"model": model, "token_in_query": False}, bahdanau, ("additive",))
+        for model in ("bahdanau", "bahdanau-gru")
     ),
     *(
         (

@@ -82,6 +82,9 @@ def test_every_preset_has_sizes_for_every_variant(name, model):
         ({"model": "bahdanau", "context": "initial", "score": "dot"}, "--score.*--context initial"),
         ({"model": "luong", "coverage": True}, "--coverage.*--score general"),
         ({"model": "seq2seq", "copy": True}, "--copy.*--context initial"),
+        ({"model": "seq2seq", "guide": 1.0}, "--guide.*--context initial"),
+        ({"model": "bahdanau", "copy": True, "guide": 1.0}, "--guide.*--copy"),
+        ({"model": "luong", "token_in_query": True}, "--token-in-query.*--model luong"),
         ({"model": "lm", "encoder_layers": 2}, "--encoder-layers"),
         ({"model": "lm", "encoder_size": 8}, "--encoder-size"),
         ({"model": "lm", "bidirectional": True}, "--bidirectional"),
@@ -118,7 +121,12 @@ def test_default_model_has_the_parameter_names_of_older_files():
     """Run directories older than the variants hold these."""
     network = build_model(
         ModelConfig(
-            embedding_size=6, encoder_size=5, decoder_size=8, attention_size=4, decoder_layers=2
+            embedding_size=6,
+            encoder_size=5,
+            decoder_size=8,
+            attention_size=4,
+            decoder_layers=2,
+            token_in_query=False,
         ),
         12,
     )

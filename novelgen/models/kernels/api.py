@@ -35,8 +35,8 @@ class LoopMemory(NamedTuple):
 class LoopWeights(NamedTuple):
     """The weights of the loop of Bahdanau et al. (2015)."""
 
-    token: Tensor  # (4H, D): what y_{i-1} adds to the gates
-    bias: Tensor  # (4H,)
+    token: Tensor  # (A + 4H, D): what y_{i-1} adds to the query and the gates
+    bias: Tensor  # (4H,): of the gates
     query: Tensor  # (A, H): W
     score: Tensor  # (A,): v
     recurrent: Tensor  # (4H, H)

@@ -1,8 +1,9 @@
 """The attention loop of Bahdanau et al. (2015) on CPUs, its gradients written out.
 
-e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i);  c_i = Σ_j α_ij h_j;  s_i = LSTM(s_{i-1},
-[y_{i-1}; c_i]). With r = 1 / (1 + exp(2 W s) · exp(2 U h)), tanh(W s + U h) is 1 − 2 r, and the
-softmax cancels vᵀ1: the score needs a division for every position and feature and no exponential.
+e_ij = vᵀ tanh(q_i + U h_j), q_i = W s_{i-1} + Y y_{i-1};  α_i = softmax(e_i);  c_i = Σ_j α_ij h_j;
+s_i = LSTM(s_{i-1}, [y_{i-1}; c_i]). With r = 1 / (1 + exp(2 q) · exp(2 U h)), tanh(q + U h) is
+1 − 2 r, and the softmax cancels vᵀ1: the score needs a division for every position and feature and
+no exponential.
 Its slope is 1 − tanh² = 4 (r − r²). Every weight's gradient is one product behind the loop
 (backpropagation through time, Werbos, 1990).
 
@@ -39,7 +40,7 @@ class _Tape(NamedTuple):
     exp_keys: Any  # (B, S, A): exp(2 U h_j)
     positions: Any  # (B,) int64: real positions of each source
     score: Any  # (A,): −2 v
-    sums: Any  # (N, A + 4H): exp(2 W s_{i-1}), then the gates i, f, g, o
+    sums: Any  # (N, A + 4H): exp(2 q_i), then the gates i, f, g, o
     hiddens: Any  # (B + N, H): s_0 of every row, then all s_i
     cells: Any  # (B + N, H): likewise
     contexts: Any  # (N, M): c_i
@@ -60,7 +61,7 @@ class _Gradients(NamedTuple):
 
 @compiled
 def _attend(t, part, tape):
-    """Step t of the attention: e_j, α and c, from W s in the tape's sums."""
+    """Step t of the attention: e_j, α and c, from q in the tape's sums."""
     size = len(tape.score)
     context = np.empty(tape.contexts.shape[1], tape.score.dtype)
     for n in range(part.offsets[t], part.offsets[t + 1]):
@@ -170,9 +171,9 @@ class _AttentionLoop(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         """state_weight (A + 4H, H) is query over recurrent: one product does both.
 
-        sums (N, A + 4H), 0 and y's share of the gates, is written to. hidden and cell (B, H) are in
-        the order of `rows`. Annotations and the two weights have the dtype of products, all else
-        that of `score`.
+        sums (N, A + 4H), y's share of the queries and gates, is written to. hidden and cell (B, H)
+        are in the order of `rows`. Annotations and the two weights have the dtype of products, all
+        else that of `score`.
         """
         batch, source, width = annotations.shape
         exponents = (2 * keys).clamp_(-LARGEST_EXPONENT, LARGEST_EXPONENT)
@@ -249,7 +250,7 @@ def attention_loop(
     dtype = weights.score.dtype
     of_products = product_dtype("cpu", dtype)
     rows = pack_rows(inputs, lengths, torch.get_num_threads())
-    # y's share of the gates, of all steps at once, behind room for the queries.
+    # y's share of the queries and gates, of all steps at once.
     bias = torch.cat([weights.bias.new_zeros(len(weights.score)), weights.bias])  # (A + 4H,)
     sums = packed_linear(rows.pack(inputs), weights.token, bias)
     with torch.autocast("cpu", enabled=False):

@@ -1,9 +1,5 @@
 """One step of writing, compiled: from tokens to log-probabilities, as `BahdanauDecoder` has it.
 
-Rows that go on from one state, as the hypotheses of a beam often do, share what it alone decides:
-the query, and so the attention and the context, and the state's share in the gates. It is computed
-for the D different states.
-
 Weights are packed for `multiply_few`, in float32 or in bfloat16 (uint16), which is widened in the
 register: a step of one row reads every weight once, so its speed is that of the memory. A row of a
 product is summed up in the same order whatever rows stand beside it.
@@ -11,7 +7,7 @@ product is summed up in the same order whatever rows stand beside it.
 Loops run in vectors only over rows that numba knows to be contiguous: `total[row, a:b]` of a whole
 array, not a row of `total[:, a:b]`.
 
-Shapes: B rows, D different states, U sources of S positions, L layers, A attention size, H hidden
+Shapes: B rows, U sources of S positions, L layers, A attention size, H hidden
 size, E readout size, V vocabulary, M size of the annotations. A packed (N, K) is
 (⌈N / COLUMNS⌉, K, COLUMNS).
 """
@@ -77,64 +73,45 @@ def attend(query, exp_keys, score, alpha):
 
 
 @compiled
-def read(queries, sources, lengths, exp_keys, values, score, alphas, contexts):
-    """Attention of D states with queries[:, :A], as `step` has it: fills alphas (D, S).
+def read(sums, sources, lengths, exp_keys, values, score, alphas, contexts):
+    """Attention of B rows with queries sums[:, :A], as `step` has it: fills alphas (B, S).
 
-    sources (D,). Adds c = Σ_j α_j values_j to contexts (D, W).
+    sources (B,). Adds c = Σ_j α_j values_j to contexts (B, W).
     """
     count, first = len(sources), 0
-    for place in range(count):
-        source, length = sources[place], lengths[sources[place]]
-        query = queries[place, : len(score)]
-        attend(query, exp_keys[source, :length], score, alphas[place, :length])
+    for row in range(count):
+        source, length = sources[row], lengths[sources[row]]
+        query = sums[row, : len(score)]
+        attend(query, exp_keys[source, :length], score, alphas[row, :length])
         for j in range(length, alphas.shape[1]):
-            alphas[place, j] = 0
+            alphas[row, j] = 0
         # Those of one source, such as those of a beam, read it together.
-        if place + 1 == count or sources[place + 1] != source:
-            last = place + 1
+        if row + 1 == count or sources[row + 1] != source:
+            last = row + 1
             multiply_few(alphas[first:last], values[source], contexts[first:last])
             first = last
 
 
 @compiled
-def different(parents, states):
-    """Finds the D different ones of parents (B,), which are below `states`.
-
-    Returns the place of each row's own among them, (B,), and the first row of each, (D,).
-    """
-    places = np.empty_like(parents)
-    firsts = np.empty_like(parents)
-    place_of = np.full(states, -1)
-    count = 0
-    for row in range(len(parents)):
-        parent = parents[row]
-        if place_of[parent] < 0:
-            place_of[parent] = count
-            firsts[count] = row
-            count += 1
-        places[row] = place_of[parent]
-    return places, firsts[:count]
-
-
-@compiled
-def run_layers(total, state, parents, from_below, upper_bias, after, hidden):
-    """All layers. The first one's gates are the first 4H columns of total, then the others'.
+def run_layers(sums, first, state, parents, from_below, upper_bias, after, hidden):
+    """All layers. A layer's gates (B, 4H) are the columns of sums from `first` on, one by one.
 
     Row b goes on from state[parents[b]]. Fills after (B, 2L, H) and hidden (B, H), that of the last
     layer.
     """
     batch, size = hidden.shape
+    last = first + 4 * size
     below = np.empty((batch, 2 * size), np.float32)
     for layer in range(len(from_below) + 1):
         if layer > 0:
             for row in range(batch):
                 copy(hidden[row], below[row, :size])
                 copy(state[parents[row], 2 * layer], below[row, size:])
-                copy(upper_bias[layer - 1], total[row, : 4 * size])
-            multiply_few(below, from_below[layer - 1], total[:, : 4 * size])
+                copy(upper_bias[layer - 1], sums[row, first:last])
+            multiply_few(below, from_below[layer - 1], sums[:, first:last])
         for row in range(batch):
             place = 2 * layer
-            gates, before = total[row, : 4 * size], state[parents[row], place + 1]
+            gates, before = sums[row, first:last], state[parents[row], place + 1]
             lstm_cell(gates, before, after[row, place + 1], after[row, place])
             copy(after[row, place], hidden[row])
 
@@ -164,9 +141,9 @@ def step(
     """One token on, for B rows: fills log_probabilities (B, V), after (B, 2L, H), alphas (B, S).
 
     tokens: (B,) row b's place in `fixed`.
-    fixed: (N, 4H + E) a token's share in gates and readout, biases included.
+    fixed: (N, A + 4H + E) a token's share in query, gates and readout, biases included.
     state: (R, 2L, H) hidden and cell of each layer.
-    parents: (B,) which state row b goes on from; rows of one state have one source.
+    parents: (B,) which state row b goes on from.
     sources: (B,) which source row b reads.
     lengths: (U,) real positions of each source.
     exp_keys: (U, S, A) `exponentials` of the keys.
@@ -181,47 +158,33 @@ def step(
     from_top: packed (E, H): the readout of the last hidden.
     output: packed (V, E), and output_bias (V,).
     """
-    batch = len(tokens)
+    batch, width = len(tokens), fixed.shape[1]
     size = state.shape[2]
-    attention = len(score)
-    places, firsts = different(parents, len(state))
-    states = len(firsts)
-    # 1. What each state decides: query (D, A), shares in gates (D, 4H) and readout (D, E), side by
-    # side. First the state's own share.
-    shared = np.zeros((states, attention + fixed.shape[1]), np.float32)
-    hidden = np.empty((states, size), np.float32)
-    read_by = np.empty(states, sources.dtype)  # (D,) the source of each
-    for place in range(states):
-        row = firsts[place]
-        read_by[place] = sources[row]
-        copy(state[parents[row], 0], hidden[place])
-    multiply_few(hidden, from_state, shared[:, : attention + 4 * size])
-    # 2. The context's.
-    weights = np.empty((states, alphas.shape[1]), np.float32)
-    added = shared[:, attention:]
-    memory = (read_by, lengths, exp_keys, values, score, weights)
+    # Query (B, A), gates (B, 4H) and readouts (B, E) side by side.
+    sums = np.empty((batch, width), np.float32)
+    gates, readouts = len(score), len(score) + 4 * size  # where these begin
+    # 1. What the tokens add, then what the states do.
+    hidden = np.empty((batch, size), np.float32)
+    for row in range(batch):
+        copy(fixed[tokens[row]], sums[row])
+        copy(state[parents[row], 0], hidden[row])
+    multiply_few(hidden, from_state, sums[:, :readouts])
+    # 2. What the contexts do.
+    memory = (sources, lengths, exp_keys, values, score, alphas)
     if len(from_context) > 0:
-        contexts = np.zeros((states, from_context.shape[1]), np.float32)
-        read(shared, *memory, contexts[:, :])
-        multiply_few(contexts, from_context, added)
+        contexts = np.zeros((batch, from_context.shape[1]), np.float32)
+        read(sums, *memory, contexts[:, :])
+        multiply_few(contexts, from_context, sums[:, gates:])
     else:
-        read(shared, *memory, added)
-    # 3. With the token's they make the gates (B, 4H) and readouts (B, E) of the rows.
-    total = np.empty((batch, fixed.shape[1]), np.float32)
+        read(sums, *memory, sums[:, gates:])
+    # 3. The layers.
+    run_layers(sums, gates, state, parents, from_below, upper_bias, after, hidden)
+    # 4. t = tanh(…) and the log-softmax of E t + b.
+    multiply_few(hidden, from_top, sums[:, readouts:])
+    readout = np.empty((batch, width - readouts), np.float32)
     for row in range(batch):
-        copy(weights[places[row]], alphas[row])
-        token, common = fixed[tokens[row]], shared[places[row], attention:]
-        for k in range(len(token)):
-            total[row, k] = token[k] + common[k]
-    # 4. The layers.
-    top = np.empty((batch, size), np.float32)
-    run_layers(total, state, parents, from_below, upper_bias, after, top)
-    # 5. t = tanh(…) and the log-softmax of E t + b.
-    multiply_few(top, from_top, total[:, 4 * size :])
-    readout = np.empty((batch, fixed.shape[1] - 4 * size), np.float32)
-    for row in range(batch):
-        for k in range(readout.shape[1]):
-            readout[row, k] = tanh(total[row, 4 * size + k])
+        for k in range(width - readouts):
+            readout[row, k] = tanh(sums[row, readouts + k])
         copy(output_bias, log_probabilities[row])
     multiply_few(readout, output, log_probabilities[:, :])
     for row in range(batch):

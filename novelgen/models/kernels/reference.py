@@ -39,24 +39,27 @@ def attention_loop(
 ) -> LoopOutput:
     """Runs s_i = f(s_{i-1}, y_{i-1}, c_i) along a target (Bahdanau et al., 2015, appendix A.1).
 
-    e_ij = vᵀ tanh(W s_{i-1} + U h_j);  α_i = softmax(e_i) over real positions;  c_i = Σ_j α_ij h_j.
-    inputs (B, T, D): y_{i-1}; hidden and cell (B, H): s_0.
+    e_ij = vᵀ tanh(q_i + U h_j), q_i = W s_{i-1} + Y y_{i-1};  α_i = softmax(e_i) over real
+    positions;  c_i = Σ_j α_ij h_j. inputs (B, T, D): y_{i-1}; hidden and cell (B, H): s_0.
     """
     linear = nn.functional.linear
-    gates = linear(inputs, weights.token, weights.bias)  # (B, T, 4H): y's share
+    size = len(weights.score)  # A
+    of_query, of_gates = weights.token[:size], weights.token[size:]
+    queries = linear(inputs, of_query)  # (B, T, A): y's share
+    gates = linear(inputs, of_gates, weights.bias)  # (B, T, 4H): likewise
     hiddens = []
     contexts = []
     alphas = []
-    for step in gates.unbind(1):
-        # 1. e_i: how well s_{i-1} matches each source position.
-        query = linear(hidden, weights.query)  # (B, A)
+    for query, gate in zip(queries.unbind(1), gates.unbind(1), strict=True):
+        # 1. e_i: how well q_i matches each source position.
+        query = query + linear(hidden, weights.query)  # (B, A)
         energies = torch.tanh(query.unsqueeze(1) + memory.keys)  # (B, S, A)
         scores = energies @ weights.score  # (B, S)
         # 2. α_i and c_i.
         alpha = torch.softmax(scores.masked_fill(~memory.is_token, -torch.inf), dim=-1)  # (B, S)
         context = torch.bmm(alpha.unsqueeze(1), memory.annotations).squeeze(1)  # (B, M)
         # 3. s_i.
-        sums = step + linear(context, weights.context) + linear(hidden, weights.recurrent)
+        sums = gate + linear(context, weights.context) + linear(hidden, weights.recurrent)
         hidden, cell = lstm_step(sums, cell)
         hiddens.append(hidden)
         contexts.append(context)

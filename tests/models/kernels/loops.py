@@ -27,7 +27,7 @@ def bahdanau_shapes(rows, target, source, width=3, hidden=6, memory=8, attention
         "keys": (rows, source, attention),
         "hidden": (rows, hidden),
         "cell": (rows, hidden),
-        "token": (4 * hidden, width),
+        "token": (attention + 4 * hidden, width),
         "bias": (4 * hidden,),
         "query": (attention, hidden),
         "score": (attention,),

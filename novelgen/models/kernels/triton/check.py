@@ -45,7 +45,7 @@ def _probe(attention_loop: AttentionLoop, device: torch.device, product: torch.d
         (rows, positions, size),  # keys
         (rows, hidden),  # s_0
         (rows, hidden),  # its cell
-        (4 * hidden, width),  # token
+        (size + 4 * hidden, width),  # token
         (4 * hidden,),  # bias
         (size, hidden),  # query
         (size,),  # score

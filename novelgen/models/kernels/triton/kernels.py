@@ -275,17 +275,14 @@ def keys_backward(
 
 
 @triton.jit
-def summed(gates, seen, more, is_unit, like):
-    """The sum that one gate of some units takes, of three shares at pointers."""
-    total = tl.load(gates, is_unit, 0).to(like.dtype.element_ty) + tl.load(seen, is_unit, 0).to(
-        like.dtype.element_ty
-    )
-    return total + tl.load(more, is_unit, 0).to(like.dtype.element_ty)
+def summed(seen, more, is_unit, like):
+    """The sum that one gate of some units takes, of two shares at pointers."""
+    share = tl.load(seen, is_unit, 0).to(like.dtype.element_ty)
+    return share + tl.load(more, is_unit, 0).to(like.dtype.element_ty)
 
 
 @triton.jit
 def lstm(
-    gates,
     seen,
     more,
     gate_activations,
@@ -298,19 +295,19 @@ def lstm(
 ):
     """A step of an LSTM, gates in the order i, f, g, o of torch.nn.LSTM.
 
-    Grid (B, blocks of units). gates (B, 4H), seen (B, SKIPPED + 4H) and more (B, 4H) are summed.
-    Fills gate_activations (B, 4H), after (B, H), the cell that was `before`, and hiddens (B, H).
+    Grid (B, blocks of units). seen (B, SKIPPED + 4H), behind the first SKIPPED, and more (B, 4H)
+    are summed. Fills gate_activations (B, 4H), after (B, H), the cell that was `before`, and
+    hiddens (B, H).
     """
     row = tl.program_id(0).to(tl.int64)
     k = tl.program_id(1) * FEATURES + tl.arange(0, FEATURES)
     # 1. From here on the pointers point to this block's units of the gate i.
-    gates += row * 4 * H + k
     seen += row * (SKIPPED + 4 * H) + SKIPPED + k
     more += row * 4 * H + k
-    i = sigmoid(summed(gates, seen, more, k < H, after))
-    f = sigmoid(summed(gates + H, seen + H, more + H, k < H, after))
-    g = tanh(summed(gates + 2 * H, seen + 2 * H, more + 2 * H, k < H, after))
-    o = sigmoid(summed(gates + 3 * H, seen + 3 * H, more + 3 * H, k < H, after))
+    i = sigmoid(summed(seen, more, k < H, after))
+    f = sigmoid(summed(seen + H, more + H, k < H, after))
+    g = tanh(summed(seen + 2 * H, more + 2 * H, k < H, after))
+    o = sigmoid(summed(seen + 3 * H, more + 3 * H, k < H, after))
     gate_activations += row * 4 * H + k
     tl.store(gate_activations, i, k < H)
     tl.store(gate_activations + H, f, k < H)

@@ -69,7 +69,7 @@ class _AttentionLoop(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        gates: Tensor,
+        sums: Tensor,
         annotations: Tensor,
         keys: Tensor,
         lengths: Tensor,
@@ -81,11 +81,11 @@ class _AttentionLoop(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         """state_weight (A + 4H, H) is query over recurrent: one product does both.
 
-        gates (T, B, 4H), annotations and the two weights have the dtype of products, everything
-        else that of `score`.
+        sums (T, B, A + 4H), y's share of the queries and gates, annotations and the two weights
+        have the dtype of products, everything else that of `score`.
         """
         tape = _new_tape(
-            len(gates),
+            len(sums),
             annotations,
             _exponential(keys),
             lengths,
@@ -95,7 +95,7 @@ class _AttentionLoop(torch.autograd.Function):
             context_weight,
             score,
         )
-        _run_forwards(gates, tape)
+        _run_forwards(sums, tape)
         ctx.save_for_backward(*tape)
         ctx.set_materialize_grads(False)
         return tape.hiddens[1:], tape.cells[-1].clone(), tape.contexts, tape.alphas
@@ -117,7 +117,7 @@ class _AttentionLoop(torch.autograd.Function):
             grads.d_contexts.transpose(0, 1),  # (B, T, M)
         )
         return (
-            d_gates,
+            grads.d_states,
             d_annotations,
             d_keys,
             None,
@@ -129,8 +129,8 @@ class _AttentionLoop(torch.autograd.Function):
         )
 
 
-def _run_forwards(gates: Tensor, tape: _Tape) -> None:
-    """All steps of gates (T, B, 4H), into the tape's buffers."""
+def _run_forwards(sums: Tensor, tape: _Tape) -> None:
+    """All steps of sums (T, B, A + 4H), into the tape's buffers."""
     rows, positions = tape.annotations.shape[:2]
     size = len(tape.score)
     width = tape.annotations.shape[2]
@@ -138,24 +138,24 @@ def _run_forwards(gates: Tensor, tape: _Tape) -> None:
     to_state = tape.state_weight.t()
     to_gates = tape.context_weight.t()
     scores = torch.empty_like(tape.alphas[0])  # (B, S)
-    seen = gates.new_empty(rows, len(tape.state_weight))  # (B, A + 4H)
-    more = torch.empty_like(gates[0])  # (B, 4H)
+    seen = torch.empty_like(sums[0])  # (B, A + 4H)
+    more = sums.new_empty(rows, 4 * hidden_size)  # (B, 4H)
     score_positions = kernels.score_positions[rows, _blocks(positions, kernels.POSITIONS)]
     read_positions = kernels.read_positions[rows, _blocks(width)]
     lstm = kernels.lstm[rows, _blocks(hidden_size)]
     scored_sizes = {"A": size, "WIDTH": len(tape.state_weight), **_TILE}
     cell_sizes = {"H": hidden_size, "SKIPPED": size, "FEATURES": kernels.FEATURES}
     # Split into steps once, not at every step: this loop's own time must stay below the GPU's.
-    gates_of = gates.unbind()
+    sum_of = sums.unbind()
     query = tape.exp_queries.unbind()
     alpha = tape.alphas.unbind()
     context = tape.contexts.unbind()
     activations = tape.gate_activations.unbind()
     h = tape.hiddens.unbind()
     c = tape.cells.unbind()
-    for t in range(len(gates)):
+    for t in range(len(sums)):
         # 1. W s_{i-1} and the recurrent share of the gates, in one product.
-        torch.mm(h[t], to_state, out=seen)
+        torch.addmm(sum_of[t], h[t], to_state, out=seen)
         # 2. Attention: e_i, then α_i and c_i.
         score_positions(
             seen,
@@ -179,7 +179,7 @@ def _run_forwards(gates: Tensor, tape: _Tape) -> None:
         )
         # 3. The cell, with the context's share of the gates.
         torch.mm(context[t], to_gates, out=more)
-        lstm(gates_of[t], seen, more, activations[t], c[t], c[t + 1], h[t + 1], **cell_sizes)
+        lstm(seen, more, activations[t], c[t], c[t + 1], h[t + 1], **cell_sizes)
 
 
 def _run_backwards(
@@ -342,15 +342,16 @@ def attention_loop(
     which `hiddens` and `contexts` then have; everything else keeps the dtype of the weights.
     """
     del lengths  # shapes must not depend on values
-    gates = linear(inputs, weights.token, weights.bias)  # (B, T, 4H): y's share
-    device = gates.device.type
+    bias = torch.cat([weights.bias.new_zeros(len(weights.score)), weights.bias])  # (A + 4H,)
+    sums = linear(inputs, weights.token, bias)  # (B, T, A + 4H): y's share
+    device = sums.device.type
     dtype = weights.score.dtype
     of_products = product_dtype(device, dtype)
     # PyTorch leaves `device_of` untyped.
-    on_device = torch.cuda.device_of(gates)  # type: ignore[no-untyped-call]
+    on_device = torch.cuda.device_of(sums)  # type: ignore[no-untyped-call]
     with torch.autocast(device, enabled=False), on_device:
         hiddens, cell, contexts, alphas = _AttentionLoop.apply(  # type: ignore[no-untyped-call]
-            gates.to(of_products).transpose(0, 1).contiguous(),
+            sums.to(of_products).transpose(0, 1).contiguous(),
             memory.annotations.to(of_products).contiguous(),
             memory.keys.to(dtype).contiguous(),
             memory.is_token.sum(1, dtype=torch.int32),
