@@ -69,9 +69,7 @@ class NgramModel:
         self._start = start
 
     @classmethod
-    def count(
-        cls, tokens: Int64s, lengths: Int64s, vocabulary_size: int, order: int
-    ) -> NgramModel:
+    def count(cls, tokens: Int64s, lengths: Int64s, vocabulary_size: int, order: int) -> NgramModel:
         """The model of n targets: tokens (N,), one target after the other, and lengths (n,)."""
         size = vocabulary_size
         before, is_first = _tokens_before(tokens, lengths)
@@ -134,7 +132,7 @@ class NgramModel:
         return contexts
 
     def probabilities(self, contexts: Int64s, tokens: Int64s) -> Float64s:
-        """p of tokens (N,) after contexts (N, K)."""
+        """The p of tokens (N,) after contexts (N, K)."""
         probs = self._unigram[tokens].astype(np.float64)
         for length, order in enumerate(self._orders, 1):
             places = contexts[:, length]
@@ -144,7 +142,7 @@ class NgramModel:
         return probs
 
     def distributions(self, contexts: Int64s) -> Float32s:
-        """p of every token after contexts (B, K): (B, V)."""
+        """The p of every token after contexts (B, K): (B, V)."""
         probs = np.tile(self._unigram, (len(contexts), 1))
         for row, places in zip(probs, contexts.tolist(), strict=True):
             for order, starts, place in zip(self._orders, self._starts, places[1:], strict=True):
@@ -230,8 +228,8 @@ def _discounts(counts: Int64s) -> tuple[float, float, float]:
 
 def _check_order(order: _Order, number: int, contexts: int, size: int) -> None:
     """Raises ValueError unless the arrays fit; codes of contexts are below `contexts`."""
-    dtypes = tuple(array.dtype for array in order)
-    _check(dtypes == (np.int64, np.int64, np.float32, np.float32), f"types of order {number}")
+    dtypes = [array.dtype.name for array in order]
+    _check(dtypes == ["int64", "int64", "float32", "float32"], f"types of order {number}")
     count = len(order.contexts)
     _check(order.contexts.shape == order.backoffs.shape == (count,), f"backoffs_{number}")
     _check(order.grams.shape == order.probs.shape == (len(order.grams),), f"probs_{number}")
