@@ -166,9 +166,11 @@ class NgramModel:
         """The inverse of `arrays`; raises KeyError or ValueError for what cannot be a model's."""
         unigram = arrays["unigram"]
         _check(unigram.dtype == np.float32 and unigram.ndim == 1, "unigram")
+        count, rest = divmod(len(arrays) - 1, len(_Order._fields))
+        _check(not rest, "arrays")
         orders = []
         known = 1  # contexts of one token less
-        for number in range(2, 2 + (len(arrays) - 1) // len(_Order._fields)):
+        for number in range(2, 2 + count):
             order = _Order(*(arrays[f"{name}_{number}"] for name in _Order._fields))
             _check_order(order, number, known * len(unigram), len(unigram))
             orders.append(order)

@@ -219,8 +219,8 @@ class RunDirectory:
         with _damage_reported(self._config):
             config = Config.from_dict(info["config"])
             resolve(config.model)
-            if "ngram" in info:
-                float(info["ngram"]["weight"])
+            if "ngram" in info and not 0 <= info["ngram"]["weight"] <= 1:
+                raise ValueError("ngram")
         return {**info, "config": config}
 
     def load_tokenizer(self, info: Mapping[str, Any]) -> Tokenizer:
