@@ -15,7 +15,7 @@ from novelgen.decoding.protocol import predict, select, start
 from novelgen.errors import ConfigError
 from novelgen.models.build import build_model
 from novelgen.models.compiled_decoder import optimize_for_inference
-from novelgen.text.tokenizers import BOS, EOS
+from novelgen.text.tokenizers import EOS
 
 CPU = torch.device("cpu")
 PROMPT = "宝玉笑道：“我来了。”"
@@ -24,12 +24,19 @@ DECODERS = pytest.mark.parametrize("decoder", ["sample", "beam", "greedy"])
 
 
 def networks(toy):
-    """The toy model, and the compiled decoder, which predicts by itself."""
+    """The toy model, the compiled decoder, which predicts by itself, and one without a memory.
+
+    They read one first token beside BOS.
+    """
     torch.manual_seed(0)
-    sizes = ModelConfig(embedding_size=6, decoder_size=8, dropout=0.0)
-    yield toy.Model(toy.vocabulary.size)
-    yield optimize_for_inference(build_model(sizes, toy.vocabulary.size).eval(), "float32")
-    yield build_model(ModelConfig(model="lm", decoder_size=8), toy.vocabulary.size).eval()
+    size = toy.vocabulary.size
+    bahdanau, lm = (
+        build_model(ModelConfig(model=name, embedding_size=6, decoder_size=8), size, None, 1)
+        for name in ("bahdanau", "lm")
+    )
+    yield toy.Model(size)
+    yield optimize_for_inference(bahdanau.eval(), "float32")
+    yield lm.eval()
 
 
 @settings(max_examples=5)
@@ -39,7 +46,7 @@ def test_every_step_is_the_mixture_of_both_and_follows_its_rows(toy, seed, weigh
     rng = np.random.default_rng(seed)
     turns = [rng.integers(0, 3, size=3) for _ in range(4)]
     # What is read first names a task; it is no token of the text.
-    first = np.full(3, BOS)
+    first = np.full(3, toy.vocabulary.size)
     tokens = [first, *rng.integers(EOS, toy.vocabulary.size, size=(3, 3))]
     for network in networks(toy):
         mixed = InterpolatedModel(network, toy.ngram, weight, CPU)
