@@ -115,21 +115,21 @@ def _fit(
     outcome = trainer.fit()
     # Whoever interrupts does not want to wait: it is counted when the run has gone on to its end.
     if outcome.reason != "interrupted":
-        is_new = outcome.steps_taken > 0
-        note = ranks.run_on_rank0(lambda: _save_ngram(trainer, data, run, is_new))
+        note = ranks.run_on_rank0(lambda: _save_ngram(trainer, data, run))
         if reporting.verbose and note:
             print(note, flush=True)
     return outcome
 
 
-def _save_ngram(trainer: Trainer, data: Data, run: RunDirectory, is_new: bool) -> str:
+def _save_ngram(trainer: Trainer, data: Data, run: RunDirectory) -> str:
     """Counts the n-gram model, finds its weight beside the kept network; returns a line on it.
 
-    Where the network is not new, only if there is none of this order yet.
+    Does nothing where that was done already for these weights.
     """
     order = trainer.config.ngram_order
-    counted = run.load_info().get("ngram", {}).get("order", 0)
-    if not run.has_model or (order == counted and not is_new):
+    info = run.load_info()
+    wanted = {"order": order, "step": info.get("best", {}).get("step")}
+    if not run.has_model or wanted.items() <= info.get("ngram", {}).items():
         return ""
     if not order:
         run.remove_ngram()
@@ -148,11 +148,13 @@ def _save_ngram(trainer: Trainer, data: Data, run: RunDirectory, is_new: bool) -
             precision=choose_precision(trainer.config.precision, trainer.device),
         )
     )
-    weight = best_weight(*(np.concatenate(each) for each in list(zip(*batches, strict=True))[:2]))
+    network_probs = np.concatenate([batch.network for batch in batches])
+    ngram_probs = np.concatenate([batch.ngram for batch in batches])
+    weight = best_weight(network_probs, ngram_probs)
     loss = mixture_loss(batches, weight)
     # 3. Both are kept.
     bpc = loss.mixture.bits_per_character
-    run.save_ngram(ngram, {"weight": weight, "validation_bpc": bpc})
+    run.save_ngram(ngram, {**wanted, "weight": weight, "validation_bpc": bpc})
     message = _(
         "n-gram model of order {order}: with weight {weight:g} validation {before:.3f} → "
         "{after:.3f} BPC"

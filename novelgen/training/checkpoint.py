@@ -155,13 +155,13 @@ class RunDirectory:
         on_host = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
         write_whole(self._model, save(on_host))
 
-    def save_ngram(self, ngram: NgramModel, found: Mapping[str, float]) -> None:
-        """Writes the n-gram model, and into config.json its order and what was found of it.
+    def save_ngram(self, ngram: NgramModel, found: Mapping[str, float | None]) -> None:
+        """Writes the n-gram model, and into config.json what was found of it.
 
-        What was found must hold its "weight" beside the network.
+        That must hold its "weight" beside the network.
         """
         write_whole(self._ngram, save_arrays(ngram.arrays()))
-        self.save_info({**self._read_info(), "ngram": {"order": ngram.order, **found}})
+        self.save_info({**self._read_info(), "ngram": dict(found)})
 
     def remove_ngram(self) -> None:
         """Removes the n-gram model, if there is one."""

@@ -200,6 +200,13 @@ def test_the_ngram_model_is_the_one_that_was_asked_for_last(trained, tmp_path, c
     assert "n-gram model of order 2" in capsys.readouterr().out
     novelgen.resume(run)
     assert "n-gram" not in capsys.readouterr().out
+    # Nor is another weight found until there are other weights of the network.
+    config = run / "config.json"
+    info = json.loads(config.read_text(encoding="utf-8"))
+    info["best"]["step"] -= 1
+    config.write_text(json.dumps(info), encoding="utf-8")
+    novelgen.resume(run)
+    assert "n-gram model of order 2" in capsys.readouterr().out
     novelgen.resume(run, ngram_order=0)
     assert novelgen.evaluate(run, device="cpu").ngram_weight is None
     with pytest.raises(novelgen.ConfigError, match=r"--ngram-weight 0.5: this run has no"):

@@ -104,7 +104,7 @@ def test_an_ngram_model_is_read_when_it_is_asked_for_and_can_be_removed(run, ngr
     assert load_run(run.path, "cpu").ngram is None
     run.save_ngram(ngram, {"weight": 0.25})
     loaded = load_run(run.path, "cpu")
-    assert loaded.info["ngram"] == {"order": 3, "weight": 0.25}
+    assert loaded.info["ngram"] == {"weight": 0.25}
     assert loaded.ngram is loaded.ngram
     for name, array in loaded.ngram.arrays().items():
         assert (array == ngram.arrays()[name]).all(), name
