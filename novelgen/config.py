@@ -375,6 +375,16 @@ class TrainingConfig(Checked):
         5, N_("stop after this many validations in a row without progress"), minimum=1
     )
     save_every: int = option(200, N_("steps between saves for --resume"), minimum=1)
+    # Beside the network; it is counted when training ends.
+    ngram_order: int = option(
+        3,
+        N_(
+            "order of the n-gram model that is counted of the training text, for evaluate and "
+            "--ngram-weight; 0 is none"
+        ),
+        minimum=0,
+        maximum=8,
+    )
     # The hardware.
     precision: str = option(
         "auto",

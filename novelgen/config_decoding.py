@@ -98,6 +98,16 @@ class DecodingConfig(Checked):
         ),
         choices=("next", "previous", "same"),
     )
+    # What is decoded: the network's distribution, or that of both.
+    ngram_weight: float = option(
+        0.0,
+        N_(
+            "weight of the run's n-gram model beside the network: p = (1 - weight) p_network + "
+            "weight p_ngram; 0 is the network alone; training prints the best for predicting"
+        ),
+        minimum=0,
+        maximum=1,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

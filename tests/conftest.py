@@ -27,7 +27,8 @@ from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import Vocabulary
 from novelgen.i18n import set_language
 from novelgen.models.build import build_model
-from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
+from novelgen.models.ngram import NgramModel
+from novelgen.text.tokenizers import EOS, FIRST_CHARACTER, Tokenizer
 from novelgen.training.checkpoint import RunDirectory
 
 # Tests read messages in English; what is shown in Chinese has tests of its own.
@@ -151,7 +152,7 @@ class ToyModel:
 
 @pytest.fixture(scope="session")
 def toy():
-    """The toy model, a tokenizer of some characters, its vocabulary.
+    """The toy model, a tokenizer of some characters, its vocabulary, an n-gram model.
 
     And a function that makes Generators.
     """
@@ -159,12 +160,19 @@ def toy():
         "，。！？“”…宝玉黛钗凤贾母笑道说来去一不了的我你他这那里人见听好日天月花门风水山心"
     )
 
+    # Of two sentences that are written again and again.
+    text = [[*tokenizer.encode(line), EOS] for line in ("宝玉笑道：好一个天。", "我来了，你说。")]
+    lengths = np.array([len(line) for line in text])
+    ngram = NgramModel.count(np.concatenate(text), lengths, tokenizer.size, order=3)
+
     def generator(config=None, **options):
         model = ToyModel(tokenizer.size, **options)
-        return Generator(model, tokenizer, config or Config(), torch.device("cpu"))
+        device = torch.device("cpu")
+        return Generator(model, tokenizer, config or Config(), device, ngram=lambda: ngram)
 
     return SimpleNamespace(
         Model=ToyModel,
+        ngram=ngram,
         tokenizer=tokenizer,
         generator=generator,
         vocabulary=Vocabulary.of(tokenizer),

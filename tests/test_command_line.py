@@ -74,6 +74,7 @@ def test_a_run_directory_holds_what_the_readme_names(checkpoint):
         "config.json",
         "tokenizer.json",
         "model.safetensors",
+        "ngram.safetensors",
         "trainer.pt",
         "metrics.jsonl",
         "samples.md",
@@ -242,6 +243,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert f"python -m novelgen train --output {directory} --resume" in printed
+    # It is counted when the run has come to its end.
+    assert not (directory / "ngram.safetensors").exists()
     run("generate", "--checkpoint", directory, "--prompt", "船来了。")
 
 

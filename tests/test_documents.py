@@ -44,7 +44,7 @@ FOREIGN_OPTIONS = {
 # users' documents are made, or written, when the blocks of the documents run.
 WRITTEN = {
     *("config.json", "tokenizer.json", "model.safetensors", "trainer.pt", "metrics.jsonl"),
-    *("samples.md", "loss.png", "source_tokenizer.json", "meta.json"),
+    *("samples.md", "loss.png", "source_tokenizer.json", "meta.json", "ngram.safetensors"),
     ".stores",
     *("table.md", "table.csv", "table.json", "curves.png", "by_length.png"),
 }

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # What is measured in every task: the names that LossStats, Evaluation and JSON have for it.
 _FIGURES = ("bits_per_character", "perplexity", "pairs", "characters", "tokens")
+# And beside them where the run has an n-gram model.
+_NGRAM_FIGURES = ("bits_per_character_ngram", "bits_per_character_interpolated", "ngram_weight")
 
 
 class EvaluationData(NamedTuple):
@@ -45,6 +47,11 @@ class Evaluation:
     pairs: int
     characters: int  # of the targets
     tokens: int  # of the targets
+    # Where the run has an n-gram model: that alone, and both together with the weight that
+    # validation chose for it.
+    bits_per_character_ngram: float | None = None
+    bits_per_character_interpolated: float | None = None
+    ngram_weight: float | None = None
     by_task: dict[str, dict[str, Any]] = field(default_factory=dict)  # where there are several
     bits_per_character_shuffled: float | None = None  # with `shuffle_sources`
     writing: dict[str, float] = field(default_factory=dict)  # with `generate`: by name
@@ -53,6 +60,8 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, without what was not asked for."""
         result = _figures(self)
+        if self.ngram_weight is not None:
+            result |= {name: getattr(self, name) for name in _NGRAM_FIGURES}
         if self.by_task:
             result["tasks"] = self.by_task
         if self.bits_per_character_shuffled is not None:
@@ -107,24 +116,17 @@ def evaluate(
     from novelgen.decoding.generator import Generator
     from novelgen.evaluation.writing import measure_writing
     from novelgen.training.checkpoint import load_run
-    from novelgen.training.loss import evaluate_loss
 
     # 2. How well the run predicts, in each task. The first one is the main task.
     directory = Path(run)
     opened = load_run(directory, device)
     by_task = pairs_by_task(opened, directory, wanted, options.get("task"))
     main_pairs = next(iter(by_task.values()))
-    # Nothing is kept for a backward pass, so that twice the batch of training fits.
-    batch_tokens = opened.config.training.evaluation_tokens
-
-    def evaluated(pairs: Pairs) -> LossStats:
-        return evaluate_loss(opened.model, pairs, batch_tokens=batch_tokens, device=opened.device)
-
-    figures = {task: _figures(evaluated(each)) for task, each in by_task.items()}
+    figures = {task: _measured(opened, each) for task, each in by_task.items()}
     # 3. Whether it uses the source, and what its writing is like.
     shuffled = None
     if shuffle_sources:
-        shuffled = evaluated(main_pairs.shuffled_sources(seed=1)).bits_per_character
+        shuffled = _loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
     writing: dict[str, float] = {}
     copying_unknown = None
     if generate:
@@ -187,6 +189,30 @@ def _training_text(run: Run, directory: Path) -> tuple[Iterator[str] | None, str
         return data_of_run(directory, run.info).targets("train"), None
     except CheckpointError as error:
         return None, str(error)
+
+
+def _loss(run: Run, pairs: Pairs) -> LossStats:
+    """The loss of the network alone."""
+    from novelgen.training.loss import evaluate_loss
+
+    # Nothing is kept for a backward pass, so that twice the batch of training fits.
+    batch_tokens = run.config.training.evaluation_tokens
+    return evaluate_loss(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
+
+
+def _measured(run: Run, pairs: Pairs) -> dict[str, Any]:
+    """The figures of some pairs, those of the n-gram model too where there is one."""
+    from novelgen.training.interpolation import mixture_loss, token_probs
+
+    ngram = run.ngram
+    if ngram is None:
+        return _figures(_loss(run, pairs))
+    weight = run.info["ngram"]["weight"]
+    batch_tokens = run.config.training.evaluation_tokens
+    probs = token_probs(run.model, ngram, pairs, batch_tokens=batch_tokens, device=run.device)
+    loss = mixture_loss(probs, weight)
+    found = (loss.ngram.bits_per_character, loss.mixture.bits_per_character, weight)
+    return {**_figures(loss.network), **dict(zip(_NGRAM_FIGURES, found, strict=True))}
 
 
 def _figures(measured: LossStats | Evaluation) -> dict[str, Any]:

@@ -33,6 +33,7 @@ _RESUMABLE = (
     "precision",
     "patience",
     "save_every",
+    "ngram_order",
 )
 # Fields of DataConfig that have no meaning for the lines of a file of pairs.
 _OF_NOVELS = ("hold_out", "context_paragraphs", "tasks")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,6 +19,7 @@ from novelgen.models.zoo import present
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
+from novelgen.training.interpolation import best_weight, count_ngrams, mixture_loss, token_probs
 from novelgen.training.progress import NoProgress, ProgressLine
 from novelgen.training.recipe import (
     Text,
@@ -67,7 +69,7 @@ def train(
         run.save_info(info, data.tokenizer, source_tokenizer)
     # 3. Training.
     trainer = _trainer(config, data, model, run, ranks, reporting)
-    return trainer.fit()
+    return _fit(trainer, data, run, ranks, reporting)
 
 
 def resume(
@@ -103,7 +105,62 @@ def resume(
         run.save_info(info)
     if reporting.verbose:
         print(_("going on from step {step}").format(step=trainer.position.step), flush=True)
-    return trainer.fit()
+    return _fit(trainer, data, run, ranks, reporting)
+
+
+def _fit(
+    trainer: Trainer, data: Data, run: RunDirectory, ranks: Ranks, reporting: Reporting
+) -> Outcome:
+    """Trains, and puts the n-gram model beside the network when that is done."""
+    outcome = trainer.fit()
+    # Whoever interrupts does not want to wait: it is counted when the run has gone on to its end.
+    if outcome.reason != "interrupted":
+        note = ranks.run_on_rank0(lambda: _save_ngram(trainer, data, run))
+        if reporting.verbose and note:
+            print(note, flush=True)
+    return outcome
+
+
+def _save_ngram(trainer: Trainer, data: Data, run: RunDirectory) -> str:
+    """Counts the n-gram model, finds its weight beside the kept network; returns a line on it.
+
+    Does nothing where that was done already for these weights.
+    """
+    order = trainer.config.ngram_order
+    info = run.load_info()
+    wanted = {"order": order, "step": info.get("best", {}).get("step")}
+    if not run.has_model or wanted.items() <= info.get("ngram", {}).items():
+        return ""
+    if not order:
+        run.remove_ngram()
+        return ""
+    # 1. The model, of the main task's targets.
+    ngram = count_ngrams(data.pairs("train"), order, data.tokenizer.size)
+    # 2. Its weight, by what validations measure, beside the weights that are kept.
+    run.load_weights(trainer.model)
+    batches = list(
+        token_probs(
+            trainer.model.eval(),
+            ngram,
+            trainer.validation_pairs,
+            batch_tokens=trainer.config.evaluation_tokens,
+            device=trainer.device,
+            precision=choose_precision(trainer.config.precision, trainer.device),
+        )
+    )
+    network_probs = np.concatenate([batch.network for batch in batches])
+    ngram_probs = np.concatenate([batch.ngram for batch in batches])
+    weight = best_weight(network_probs, ngram_probs)
+    loss = mixture_loss(batches, weight)
+    # 3. Both are kept.
+    bpc = loss.mixture.bits_per_character
+    run.save_ngram(ngram, {**wanted, "weight": weight, "validation_bpc": bpc})
+    message = _(
+        "n-gram model of order {order}: with weight {weight:g} validation {before:.3f} → "
+        "{after:.3f} BPC"
+    )
+    before = loss.network.bits_per_character
+    return message.format(order=order, weight=weight, before=before, after=bpc)
 
 
 def _text(config: Config, data: Data) -> Text:

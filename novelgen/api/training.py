@@ -172,7 +172,7 @@ def resume(
         verbose: As for `train`.
         on_validation: As for `train`.
         options: What changes: the budget, which replaces all that the run has, patience,
-            save_every, accumulation_steps, device, precision.
+            save_every, ngram_order, accumulation_steps, device, precision.
 
     Raises:
         CheckpointError: The run is missing or damaged, or its data is gone.

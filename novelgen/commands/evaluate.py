@@ -18,6 +18,9 @@ from novelgen.terminal import aligned_lines
 _LABELS = {
     "bits_per_character": N_("bits per character (BPC)"),
     "perplexity": N_("perplexity per token"),
+    "bits_per_character_ngram": N_("BPC of the n-gram model alone"),
+    "bits_per_character_interpolated": N_("BPC of both together"),
+    "ngram_weight": N_("weight of the n-gram model"),
     "pairs": N_("pairs"),
     "characters": N_("target characters"),
     "tokens": N_("target tokens"),

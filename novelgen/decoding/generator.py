@@ -13,6 +13,7 @@ from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_default
 from novelgen.config_decoding import decoding_config
 from novelgen.decoding.history import Vocabulary
 from novelgen.decoding.inspection import Place, inspect
+from novelgen.decoding.interpolation import InterpolatedModel
 from novelgen.decoding.protocol import Model, start
 from novelgen.decoding.results import Generation, Paragraph
 from novelgen.decoding.session import GenerationSession
@@ -21,6 +22,7 @@ from novelgen.i18n import _
 from novelgen.text.tokenizers import EOS, Tokenizer
 
 if TYPE_CHECKING:
+    from novelgen.models.ngram import NgramModel
     from novelgen.training.checkpoint import Run
 
 __all__ = ["Generation", "Generator", "Paragraph"]
@@ -40,11 +42,13 @@ class Generator:
         config: Config,
         device: torch.device,
         source_tokenizer: Tokenizer | None = None,
+        ngram: abc.Callable[[], NgramModel | None] = lambda: None,
     ) -> None:
         """`model` must be in evaluation mode and on `device`.
 
         Of `config` the sections text, data and pairs are used. `source_tokenizer` is the source's
-        own; None, or the same object, is one vocabulary for both.
+        own; None, or the same object, is one vocabulary for both. `ngram` returns the n-gram model
+        when it is asked for, or None where there is none.
         """
         self.model = model
         self.tokenizer = tokenizer
@@ -52,6 +56,7 @@ class Generator:
         self.device = device
         self.source_tokenizer = source_tokenizer or tokenizer
         self.vocabulary = Vocabulary.of(tokenizer)
+        self._ngram = ngram
 
     @classmethod
     def load(
@@ -74,7 +79,10 @@ class Generator:
         from novelgen.models.compiled_decoder import optimize_for_inference
 
         model = optimize_for_inference(run.model, precision)
-        return cls(model, run.tokenizer, run.config, run.device, run.source_tokenizer)
+        source_tokenizer = run.source_tokenizer
+        return cls(
+            model, run.tokenizer, run.config, run.device, source_tokenizer, lambda: run.ngram
+        )
 
     def __repr__(self) -> str:
         name = self.config.model.model
@@ -142,15 +150,34 @@ class Generator:
                     "source of this model has a vocabulary of its own; use 1"
                 ).format(count=config.paragraphs)
             )
+        self.model_with(config.ngram_weight)
         return config
+
+    def model_with(self, ngram_weight: float) -> Model:
+        """The model, with an n-gram model beside it that has a weight; one of 0 is the model alone.
+
+        Raises ConfigError where there is no n-gram model, and CheckpointError where it is damaged.
+        """
+        if not ngram_weight:
+            return self.model
+        ngram = self._ngram()
+        if ngram is None:
+            raise ConfigError(
+                _(
+                    "--ngram-weight {weight:g}: this run has no n-gram model; leave it out, or "
+                    "count one: python -m novelgen train --output DIR --resume --ngram-order 3"
+                ).format(weight=ngram_weight)
+            )
+        return InterpolatedModel(self.model, ngram, ngram_weight, self.device)
 
     def inspect(self, paragraph: Paragraph, count: int = 5) -> abc.Generator[Place, None, None]:
         """What the model expected at each of the T tokens of a paragraph that it wrote.
 
-        One Place after the other, each with `count` alternatives.
+        One Place after the other, each with `count` alternatives. Of a paragraph that was written
+        with the n-gram model too, it is what both together expected.
         """
         return inspect(
-            self.model,
+            self.model_with(paragraph.ngram_weight),
             self.device,
             self.tokenizer,
             paragraph.source_ids,

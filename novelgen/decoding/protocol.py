@@ -44,7 +44,7 @@ class Hypothesis(NamedTuple):
     """A paragraph as T tokens, EOS included where it was reached."""
 
     tokens: NDArray[np.int64]  # (T,)
-    # (T,) float64, natural, of the model itself: temperature 1, no rules.
+    # (T,) float64, natural, of the model that writes: temperature 1, no rules.
     log_probabilities: NDArray[np.float64]
     attention: NDArray[np.float32]  # (T, S); (T, 0) from a model without attention
     finished: bool  # EOS was reached

@@ -17,7 +17,9 @@ class Paragraph:
     text: str
     source_tokens: list[str]  # S labels of what it was written from
     tokens: list[str]  # T labels, EOS included where it was reached
-    log_probabilities: list[float]  # T, natural, of the model itself: temperature 1, no rules
+    # T, natural, of the model itself, or of both where it was written with the n-gram model too:
+    # temperature 1, no rules.
+    log_probabilities: list[float]
     # (T, S), a row sums to 1; (T, 0) from a model without attention.
     attention: NDArray[np.float32]
     score: float  # Σ log-probability / T ** length_penalty
@@ -25,6 +27,7 @@ class Paragraph:
     source_ids: list[int]  # S: source_tokens as the model knows them
     ids: list[int]  # T: tokens as the model knows them
     first: int = BOS  # what the model read before them
+    ngram_weight: float = 0.0  # of the n-gram model beside it
 
 
 @dataclass(frozen=True)

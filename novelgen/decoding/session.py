@@ -56,6 +56,7 @@ class GenerationSession:
         self._notes: list[str] = []
         self._context = generator.config.data.context_paragraphs
         self._from_pairs = generator.config.from_pairs
+        self._model = generator.model_with(config.ngram_weight)
         self._rules = build_rules(config, generator.vocabulary)
         # 1. What the model is asked for: the first token names the task.
         self._task_name = trained_task(generator.config.data, config.task)
@@ -161,7 +162,7 @@ class GenerationSession:
         rows = len(self._candidates)
         history = History(generator.vocabulary, rows, self._config.max_length, earlier)
         return Task(
-            generator.model,
+            self._model,
             generator.device,
             [self._source(each) for each in self._candidates],
             history,
@@ -211,6 +212,7 @@ class GenerationSession:
             source_ids=source,
             ids=tokens,
             first=self._first,
+            ngram_weight=self._config.ngram_weight,
         )
 
     def snapshots(self, draft: Draft | Search) -> list[Generation]:

@@ -6,6 +6,7 @@ initialization      the starting values, for the `reset_parameters` of the parts
 conditional_lm      p(target given source): what every model offers to the rest of the program
 seq2seq             encoder, bridge and decoder; language_model, transformer: the models that differ
 pointer             copying tokens of the source, around any model that attends
+ngram               what stands after which tokens, counted: modified Kneser-Ney, in NumPy alone
 recurrent, encoder  recurrent layers along a sequence, and the encoder made of them
 bridges             from what the encoder read to the decoder's first state
 attention           the scores, and attending with them

@@ -166,6 +166,27 @@ class ConditionalLM(nn.Module):
             nll_sum = nll_sum + self.guide * (term - term.detach())
         return nll_sum
 
+    def log_probs(
+        self,
+        target: Tensor,
+        is_token: Tensor,
+        memory: Any,
+        state: State,
+        first: Tensor | None = None,
+    ) -> Tensor:
+        """As `nll_sum`, but the ln p (N,) of each real token, row by row."""
+        readout, _ = self.read(target, memory, state, first, is_token.sum(1))  # (B, T, D)
+        size = chunk_rows(self.embedding.vocabulary)
+        chunks = zip(
+            *(torch.split(tensor[is_token], size) for tensor in (readout, target)), strict=True
+        )
+        return torch.cat([self._chunk_log_probs(*chunk) for chunk in chunks])
+
+    def _chunk_log_probs(self, readout: Tensor, target: Tensor) -> Tensor:
+        """The ln p (N,) of targets (N,), of readouts (N, D); in the dtype of the weights."""
+        logits = self.project(readout).to(self.output_bias.dtype)  # (N, V)
+        return -nn.functional.cross_entropy(logits, target, reduction="none")
+
     def sample(
         self,
         target: Tensor,

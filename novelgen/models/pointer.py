@@ -5,6 +5,7 @@ B batch, S source length, T target length, D size of the readout, V vocabulary, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -77,9 +78,38 @@ class PointerGenerator(nn.Module):
         The logits exist a chunk at a time, and are computed again for the gradients.
         """
         del source  # the memory has it
-        source, *own_memory = memory
         if history is None:
             history = target
+        chunks = self._chunks(target, is_token, memory, state, first, history)
+        nll_sums = [
+            -cast(Tensor, checkpoint(self._chunk_log_probs, *chunk, use_reentrant=False)).sum()
+            for chunk in chunks
+        ]
+        return torch.stack(nll_sums).sum()
+
+    def log_probs(
+        self,
+        target: Tensor,
+        is_token: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        first: Tensor | None = None,
+    ) -> Tensor:
+        """As `ConditionalLM.log_probs`."""
+        chunks = self._chunks(target, is_token, memory, state, first, target)
+        return torch.cat([self._chunk_log_probs(*chunk) for chunk in chunks])
+
+    def _chunks(
+        self,
+        target: Tensor,
+        is_token: Tensor,
+        memory: tuple[Tensor, ...],
+        state: State,
+        first: Tensor | None,
+        history: Tensor,
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """What `_chunk_log_probs` takes, of some of the N real tokens at a time."""
+        source, *own_memory = memory
         lengths = is_token.sum(1)  # (B,)
         readout, weights = self.writer.read(history, own_memory, state, first, lengths)
 
@@ -87,17 +117,12 @@ class PointerGenerator(nn.Module):
         is_copy = source.unsqueeze(1) == target.unsqueeze(2)  # (B, T, S)
         copied = (weights * is_copy).sum(2)  # (B, T)
 
-        # 2. Chunks of the N real tokens, so that no logits (N, V) of all of them ever exist.
+        # 2. Chunks, so that no logits (N, V) of all tokens ever exist.
         size = chunk_rows(self.writer.embedding.vocabulary)
-        chunks = zip(
+        return zip(
             *(torch.split(tensor[is_token], size) for tensor in (readout, copied, target)),
             strict=True,
         )
-        nll_sums = [
-            cast(Tensor, checkpoint(self._chunk_nll_sum, *chunk, use_reentrant=False))
-            for chunk in chunks
-        ]
-        return torch.stack(nll_sums).sum()
 
     def sample(
         self,
@@ -118,12 +143,12 @@ class PointerGenerator(nn.Module):
         chunks = zip(*(torch.split(tensor, size) for tensor in steps), strict=True)
         return torch.cat([draw_tokens(self._log_mixture(*chunk)).squeeze(1) for chunk in chunks])
 
-    def _chunk_nll_sum(self, readout: Tensor, copied: Tensor, target: Tensor) -> Tensor:
-        """Σ −ln p of targets (N,), of readouts (N, D) and the attention on their copies (N,)."""
+    def _chunk_log_probs(self, readout: Tensor, copied: Tensor, target: Tensor) -> Tensor:
+        """The ln p (N,) of targets (N,), of readouts (N, D) and attention on their copies (N,)."""
         log_generated, log_copying = self._log_parts(readout)  # (N, V), (N, 1)
         log_generated = log_generated.gather(1, target.unsqueeze(1)).squeeze(1)  # (N,)
         log_copied = _log(copied.to(log_generated.dtype)) + log_copying.squeeze(1)  # (N,)
-        return -torch.logaddexp(log_generated, log_copied).sum()
+        return torch.logaddexp(log_generated, log_copied)
 
     def _log_parts(self, readout: Tensor) -> tuple[Tensor, Tensor]:
         """ln(g · softmax(E t + b)) (…, V) and ln(1 − g) (…, 1) of readouts t (…, D).

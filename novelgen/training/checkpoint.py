@@ -4,6 +4,7 @@ config.json         the format's number, the configuration, where the data is, t
 tokenizer.json      the vocabulary
 source_tokenizer.json  that of the source, only where it has one of its own
 model.safetensors   the weights that did best on the validation part
+ngram.safetensors   the n-gram model beside them, where there is one; config.json has its weight
 trainer.pt          what --resume needs: last weights, optimiser, position; tensors and numbers
 """
 
@@ -16,11 +17,14 @@ import pickle
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -29,6 +33,7 @@ from novelgen.data.tasks import first_tokens
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
 from novelgen.models import build
+from novelgen.models.ngram import NgramModel
 from novelgen.models.zoo import resolve
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.atomic_write import write_whole
@@ -49,6 +54,7 @@ class RunDirectory:
         self._tokenizer = self.path / "tokenizer.json"
         self._source_tokenizer = self.path / "source_tokenizer.json"
         self._model = self.path / "model.safetensors"
+        self._ngram = self.path / "ngram.safetensors"
         self._trainer = self.path / "trainer.pt"
 
     @property
@@ -90,7 +96,7 @@ class RunDirectory:
         """Makes the directory, empty of any earlier run; raises ConfigError as `check_free`."""
         self.check_free(overwrite)
         # The configuration first: without it nobody takes the rest for a run.
-        earlier = [self._config, self._model, self._trainer]
+        earlier = [self._config, self._model, self._ngram, self._trainer]
         earlier += [self._tokenizer, self._source_tokenizer]
         earlier += [self.metrics, self.samples, self.path / "loss.png"]
         with unwritable_reported(self.path):
@@ -149,6 +155,31 @@ class RunDirectory:
         on_host = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
         write_whole(self._model, save(on_host))
 
+    def save_ngram(self, ngram: NgramModel, found: Mapping[str, float | None]) -> None:
+        """Writes the n-gram model, and into config.json what was found of it.
+
+        That must hold its "weight" beside the network.
+        """
+        write_whole(self._ngram, save_arrays(ngram.arrays()))
+        self.save_info({**self._read_info(), "ngram": dict(found)})
+
+    def remove_ngram(self) -> None:
+        """Removes the n-gram model, if there is one."""
+        # First the entry by which it is found.
+        info = self._read_info()
+        if info.pop("ngram", None) is not None:
+            self.save_info(info)
+        with unwritable_reported(self.path):
+            self._ngram.unlink(missing_ok=True)
+
+    def load_ngram(self, vocabulary_size: int) -> NgramModel:
+        """The n-gram model that `save_ngram` wrote."""
+        with _damage_reported(self._ngram):
+            ngram = NgramModel.from_arrays(load_arrays(self._ngram.read_bytes()))
+            if ngram.vocabulary_size != vocabulary_size:
+                raise ValueError(f"{ngram.vocabulary_size} ≠ {vocabulary_size}")
+        return ngram
+
     def save_trainer(self, state: Mapping[str, Any]) -> None:
         """Writes the state that `--resume` continues from.
 
@@ -188,6 +219,8 @@ class RunDirectory:
         with _damage_reported(self._config):
             config = Config.from_dict(info["config"])
             resolve(config.model)
+            if "ngram" in info and not 0 <= info["ngram"]["weight"] <= 1:
+                raise ValueError("ngram")
         return {**info, "config": config}
 
     def load_tokenizer(self, info: Mapping[str, Any]) -> Tokenizer:
@@ -275,6 +308,14 @@ class Run:
     info: dict[str, Any]
     device: torch.device
     source_tokenizer: Tokenizer  # the same object where source and target share one
+    directory: RunDirectory
+
+    @cached_property
+    def ngram(self) -> NgramModel | None:
+        """The n-gram model, read when it is first asked for; None where there is none."""
+        if "ngram" not in self.info:
+            return None
+        return self.directory.load_ngram(self.tokenizer.size)
 
 
 def build_model(
@@ -307,4 +348,4 @@ def load_run(directory: Path | str, device: str = "auto") -> Run:
     run.load_weights(model)
     chosen = choose_device(device)
     model = model.to(chosen).eval()
-    return Run(config, tokenizer, model, info, chosen, source_tokenizer or tokenizer)
+    return Run(config, tokenizer, model, info, chosen, source_tokenizer or tokenizer, run)

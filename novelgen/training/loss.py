@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -43,6 +43,10 @@ class LossStats:
         nll_sum, *counts = ranks.sum([self.nll_sum, self.tokens, self.characters, self.pairs])
         return LossStats(nll_sum, *map(int, counts))
 
+    def with_nll_sum(self, nll_sum: float) -> LossStats:
+        """The same tokens with another loss."""
+        return replace(self, nll_sum=nll_sum)
+
     @property
     def bits_per_character(self) -> float:
         """Σ −log₂ p(target tokens and EOS) / target characters: comparable across tokenizers."""
@@ -64,20 +68,53 @@ def batch_loss(
 
     `teacher_forcing` is the share of true tokens among those that the decoder reads.
     """
-    source = _to(device, batch.source)  # (B, S)
-    source_lengths = _to(device, batch.source_lengths)  # (B,)
-    target = _to(device, batch.target)  # (B, T)
-    target_lengths = _to(device, batch.target_lengths)  # (B,)
-    first = _to(device, batch.first)  # (B,) what the decoder reads before the target
-    is_token = torch.arange(target.shape[1], device=device) < target_lengths.unsqueeze(1)  # (B, T)
+    inputs = _inputs(batch, device)
     # Every variant has `start` and `nll_sum`; they have no common class that says so.
     variant: Any = model
-    memory, state = variant.start(source, source_lengths)
+    memory, state = variant.start(inputs.source, inputs.source_lengths)
+    target, is_token, first = inputs.target, inputs.is_token, inputs.first
     history = target
     if teacher_forcing < 1:
         history = mixed_history(variant, target, is_token, memory, state, first, teacher_forcing)
-    nll_sum: Tensor = variant.nll_sum(target, is_token, memory, state, first, history, source)
+    nll_sum: Tensor = variant.nll_sum(
+        target, is_token, memory, state, first, history, inputs.source
+    )
     return nll_sum
+
+
+@torch.no_grad()
+def token_log_probs(model: nn.Module, batch: Batch, device: torch.device) -> NDArray[np.float64]:
+    """The ln p (N,) of the batch's real target tokens, EOS included, row by row."""
+    inputs = _inputs(batch, device)
+    variant: Any = model
+    memory, state = variant.start(inputs.source, inputs.source_lengths)
+    log_probs: Tensor = variant.log_probs(
+        inputs.target, inputs.is_token, memory, state, inputs.first
+    )
+    found: NDArray[np.float64] = log_probs.double().cpu().numpy()
+    return found
+
+
+class _Inputs(NamedTuple):
+    """A batch on the device."""
+
+    source: Tensor  # (B, S)
+    source_lengths: Tensor  # (B,)
+    target: Tensor  # (B, T)
+    is_token: Tensor  # (B, T), False where the target is padded
+    first: Tensor  # (B,) what the decoder reads before the target
+
+
+def _inputs(batch: Batch, device: torch.device) -> _Inputs:
+    target = _to(device, batch.target)  # (B, T)
+    target_lengths = _to(device, batch.target_lengths)  # (B,)
+    return _Inputs(
+        source=_to(device, batch.source),
+        source_lengths=_to(device, batch.source_lengths),
+        target=target,
+        is_token=torch.arange(target.shape[1], device=device) < target_lengths.unsqueeze(1),
+        first=_to(device, batch.first),
+    )
 
 
 def _to(device: torch.device, array: NDArray[np.int64]) -> Tensor:

@@ -99,6 +99,11 @@ class Trainer:
         """Where the run is."""
         return self.schedule.position
 
+    @property
+    def validation_pairs(self) -> Pairs:
+        """Those of the main task's pairs that validations measure."""
+        return self._validator.main_pairs
+
     def fit(self) -> Outcome:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; saves the end."""
         start = self.position

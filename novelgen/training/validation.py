@@ -117,14 +117,22 @@ class Validator:
         """All pairs."""
         return self._measure(self.characters_of_all)
 
+    @property
+    def main_pairs(self) -> Pairs:
+        """Those of the main task's pairs that validations measure."""
+        characters = self.characters_of_all if self.characters is None else self.characters
+        return self._sample(next(iter(self._parts.values())), characters)
+
+    def _sample(self, pairs: Pairs, characters: int) -> Pairs:
+        # The same share of every task's pairs.
+        return pairs.sample(sample_size(len(pairs), self.characters_of_all, characters))
+
     def _measure(self, characters: int) -> Measurement:
         found = {}
         for name, pairs in self._parts.items():
-            # The same share of every task's pairs.
-            count = sample_size(len(pairs), self.characters_of_all, characters)
             found[name] = evaluate_loss(
                 self._model,
-                pairs.sample(count),
+                self._sample(pairs, characters),
                 batch_tokens=self._batch_tokens,
                 device=self._device,
                 precision=self._precision,

@@ -28,6 +28,7 @@ LABELS = {
     "--repetition-penalty": N_("Repetition penalty"),
     "--no-repeat-ngram": N_("No-repeat n-gram"),
     "--max-length": N_("Max length"),
+    "--ngram-weight": N_("N-gram weight"),
     "--paragraphs": N_("Paragraphs in one go"),
     "--seed": N_("Seed"),
     "--encoding": N_("Encoding"),

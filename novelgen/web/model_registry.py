@@ -162,8 +162,12 @@ def _last_written(run: RunDirectory) -> float:
 
 
 def _changed(path: Path) -> int:
-    """When the weights were last written, in nanoseconds; 0 when they have just gone."""
-    try:
-        return (path / "model.safetensors").stat().st_mtime_ns
-    except OSError:
-        return 0
+    """When the weights were last written, in nanoseconds; 0 when they have just gone.
+
+    Those of the network, or of the n-gram model beside it, which is written later.
+    """
+    written = 0
+    for name in ("model.safetensors", "ngram.safetensors"):
+        with contextlib.suppress(OSError):
+            written = max(written, (path / name).stat().st_mtime_ns)
+    return written

@@ -105,4 +105,12 @@ SLIDERS = (
         maximum=limits.LENGTH,
         step=10,
     ),
+    SliderSpec(
+        "ngram_weight",
+        browser_text("N-gram weight"),
+        browser_text("how much an n-gram model counts beside the network; 0 is off"),
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+    ),
 )

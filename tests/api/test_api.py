@@ -1,7 +1,9 @@
 """The public API: `import novelgen` and what it offers."""
 
 import contextlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 import typing
@@ -172,6 +174,43 @@ def test_evaluate_then_write(trained):
     assert "tasks" not in found.to_dict()
     text = novelgen.Generator.load(trained[0].run, "cpu").generate("一天，", max_length=5).text
     assert isinstance(text, str)
+
+
+def test_a_run_has_an_ngram_model_that_is_evaluated_and_writes(trained):
+    run = trained[0].run
+    info = json.loads((run / "config.json").read_text(encoding="utf-8"))["ngram"]
+    assert info["order"] == 3
+    found = novelgen.evaluate(run, part="valid", device="cpu").to_dict()
+    assert found["ngram_weight"] == info["weight"]
+    assert found["bits_per_character_interpolated"] == pytest.approx(info["validation_bpc"], 1e-3)
+    # The weight is the best for these pairs.
+    alone = (found["bits_per_character"], found["bits_per_character_ngram"])
+    assert found["bits_per_character_interpolated"] <= min(alone) + 1e-6
+    # After four steps the network knows nothing, and the text has always the same sentences.
+    generator = novelgen.Generator.load(run, "cpu")
+    text = generator.generate("一天，", decoder="greedy", ngram_weight=0.9, max_length=9).text
+    assert "，小满数了" in text
+
+
+def test_the_ngram_model_is_the_one_that_was_asked_for_last(trained, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(trained[0].run, run)
+    # Nothing is trained: another order is counted, or none.
+    assert novelgen.resume(run, ngram_order=2).steps_taken == 0
+    assert "n-gram model of order 2" in capsys.readouterr().out
+    novelgen.resume(run)
+    assert "n-gram" not in capsys.readouterr().out
+    # Nor is another weight found until there are other weights of the network.
+    config = run / "config.json"
+    info = json.loads(config.read_text(encoding="utf-8"))
+    info["best"]["step"] -= 1
+    config.write_text(json.dumps(info), encoding="utf-8")
+    novelgen.resume(run)
+    assert "n-gram model of order 2" in capsys.readouterr().out
+    novelgen.resume(run, ngram_order=0)
+    assert novelgen.evaluate(run, device="cpu").ngram_weight is None
+    with pytest.raises(novelgen.ConfigError, match=r"--ngram-weight 0.5: this run has no"):
+        novelgen.Generator.load(run, "cpu").generate("一天，", ngram_weight=0.5)
 
 
 @pytest.mark.parametrize("option", ["max_minutes", "pairs", "tasks", "context_paragraphs"])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -49,6 +50,20 @@ def test_figures_are_shown_with_their_names(evaluate):
         ["target tokens", "60,000"],
         ["distinct-1", "0.2500"],
     ]
+
+
+def test_figures_of_the_ngram_model_are_shown_where_there_is_one(evaluate):
+    found = dataclasses.replace(
+        FOUND,
+        bits_per_character_ngram=6.0,
+        bits_per_character_interpolated=4.5,
+        ngram_weight=0.25,
+    )
+    printed, _ = evaluate(found=found)
+    rows = [line.rsplit(maxsplit=1) for line in printed.splitlines()]
+    assert ["BPC of the n-gram model alone", "6.0000"] in rows
+    assert ["BPC of both together", "4.5000"] in rows
+    assert ["weight of the n-gram model", "0.2500"] in rows
 
 
 def test_options_are_passed_on_and_others_are_not(evaluate):

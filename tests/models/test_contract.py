@@ -52,6 +52,10 @@ def test_rows_may_begin_after_other_first_tokens(parts, make, batch):
     nll_sum = network.nll_sum(target, is_token, *network.start(source, lengths), first)
     expected = -logits.log_softmax(-1).gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
     torch.testing.assert_close(nll_sum, expected)
+    memory, state = network.start(source, lengths)
+    log_probs = network.log_probs(target, is_token, memory, state, first)
+    chosen = logits.log_softmax(-1).gather(2, target.unsqueeze(2)).squeeze(2)
+    torch.testing.assert_close(log_probs, chosen[is_token])
     nll_sum.backward()
     name = "writer.embedding.weight" if parts.get("copy") else "embedding.weight"
     gradient = network.get_parameter(name).grad

@@ -49,6 +49,8 @@ def test_loss_and_gradients_are_those_of_the_distribution(monkeypatch, model, ro
     logits, _ = network.unroll(target, *network.start(source, lengths))
     truth = -logits.gather(2, target.unsqueeze(2)).squeeze(2)[is_token].sum()
     torch.testing.assert_close(mine, truth)
+    log_probs = network.log_probs(target, is_token, *network.start(source, lengths))
+    torch.testing.assert_close(-log_probs.sum(), truth)
     for one, other in zip(
         torch.autograd.grad(mine, parameters), torch.autograd.grad(truth, parameters), strict=True
     ):

@@ -1,12 +1,16 @@
 import json
 import os
 
+import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save
 
 from novelgen.errors import CheckpointError, ConfigError
+from novelgen.models.ngram import NgramModel
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.interpolation import count_ngrams
 
 
 @pytest.fixture
@@ -88,6 +92,58 @@ def test_a_fault_of_a_run_directory_is_reported_in_one_line(run, spoil, words):
         load_run(run.path, "cpu")
     assert "\n" not in str(caught.value)
     assert str(run.path) in str(caught.value)
+
+
+@pytest.fixture
+def ngram(workshop):
+    """An n-gram model of the workshop's task."""
+    return count_ngrams(workshop.train, 3, workshop.tokenizer.size)
+
+
+def test_an_ngram_model_is_read_when_it_is_asked_for_and_can_be_removed(run, ngram):
+    assert load_run(run.path, "cpu").ngram is None
+    run.save_ngram(ngram, {"weight": 0.25})
+    loaded = load_run(run.path, "cpu")
+    assert loaded.info["ngram"] == {"weight": 0.25}
+    assert loaded.ngram is loaded.ngram
+    for name, array in loaded.ngram.arrays().items():
+        assert (array == ngram.arrays()[name]).all(), name
+    run.remove_ngram()
+    assert load_run(run.path, "cpu").ngram is None
+    assert not list(run.path.glob("ngram*"))
+
+
+def other_ngram(run):
+    tokens = np.array([3, 4, 2])
+    other = NgramModel.count(tokens, np.array([3]), vocabulary_size=5, order=3)
+    run.save_ngram(other, {"weight": 0.25})
+
+
+def no_model(run):
+    (run.path / "ngram.safetensors").write_bytes(save({"unigram": np.ones(3)}))
+
+
+def wrong_weight(run):
+    path = run.path / "config.json"
+    path.write_text(path.read_text().replace('"weight": 0.25', '"weight": 2.5'))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (damage("ngram.safetensors"), r"ngram\.safetensors: damaged"),
+        (remove("ngram.safetensors"), r"ngram\.safetensors: this file is missing"),
+        (other_ngram, r"ngram\.safetensors: damaged, or of another run"),
+        (no_model, r"ngram\.safetensors: damaged"),
+        (wrong_weight, r"config\.json: damaged"),
+    ],
+)
+def test_a_fault_of_an_ngram_model_is_reported_in_one_line(run, ngram, spoil, words):
+    run.save_ngram(ngram, {"weight": 0.25})
+    spoil(run)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        _ = load_run(run.path, "cpu").ngram
+    assert "\n" not in str(caught.value)
 
 
 def test_a_directory_that_does_not_exist_is_reported(tmp_path):

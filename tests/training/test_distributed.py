@@ -146,6 +146,7 @@ def test_two_processes_take_the_steps_of_one_and_one_goes_on(room, whole):
         path.name for path in run.path.iterdir() if "tfevents" not in path.name
     ) == sorted(path.name for path in whole.path.iterdir() if "tfevents" not in path.name)
     assert len(list(run.path.glob("events.*"))) == 1
+    assert load_run(run.path, "cpu").ngram.order == 3
     room.alone("two", 6, "--resume")
     assert_same_run(run, whole, 6)
     assert_same_weights(run, whole)

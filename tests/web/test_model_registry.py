@@ -132,6 +132,13 @@ def test_new_weights_of_a_run_are_noticed(folder, make_run):
     assert before != after
 
 
+def test_an_ngram_model_that_was_counted_later_is_noticed(folder):
+    registry = ModelRegistry(folder)
+    before = registry.generator("new")
+    (folder / "new" / "ngram.safetensors").write_bytes(b"")
+    assert registry.generator("new") is not before
+
+
 def test_models_that_are_long_unused_leave_the_memory(folder):
     registry = ModelRegistry(folder, max_loaded=2)
     first, second = registry.generator("new"), registry.generator("middle")
