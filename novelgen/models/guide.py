@@ -15,8 +15,8 @@ import math
 import torch
 from torch import Tensor
 
-from novelgen.text.tokenizers import FIRST_CHARACTER
-
+# Ids below are specials and bytes; from it on they are characters and words, commonest first.
+FIRST_SYMBOL = 259
 # The offset in the law of Zipf and Mandelbrot, p(r) ∝ 1 / (r + offset) for rank r: with 5 it gives
 # the share of a character in 红楼梦 within a quarter for ranks from 3 to 300.
 _OFFSET = 5.0
@@ -33,8 +33,7 @@ def copy_nll(
     token by chance; it is near 1 for a rare token, and a fifth for a comma. How frequent a token
     is, p, follows from its id, so that the term of a batch is the sum of those of its parts.
     """
-    # Characters and words, which begin there, have ids by how common they are; bytes have not.
-    is_symbol = is_token & (target >= FIRST_CHARACTER)  # (B, T)
+    is_symbol = is_token & (target >= FIRST_SYMBOL)  # (B, T)
     is_same = source.unsqueeze(1) == target.unsqueeze(2)  # (B, T, S)
     is_copy = is_same & is_symbol.unsqueeze(2)
     goes_on = torch.zeros_like(is_copy)
@@ -54,7 +53,7 @@ def copy_nll(
 
 def _frequency(tokens: Tensor, vocabulary_size: int) -> Tensor:
     """How frequent symbols are by the law of Zipf and Mandelbrot; the shape of `tokens`."""
-    symbols = max(vocabulary_size - FIRST_CHARACTER, 1)
-    ranks = (tokens - FIRST_CHARACTER).clamp_min(0)
+    symbols = max(vocabulary_size - FIRST_SYMBOL, 1)
+    ranks = (tokens - FIRST_SYMBOL).clamp_min(0)
     frequency: Tensor = 1 / ((ranks + _OFFSET) * math.log(1 + symbols / _OFFSET))
     return frequency

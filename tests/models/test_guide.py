@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from novelgen.models.guide import copy_nll
+from novelgen.models.guide import FIRST_SYMBOL, copy_nll
 from novelgen.text.tokenizers import EOS, FIRST_CHARACTER
 
-COMMON = FIRST_CHARACTER
-RARE = FIRST_CHARACTER + 900
-VOCABULARY = FIRST_CHARACTER + 1000
+COMMON = FIRST_SYMBOL
+RARE = FIRST_SYMBOL + 900
+VOCABULARY = FIRST_SYMBOL + 1000
 
 
 def term(weights, source, target):
@@ -18,6 +18,10 @@ def term(weights, source, target):
     source, target = torch.tensor([source]), torch.tensor([target])
     is_token = torch.ones_like(target, dtype=torch.bool)
     return copy_nll(torch.tensor([weights]), source, target, is_token, VOCABULARY).item()
+
+
+def test_symbols_begin_where_the_tokenizers_begin_them():
+    assert FIRST_SYMBOL == FIRST_CHARACTER
 
 
 def test_it_is_the_logarithm_of_the_weight_on_all_occurrences():
@@ -44,9 +48,9 @@ def test_a_rare_token_counts_nearly_whole_and_a_common_one_little():
     assert 0 < common < 0.25 * math.log(2)
 
 
-@pytest.mark.parametrize("target", [EOS, FIRST_CHARACTER - 1, RARE + 5])
+@pytest.mark.parametrize("target", [EOS, FIRST_SYMBOL - 1, RARE + 5])
 def test_what_is_no_symbol_or_not_in_the_source_is_left_alone(target):
-    assert term([[0.5, 0.2, 0.3]], [RARE, FIRST_CHARACTER - 1, EOS], [target]) == 0
+    assert term([[0.5, 0.2, 0.3]], [RARE, FIRST_SYMBOL - 1, EOS], [target]) == 0
 
 
 def test_the_term_of_a_batch_is_the_sum_of_its_rows_whatever_is_padded():
