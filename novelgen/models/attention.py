@@ -16,6 +16,13 @@ from novelgen.models.kernels.api import LoopMemory
 from novelgen.models.zoo import annotation_size, present
 
 
+def query_size(config: ModelConfig) -> int:
+    """The size of the queries of a resolved configuration: of a state, or a state and a token."""
+    if config.token_in_query:
+        return config.decoder_size + config.embedding_size
+    return config.decoder_size
+
+
 class AttentionScore(nn.Module):
     """e_ij, how well annotation h_j fits query s_i.
 
@@ -26,7 +33,7 @@ class AttentionScore(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         """The sizes are those of a resolved configuration."""
         super().__init__()
-        self.query_size = config.decoder_size  # H
+        self.query_size = query_size(config)  # H
         self.memory_size = annotation_size(config)  # M
 
     def reset_parameters(self) -> None:

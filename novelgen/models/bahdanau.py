@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.config import ModelConfig
-from novelgen.models.attention import attend
+from novelgen.models.attention import attend, query_size
 from novelgen.models.decoders import AttendingDecoder, Decoder
 from novelgen.models.dropout import VariationalDropout, drop_elements
 from novelgen.models.encoder import Encoded
@@ -41,7 +41,7 @@ _MOST_DROPPED = 0.5
 class BahdanauDecoder(Decoder):
     """The decoder of Bahdanau, Cho and Bengio (2015), with LSTM cells and the additive score.
 
-    e_ij = vᵀ tanh(W q_i + U h_j), q_i = s_{i-1} + P y_{i-1}
+    e_ij = vᵀ tanh(W q_i + U h_j), q_i = [s_{i-1}; y_{i-1}]
     α_i = softmax(e_i)
     c_i = Σ_j α_ij h_j
     s_i = f(s_{i-1}, y_{i-1}, c_i)
@@ -64,8 +64,7 @@ class BahdanauDecoder(Decoder):
         size = config.decoder_size  # H
         attention_size = present(config.attention_size)  # A
         self.key = nn.Linear(memory_size, attention_size, bias=False)  # U
-        self.query = nn.Linear(size, attention_size, bias=False)  # W
-        self.token_query = make_token_query(config)  # P
+        self.query = nn.Linear(query_size(config), attention_size, bias=False)  # W
         self.score = nn.Parameter(torch.empty(attention_size))  # v
         # The gates of f, 4H in torch's order i, f, g, o: what y, c and s add to them.
         self.token = nn.Linear(embedding_size, 4 * size)
@@ -81,8 +80,6 @@ class BahdanauDecoder(Decoder):
         reset_score_vector(self.score)
         for linear in (self.key, self.query, self.token, self.context):
             reset_linear(linear)
-        if self.token_query is not None:
-            reset_linear(self.token_query)
         reset_lstm_bias(self.token.bias)  # of the gates, which `token` begins with
         reset_recurrent_weight(self.recurrent.weight)
         reset_layers(self.upper)
@@ -95,13 +92,12 @@ class BahdanauDecoder(Decoder):
         keys = api.padded_linear([annotations], lengths, None, self.key)  # (B, S, A)
         return LoopMemory(annotations, keys, encoded.is_token)
 
-    def from_token(self) -> Tensor:
-        """What y_{i-1} adds to W q_i and to the gates: a weight (A + 4H, D)."""
-        gates = self.token.weight
-        if self.token_query is None:
-            nothing = gates.new_zeros(len(self.score), gates.shape[1])
-            return torch.cat([nothing, gates])
-        return torch.cat([self.query.weight @ self.token_query.weight, gates])
+    def split_query(self) -> tuple[Tensor, Tensor]:
+        """The columns of W for s_{i-1}, and those for y_{i-1}, 0 without: (A, H), (A, D)."""
+        of_state, of_token = self.query.weight.tensor_split([self.recurrent.in_features], dim=1)
+        if not of_token.numel():
+            of_token = of_state.new_zeros(len(of_state), self.token.in_features)
+        return of_state, of_token
 
     def forward(
         self,
@@ -116,10 +112,11 @@ class BahdanauDecoder(Decoder):
         recurrent = self.recurrent.weight  # (4H, H)
         if self.training:
             recurrent = drop_elements(recurrent, rate)
+        of_state, of_token = self.split_query()
         weights = LoopWeights(
-            self.from_token(),
+            torch.cat([of_token, self.token.weight]),
             self.token.bias,
-            self.query.weight,
+            of_state,
             self.score,
             recurrent,
             self.context.weight,
@@ -155,7 +152,7 @@ class GenericBahdanauDecoder(AttendingDecoder):
         size = config.decoder_size  # H
         seen = config.embedding_size + annotation_size(config)  # of [y; c]
         self.first = CELLS[cell](seen, size, batch_first=True)  # f
-        self.token_query = make_token_query(config)  # P
+        self.token_in_query = bool(config.token_in_query)
         self.upper = make_layers(cell, [size] * (present(config.decoder_layers) - 1), size)
         self.readout = nn.Linear(size + seen, config.embedding_size)  # R, b
         self.parts = STATE_PARTS[cell]
@@ -164,8 +161,6 @@ class GenericBahdanauDecoder(AttendingDecoder):
         """As `Decoder.reset_parameters`."""
         self.attention.reset_parameters()
         reset_layer(self.first)
-        if self.token_query is not None:
-            reset_linear(self.token_query)
         reset_layers(self.upper)
         reset_linear(self.readout)
 
@@ -189,8 +184,8 @@ class GenericBahdanauDecoder(AttendingDecoder):
         steps: list[tuple[Tensor, Tensor, Tensor]] = []
         for token in torch.split(embedded, 1, dim=1):  # y_{i-1}: (B, 1, D)
             query = first[0].unsqueeze(1)  # s_{i-1}: (B, 1, H)
-            if self.token_query is not None:
-                query = query + self.token_query(token)  # q_i
+            if self.token_in_query:
+                query = torch.cat([query, token], dim=-1)  # q_i: (B, 1, H + D)
             context, alpha = attend(self.attention, query, loop_memory, *covered)
             inputs = torch.cat([token, context], dim=-1)  # (B, 1, D + M)
             hidden, first = run_layer(self.first, inputs, first)  # s_i: (B, 1, H)
@@ -207,13 +202,6 @@ class GenericBahdanauDecoder(AttendingDecoder):
         joint = torch.cat([hiddens, contexts, embedded], dim=-1)  # (B, T, H + M + D)
         readouts = torch.tanh(self.readout(self.dropout(joint)))  # t: (B, T, D)
         return readouts, (*first, *above, *covered), alphas
-
-
-def make_token_query(config: ModelConfig) -> nn.Linear | None:
-    """P of a resolved configuration, without its starting values; None where q_i is s_{i-1}."""
-    if not config.token_in_query:
-        return None
-    return nn.Linear(config.embedding_size, config.decoder_size, bias=False)
 
 
 def make_bahdanau_decoder(config: ModelConfig) -> Decoder:

@@ -99,7 +99,7 @@ def pack_decoder(
 
     weights = DecoderWeights(
         score=(-2 * decoder.score).numpy(),
-        from_state=packed(torch.cat([decoder.query.weight, decoder.recurrent.weight])),
+        from_state=packed(torch.cat([decoder.split_query()[0], decoder.recurrent.weight])),
         from_context=packed(context),
         from_below=packed(from_below),
         upper_bias=upper_bias.numpy(),
@@ -121,9 +121,8 @@ def _from_tokens(decoder: BahdanauDecoder, embedded: Tensor) -> Floats:
     """What tokens add to query, gates and readout, biases included: (N, E) → (N, A + 4H + E)."""
     readout = decoder.readout
     columns = readout.weight[:, -embedded.shape[1] :]  # (E, E): those for y
-    bias = torch.cat([torch.zeros_like(decoder.score), decoder.token.bias])  # (A + 4H,)
-    query_and_gates = linear(embedded, decoder.from_token(), bias)  # (N, A + 4H)
-    shares = [query_and_gates, linear(embedded, columns, readout.bias)]
+    queries = linear(embedded, decoder.split_query()[1])  # (N, A)
+    shares = [queries, decoder.token(embedded), linear(embedded, columns, readout.bias)]
     added: Floats = torch.cat(shares, dim=1).detach().numpy()
     return added
 

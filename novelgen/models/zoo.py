@@ -177,8 +177,9 @@ def _defaults(config: ModelConfig, chosen: dict[str, Any]) -> dict[str, Any]:
     if parts.get("context") == "attention":
         parts["score"] = chosen.get("score", own.get("score", "additive"))
         parts["copy"] = False
-        # Attention after the step has a query that has seen the token before.
-        if "input_feeding" not in own:
+        # Attention after the step has a query that has seen the token before, and a dot product
+        # has no place for one.
+        if "input_feeding" not in own and parts["score"] != "dot":
             parts["token_in_query"] = True
         # Where tokens are copied, likelihood itself teaches where to look.
         if not chosen.get("copy"):

@@ -147,11 +147,10 @@ class Paper:
         return np.array(logits), np.array([weights for _, weights in found])
 
 
-def bahdanau(paper, source, target, kind):
+def bahdanau(paper, source, target, kind, token_in_query=True):
     """Bahdanau et al. (2015), sections 3.1 and 3.2.
 
-    With LSTM cells and the additive score, weights are named as in `BahdanauDecoder`. With P, the
-    query has the token before too.
+    With LSTM cells and the additive score, weights are named as in `BahdanauDecoder`.
     """
     hs, last = paper.encode(source)
     fast = "decoder.token.weight" in paper.w
@@ -167,9 +166,7 @@ def bahdanau(paper, source, target, kind):
         return cell_step("lstm", (weight_ih, weight_hh, bias, 0), inputs, state)
 
     def advance(y):
-        query = states[0][0]
-        if "decoder.token_query.weight" in paper.w:
-            query = query + paper.w["decoder.token_query.weight"] @ y
+        query = np.concatenate([states[0][0], y]) if token_in_query else states[0][0]
         c, weights = paper.attend(kind, query, hs, prefix)
         states[0] = first(y, c, states[0])
         top, states[1:] = paper.stack("decoder.upper", states[0][0], states[1:])
@@ -245,7 +242,7 @@ def equations_of(name):
     if parts.context == "initial":
         return initial, (parts.reverse_source, parts.bridge)
     if parts.input_feeding is None:
-        return bahdanau, (parts.score,)
+        return bahdanau, (parts.score, parts.token_in_query)
     return luong, (parts.score, parts.input_feeding)
 
 
@@ -267,7 +264,7 @@ CASES = [
                 "decoder_layers": layers,
             },
             bahdanau,
-            (score,),
+            (score, score != "dot"),
         )
         for cell, score, layers in itertools.product(CELLS, SCORES, (1, 2))
     ),
@@ -287,7 +284,7 @@ CASES = [
         for cell, score, feeding in itertools.product(CELLS, SCORES, (True, False))
     ),
     *(
-        ({"model": model, "token_in_query": False}, bahdanau, ("additive",))
+        ({"model": model, "token_in_query": False}, bahdanau, ("additive", False))
         for model in ("bahdanau", "bahdanau-gru")
     ),
     *(

@@ -85,6 +85,7 @@ def test_every_preset_has_sizes_for_every_variant(name, model):
         ({"model": "seq2seq", "guide": 1.0}, "--guide.*--context initial"),
         ({"model": "bahdanau", "copy": True, "guide": 1.0}, "--guide.*--copy"),
         ({"model": "luong", "token_in_query": True}, "--token-in-query.*--model luong"),
+        ({"model": "bahdanau", "score": "dot", "token_in_query": True}, "--token-in-query.*dot"),
         ({"model": "lm", "encoder_layers": 2}, "--encoder-layers"),
         ({"model": "lm", "encoder_size": 8}, "--encoder-size"),
         ({"model": "lm", "bidirectional": True}, "--bidirectional"),
