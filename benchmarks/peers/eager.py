@@ -30,7 +30,7 @@ class EagerSeq2Seq(nn.Module):
         self.encoder = nn.LSTM(width, config.encoder_size, batch_first=True, bidirectional=True)
         self.bridge = nn.Linear(memory, 2 * size)
         self.key = nn.Linear(memory, config.attention_size, bias=False)
-        self.query = nn.Linear(size, config.attention_size, bias=False)
+        self.query = nn.Linear(size + width, config.attention_size, bias=False)
         self.energy = nn.Linear(config.attention_size, 1, bias=False)
         self.cell = nn.LSTMCell(width + memory, size)
         self.readout = nn.Linear(size + memory + width, width)
@@ -57,7 +57,8 @@ class EagerSeq2Seq(nn.Module):
         embedded = self.dropout(self.embedding(before))
         seen = []
         for token in embedded.unbind(1):
-            scores = self.energy(torch.tanh(self.query(hidden).unsqueeze(1) + keys)).squeeze(2)
+            query = self.query(torch.cat([hidden, token], dim=-1))
+            scores = self.energy(torch.tanh(query.unsqueeze(1) + keys)).squeeze(2)
             weights = torch.softmax(scores.masked_fill(padding, -torch.inf), dim=-1)
             context = torch.bmm(weights.unsqueeze(1), annotations).squeeze(1)
             hidden, cell = self.cell(torch.cat([token, context], dim=-1), (hidden, cell))

@@ -29,7 +29,7 @@ def product_flops(config: ModelConfig, vocabulary_size: int, batches: Sequence[B
     encoder = sources * 2 * 4 * config.encoder_size * (embedding + config.encoder_size)
     bridge = rows * memory * 2 * size
     keys = sources * memory * attention
-    queries = targets * size * attention
+    queries = targets * (size + embedding) * attention
     scores_and_contexts = looks * (attention + memory)
     cell = targets * 4 * size * (embedding + memory + size)
     readout = targets * (size + memory + embedding) * embedding
