@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from novelgen.web import limits
+from tests.in_process import run_command
 
 PROJECT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -37,32 +38,16 @@ def train_novel(tmp_path_factory):
 
     def train(*options):
         folder = tmp_path_factory.mktemp("workplace")
-        subprocess.run(
-            [
-                sys.executable,
-                PROJECT / "train.py",
-                "--corpus",
-                PROJECT / "corpus" / "novel.txt",
-                "--output",
-                folder / "checkpoints" / "novel",
-                "--preset",
-                "tiny",
-                "--device",
-                "cpu",
-                "--batch-tokens",
-                "600",
-                "--max-steps",
-                "12",
-                "--validate-every",
-                "6",
-                *options,
-            ],
-            check=True,
-            cwd=folder,
-            env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL,
-            timeout=300,
+        done = run_command(
+            "train",
+            *("--corpus", PROJECT / "corpus" / "novel.txt"),
+            *("--output", folder / "checkpoints" / "novel"),
+            *("--preset", "tiny", "--device", "cpu", "--batch-tokens", 600),
+            *("--max-steps", 12, "--validate-every", 6),
+            *options,
+            folder=folder,
         )
+        assert done.returncode == 0, done.stderr
         return folder
 
     return train
