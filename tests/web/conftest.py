@@ -223,14 +223,17 @@ def apps(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def start_shared_app(tmp_path_factory):
-    """Starts app.py in a folder, for several tests."""
+    """Starts app.py in a folder, for several tests; who is done with it before the end stops it.
+
+    One that nobody asks takes 6 % of a core.
+    """
     with apps(tmp_path_factory) as start:
         yield start
 
 
 @pytest.fixture
 def start_app(tmp_path_factory):
-    """Starts app.py in a folder, for one test: one that nobody asks takes 6 % of a core."""
+    """Starts app.py in a folder, for one test."""
     with apps(tmp_path_factory) as start:
         yield start
 

@@ -31,7 +31,9 @@ def own_folder(workplace, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def own_app(own_folder, start_shared_app):
-    return start_shared_app(own_folder)
+    running = start_shared_app(own_folder)
+    yield running
+    running.stop()
 
 
 def open_section(page, tab, title):

@@ -57,6 +57,7 @@ def own_app(shared_folder, start_shared_app):
     """An app whose runs come and go, started once for all tests of them."""
     running = start_shared_app(shared_folder)
     yield running
+    running.stop()
     assert "Traceback" not in running.printed(), running.printed()
 
 
