@@ -34,14 +34,16 @@ def run_command(*words, folder=".", environment=()):
     stdout = io.StringIO()
     stderr = io.StringIO()
     language = i18n.language()
-    with (
-        contextlib.redirect_stdout(stdout),
-        contextlib.redirect_stderr(stderr),
-        mock.patch.dict(os.environ, environment),
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.chdir(folder)
-        with pytest.raises(SystemExit) as ended:
-            command([str(word) for word in words])
-    i18n.set_language(language)
+    try:
+        with (
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
+            mock.patch.dict(os.environ, environment),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.chdir(folder)
+            with pytest.raises(SystemExit) as ended:
+                command([str(word) for word in words])
+    finally:
+        i18n.set_language(language)
     return Done(ended.value.code, stdout.getvalue(), stderr.getvalue())
