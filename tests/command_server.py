@@ -1,16 +1,17 @@
 """Runs commands of novelgen in forks of one process, which has imported torch already.
 
-Documents hold some seventy commands, and each would spend most of its time importing. This file is
+Documents hold some eighty commands, and each would spend most of its time importing. This file is
 the server, `python command_server.py SOCKET`, and the client that runs one command by it, with the
 caller's folder, environment and streams: `python command_server.py SOCKET WORDS`, where the words
-are those after `python`. What is no command of novelgen, or is the page, runs as a process of its
-own.
+are those after `python`. What is neither a command of novelgen nor a script runs as a process of
+its own.
 """
 
 import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
 import traceback
@@ -23,11 +24,15 @@ IMPORTED = (
     "novelgen.api.sessions",
     "novelgen.evaluation.comparison",
     "novelgen.report.heatmap",
+    "novelgen.web.page",
 )
+# What `novelgen app` sets before it imports Gradio, which reads it then.
+QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "*"}
 
 
 def serve(address):
     """Answers requests until it is killed; prints a line when it is ready."""
+    os.environ.update(QUIET)
     for module in IMPORTED:
         importlib.import_module(module)
     listener = socket.socket(socket.AF_UNIX)
@@ -44,18 +49,21 @@ def serve(address):
 
 
 def _answer(connection):
-    """Runs the command of one request in a fork, and sends its exit code."""
+    """Runs the command of one request in a fork; sends its process and, at last, its exit code."""
     data, streams, *_ = socket.recv_fds(connection, 1 << 20, 3)
     request = json.loads(data)
     child = os.fork()
     if child == 0:
         os._exit(_run(request, streams))
+    connection.send(child.to_bytes(8, "big"))
     _, status = os.waitpid(child, 0)
     connection.send(bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
 
 
 def _run(request, streams):
     """The exit code of a command, run in this process."""
+    # A shell lets what it starts in the background ignore Ctrl-C; a command of a document hears it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     # New objects: those of the server remember its own streams.
@@ -90,6 +98,8 @@ def request(address, words):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         socket.send_fds(connection, [json.dumps(data).encode()], [0, 1, 2])
+        process = int.from_bytes(connection.recv(8), "big")
+        signal.signal(signal.SIGINT, lambda *_: os.kill(process, signal.SIGINT))
         answer = connection.recv(1)
     # Nothing comes back from a command that was killed.
     raise SystemExit(answer[0] if answer else 1)
@@ -99,8 +109,7 @@ def main(address, *words):
     """The server without `words`; with them, the client."""
     if not words:
         serve(address)
-    is_command = words[0] == "train.py" or words[:2] == ("-m", "novelgen")
-    if is_command and "app" not in words:
+    if words[0].endswith(".py") or words[:2] == ("-m", "novelgen"):
         request(address, words)
     os.execv(sys.executable, [sys.executable, *words])
 

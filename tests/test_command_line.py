@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from novelgen.training.journal import read_metrics
+from tests.in_process import run_command
+
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[1]
@@ -26,18 +29,24 @@ def command(*arguments):
     return [sys.executable, *program, *rest]
 
 
-def run(*arguments, cwd=PROJECT, code=0, stdin=None):
-    """Runs a command to its end and returns what it printed; it must exit with `code`."""
+def start(*arguments, code=0):
+    """Runs a command to its end in a process of its own; as `run`."""
     done = subprocess.run(
         command(*arguments),
-        cwd=cwd,
+        cwd=PROJECT,
         env=ENVIRONMENT | {"PYTHONPATH": str(PROJECT)},
         capture_output=True,
         encoding="utf-8",
-        input=stdin,
         timeout=300,
         check=False,
     )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def run(*arguments, code=0):
+    """Runs a command to its end and returns what it printed; it must exit with `code`."""
+    done = run_command(*arguments, folder=PROJECT)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -47,11 +56,20 @@ def losses(directory):
     return {record["step"]: record["loss"] for record in records if "loss" in record}
 
 
+def wait_for_step(directory, step):
+    """Waits until a training that goes on in another process has taken a step."""
+    deadline = time.monotonic() + 120
+    metrics = directory / "metrics.jsonl"
+    while not any(record["step"] >= step for record in read_metrics(metrics)):
+        assert time.monotonic() < deadline, "it does not train"
+        time.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A run on the shipped novel: a few steps, so it writes nonsense, but it writes."""
     directory = tmp_path_factory.mktemp("checkpoints") / "novel"
-    done = run(
+    done = start(
         "train",
         "--corpus",
         NOVEL,
@@ -173,13 +191,10 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
-    while not (broken / "trainer.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.3)
+    wait_for_step(broken, 9)  # the last save was two steps ago
     process.kill()
     assert process.wait() == -signal.SIGKILL, "it had ended before it was killed"
-    run("train", "--output", broken, "--resume")
+    start("train", "--output", broken, "--resume")
     assert losses(broken) == losses(tmp_path / "whole")
     assert (broken / "model.safetensors").read_bytes() == (
         tmp_path / "whole" / "model.safetensors"
@@ -197,9 +212,7 @@ def test_two_trainings_do_not_write_into_one_directory(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 120
-        while not (directory / "trainer.pt").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for_step(directory, 1)
         # 1. Whatever the second one is asked for, it is refused in one line.
         for words in ((*options, "--overwrite"), options, ("--resume",)):
             done = run("train", *words, "--output", directory, code=2)
@@ -236,16 +249,14 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         stdout=subprocess.PIPE,
         encoding="utf-8",
     )
-    deadline = time.monotonic() + 120
-    while not (directory / "trainer.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for_step(directory, 1)
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert f"python -m novelgen train --output {directory} --resume" in printed
     # It is counted when the run has come to its end.
     assert not (directory / "ngram.safetensors").exists()
-    run("generate", "--checkpoint", directory, "--prompt", "船来了。")
+    start("generate", "--checkpoint", directory, "--prompt", "船来了。")
 
 
 def test_generate_prints_text_and_seed_and_is_reproducible(checkpoint):
@@ -317,7 +328,7 @@ def test_generate_json_tells_everything(checkpoint, tmp_path, decoder):
 
 def test_evaluate_measures_the_test_part_by_default(checkpoint):
     answer = json.loads(
-        run("evaluate", "--checkpoint", checkpoint, "--json", "--shuffle-sources").stdout
+        start("evaluate", "--checkpoint", checkpoint, "--json", "--shuffle-sources").stdout
     )
     assert {
         "bits_per_character",
@@ -374,7 +385,7 @@ def test_evaluate_rebuilds_data_that_is_gone(checkpoint, tmp_path):
 
 
 def test_prepare_reports_and_exports_and_feeds_training(tmp_path):
-    done = run(
+    done = start(
         "prepare",
         "--corpus",
         NOVEL,

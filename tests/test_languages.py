@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from novelgen import i18n
+from tests.in_process import run_command
 
 pytestmark = pytest.mark.slow
 
@@ -55,26 +56,30 @@ class Shell:
 
     def run(self, command, *arguments, code=0):
         """What the command printed; fails when it ends with another exit code."""
+        words = (command, "--lang", self.language, *arguments)
+        done = run_command(*words, folder=self.folder, environment=self._environment())
+        return self._printed(done, code)
+
+    def start(self, command, *arguments):
+        """As `run`, in a process of its own, whose streams are in the encoding that it finds."""
         program = [str(PROJECT / f"{command}.py")] if command in ("train", "app") else []
         program = program or ["-m", "novelgen", command]
-        line = [sys.executable, *program, "--lang", self.language, *map(str, arguments)]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(PROJECT),
-            "OMP_NUM_THREADS": "1",
-            # --lang must win over both.
-            "NOVELGEN_LANG": "en" if self.language == "zh" else "zh",
-            "LANG": "C",
-        }
         done = subprocess.run(
-            line,
+            [sys.executable, *program, "--lang", self.language, *arguments],
             cwd=self.folder,
-            env=environment,
+            env=os.environ | self._environment() | {"PYTHONPATH": str(PROJECT)},
             capture_output=True,
             encoding="utf-8",
             timeout=300,
             check=False,
         )
+        return self._printed(done, 0)
+
+    def _environment(self):
+        """--lang must win over both."""
+        return {"NOVELGEN_LANG": "en" if self.language == "zh" else "zh", "LANG": "C"}
+
+    def _printed(self, done, code):
         printed = done.stdout + done.stderr
         assert done.returncode == code, printed
         assert "Traceback" not in printed
@@ -99,7 +104,7 @@ def shell(request, tmp_path_factory):
     shell.run(
         "compare",
         *("--corpus", "store", "--output", "comparison", "--models", "lm,cho", "--steps", 4),
-        *("--validate-every", 2, "--preset", "tiny", "--device", "cpu"),
+        *("--validate-every", 2, "--preset", "tiny", "--device", "cpu", "--generate", 3),
     )
     return shell
 
@@ -126,7 +131,7 @@ def test_what_commands_write_for_people_is_in_one_language(shell):
 
 @pytest.mark.parametrize("command", [*COMMANDS, "app"])
 def test_help_is_in_one_language(shell, command):
-    assert foreign(shell.run(command, "--help"), shell.language) == []
+    assert foreign(shell.start(command, "--help"), shell.language) == []
 
 
 @pytest.mark.parametrize(

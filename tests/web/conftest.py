@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from novelgen.web import limits
+from tests.in_process import run_command
 
 PROJECT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -37,32 +38,16 @@ def train_novel(tmp_path_factory):
 
     def train(*options):
         folder = tmp_path_factory.mktemp("workplace")
-        subprocess.run(
-            [
-                sys.executable,
-                PROJECT / "train.py",
-                "--corpus",
-                PROJECT / "corpus" / "novel.txt",
-                "--output",
-                folder / "checkpoints" / "novel",
-                "--preset",
-                "tiny",
-                "--device",
-                "cpu",
-                "--batch-tokens",
-                "600",
-                "--max-steps",
-                "12",
-                "--validate-every",
-                "6",
-                *options,
-            ],
-            check=True,
-            cwd=folder,
-            env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL,
-            timeout=300,
+        done = run_command(
+            "train",
+            *("--corpus", PROJECT / "corpus" / "novel.txt"),
+            *("--output", folder / "checkpoints" / "novel"),
+            *("--preset", "tiny", "--device", "cpu", "--batch-tokens", 600),
+            *("--max-steps", 12, "--validate-every", 6),
+            *options,
+            folder=folder,
         )
+        assert done.returncode == 0, done.stderr
         return folder
 
     return train
@@ -238,14 +223,17 @@ def apps(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def start_shared_app(tmp_path_factory):
-    """Starts app.py in a folder, for several tests."""
+    """Starts app.py in a folder, for several tests; who is done with it before the end stops it.
+
+    One that nobody asks takes 6 % of a core.
+    """
     with apps(tmp_path_factory) as start:
         yield start
 
 
 @pytest.fixture
 def start_app(tmp_path_factory):
-    """Starts app.py in a folder, for one test: one that nobody asks takes 6 % of a core."""
+    """Starts app.py in a folder, for one test."""
     with apps(tmp_path_factory) as start:
         yield start
 

@@ -14,22 +14,11 @@ from gradio_client import Client
 
 from novelgen.errors import ConfigError
 from novelgen.web import limits, serve
+from tests.in_process import run_command
 
 PROJECT = Path(__file__).parents[2]
 PROMPT = "小满坐在船头，数着河边的石阶。"
 SHORT = {"prompt": PROMPT, "max_length": 4}
-
-
-def run_app(*arguments, folder=PROJECT):
-    return subprocess.run(
-        [sys.executable, PROJECT / "app.py", *arguments],
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-        timeout=120,
-        check=False,
-    )
 
 
 def test_help_answers_without_the_heavy_libraries():
@@ -56,7 +45,15 @@ def test_help_answers_without_the_heavy_libraries():
 def test_port_in_use_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = run_app("--port", port)
+        done = subprocess.run(
+            [sys.executable, PROJECT / "app.py", "--port", port],
+            cwd=PROJECT,
+            capture_output=True,
+            encoding="utf-8",
+            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+            timeout=120,
+            check=False,
+        )
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -78,7 +75,7 @@ def test_port_in_use_is_reported_in_one_line():
     ],
 )
 def test_unusable_option_is_reported_in_one_line(arguments, tmp_path):
-    done = run_app(*arguments, folder=tmp_path)
+    done = run_command("app", *arguments, folder=tmp_path)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     assert arguments[1] in done.stderr, done.stderr

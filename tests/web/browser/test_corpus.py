@@ -21,11 +21,19 @@ def novel(tmp_path):
     return path
 
 
-@pytest.fixture
-def own_app(workplace, tmp_path, start_app):
-    """The app in a folder of its own with one run in it."""
-    shutil.copytree(workplace / "checkpoints" / "novel", tmp_path / "checkpoints" / "novel")
-    return start_app(tmp_path)
+@pytest.fixture(scope="module")
+def own_folder(workplace, tmp_path_factory):
+    """A folder of its own with one run in it."""
+    folder = tmp_path_factory.mktemp("corpus")
+    shutil.copytree(workplace / "checkpoints" / "novel", folder / "checkpoints" / "novel")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own_app(own_folder, start_shared_app):
+    running = start_shared_app(own_folder)
+    yield running
+    running.stop()
 
 
 def open_section(page, tab, title):
@@ -49,7 +57,7 @@ def wait_for_report(page, text):
     )
 
 
-def test_a_novel_is_dropped_read_and_trained_on(novel, own_app, tmp_path, open_page):
+def test_a_novel_is_dropped_read_and_trained_on(novel, own_app, own_folder, open_page):
     page = open_page(own_app.url)
     open_section(page, "模型", "教它一部小说")
     assert "拖" in page.locator("#corpus-files").inner_text()
@@ -84,9 +92,9 @@ def test_a_novel_is_dropped_read_and_trained_on(novel, own_app, tmp_path, open_p
     visitor.locator("#corpus-progress").get_by_text("left").wait_for()
     visitor.locator("#corpus-cancel").click()
     page.locator("#corpus-progress").get_by_text("训练已取消").wait_for()
-    names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    names = [path.name for path in (own_folder / "checkpoints").iterdir()]
     assert sorted(names) == [".stores", "novel"]
-    assert not list((tmp_path / "checkpoints" / ".stores").iterdir())
+    assert not list((own_folder / "checkpoints" / ".stores").iterdir())
     assert "Traceback" not in own_app.printed()
 
 

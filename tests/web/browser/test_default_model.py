@@ -10,7 +10,9 @@ PROMPT = "小满坐在船头，数着河边的石阶。"
 
 @pytest.fixture(scope="module")
 def default_app(train_novel, start_shared_app):
-    return start_shared_app(train_novel())
+    running = start_shared_app(train_novel())
+    yield running
+    running.stop()
 
 
 @pytest.mark.parametrize("decoder", ["采样", "束搜索"])

@@ -34,11 +34,31 @@ def uses(page, run):
     expect(page.locator("#page-run")).to_have_text(run)
 
 
+def bring_run(workplace, folder):
+    """Makes the run of `app` the only one in a folder."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    shutil.copytree(workplace / "checkpoints" / "novel", folder / "checkpoints" / "novel")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared_folder(workplace, tmp_path_factory):
+    return bring_run(workplace, tmp_path_factory.mktemp("models"))
+
+
 @pytest.fixture
-def own_folder(workplace, tmp_path):
-    """A folder of its own with the same run in it."""
-    shutil.copytree(workplace / "checkpoints" / "novel", tmp_path / "checkpoints" / "novel")
-    return tmp_path
+def own_folder(workplace, shared_folder):
+    """The folder of `own_app`, as it was when the app was started."""
+    return bring_run(workplace, shared_folder)
+
+
+@pytest.fixture(scope="module")
+def own_app(shared_folder, start_shared_app):
+    """An app whose runs come and go, started once for all tests of them."""
+    running = start_shared_app(shared_folder)
+    yield running
+    running.stop()
+    assert "Traceback" not in running.printed(), running.printed()
 
 
 def open_tab(page, name):
@@ -56,10 +76,9 @@ def test_a_run_shows_its_card_and_its_curves(page):
     assert "第 12 步" in value(page, "model-progress")
 
 
-def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, start_app, open_page):
+def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, own_app, open_page):
     """Another process trains on: its steps appear by themselves, its run in the opened list."""
-    app = start_app(own_folder)
-    page = open_page(app.url)
+    page = open_page(own_app.url)
     open_tab(page, "模型")
     contains(page, "model-progress", "12 步")
     with (own_folder / "checkpoints" / "novel" / "metrics.jsonl").open(
@@ -75,13 +94,12 @@ def test_the_card_and_the_choice_follow_what_happens_on_the_disk(own_folder, sta
     uses(page, "another")
 
 
-def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app, open_page):
+def test_a_run_in_training_is_followed_until_it_can_write(own_folder, own_app, open_page):
     young = shutil.copytree(
         own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "young"
     )
     (young / "model.safetensors").rename(own_folder / "weights")
-    app = start_app(own_folder)
-    page = open_page(app.url)
+    page = open_page(own_app.url)
     open_tab(page, "模型")
     page.locator("#model-training-curves").locator("canvas, svg").first.wait_for()
     assert "young · 训练中" in value(page, "model-watched")
@@ -104,7 +122,7 @@ def test_a_run_in_training_is_followed_until_it_can_write(own_folder, start_app,
     (next_run / "model.safetensors").unlink()
     page.locator("#model-training").wait_for()
     expect(page.locator("#model-watched input")).to_have_value("next · 训练中")
-    assert "Traceback" not in app.printed()
+    assert "Traceback" not in own_app.printed()
 
 
 def test_a_download_without_results_is_refused_in_a_toast(page):
@@ -115,14 +133,11 @@ def test_a_download_without_results_is_refused_in_a_toast(page):
     assert "还没有" in toast.inner_text()
 
 
-def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(
-    own_folder, start_app, open_page
-):
+def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(own_folder, own_app, open_page):
     (own_folder / "checkpoints" / "novel" / "metrics.jsonl").write_text(
         f'{{"step": 1{"0" * 400}}}\n{"[" * 100_000}\n', encoding="utf-8"
     )
-    app = start_app(own_folder)
-    page = open_page(app.url)
+    page = open_page(own_app.url)
     open_tab(page, "模型")
     page.wait_for_selector("#model-no-curves:visible")
     assert not page.locator("#model-problem").is_visible()
@@ -134,20 +149,19 @@ def test_a_strangers_run_breaks_nothing_and_one_that_goes_is_missed(
     page.locator("#model-problem").wait_for(state="hidden")
     uses(page, "renamed")
     begins(page, "model-corpus", "novel.txt")
-    assert "Traceback" not in app.printed()
+    assert "Traceback" not in own_app.printed()
 
 
 def test_the_page_begins_with_the_run_that_is_newest_when_it_is_opened(
-    own_folder, start_app, open_page
+    own_folder, own_app, open_page
 ):
-    app = start_app(own_folder)
-    uses(open_page(app.url), "novel")
+    uses(open_page(own_app.url), "novel")
     later = (
         shutil.copytree(own_folder / "checkpoints" / "novel", own_folder / "checkpoints" / "later")
         / "model.safetensors"
     )
     os.utime(later, (later.stat().st_mtime + 60,) * 2)
-    page = open_page(app.url)
+    page = open_page(own_app.url)
     uses(page, "later")
     open_tab(page, "对比")
     page.locator("#compare-runs").get_by_text("later").wait_for()
