@@ -31,6 +31,7 @@ class Card(NamedTuple):
     parameters: str
     steps: str  # of the weights that were kept
     validation_bpc: str  # of the weights that were kept
+    ngram_weight: str  # the best one beside them
     date: str  # when they were written
 
 
@@ -61,19 +62,17 @@ def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
         architecture=architecture(config.model),
         parameters=_number(info.get("parameters"), ",.0f"),
         steps=_number(best.get("step"), ",.0f"),
-        validation_bpc=_validation(best, info),
+        validation_bpc=_validation(best),
+        ngram_weight=_number(info.get("ngram", {}).get("weight"), "g"),
         date=_date(run),
     )
 
 
-def _validation(best: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """The best validation, whether it is that of a sample, and the weight of an n-gram model."""
+def _validation(best: Mapping[str, Any]) -> str:
+    """The best validation, and whether it is that of a sample."""
     value = _number(best.get("validation_bpc"), ".3f")
     if best.get("is_sample") is True:
         value = _("{bpc} (of a sample)").format(bpc=value)
-    if "ngram" in info:
-        weight = _number(info["ngram"]["weight"], "g")
-        value = _("{bpc}; best n-gram weight {weight}").format(bpc=value, weight=weight)
     return value
 
 

@@ -23,7 +23,7 @@ Float64s = NDArray[np.float64]
 
 # Target tokens that are counted, of a larger text a sample of its pairs. Measured, so many take
 # 14 seconds of a core and 0.6 GB of memory; a novel of 800,000 characters half a second.
-_MOST_TOKENS = 10_000_000
+MOST_TOKENS = 10_000_000
 # Digits of the weight that are kept; 20 halvings of [0, 1] find more.
 _DIGITS = 3
 _HALVINGS = 20
@@ -32,8 +32,8 @@ _HALVINGS = 20
 def count_ngrams(pairs: Pairs, order: int, vocabulary_size: int) -> NgramModel:
     """The n-gram model of the targets of training pairs."""
     tokens = int(pairs.target_lengths.sum())
-    if tokens > _MOST_TOKENS:
-        pairs = pairs.sample(len(pairs) * _MOST_TOKENS // tokens)
+    if tokens > MOST_TOKENS:
+        pairs = pairs.sample(len(pairs) * MOST_TOKENS // tokens)
     # The places of all tokens, one target after the other.
     lengths = pairs.target_lengths.astype(np.int64)
     ends = np.cumsum(lengths)

@@ -110,6 +110,7 @@ def _card() -> list[gr.Textbox]:
             _field(browser_text("Parameters"), "parameters"),
             _field(browser_text("Best step"), "steps"),
             _field(browser_text("Validation BPC (lower is better)"), "bpc"),
+            _field(browser_text("Best n-gram weight"), "ngram"),
             _field(browser_text("Date"), "date"),
             _field(browser_text("Training so far"), "progress", min_width=600),
         ]

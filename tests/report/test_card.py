@@ -62,9 +62,10 @@ def test_what_a_strangers_run_does_not_tell_is_a_dash(run, facts):
     assert (found.corpus, found.parameters, found.steps, found.validation_bpc) == (UNKNOWN,) * 4
 
 
-def test_the_weight_of_an_ngram_model_stands_beside_the_validation(run):
-    write(run, best={"validation_bpc": 5.0}, ngram={"order": 3, "weight": 0.25})
-    assert card(run).validation_bpc == "5.000; best n-gram weight 0.25"
+def test_the_weight_of_an_ngram_model_is_told_where_there_is_one(run):
+    assert card(run).ngram_weight == UNKNOWN
+    write(run, ngram={"order": 3, "weight": 0.25})
+    assert card(run).ngram_weight == "0.25"
 
 
 def test_a_damaged_run_has_no_card(run):

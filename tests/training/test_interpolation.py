@@ -70,7 +70,7 @@ def test_of_a_large_text_a_sample_is_counted(workshop, monkeypatch):
 
     monkeypatch.setattr(interpolation.NgramModel, "count", count)
     count_ngrams(workshop.train, 3, workshop.tokenizer.size)
-    monkeypatch.setattr(interpolation, "_MOST_TOKENS", tokens // 4)
+    monkeypatch.setattr(interpolation, "MOST_TOKENS", tokens // 4)
     count_ngrams(workshop.train, 3, workshop.tokenizer.size)
     assert counted[0] == (tokens, 80)
     assert counted[1][0] < tokens / 2

@@ -45,7 +45,7 @@ def test_some_tokens_are_drawn_and_gradients_are_of_the_second_pass_alone(worksh
     found = {name: parameter.grad for name, parameter in model.named_parameters()}
 
     # 1. Targets are true; the history is not, in some of the places that are read.
-    ((target, is_token, memory, state, first, *_, history),) = calls
+    ((target, is_token, memory, state, first, history, _),) = calls
     assert torch.equal(target, torch.from_numpy(batch.target))
     is_read = pad(is_token[:, 1:], (0, 1))
     is_drawn = history != target
@@ -57,7 +57,7 @@ def test_some_tokens_are_drawn_and_gradients_are_of_the_second_pass_alone(worksh
     model.zero_grad()
     source, lengths = (torch.from_numpy(part) for part in (batch.source, batch.source_lengths))
     memory, state = model.start(source, lengths)
-    model.nll_sum(target, is_token, memory, state, first, history=history).backward()
+    model.nll_sum(target, is_token, memory, state, first, history, source).backward()
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(found[name], parameter.grad, msg=name)
 
@@ -67,7 +67,7 @@ def test_with_teacher_forcing_nothing_is_drawn(workshop, make):
     before = torch.get_rng_state()
     batch_loss(model, workshop.train.batch(range(8)), CPU)
     assert torch.equal(torch.get_rng_state(), before)
-    ((target, *_, history),) = calls
+    ((target, *_, history, _),) = calls
     assert history is target
 
 

@@ -15,6 +15,7 @@ FIELDS = (
     "parameters",
     "steps",
     "bpc",
+    "ngram",
     "date",
     "progress",
 )
