@@ -18,7 +18,12 @@ from novelgen.config import (
 )
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _, join_list
-from novelgen.models.zoo import COPY_NEEDS_ONE_VOCABULARY, MODEL_PARTS, resolve
+from novelgen.models.zoo import (
+    COPY_NEEDS_ONE_VOCABULARY,
+    GUIDE_NEEDS_ONE_VOCABULARY,
+    MODEL_PARTS,
+    resolve,
+)
 from novelgen.options import check_one_of
 from novelgen.shipped import shipped_novel
 
@@ -139,6 +144,9 @@ def check_pairs(config: Config, options: Iterable[str]) -> None:
         )
     if config.model.copy and not pairs.share_vocabulary:
         raise ConfigError(_(COPY_NEEDS_ONE_VOCABULARY))
+    # The default guides nothing there.
+    if "guide" in given and config.model.guide and not pairs.share_vocabulary:
+        raise ConfigError(_(GUIDE_NEEDS_ONE_VOCABULARY))
 
 
 def _flags(section: type, given: set[str]) -> list[str]:

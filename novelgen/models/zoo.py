@@ -146,6 +146,10 @@ _WIDE_SCORES = ("additive", "concat")
 COPY_NEEDS_ONE_VOCABULARY = N_(
     "--copy: copying needs one vocabulary for source and target; add --share-vocabulary"
 )
+GUIDE_NEEDS_ONE_VOCABULARY = N_(
+    "--guide: finding target tokens in the source needs one vocabulary for both; add "
+    "--share-vocabulary"
+)
 NO_ATTENTION = N_("this model has no attention: there are no weights to save or draw")
 
 

@@ -249,6 +249,7 @@ def test_the_page_knows_a_run_of_pairs(runs):
         (["--context-paragraphs", "2"], "--context-paragraphs"),
         (["--segment-length", "50"], "--segment-length"),
         (["--copy"], "--copy.*--share-vocabulary"),
+        (["--guide", "1"], "--guide.*--share-vocabulary"),
         (["--share-vocabulary", "--source-level", "word"], "--source-level"),
     ],
 )
