@@ -3,9 +3,8 @@
 e_ij = vᵀ tanh(q_i + U h_j), q_i = W s_{i-1} + Y y_{i-1};  α_i = softmax(e_i);  c_i = Σ_j α_ij h_j;
 s_i = LSTM(s_{i-1}, [y_{i-1}; c_i]). With r = 1 / (1 + exp(2 q) · exp(2 U h)), tanh(q + U h) is
 1 − 2 r, and the softmax cancels vᵀ1: the score needs a division for every position and feature and
-no exponential.
-Its slope is 1 − tanh² = 4 (r − r²). Every weight's gradient is one product behind the loop
-(backpropagation through time, Werbos, 1990).
+no exponential. Its slope is 1 − tanh² = 4 (r − r²). Every weight's gradient is one product behind
+the loop (backpropagation through time, Werbos, 1990).
 
 Shapes: B rows, S source positions, A attention size, H hidden size, M memory size, D size of the
 inputs, and N real steps of all rows, as in `packed`.

@@ -4,12 +4,11 @@ Weights are packed for `multiply_few`, in float32 or in bfloat16 (uint16), which
 register: a step of one row reads every weight once, so its speed is that of the memory. A row of a
 product is summed up in the same order whatever rows stand beside it.
 
-Loops run in vectors only over rows that numba knows to be contiguous: `total[row, a:b]` of a whole
-array, not a row of `total[:, a:b]`.
+Loops run in vectors only over rows that numba knows to be contiguous: `sums[row, a:b]` of a whole
+array, not a row of `sums[:, a:b]`.
 
-Shapes: B rows, U sources of S positions, L layers, A attention size, H hidden
-size, E readout size, V vocabulary, M size of the annotations. A packed (N, K) is
-(⌈N / COLUMNS⌉, K, COLUMNS).
+Shapes: B rows, U sources of S positions, L layers, A attention size, H hidden size, E readout size,
+V vocabulary, M size of the annotations. A packed (N, K) is (⌈N / COLUMNS⌉, K, COLUMNS).
 """
 
 from __future__ import annotations
