@@ -310,6 +310,9 @@ class ModelConfig(Checked):
     )
 
 
+# The value of `init` for a start from scratch.
+NO_INIT = "none"
+
 # Target tokens in the largest batch that `auto` takes.
 LARGEST_BATCH = 3200
 
@@ -339,8 +342,24 @@ class TrainingConfig(Checked):
         ),
         minimum=1,
     )
+    # What training begins with; `novelgen.training.warm_start`.
+    init: str = option(
+        "auto",
+        N_(
+            "the first weights: none begins from scratch, a run directory with that run's weights, "
+            "auto with the base model that comes with the program where it fits (a novel, "
+            "characters, the default model); the vocabulary then has all of that model's, unless "
+            "--vocabulary-size is given"
+        ),
+    )
     # The optimizer: a linear warm-up, then half a cosine down to the final rate.
-    learning_rate: float = option(3e-3, N_("peak learning rate"), above=0, maximum=1)
+    learning_rate: float | None = option(
+        None,
+        N_("peak learning rate; auto: 0.003, less for a run that begins with trained weights"),
+        above=0,
+        maximum=1,
+        auto=True,
+    )
     final_learning_rate: float = option(
         0.05,
         N_("learning rate at the end of the budget, as a fraction of the peak"),
@@ -409,7 +428,7 @@ class TrainingConfig(Checked):
 _RETIRED = ("cuda_graph",)
 
 # What fields that came later were before: a config.json without one means this.
-_EARLIER = {"token_in_query": False, "guide": 0.0}
+_EARLIER = {"token_in_query": False, "guide": 0.0, "init": NO_INIT}
 
 # Any of them ends a training; one that is given replaces all that a run had.
 BUDGETS = ("epochs", "max_steps", "max_minutes")

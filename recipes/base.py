@@ -1,10 +1,10 @@
 """Makes the base model of checkpoints/base from a folder of novels: see recipes/base.md.
 
-    python recipes/base.py NOVELS --round 1 --minutes 120
+    python recipes/base.py NOVELS WORK --round 1 --minutes 100
 
-A round is a corpus of about fifteen million characters: every modern novel whole, and a third of
+A round is a corpus of about fourteen million characters: every modern novel whole, and a third of
 every classical one, so that both give about half of what is read. The three rounds take the three
-thirds in turn. A round starts from the weights that are shipped, where there are any.
+thirds in turn. The second and the third begin with the weights that are shipped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,24 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import novelgen
+from novelgen.config import NO_INIT
+from novelgen.shipped import shipped_base
+from novelgen.training.checkpoint import RunDirectory
+
 ROUNDS = 3
+BASE = Path(__file__).resolve().parent.parent / "checkpoints" / "base"
+
+OPTIONS = {
+    "vocabulary_size": 6000,
+    "dropout": 0.0,
+    "batch_tokens": 3200,
+    "warmup_steps": 100,
+    "validate_every": 400,
+    "save_every": 400,
+    "patience": 1000,
+    "ngram_order": 0,
+}
 
 # Never in the base: 红楼梦 and what continues it are what the project measures on.
 HONGLOUMENG = ("hongloumeng", "honglou", "xinshitouji")
@@ -63,42 +80,66 @@ MODERN = (
 
 
 def main() -> None:
-    """Builds the corpus of a round and trains on it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Builds the corpus of a round, trains on it, and writes checkpoints/base."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("novels", type=Path, help="folder of .txt files, with folders in it")
+    parser.add_argument("work", type=Path, help="folder for the corpus and the run")
     parser.add_argument("--round", type=int, default=1, choices=range(1, ROUNDS + 1))
-    parser.add_argument("--corpus", type=Path, required=True, help="where the round's corpus goes")
+    parser.add_argument("--minutes", type=float, default=100)
     arguments = parser.parse_args()
-    modern = classical = 0
-    arguments.corpus.mkdir(parents=True, exist_ok=True)
-    for place, path in enumerate(chosen_files(arguments.novels)):
+    corpus = arguments.work / f"corpus{arguments.round}"
+    run = arguments.work / f"round{arguments.round}"
+    build_corpus(arguments.novels, corpus, arguments.round)
+    init = NO_INIT
+    if arguments.round > 1:
+        init = str(shipped_base())
+    novelgen.train(corpus, run, init=init, max_minutes=arguments.minutes, **OPTIONS)
+    ship(run)
+
+
+def build_corpus(novels: Path, corpus: Path, number: int) -> None:
+    """Writes the corpus of a round, and prints what it holds of each kind."""
+    corpus.mkdir(parents=True, exist_ok=True)
+    characters = {"modern": 0, "classical": 0}
+    for place, path in enumerate(chosen_files(novels)):
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        is_modern = path.stem.startswith(MODERN)
-        if not is_modern:
-            lines = third(lines, arguments.round + place)
-        (arguments.corpus / path.name).write_text("".join(lines), encoding="utf-8")
-        characters = sum(map(len, lines))
-        if is_modern:
-            modern += characters
-        else:
-            classical += characters
-    print(f"modern: {modern:,} characters; classical: {classical:,}")
+        kind = "modern"
+        if not path.stem.startswith(MODERN):
+            kind = "classical"
+            # Not the beginnings of all in the same round.
+            lines = third(lines, number + place)
+        (corpus / path.name).write_text("".join(lines), encoding="utf-8")
+        characters[kind] += sum(map(len, lines))
+    print(", ".join(f"{kind}: {count:,} characters" for kind, count in characters.items()))
 
 
 def chosen_files(folder: Path) -> Iterator[Path]:
     """The novels that the base learns from, in the order of their names."""
-    excluded = HONGLOUMENG + ZERO_SHOT + LEFT_OUT
+    excluded = (*NOT_FREE, *HONGLOUMENG, *ZERO_SHOT, *LEFT_OUT)
     for path in sorted(folder.rglob("*.txt"), key=lambda path: path.name):
         name = path.relative_to(folder).as_posix()
-        if any(part in name for part in (*NOT_FREE, *excluded)):
-            continue
-        yield path
+        if not any(part in name for part in excluded):
+            yield path
 
 
 def third(lines: list[str], number: int) -> list[str]:
     """The lines of one third of a novel; `number` counts on beyond three."""
     first = number % ROUNDS
     return lines[len(lines) * first // ROUNDS : len(lines) * (first + 1) // ROUNDS]
+
+
+def ship(path: Path, target: Path = BASE) -> None:
+    """Writes the kept weights of a run in half precision, without what is of its corpus."""
+    run = RunDirectory(path)
+    info = run.load_info()
+    weights = {}
+    run.read_weights(weights.update)
+    config = info["config"].replace(init=NO_INIT)
+    kept = {name: info[name] for name in ("tokenizer", "parameters", "best")}
+    target.mkdir(parents=True, exist_ok=True)
+    shipped = RunDirectory(target)
+    shipped.save_model({name: tensor.half() for name, tensor in weights.items()})
+    shipped.save_info({"config": config.to_dict(), **kept}, run.load_tokenizer(info))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from torch import nn
 
 from novelgen.api.observer import Observer
 from novelgen.api.request import apply_budget
-from novelgen.config import Config, TrainingConfig, check_budget
+from novelgen.config import NO_INIT, Config, TrainingConfig, check_budget
 from novelgen.i18n import _
 from novelgen.models.build import set_dropout
 from novelgen.models.zoo import present
@@ -33,6 +34,7 @@ from novelgen.training.recipe import (
 from novelgen.training.results import Outcome, Validation
 from novelgen.training.stores import Data, data_of_run, shared_data
 from novelgen.training.trainer import Trainer
+from novelgen.training.warm_start import WarmStart
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,25 @@ def train(
     run: RunDirectory,
     ranks: Ranks = SINGLE_PROCESS,
     reporting: Reporting = Reporting(),
+    start: WarmStart | None = None,
 ) -> Outcome:
-    """Trains a new model on `data` into `run`, a directory that was created."""
-    # 1. The model: its first weights follow from the seed alone.
+    """Trains a new model on `data` into `run`, a directory that was created.
+
+    It begins with the weights of `start`; without, they follow from the seed alone.
+    """
+    # 1. The model.
     # What is prepared already brings the options along that it was prepared with.
     config = data.configured(config, run.path)
+    init = NO_INIT if start is None else os.path.relpath(start.path, run.path)
+    config = config.replace(init=init)
     config = _with_recipe(config, data, reporting)
     torch.manual_seed(config.training.seed)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
+    # The other processes are given the first one's weights.
+    if start is not None and ranks.is_first:
+        new = start.give(model, data.tokenizer)
+        if reporting.verbose:
+            _print_start(start, data.tokenizer.size, new)
     # 2. What config.json says of the run, and its vocabularies: two where the source has its own.
     source_tokenizer = None
     info: dict[str, Any] = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint}
@@ -227,6 +240,12 @@ def _trainer(
         parameters = sum(parameter.numel() for parameter in model.parameters())
         _print_model(parameters, data.tokenizer.size, hardware, ranks.size)
     return trainer
+
+
+def _print_start(start: WarmStart, size: int, new: int) -> None:
+    """Prints what a run begins with."""
+    message = _("first weights: those of {path}; {known:,} of {size:,} symbols are known to them")
+    print(message.format(path=start.path, known=size - new, size=size), flush=True)
 
 
 def _print_model(parameters: int, vocabulary: int, hardware: str, processes: int) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.stores import Data
+    from novelgen.training.warm_start import WarmStart
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,20 @@ def train(
     from novelgen.training.distributed import init_distributed
     from novelgen.training.run_lock import check_no_training, locked
     from novelgen.training.stores import shared_data
+    from novelgen.training.warm_start import find_warm_start
 
     run = RunDirectory(Path(output))
     # What rank 0 holds until the end: the lock on the run directory.
     with init_distributed() as ranks, contextlib.ExitStack() as held:
         device = ranks.device(config.training.device)
+        start = ranks.run_on_rank0(lambda: find_warm_start(config))
 
         def make_data() -> Data:
             check_outside(run.path, paths)
             # Whoever would be refused below learns it before the corpus is imported.
             check_no_training(run.path)
             run.check_free(overwrite)
-            data = _data(paths, config, chosen, run, device)
+            data = _data(paths, config, chosen, run, device, start)
             if verbose:
                 print(data.summary(), flush=True)
             held.enter_context(locked(run.path))
@@ -123,14 +126,22 @@ def train(
         # 2. The data, which the first process prepares for all, and the training.
         data = shared_data(ranks, make_data)
         reporting = sessions.Reporting(verbose, on_validation)
-        outcome = sessions.train(config, data, run, ranks, reporting)
+        outcome = sessions.train(config, data, run, ranks, reporting, start)
     return _result(run, outcome)
 
 
 def _data(
-    paths: list[Path], config: Config, chosen: set[str], run: RunDirectory, device: torch.device
+    paths: list[Path],
+    config: Config,
+    chosen: set[str],
+    run: RunDirectory,
+    device: torch.device,
+    start: WarmStart | None = None,
 ) -> Data:
-    """What the run is to learn from; its store lies in a folder beside the run."""
+    """What the run is to learn from; its store lies in a folder beside the run.
+
+    A novel's vocabulary has all of that of `start`, unless its size was chosen.
+    """
     from novelgen.data.novel import Novel
     from novelgen.data.pair_files import PairFiles
     from novelgen.data.prepare import STORES, open_or_build
@@ -144,7 +155,10 @@ def _data(
         data = PairFiles.learn(config.data, config.pairs)
     else:
         stores = run.path.parent / STORES
-        store = open_or_build(paths, config.text, config.data, stores, given=chosen)
+        known = None
+        if start is not None and "vocabulary_size" not in chosen:
+            known = start.vocabulary
+        store = open_or_build(paths, config.text, config.data, stores, given=chosen, known=known)
         data = Novel(store, config.data, paths)
     # A task without a single pair is reported before a directory is made.
     for part in ("train", "valid"):

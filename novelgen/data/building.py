@@ -61,11 +61,13 @@ def build(
     identity: dict[str, Any],
     workers: int | None,
     duplicates: Sequence[Duplicate] = (),
+    known: Tokenizer | None = None,
 ) -> None:
     """Writes the files of a store into `directory`, last meta.json, which makes it one.
 
     `identity` are the entries of meta.json that tell this corpus and its options from others,
-    `duplicates` the files that were left out of it. Raises CorpusError, ConfigError and OSError.
+    `duplicates` the files that were left out of it. The vocabulary has all symbols of `known`.
+    Raises CorpusError, ConfigError and OSError.
     """
     # 1. The text, and which segments are held out.
     figures = CorpusFigures(corpus.report)
@@ -87,6 +89,8 @@ def build(
     for block_counts in map_in_order(partial(_count, directory, words), blocks, workers):
         counts.add(block_counts)
     tokenizer = counts.tokenizer(data, user_words)
+    if known is not None:
+        tokenizer = known.extended_by(tokenizer)
     tokenizer.save(directory / TOKENIZER)
 
     # 3. The ids, in the narrowest type that holds them.

@@ -24,13 +24,14 @@ _SPLIT_VERSION = 2
 
 
 def identify(
-    paths: Sequence[Path], text: TextConfig, data: DataConfig
+    paths: Sequence[Path], text: TextConfig, data: DataConfig, known: str | None = None
 ) -> tuple[dict[str, Any], list[UserWord]]:
     """What tells this corpus's store from others, for meta.json; and the user's words.
 
     These are the options and a hash of the content. The hash covers the bytes and kinds of all
     files, the options that shape the store, the user dictionary, the store's format, and the source
-    of text/, because a store made by an older cleaning must not be taken for a new one.
+    of text/, because a store made by an older cleaning must not be taken for a new one. `known` is
+    the fingerprint of a vocabulary that the store's is to have whole.
     """
     if data.user_dict and data.tokenizer != "word":
         raise ConfigError(
@@ -51,6 +52,8 @@ def identify(
         "split": _SPLIT_VERSION,
         "code": _code_hash(),
     }
+    if known is not None:
+        shaping["known"] = known
     files = find_files(paths)
     if data.hold_out is not None:
         # Otherwise the names of files do not matter.
@@ -60,7 +63,10 @@ def identify(
     # 2. The files, in the order in which they are read.
     for path in files:
         _hash_file(path, content)
-    return {"content": content.hexdigest(), "options": options}, user_words
+    identity: dict[str, Any] = {"content": content.hexdigest(), "options": options}
+    if known is not None:
+        identity["vocabulary_of"] = known
+    return identity, user_words
 
 
 def _hash_file(path: Path, content: hashlib.blake2b) -> None:

@@ -69,4 +69,6 @@ class Novel:
             "corpus": [os.path.relpath(path, directory) for path in self.corpus],
             "store": os.path.relpath(self.store.directory, directory),
             "content": self.store.meta["content"],
+            # None where the vocabulary is of this corpus alone.
+            "vocabulary_of": self.store.meta.get("vocabulary_of"),
         }

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from novelgen.config import DataConfig, TextConfig, flag
 from novelgen.data.building import build, sync
@@ -21,7 +21,19 @@ from novelgen.errors import ConfigError, CorpusError
 from novelgen.i18n import _
 from novelgen.os_errors import reason_of
 from novelgen.text.importing import CorpusImport
+from novelgen.text.tokenizers import Tokenizer
 from novelgen.text.words import UserWord, read_user_dict
+
+
+class KnownVocabulary(NamedTuple):
+    """A vocabulary that a store's is to have whole, and the fingerprint that it goes by.
+
+    The tokenizer may know more than the one of that fingerprint: what the corpus adds to it.
+    """
+
+    tokenizer: Tokenizer
+    fingerprint: str
+
 
 STORES = ".stores"
 """The folder, beside the runs that use them, of stores that training made by itself."""
@@ -35,13 +47,14 @@ def open_or_build(
     *,
     given: Collection[str] | None = None,
     workers: int | None = None,
+    known: KnownVocabulary | None = None,
 ) -> Store:
     """The store of a corpus, reused from below `directory` or built there.
 
     It is called `<corpus name>-<hash>`. `paths` are the corpus's files and folders, or one
     directory that `prepare` made, which is opened as it is; then the options named in `given`
-    (by default those that are not at their default) must not contradict it. Raises CorpusError and
-    ConfigError.
+    (by default those that are not at their default) must not contradict it, and its vocabulary is
+    what it is, whatever is `known`. Raises CorpusError and ConfigError.
     """
     paths = [Path(path) for path in paths]
     if len(paths) == 1 and is_store(paths[0]):
@@ -49,11 +62,11 @@ def open_or_build(
         _check_options(store, text, data, given)
         return store
     # The name has the hash: the stores of two versions of a corpus live side by side.
-    identity, user_words = identify(paths, text, data)
+    identity, user_words = identify(paths, text, data, known.fingerprint if known else None)
     check_hold_out(paths, data.hold_out)
     target = Path(directory) / store_name(paths, identity["content"])
     if not _holds(target, identity):  # it is missing or damaged
-        _build_at(target, paths, text, data, user_words, identity, workers)
+        _build_at(target, paths, text, data, user_words, identity, workers, known)
     return Store.open(target)
 
 
@@ -136,6 +149,7 @@ def _build_at(
     user_words: Sequence[UserWord],
     identity: dict[str, Any],
     workers: int | None,
+    known: KnownVocabulary | None = None,
 ) -> None:
     """Builds a store under a temporary name beside `target` and renames it.
 
@@ -153,7 +167,8 @@ def _build_at(
             duplicates = find_duplicates(paths, text)
             leave_out = [duplicate.path for duplicate in duplicates]
             corpus = CorpusImport(paths, text, workers, leave_out=leave_out)
-            build(corpus, data, user_words, directory, identity, workers, duplicates)
+            tokenizer = known.tokenizer if known else None
+            build(corpus, data, user_words, directory, identity, workers, duplicates, tokenizer)
             sync(directory)
             _move(directory, target, identity)
     except OSError as error:

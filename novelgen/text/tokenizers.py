@@ -116,6 +116,25 @@ class Tokenizer:
         """A readable name for each token: its text, <E4> for a byte, <EOS> for a special."""
         return [self._label(int(number)) for number in ids]
 
+    @property
+    def symbols(self) -> list[str]:
+        """The characters, then the words: those of the ids from FIRST_CHARACTER on."""
+        return list(self._ids)
+
+    def extended_by(self, other: Tokenizer) -> Tokenizer:
+        """A tokenizer of the kind of `other`, with this one's symbols before those of `other`."""
+        characters = dict.fromkeys([*self.characters, *other.characters])
+        if other.kind == "char":
+            return Tokenizer(list(characters))
+        words = dict.fromkeys([*self.words, *other.words])
+        return Tokenizer(list(characters), list(words), other.user_words, other.spaced)
+
+    def rows_in(self, other: Tokenizer) -> npt.NDArray[np.int64]:
+        """(size,) int64: the id in `other` of each of this one's tokens, -1 for none."""
+        found = [other._ids.get(symbol, -1) for symbol in self._ids]
+        # The specials and the bytes are the same in all vocabularies.
+        return np.array([*range(FIRST_CHARACTER), *found], dtype=np.int64)
+
     @cached_property
     def punctuation_ids(self) -> tuple[int, ...]:
         """The characters and words without a letter, digit or ideograph."""

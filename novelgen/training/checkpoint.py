@@ -11,11 +11,12 @@ trainer.pt          what --resume needs: last weights, optimiser, position; tens
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import pickle
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -153,7 +154,7 @@ class RunDirectory:
         """Writes the weights that are kept for writing and evaluating."""
         # safetensors refuses views of a shared storage, and does not copy from a GPU.
         on_host = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        write_whole(self._model, save(on_host))
+        write_whole(self._model, save(on_host, {_DIGEST: _digest(on_host)}))
 
     def save_ngram(self, ngram: NgramModel, found: Mapping[str, float | None]) -> None:
         """Writes the n-gram model, and into config.json what was found of it.
@@ -236,6 +237,10 @@ class RunDirectory:
 
     def load_weights(self, model: nn.Module) -> None:
         """Fills a model with the saved weights."""
+        self.read_weights(model.load_state_dict)
+
+    def read_weights(self, take: Callable[[dict[str, Tensor]], Any]) -> None:
+        """Hands the saved weights over, by name; what goes wrong in `take` is damage too."""
         if not self.has_model:
             raise CheckpointError(
                 _(
@@ -244,7 +249,33 @@ class RunDirectory:
                 ).format(path=self._model)
             )
         with _damage_reported(self._model):
-            model.load_state_dict(load(self._model.read_bytes()))
+            data = self._model.read_bytes()
+            weights = load(data)
+            # Files of earlier versions have none.
+            digest = _metadata(data).get(_DIGEST)
+            if digest is not None and digest != _digest(weights):
+                raise ValueError(_("its checksum is another one"))
+            take(weights)
+
+
+# The entry of model.safetensors with the checksum of its tensors.
+_DIGEST = "blake2b"
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """A checksum over the names, types, shapes and bytes of all tensors."""
+    digest = hashlib.blake2b(digest_size=20)
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """What a file of safetensors says of itself: its header is JSON after the header's length."""
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    return metadata
 
 
 def _json_of(tokenizer: Tokenizer) -> bytes:

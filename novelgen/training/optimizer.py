@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from novelgen.config import TrainingConfig
+from novelgen.models.zoo import present
 
 
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -18,7 +19,7 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Ada
             {"params": matrices, "weight_decay": config.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ],
-        lr=config.learning_rate,
+        lr=present(config.learning_rate),
         betas=(0.9, 0.99),
         fused=True,
     )

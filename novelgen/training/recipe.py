@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from novelgen.config import LARGEST_BATCH, Config, TrainingConfig
+from novelgen.config import LARGEST_BATCH, NO_INIT, Config, TrainingConfig
 from novelgen.data.pairs import Pairs
 from novelgen.i18n import _
 
@@ -25,6 +25,10 @@ _SMALLEST_BATCH = 400
 _BATCHES = 2000
 
 _LONGEST_WARMUP = 50
+
+# The learning rate of a run that begins from scratch, and of one that begins with trained weights.
+_LEARNING_RATE = 3e-3
+_WARM_LEARNING_RATE = 2e-3
 
 
 class Text(NamedTuple):
@@ -40,6 +44,7 @@ class Recipe(NamedTuple):
     dropout: float
     batch_tokens: int
     warmup_steps: int
+    learning_rate: float
 
 
 def text_of(pairs: Pairs) -> Text:
@@ -50,7 +55,12 @@ def text_of(pairs: Pairs) -> Text:
 def is_open(config: Config) -> bool:
     """Whether something is still to be chosen."""
     training = config.training
-    return None in (config.model.dropout, training.batch_tokens, training.warmup_steps)
+    return None in (
+        config.model.dropout,
+        training.batch_tokens,
+        training.warmup_steps,
+        training.learning_rate,
+    )
 
 
 def needs_speed(config: Config) -> bool:
@@ -60,7 +70,8 @@ def needs_speed(config: Config) -> bool:
 
 def provisional(config: TrainingConfig) -> TrainingConfig:
     """What a training begins with, while its speed is measured."""
-    return _filled(config, Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP))
+    recipe = Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP, _rate(is_warm(config)))
+    return _filled(config, recipe)
 
 
 def passes(config: TrainingConfig, text: Text, speed: float | None) -> float:
@@ -75,8 +86,15 @@ def passes(config: TrainingConfig, text: Text, speed: float | None) -> float:
     return min(found)
 
 
-def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Recipe:
-    """The recipe for so many passes over a text.
+def is_warm(config: TrainingConfig) -> bool:
+    """Whether a run begins with trained weights; `init` says so once they were found."""
+    return config.init != NO_INIT
+
+
+def recipe_for(
+    passes: float, text: Text, has_step_budget: bool = False, warm: bool = False
+) -> Recipe:
+    """The recipe for so many passes over a text; `warm` is a start with trained weights.
 
     With a budget of steps the batches are large: smaller ones would learn from less.
     """
@@ -85,14 +103,19 @@ def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Reci
     if not has_step_budget:
         batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
     dropout = round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
-    return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
+    warmup = min(_LONGEST_WARMUP, int(tokens / batch / 10))
+    return Recipe(dropout, batch, warmup, _rate(warm))
+
+
+def _rate(warm: bool) -> float:
+    return _WARM_LEARNING_RATE if warm else _LEARNING_RATE
 
 
 def complete(config: Config, text: Text, speed: float | None = None) -> Config:
     """The configuration with what is auto chosen; `speed` as in `passes`."""
     training = config.training
     bought = passes(training, text, speed)
-    recipe = recipe_for(bought, text, training.max_steps is not None)
+    recipe = recipe_for(bought, text, training.max_steps is not None, is_warm(training))
     dropout = config.model.dropout
     if dropout is None:
         dropout = recipe.dropout
@@ -120,4 +143,5 @@ def describe(config: Config, text: Text, speed: float | None = None) -> str:
 def _filled(config: TrainingConfig, recipe: Recipe) -> TrainingConfig:
     batch = recipe.batch_tokens if config.batch_tokens is None else config.batch_tokens
     warmup = recipe.warmup_steps if config.warmup_steps is None else config.warmup_steps
-    return dataclasses.replace(config, batch_tokens=batch, warmup_steps=warmup)
+    rate = recipe.learning_rate if config.learning_rate is None else config.learning_rate
+    return dataclasses.replace(config, batch_tokens=batch, warmup_steps=warmup, learning_rate=rate)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novelgen.config import TrainingConfig
+from novelgen.models.zoo import present
 from novelgen.training.epochs import EpochPlan
 
 # Without --validate-every: once an epoch, but neither all the time on a tiny corpus nor hardly ever
@@ -59,7 +60,7 @@ def learning_rate(config: TrainingConfig, step: int, used: float) -> float:
     floor = config.final_learning_rate  # a share of the full rate
     # 1 at the beginning of the budget, `floor` at its end.
     decay = floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * used))
-    return config.learning_rate * warm * decay
+    return present(config.learning_rate) * warm * decay
 
 
 def teacher_forcing(config: TrainingConfig, used: float) -> float:

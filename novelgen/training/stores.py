@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from novelgen.config import DataConfig
 from novelgen.data.novel import Novel
 from novelgen.data.pair_files import PairFiles, files_of
-from novelgen.data.prepare import open_or_build
+from novelgen.data.prepare import KnownVocabulary, open_or_build
 from novelgen.data.store import Store, is_store
 from novelgen.errors import CheckpointError, CorpusError, NovelgenError
 from novelgen.i18n import _
@@ -56,7 +56,13 @@ def store_of_run(directory: Path, info: Mapping[str, Any]) -> Store:
             ).format(path=path, corpus=missing[0])
         )
     config = info["config"]
-    return _checked(open_or_build(corpus, config.text, config.data, path.parent), info)
+    known = None
+    if info.get("vocabulary_of") is not None:
+        # The run's own vocabulary is that one with what the corpus adds.
+        tokenizer = RunDirectory(directory).load_tokenizer(info)
+        known = KnownVocabulary(tokenizer, info["vocabulary_of"])
+    store = open_or_build(corpus, config.text, config.data, path.parent, known=known)
+    return _checked(store, info)
 
 
 class _NovelParts(NamedTuple):

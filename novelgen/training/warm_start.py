@@ -1,0 +1,143 @@
+"""Warm start: a run begins with the weights of another, which may have another vocabulary.
+
+V is the size of the run's vocabulary, U that of the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from novelgen.config import NO_INIT, Config, ModelConfig, flag
+from novelgen.data.prepare import KnownVocabulary
+from novelgen.errors import ConfigError
+from novelgen.i18n import _, join_list
+from novelgen.options import AUTO
+from novelgen.shipped import shipped_base
+from novelgen.text.tokenizers import Tokenizer
+from novelgen.training.checkpoint import RunDirectory
+
+# Options of a model that its weights fit whatever they are.
+_ANY_VALUE = ("dropout", "guide")
+# The tensors with a row for each symbol, by the end of their names.
+_OF_SYMBOLS = ("embedding.weight", "output_bias")
+# The noise of a new symbol's row, in standard deviations of the known rows.
+_NOISE = 0.1
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """The run that another one begins with."""
+
+    path: Path
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What its config.json holds."""
+        return RunDirectory(self.path).load_info()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Its vocabulary."""
+        return RunDirectory(self.path).load_tokenizer(self.info)
+
+    @property
+    def vocabulary(self) -> KnownVocabulary:
+        """What the vocabulary of a novel is joined with."""
+        return KnownVocabulary(self.tokenizer, self.tokenizer.fingerprint)
+
+    def give(self, model: nn.Module, tokenizer: Tokenizer) -> int:
+        """Fills `model`, whose vocabulary is `tokenizer`'s; returns how many symbols are new.
+
+        The rows of a new symbol are the mean of the known rows with a little noise, of torch's
+        global generator.
+        """
+        rows = tokenizer.rows_in(self.tokenizer)
+        RunDirectory(self.path).read_weights(lambda weights: copy_weights(model, weights, rows))
+        return int(np.count_nonzero(rows < 0))
+
+
+def find_warm_start(config: Config) -> WarmStart | None:
+    """The start that the option `init` asks for; None is from scratch.
+
+    `auto` is the base model that comes with the program, where the run is one that it fits. Raises
+    CheckpointError for a run that cannot be read, ConfigError for one that does not fit.
+    """
+    init = config.training.init
+    if init == NO_INIT:
+        return None
+    if init == AUTO:
+        base = shipped_base()
+        if base is None or not _may_use_base(config):
+            return None
+        start = WarmStart(base)
+        return None if _differences(config.model, start) else start
+    start = WarmStart(Path(init))
+    differences = _differences(config.model, start)
+    if differences:
+        message = _("--init {path}: its model has other sizes or parts; pass {options}")
+        raise ConfigError(message.format(path=init, options=join_list(differences)))
+    if _has_two_vocabularies(config) or _has_two_vocabularies(start.info["config"]):
+        message = _(
+            "--init {path}: source and target have vocabularies of their own; leave --init out, or "
+            "pass --share-vocabulary"
+        )
+        raise ConfigError(message.format(path=init))
+    return start
+
+
+def _has_two_vocabularies(config: Config) -> bool:
+    return config.from_pairs and not config.pairs.share_vocabulary
+
+
+def _may_use_base(config: Config) -> bool:
+    """Whether a run learns what the base has learnt: a novel's next paragraph, in characters."""
+    is_next = list(config.data.task_weights) == ["next"]
+    return not config.from_pairs and config.data.tokenizer == "char" and is_next
+
+
+def _differences(config: ModelConfig, start: WarmStart) -> list[str]:
+    """The options, with their values, by which a model would be as that of `start`."""
+    found = []
+    theirs = start.info["config"].model
+    for spec in dataclasses.fields(config):
+        value = getattr(theirs, spec.name)
+        if spec.name in _ANY_VALUE or value == getattr(config, spec.name):
+            continue
+        found.append(_as_option(spec.name, value))
+    return found
+
+
+def _as_option(name: str, value: Any) -> str:
+    """An option as it is typed."""
+    if isinstance(value, bool):
+        return flag(name) if value else flag(name).replace("--", "--no-", 1)
+    return f"{flag(name)} {value}"
+
+
+def copy_weights(model: nn.Module, weights: Mapping[str, Tensor], rows: NDArray[np.int64]) -> None:
+    """Fills `model` with `weights` of a model that has another vocabulary.
+
+    rows: (V,) the row in `weights` of each symbol of the model, -1 for a new one. What has no
+    symbol of its own (the first tokens of tasks) is new as well.
+    """
+    known = torch.from_numpy(np.flatnonzero(rows >= 0))
+    theirs = torch.from_numpy(rows[rows >= 0])
+    for name, own in model.state_dict().items():
+        given = weights[name].to(own.dtype)
+        if not name.endswith(_OF_SYMBOLS):
+            own.copy_(given)
+            continue
+        copied = given[theirs]
+        deviation = copied.std(dim=0)  # of each column
+        own.copy_(copied.mean(dim=0) + _NOISE * deviation * torch.randn_like(own))
+        own[known] = copied
