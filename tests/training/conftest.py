@@ -47,6 +47,7 @@ class Workshop:
             "attention_size": 8,
             "dropout": 0.2,
             "batch_tokens": 200,
+            "learning_rate": 3e-3,
             "max_steps": 12,
             "validate_every": 5,
             "save_every": 4,

@@ -30,6 +30,6 @@ def test_matrices_decay_and_vectors_do_not():
 
 def test_every_parameter_is_trained():
     model = nn.Sequential(nn.Embedding(3, 2), nn.LSTM(2, 2), nn.LayerNorm(2))
-    optimizer = build_optimizer(model, TrainingConfig())
+    optimizer = build_optimizer(model, TrainingConfig(learning_rate=0.1))
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     assert sorted(map(id, trained)) == sorted(map(id, model.parameters()))

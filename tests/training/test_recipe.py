@@ -36,7 +36,7 @@ def test_passes_are_those_of_the_budget_that_ends_first():
 
 
 def test_what_is_given_is_kept():
-    given_all = {"dropout": 0.4, "batch_tokens": 77, "warmup_steps": 0}
+    given_all = {"dropout": 0.4, "batch_tokens": 77, "warmup_steps": 0, "learning_rate": 0.5}
     config = Config().replace(max_minutes=1, **given_all)
     assert not needs_speed(config)
     for name, value in given_all.items():
@@ -50,8 +50,8 @@ def test_what_is_given_is_kept():
 def test_auto_is_a_value_of_what_may_be_chosen_and_of_nothing_else():
     config = Config().replace(dropout=0.5).replace(dropout="auto", batch_tokens="auto")
     assert config.model.dropout is config.training.batch_tokens is None
-    with pytest.raises(ConfigError, match=r"--learning-rate 'auto': must be a number"):
-        Config().replace(learning_rate="auto")
+    with pytest.raises(ConfigError, match=r"--clip-norm 'auto': must be a number"):
+        Config().replace(clip_norm="auto")
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -42,7 +42,7 @@ def test_the_rate_warms_up_peaks_and_ends_at_its_final_share():
 
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_after_the_warm_up_the_rate_never_rises(one, other):
-    config = TrainingConfig()
+    config = TrainingConfig(learning_rate=0.01)
     early, late = sorted((one, other))
     assert learning_rate(config, 10_000, late) <= learning_rate(config, 10_000, early)
 
@@ -83,11 +83,12 @@ def test_the_batches_come_one_after_the_other_and_every_epoch_is_planned_once():
 
 
 def test_the_rate_and_the_budget_are_those_of_the_position():
-    schedule, _ = schedule_of(3, max_minutes=2, warmup_steps=0)
-    assert (schedule.used, schedule.learning_rate) == (0, learning_rate(TrainingConfig(), 99, 0))
+    config = TrainingConfig(learning_rate=0.01)
+    schedule, _ = schedule_of(3, max_minutes=2, warmup_steps=0, learning_rate=0.01)
+    assert (schedule.used, schedule.learning_rate) == (0, learning_rate(config, 99, 0))
     schedule.set_time(90)
     assert schedule.used == 0.75
-    assert schedule.learning_rate == learning_rate(TrainingConfig(), 99, 0.75)
+    assert schedule.learning_rate == learning_rate(config, 99, 0.75)
 
 
 @pytest.mark.parametrize(
