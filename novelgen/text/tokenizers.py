@@ -129,11 +129,9 @@ class Tokenizer:
         words = dict.fromkeys([*self.words, *other.words])
         return Tokenizer(list(characters), list(words), other.user_words, other.spaced)
 
-    def rows_in(self, other: Tokenizer) -> npt.NDArray[np.int64]:
-        """(size,) int64: the id in `other` of each of this one's tokens, -1 for none."""
-        found = [other._ids.get(symbol, -1) for symbol in self._ids]
-        # The specials and the bytes are the same in all vocabularies.
-        return np.array([*range(FIRST_CHARACTER), *found], dtype=np.int64)
+    def ids_of(self, symbols: Iterable[str]) -> npt.NDArray[np.int64]:
+        """(symbols,) int64: the id of each character or word, -1 where it has no token."""
+        return np.array([self._ids.get(symbol, -1) for symbol in symbols], dtype=np.int64)
 
     @cached_property
     def punctuation_ids(self) -> tuple[int, ...]:

@@ -23,7 +23,8 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import _, join_list
 from novelgen.options import AUTO
 from novelgen.shipped import shipped_base
-from novelgen.text.tokenizers import Tokenizer
+from novelgen.text.cleaning import simplify
+from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 from novelgen.training.checkpoint import RunDirectory
 
 # Options of a model that its weights fit whatever they are.
@@ -58,10 +59,10 @@ class WarmStart:
     def give(self, model: nn.Module, tokenizer: Tokenizer) -> int:
         """Fills `model`, whose vocabulary is `tokenizer`'s; returns how many symbols are new.
 
-        The rows of a new symbol are the mean of the known rows with a little noise, of torch's
-        global generator.
+        The rows of a new symbol are as `rows_of` and `copy_weights` have them; the noise is of
+        torch's global generator.
         """
-        rows = tokenizer.rows_in(self.tokenizer)
+        rows = rows_of(tokenizer, self.tokenizer)
         RunDirectory(self.path).read_weights(lambda weights: copy_weights(model, weights, rows))
         return int(np.count_nonzero(rows < 0))
 
@@ -124,11 +125,26 @@ def _as_option(name: str, value: Any) -> str:
     return f"{flag(name)} {value}"
 
 
+def rows_of(tokenizer: Tokenizer, known: Tokenizer) -> NDArray[np.int64]:
+    """(V,) the row that each token has in `known`, -1 for a new one.
+
+    A Traditional symbol that is new has the row of its Simplified form.
+    """
+    rows = known.ids_of(tokenizer.symbols)
+    new = np.flatnonzero(rows < 0)
+    if len(new):
+        forms = simplify("\n".join(tokenizer.symbols[place] for place in new)).split("\n")
+        rows[new] = known.ids_of(forms)
+    # The specials and the bytes are the same in all vocabularies.
+    return np.concatenate([np.arange(FIRST_CHARACTER), rows])
+
+
 def copy_weights(model: nn.Module, weights: Mapping[str, Tensor], rows: NDArray[np.int64]) -> None:
     """Fills `model` with `weights` of a model that has another vocabulary.
 
-    rows: (V,) the row in `weights` of each symbol of the model, -1 for a new one. What has no
-    symbol of its own (the first tokens of tasks) is new as well.
+    rows: (V,) the row in `weights` of each symbol of the model, -1 for a new one, which becomes the
+    mean of the known rows with a little noise. What has no symbol of its own (the first tokens of
+    tasks) is new as well.
     """
     known = torch.from_numpy(np.flatnonzero(rows >= 0))
     theirs = torch.from_numpy(rows[rows >= 0])

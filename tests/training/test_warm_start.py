@@ -16,7 +16,7 @@ from novelgen.models.zoo import VARIANTS, resolve
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 from novelgen.training import warm_start
 from novelgen.training.checkpoint import RunDirectory, load_run
-from novelgen.training.warm_start import WarmStart, copy_weights, find_warm_start
+from novelgen.training.warm_start import WarmStart, copy_weights, find_warm_start, rows_of
 
 SIZES = {"embedding_size": 8, "decoder_size": 8}
 OPTIONS = {**SIZES, "batch_tokens": 200, "device": "cpu", "ngram_order": 0, "verbose": False}
@@ -64,12 +64,20 @@ def test_an_extended_vocabulary_has_the_symbols_of_both(one, two, words_of_one, 
         assert set(extended.words) == {*(words_of_one or ()), *(words_of_two or ())}
     # What the corpus added is known by then.
     assert extended.extended_by(new).to_dict() == extended.to_dict()
-    rows = extended.rows_in(known)
+    rows = rows_of(extended, known)
     for number, row in enumerate(rows):
         if row >= 0:
             assert extended.labels([number]) == known.labels([row])
         else:
             assert extended.symbols[number - FIRST_CHARACTER] not in known.symbols
+
+
+def test_a_traditional_symbol_has_the_row_of_its_simplified_form():
+    known = Tokenizer(list("说图书"), ["图书"])
+    new = Tokenizer(list("說圖说龘"), ["圖書", "說書"])
+    rows = rows_of(new, known)[FIRST_CHARACTER:]
+    assert known.labels(rows[[0, 1, 2, 4]]) == ["说", "图", "说", "图书"]
+    assert rows[3] == rows[5] == -1
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -78,7 +86,7 @@ def test_rows_of_symbols_are_copied_and_new_ones_are_near_their_mean(name):
     known, new = Tokenizer(list("船天小大一二三，。")), Tokenizer(list("风小。筝一"))
     given, model = build_model(config, known.size), build_model(config, new.size, first_tokens=1)
     given.output_bias.data.normal_()
-    rows = new.rows_in(known)
+    rows = rows_of(new, known)
     copy_weights(model, given.state_dict(), rows)
     for name, tensor in model.state_dict().items():
         source = given.state_dict()[name]
