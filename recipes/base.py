@@ -134,7 +134,8 @@ def ship(path: Path, target: Path = BASE) -> None:
     info = run.load_info()
     weights = {}
     run.read_weights(weights.update)
-    config = info["config"].replace(init=NO_INIT)
+    # Its corpus is Simplified, and so is what it is asked to go on from.
+    config = info["config"].replace(init=NO_INIT, simplify=True)
     kept = {name: info[name] for name in ("tokenizer", "parameters", "best")}
     target.mkdir(parents=True, exist_ok=True)
     shipped = RunDirectory(target)
