@@ -138,7 +138,7 @@ def evaluate(
     weight = generator.decoding_config(**options).cache_weight
     figures = {task: _measured(opened, each) for task, each in by_task.items()}
     # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
-    cached: dict[str, float] = {}
+    cached: dict[str, Any] = {}
     if weight:
         cached = _with_cache(opened, generator, main_pairs, weight)
     shuffled = None
@@ -231,7 +231,7 @@ def _measured(run: Run, pairs: Pairs) -> dict[str, Any]:
     return {**_figures(loss.network), **dict(zip(_NGRAM_FIGURES, found, strict=True))}
 
 
-def _with_cache(run: Run, generator: Generator, pairs: Pairs, weight: float) -> dict[str, float]:
+def _with_cache(run: Run, generator: Generator, pairs: Pairs, weight: float) -> dict[str, Any]:
     """The figures of the network with a cache, of the n-gram model beside both where there is one.
 
     `weight` is the cache's.
