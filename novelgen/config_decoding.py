@@ -112,7 +112,7 @@ class DecodingConfig(Checked):
         0.0,
         N_(
             "weight of a neural cache of the text so far beside the network, before the n-gram "
-            "model: p_network becomes (1 - weight) p_network + weight p_cache; 0 is no cache; 0.2 "
+            "model: p_network becomes (1 - weight) p_network + weight p_cache; 0 is no cache; 0.15 "
             "is best for predicting"
         ),
         minimum=0,
