@@ -98,12 +98,22 @@ class DecodingConfig(Checked):
         ),
         choices=("next", "previous", "same"),
     )
-    # What is decoded: the network's distribution, or that of both.
+    # What is decoded: the network's distribution, or one that it is a part of.
     ngram_weight: float = option(
         0.0,
         N_(
             "weight of the run's n-gram model beside the network: p = (1 - weight) p_network + "
             "weight p_ngram; 0 is the network alone; training prints the best for predicting"
+        ),
+        minimum=0,
+        maximum=1,
+    )
+    cache_weight: float = option(
+        0.0,
+        N_(
+            "weight of a neural cache of the text so far beside the network, before the n-gram "
+            "model: p_network becomes (1 - weight) p_network + weight p_cache; 0 is no cache; 0.15 "
+            "is best for predicting"
         ),
         minimum=0,
         maximum=1,

@@ -145,9 +145,14 @@ class ToyModel:
         return ToyMemory(source, is_token), (mixed[:, None],)
 
     def step(self, token, memory, state):
+        return self.step_with_readout(token, memory, state)[:3]
+
+    def step_with_readout(self, token, memory, state):
         mixed = (state[0] * 31 + token[:, None] * 17 + 5) % self.states
         scores = ((memory.source + mixed).remainder(11) + 1) * memory.is_token
-        return self.table[mixed[:, 0]], (mixed,), scores / scores.sum(1, keepdim=True)
+        logits = self.table[mixed[:, 0]]
+        readout = torch.cat([mixed % 7, mixed % 11, mixed % 13], dim=1).float()
+        return logits, (mixed,), scores / scores.sum(1, keepdim=True), readout
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from novelgen.options import check_one_of, validate_choice
 
 if TYPE_CHECKING:
     from novelgen.data.pairs import Pairs
+    from novelgen.decoding.generator import Generator
     from novelgen.training.checkpoint import Run
     from novelgen.training.loss import LossStats
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 _FIGURES = ("bits_per_character", "perplexity", "pairs", "characters", "tokens")
 # And beside them where the run has an n-gram model.
 _NGRAM_FIGURES = ("bits_per_character_ngram", "bits_per_character_interpolated", "ngram_weight")
+# In the main task, where they were asked for.
+_EXTRA_FIGURES = (
+    "bits_per_character_cache",
+    "bits_per_character_cache_interpolated",
+    "bits_per_character_shuffled",
+)
 
 
 class EvaluationData(NamedTuple):
@@ -53,6 +60,9 @@ class Evaluation:
     bits_per_character_interpolated: float | None = None
     ngram_weight: float | None = None
     by_task: dict[str, dict[str, Any]] = field(default_factory=dict)  # where there are several
+    # With `cache_weight`: the network with the cache, and both with the n-gram model.
+    bits_per_character_cache: float | None = None
+    bits_per_character_cache_interpolated: float | None = None
     bits_per_character_shuffled: float | None = None  # with `shuffle_sources`
     writing: dict[str, float] = field(default_factory=dict)  # with `generate`: by name
     copying_unknown: str | None = None  # why copying was not measured, where it was not
@@ -64,8 +74,8 @@ class Evaluation:
             result |= {name: getattr(self, name) for name in _NGRAM_FIGURES}
         if self.by_task:
             result["tasks"] = self.by_task
-        if self.bits_per_character_shuffled is not None:
-            result["bits_per_character_shuffled"] = self.bits_per_character_shuffled
+        extra = {name: getattr(self, name) for name in _EXTRA_FIGURES}
+        result |= {name: value for name, value in extra.items() if value is not None}
         return {**result, **self.writing}
 
 
@@ -97,8 +107,9 @@ def evaluate(
         shuffle_sources: Also evaluate with the sources in another order.
         device: "auto", "cpu" or "cuda".
         on_text: Called after every text with how many are written, and of how many.
-        options: Fields of `DecodingConfig`, for `generate`; `task` alone also says which task is
-            evaluated. Every call writes the same texts, unless it has another seed.
+        options: Fields of `DecodingConfig`, for `generate`; `task` also says which task is
+            evaluated, and `cache_weight` also evaluates with the cache. Every call writes the same
+            texts, unless it has another seed.
 
     Raises:
         CheckpointError: The run is missing or damaged, or its data is gone.
@@ -122,8 +133,14 @@ def evaluate(
     opened = load_run(directory, device)
     by_task = pairs_by_task(opened, directory, wanted, options.get("task"))
     main_pairs = next(iter(by_task.values()))
+    # In float32: what is reported and compared is the model itself.
+    generator = Generator.of(opened, "float32")
+    weight = generator.decoding_config(**options).cache_weight
     figures = {task: _measured(opened, each) for task, each in by_task.items()}
-    # 3. Whether it uses the source, and what its writing is like.
+    # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
+    cached: dict[str, Any] = {}
+    if weight:
+        cached = _with_cache(opened, generator, main_pairs, weight)
     shuffled = None
     if shuffle_sources:
         shuffled = _loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
@@ -131,11 +148,10 @@ def evaluate(
     copying_unknown = None
     if generate:
         training, copying_unknown = _training_text(opened, directory)
-        # In float32: what is reported and compared is the text of the model itself.
-        generator = Generator.of(opened, "float32")
         writing = measure_writing(generator, main_pairs, generate, training, decoding, on_text)
     return Evaluation(
         **next(iter(figures.values())),
+        **cached,
         by_task=figures if len(figures) > 1 else {},
         bits_per_character_shuffled=shuffled,
         writing=writing,
@@ -177,7 +193,7 @@ def _check_writing(generate: int, options: Mapping[str, Any]) -> None:
         raise ConfigError(message.format(count=generate))
     # The run decides its own defaults, and may allow a shorter text than the general one.
     decoding_config({"min_length": 0, **options})
-    if options.keys() - {"task"} and not generate:
+    if options.keys() - {"task", "cache_weight"} and not generate:
         raise ConfigError(_("decoding options are for --generate N only; add it"))
 
 
@@ -213,6 +229,24 @@ def _measured(run: Run, pairs: Pairs) -> dict[str, Any]:
     loss = mixture_loss(probs, weight)
     found = (loss.ngram.bits_per_character, loss.mixture.bits_per_character, weight)
     return {**_figures(loss.network), **dict(zip(_NGRAM_FIGURES, found, strict=True))}
+
+
+def _with_cache(run: Run, generator: Generator, pairs: Pairs, weight: float) -> dict[str, Any]:
+    """The figures of the network with a cache, of the n-gram model beside both where there is one.
+
+    `weight` is the cache's.
+    """
+    from novelgen.evaluation.cache import cached_token_probs
+    from novelgen.training.interpolation import mixture_loss
+
+    ngram_weight = 0.0
+    if run.ngram is not None:
+        ngram_weight = run.info["ngram"]["weight"]
+    loss = mixture_loss(cached_token_probs(run, generator.model, pairs, weight), ngram_weight)
+    found = {"bits_per_character_cache": loss.network.bits_per_character}
+    if run.ngram is not None:
+        found["bits_per_character_cache_interpolated"] = loss.mixture.bits_per_character
+    return found
 
 
 def _figures(measured: LossStats | Evaluation) -> dict[str, Any]:

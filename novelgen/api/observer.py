@@ -12,7 +12,7 @@ from torch import nn
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
-from novelgen.decoding.protocol import Model
+from novelgen.decoding.protocol import ReadoutModel
 from novelgen.evaluation.writing import spread
 from novelgen.i18n import _
 from novelgen.report.curves import draw_curves
@@ -43,7 +43,7 @@ class Observer:
         prompt = _prompts(self._data, self._valid, 1)[0]
         generator = Generator(
             # A module's attributes are untyped: mypy cannot see that start and step are there.
-            cast(Model, model),
+            cast(ReadoutModel, model),
             self._data.tokenizer,
             self._config,
             self._device,

@@ -21,6 +21,8 @@ _LABELS = {
     "bits_per_character_ngram": N_("BPC of the n-gram model alone"),
     "bits_per_character_interpolated": N_("BPC of both together"),
     "ngram_weight": N_("weight of the n-gram model"),
+    "bits_per_character_cache": N_("BPC with the cache"),
+    "bits_per_character_cache_interpolated": N_("BPC with the cache and the n-gram model"),
     "pairs": N_("pairs"),
     "characters": N_("target characters"),
     "tokens": N_("target tokens"),
@@ -70,7 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_section(
         parser,
         DecodingConfig,
-        N_("decoding options, for --generate; --task alone also says which task to evaluate"),
+        N_(
+            "decoding options, for --generate; --task also says which task to evaluate, "
+            "--cache-weight also measures with the cache"
+        ),
     )
 
 

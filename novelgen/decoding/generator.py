@@ -11,10 +11,12 @@ import torch
 
 from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, validate_choice
 from novelgen.config_decoding import decoding_config
+from novelgen.data.tasks import trained_task
+from novelgen.decoding.cache import CachedModel, ManuscriptReader
 from novelgen.decoding.history import Vocabulary
 from novelgen.decoding.inspection import Place, inspect
 from novelgen.decoding.interpolation import InterpolatedModel
-from novelgen.decoding.protocol import Model, start
+from novelgen.decoding.protocol import Model, ReadoutModel, Wrapper, start
 from novelgen.decoding.results import Generation, Paragraph
 from novelgen.decoding.session import GenerationSession
 from novelgen.errors import ConfigError
@@ -37,7 +39,7 @@ class Generator:
 
     def __init__(
         self,
-        model: Model,
+        model: ReadoutModel,
         tokenizer: Tokenizer,
         config: Config,
         device: torch.device,
@@ -150,16 +152,42 @@ class Generator:
                     "source of this model has a vocabulary of its own; use 1"
                 ).format(count=config.paragraphs)
             )
-        self.model_with(config.ngram_weight)
+        is_next = trained_task(self.config.data, config.task) == "next"
+        if config.cache_weight and (self.config.from_pairs or not is_next):
+            raise ConfigError(
+                _(
+                    "--cache-weight {weight:g}: only the next paragraph of a novel has a text "
+                    "before it; leave it out"
+                ).format(weight=config.cache_weight)
+            )
+        self.model_with(config.ngram_weight, self.model)
         return config
 
-    def model_with(self, ngram_weight: float) -> Model:
-        """The model, with an n-gram model beside it that has a weight; one of 0 is the model alone.
+    def manuscript_reader(self) -> ManuscriptReader:
+        """What reads manuscripts for `network_with`."""
+        return ManuscriptReader(self.model, self.config.data.context_paragraphs, self.device)
+
+    def network_with(
+        self,
+        cache_weight: float,
+        manuscripts: abc.Sequence[abc.Sequence[abc.Sequence[int]]],
+        reader: ManuscriptReader,
+    ) -> Model | Wrapper:
+        """The network with caches of manuscripts, one a source; it alone with a weight of 0.
+
+        A manuscript is a list of segments in tokens, EOS behind each.
+        """
+        if not cache_weight:
+            return self.model
+        return CachedModel(self.model, reader.caches(manuscripts), cache_weight, self.device)
+
+    def model_with(self, ngram_weight: float, network: Model | Wrapper) -> Model | Wrapper:
+        """The network, with an n-gram model beside it that has a weight; it alone with one of 0.
 
         Raises ConfigError where there is no n-gram model, and CheckpointError where it is damaged.
         """
         if not ngram_weight:
-            return self.model
+            return network
         ngram = self._ngram()
         if ngram is None:
             raise ConfigError(
@@ -168,16 +196,19 @@ class Generator:
                     "count one: python -m novelgen train --output DIR --resume --ngram-order 3"
                 ).format(weight=ngram_weight)
             )
-        return InterpolatedModel(self.model, ngram, ngram_weight, self.device)
+        return InterpolatedModel(network, ngram, ngram_weight, self.device)
 
     def inspect(self, paragraph: Paragraph, count: int = 5) -> abc.Generator[Place, None, None]:
         """What the model expected at each of the T tokens of a paragraph that it wrote.
 
         One Place after the other, each with `count` alternatives. Of a paragraph that was written
-        with the n-gram model too, it is what both together expected.
+        with the n-gram model or the cache too, it is what all together expected.
         """
+        manuscripts = [paragraph.manuscript]
+        reader = self.manuscript_reader()
+        network = self.network_with(paragraph.cache_weight, manuscripts, reader)
         return inspect(
-            self.model_with(paragraph.ngram_weight),
+            self.model_with(paragraph.ngram_weight, network),
             self.device,
             self.tokenizer,
             paragraph.source_ids,

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from novelgen.decoding.history import BYTES
-from novelgen.decoding.protocol import Model, Prediction, predict, start
+from novelgen.decoding.protocol import Model, Prediction, Wrapper, predict, start
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD, Tokenizer
 
 
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 @torch.inference_mode()
 def inspect(
-    model: Model,
+    model: Model | Wrapper,
     device: torch.device,
     tokenizer: Tokenizer,
     source: Sequence[int],

@@ -8,6 +8,7 @@ B rows, S source positions, V vocabulary, K order of the n-gram model.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from novelgen.decoding.protocol import Model, State, predict, select
+from novelgen.decoding.protocol import Model, State, Wrapper, predict, select, start
 from novelgen.models.ngram import NgramModel
 
 Rows = NDArray[np.int64] | Tensor
@@ -77,19 +78,14 @@ class InterpolatedMemory:
 class InterpolatedModel:
     """A network with an n-gram model beside it; `weight` is λ."""
 
-    network: Model
+    network: Model | Wrapper
     ngram: NgramModel
     weight: float
     device: torch.device
 
-    def start(self, source: Tensor, lengths: Tensor) -> tuple[InterpolatedMemory, Any]:
-        """As `Model.start`; the memory predicts by itself."""
-        memory, state = self.network.start(source, lengths)
+    def start_sources(
+        self, sources: Sequence[Sequence[int]]
+    ) -> tuple[InterpolatedMemory, InterpolatedState]:
+        """As `Wrapper.start_sources`."""
+        memory, state = start(self.network, sources, self.device)
         return InterpolatedMemory(self, memory), InterpolatedState(state, None)
-
-    def step(
-        self, token: Tensor, memory: InterpolatedMemory, state: Any
-    ) -> tuple[Tensor, Any, Tensor]:
-        """As `Model.step`; the logits are log-probabilities."""
-        log_probabilities, weights, state = memory.predict(token.cpu().numpy(), state)
-        return torch.from_numpy(log_probabilities), state, torch.from_numpy(weights)

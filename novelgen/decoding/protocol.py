@@ -8,7 +8,7 @@ beam-searched without being known here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -38,6 +38,23 @@ class Model(Protocol):
         log-probabilities (B, V), weights (B, S) and the next state. Then it also has a
         `best_continuations`, in place of that of `beam`.
         """
+
+
+class ReadoutModel(Model, Protocol):
+    """A model that also shows what its predictions are made of, as every one of `models/` does."""
+
+    def step_with_readout(
+        self, token: Tensor, memory: Any, state: State
+    ) -> tuple[Tensor, State, Tensor, Tensor]:
+        """As `step`, and the readout (B, D) of which the logits are made."""
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """A model around another one. Its memory has a `predict`; there is no `step`."""
+
+    def start_sources(self, sources: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+        """The memory and the first state of B sources, as `start` returns them."""
 
 
 class Hypothesis(NamedTuple):
@@ -76,12 +93,14 @@ def select(tensors: Any, rows: NDArray[np.int64] | Tensor) -> Any:
 
 
 def start(
-    model: Model, sources: Sequence[Sequence[int]], device: torch.device
+    model: Model | Wrapper, sources: Sequence[Sequence[int]], device: torch.device
 ) -> tuple[Any, State]:
     """The memory and first state of B sources, each a list of tokens; equal ones are encoded once.
 
     Several samples for one prompt are B equal sources: the encoder then runs over one row.
     """
+    if isinstance(model, Wrapper):
+        return model.start_sources(sources)
     # 1. Each different source once, padded with PAD, which is 0.
     unique = list(dict.fromkeys(tuple(source) for source in sources))
     padded = torch.zeros(len(unique), max(map(len, unique)), dtype=torch.int64)  # (U, S)
@@ -116,7 +135,7 @@ class Prediction(NamedTuple):
 
 
 def predict(
-    model: Model,
+    model: Model | Wrapper,
     tokens: NDArray[np.int64],
     memory: Any,
     state: State,
@@ -132,9 +151,27 @@ def predict(
         if _has_nan_rows(log_probabilities):
             raise _damaged()
         return Prediction(log_probabilities, weights), state
-    logits, state, attention = model.step(torch.from_numpy(tokens).to(device), memory, state)
+    network = cast(Model, model)
+    logits, state, attention = network.step(torch.from_numpy(tokens).to(device), memory, state)
+    return _on_host(logits, attention), state
+
+
+def predict_with_readout(
+    model: ReadoutModel,
+    tokens: NDArray[np.int64],
+    memory: Any,
+    state: State,
+    device: torch.device,
+) -> tuple[Prediction, NDArray[np.float32], State]:
+    """As `predict`, and the readouts (B, D)."""
+    token = torch.from_numpy(tokens).to(device)
+    logits, state, attention, readout = model.step_with_readout(token, memory, state)
+    return _on_host(logits, attention), readout.float().cpu().numpy(), state
+
+
+def _on_host(logits: Tensor, attention: Tensor) -> Prediction:
     log_probabilities = _log_probabilities(logits.float().cpu())
-    return Prediction(log_probabilities, attention.float().cpu().numpy()), state
+    return Prediction(log_probabilities, attention.float().cpu().numpy())
 
 
 def _log_probabilities(logits: Tensor) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ class Paragraph:
     text: str
     source_tokens: list[str]  # S labels of what it was written from
     tokens: list[str]  # T labels, EOS included where it was reached
-    # T, natural, of the model itself, or of both where it was written with the n-gram model too:
+    # T, natural, of the model itself, or of all that it was written with, as an n-gram model:
     # temperature 1, no rules.
     log_probabilities: list[float]
     # (T, S), a row sums to 1; (T, 0) from a model without attention.
@@ -28,6 +29,9 @@ class Paragraph:
     ids: list[int]  # T: tokens as the model knows them
     first: int = BOS  # what the model read before them
     ngram_weight: float = 0.0  # of the n-gram model beside it
+    cache_weight: float = 0.0
+    # The segments before it, in tokens, where there was a cache of them.
+    manuscript: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True)

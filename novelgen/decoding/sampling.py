@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from novelgen.decoding.filters import Rule, apply
 from novelgen.decoding.history import History
-from novelgen.decoding.protocol import Hypothesis, Model, predict, start
+from novelgen.decoding.protocol import Hypothesis, Model, Wrapper, predict, start
 from novelgen.text.tokenizers import BOS, EOS, PAD
 
 # The next token (B,) of each row, for filtered logits (B, V) and which rows are still live (B,).
@@ -21,7 +21,7 @@ Choice = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[np.int64]]
 class Task(NamedTuple):
     """What to write: one paragraph for each of B sources."""
 
-    model: Model
+    model: Model | Wrapper
     device: torch.device
     sources: Sequence[Sequence[int]]  # tokens, EOS behind every segment
     history: History  # of B rows, nothing written yet

@@ -56,7 +56,7 @@ class GenerationSession:
         self._notes: list[str] = []
         self._context = generator.config.data.context_paragraphs
         self._from_pairs = generator.config.from_pairs
-        self._model = generator.model_with(config.ngram_weight)
+        self._reader = generator.manuscript_reader()
         self._rules = build_rules(config, generator.vocabulary)
         # 1. What the model is asked for: the first token names the task.
         self._task_name = trained_task(generator.config.data, config.task)
@@ -159,10 +159,13 @@ class GenerationSession:
         if size:
             earlier = [following(candidate.units, size) for candidate in self._candidates]
         generator = self._generator
+        config = self._config
+        manuscripts = [candidate.segments for candidate in self._candidates]
+        network = generator.network_with(config.cache_weight, manuscripts, self._reader)
         rows = len(self._candidates)
         history = History(generator.vocabulary, rows, self._config.max_length, earlier)
         return Task(
-            self._model,
+            generator.model_with(config.ngram_weight, network),
             generator.device,
             [self._source(each) for each in self._candidates],
             history,
@@ -213,6 +216,8 @@ class GenerationSession:
             ids=tokens,
             first=self._first,
             ngram_weight=self._config.ngram_weight,
+            cache_weight=self._config.cache_weight,
+            manuscript=candidate.segments if self._config.cache_weight else (),
         )
 
     def snapshots(self, draft: Draft | Search) -> list[Generation]:

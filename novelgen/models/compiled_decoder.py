@@ -93,11 +93,19 @@ class CompiledMemory:
         The log-probabilities are the log-softmax of the model's logits as decoding takes it: +inf
         counts as float32's largest number, and a row of nothing but -inf stays as it is.
         """
+        log_probabilities, weights, after, _ = self.predict_with_readout(tokens, state)
+        return log_probabilities, weights, after
+
+    def predict_with_readout(
+        self, tokens: Integers, state: CompiledState
+    ) -> tuple[Floats, Floats, CompiledState, Floats]:
+        """As `predict`, and the readout (B, E)."""
         places, added = self.packed.added_by(tokens)
         rows = len(tokens)
         log_probabilities = np.empty((rows, len(self.weights.output_bias)), np.float32)
         after = np.empty((rows, *state.layers.shape[1:]), np.float32)
         alphas = np.empty((rows, self.exp_keys.shape[1]), np.float32)
+        readout = np.empty((rows, self.packed.embedding.embedding_dim), np.float32)
 
         def run(first: int, last: int) -> None:
             self.packed.kernel.step(
@@ -113,13 +121,14 @@ class CompiledMemory:
                 log_probabilities[first:last],
                 after[first:last],
                 alphas[first:last],
+                readout[first:last],
             )
 
         if rows < FEWEST_SHARED:
             run(0, rows)
         else:
             by_rows(run, rows)
-        return log_probabilities, alphas, CompiledState(after, np.arange(rows))
+        return log_probabilities, alphas, CompiledState(after, np.arange(rows)), readout
 
     def best_continuations(self, *given: Any) -> tuple[Any, ...]:
         """As `decoding.beam.best_continuations`, compiled."""
@@ -209,10 +218,22 @@ class CompiledDecoder:
 
     def step(self, token: Tensor, memory: Any, state: Any) -> tuple[Tensor, Any, Tensor]:
         """As `ConditionalLM.step`; compiled, the logits are log-probabilities."""
+        return self.step_with_readout(token, memory, state)[:3]
+
+    def step_with_readout(
+        self, token: Tensor, memory: Any, state: Any
+    ) -> tuple[Tensor, Any, Tensor, Tensor]:
+        """As `ConditionalLM.step_with_readout`; compiled, the logits are log-probabilities."""
         if not isinstance(memory, CompiledMemory):
-            return self._model.step(token, memory, state)
-        log_probabilities, weights, state = memory.predict(token.numpy(), state)
-        return torch.from_numpy(log_probabilities), state, torch.from_numpy(weights)
+            return self._model.step_with_readout(token, memory, state)
+        found = memory.predict_with_readout(token.numpy(), state)
+        log_probabilities, weights, state, readout = found
+        return (
+            torch.from_numpy(log_probabilities),
+            state,
+            torch.from_numpy(weights),
+            torch.from_numpy(readout),
+        )
 
     def _prepare(self) -> None:
         """Packs the weights and compiles the step, by taking one."""

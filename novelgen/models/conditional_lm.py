@@ -98,8 +98,15 @@ class ConditionalLM(nn.Module):
 
         Returns logits (B, V), the next state, attention weights (B, S).
         """
-        readout, state, weights = self.run(token.unsqueeze(1), memory, state)  # (B, 1, D)
-        return self.project(readout.squeeze(1)), state, weights.squeeze(1)
+        return self.step_with_readout(token, memory, state)[:3]
+
+    def step_with_readout(
+        self, token: Tensor, memory: Any, state: State
+    ) -> tuple[Tensor, State, Tensor, Tensor]:
+        """As `step`, and the readout (B, D) of which the logits are made."""
+        readouts, state, weights = self.run(token.unsqueeze(1), memory, state)  # (B, 1, D)
+        readout = readouts.squeeze(1)
+        return self.project(readout), state, weights.squeeze(1), readout
 
     def unroll(
         self, target: Tensor, memory: Any, state: State, first: Tensor | None = None

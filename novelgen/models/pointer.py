@@ -50,10 +50,16 @@ class PointerGenerator(nn.Module):
         self, token: Tensor, memory: tuple[Tensor, ...], state: State
     ) -> tuple[Tensor, State, Tensor]:
         """As `ConditionalLM.step`."""
+        return self.step_with_readout(token, memory, state)[:3]
+
+    def step_with_readout(
+        self, token: Tensor, memory: tuple[Tensor, ...], state: State
+    ) -> tuple[Tensor, State, Tensor, Tensor]:
+        """As `ConditionalLM.step_with_readout`."""
         source, *own_memory = memory
         readout, state, weights = self.writer.run(token.unsqueeze(1), own_memory, state)
         log_p = self._log_mixture(readout, weights, source)  # (B, 1, V)
-        return log_p.squeeze(1), state, weights.squeeze(1)
+        return log_p.squeeze(1), state, weights.squeeze(1), readout.squeeze(1)
 
     def unroll(
         self, target: Tensor, memory: tuple[Tensor, ...], state: State, first: Tensor | None = None

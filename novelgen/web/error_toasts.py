@@ -29,6 +29,7 @@ LABELS = {
     "--no-repeat-ngram": N_("No-repeat n-gram"),
     "--max-length": N_("Max length"),
     "--ngram-weight": N_("N-gram weight"),
+    "--cache-weight": N_("Cache weight"),
     "--paragraphs": N_("Paragraphs in one go"),
     "--seed": N_("Seed"),
     "--encoding": N_("Encoding"),

@@ -113,4 +113,12 @@ SLIDERS = (
         maximum=1.0,
         step=0.05,
     ),
+    SliderSpec(
+        "cache_weight",
+        browser_text("Cache weight"),
+        browser_text("how much the words of the manuscript count beside the network; 0 is off"),
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+    ),
 )

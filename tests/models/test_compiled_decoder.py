@@ -30,19 +30,20 @@ def make(scale=1.0, seed=0, **sizes):
 
 
 def follow(model, sources, tokens, turns=None):
-    """Log-probabilities and weights of every step.
+    """Log-probabilities, weights and readout of every step.
 
     Before step t the rows turns[t] of the step before are taken.
     """
     with torch.inference_mode():
         memory, state = start(model, sources, CPU)
         found = []
-        for place, token in enumerate(tokens):
+        for place, step_tokens in enumerate(tokens):
             if turns is not None:
                 rows = torch.tensor(turns[place])
                 memory, state = select(memory, rows), select(state, rows)
-            logits, state, weights = model.step(torch.tensor(token), memory, state)
-            found.append((logits.log_softmax(-1), weights))
+            token = torch.tensor(step_tokens)
+            logits, state, weights, readout = model.step_with_readout(token, memory, state)
+            found.append((logits.log_softmax(-1), weights, readout))
     return found
 
 
@@ -78,6 +79,7 @@ def test_predictions_and_weights_are_those_of_the_model_for_any_size(data):
     for mine, truth in zip(found, expected, strict=True):
         torch.testing.assert_close(mine[0], truth[0], rtol=2e-5, atol=2e-5)
         torch.testing.assert_close(mine[1], truth[1], rtol=2e-5, atol=2e-6)
+        torch.testing.assert_close(mine[2], truth[2], rtol=2e-5, atol=2e-5)
 
 
 def test_result_is_the_same_without_a_token_table():
@@ -110,7 +112,7 @@ def test_bfloat16_weights_are_close_and_the_default():
 def test_huge_weights_give_no_nan(scale):
     model = make(scale=scale, decoder_layers=2)
     compiled = optimize_for_inference(model, "float32")
-    for logits, weights in follow(compiled, [[3, 4, 5, 6]], [[1]] + [[7]] * 60):
+    for logits, weights, _ in follow(compiled, [[3, 4, 5, 6]], [[1]] + [[7]] * 60):
         assert not logits.isnan().any()
         torch.testing.assert_close(weights.sum(-1), torch.ones(1))
 

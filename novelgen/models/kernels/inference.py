@@ -136,8 +136,11 @@ def step(
     log_probabilities,
     after,
     alphas,
+    readout,
 ):
-    """One token on, for B rows: fills log_probabilities (B, V), after (B, 2L, H), alphas (B, S).
+    """One token on, for B rows.
+
+    Fills log_probabilities (B, V), after (B, 2L, H), alphas (B, S) and readout (B, E).
 
     tokens: (B,) row b's place in `fixed`.
     fixed: (N, A + 4H + E) a token's share in query, gates and readout, biases included.
@@ -180,7 +183,6 @@ def step(
     run_layers(sums, gates, state, parents, from_below, upper_bias, after, hidden)
     # 4. t = tanh(…) and the log-softmax of E t + b.
     multiply_few(hidden, from_top, sums[:, readouts:])
-    readout = np.empty((batch, width - readouts), np.float32)
     for row in range(batch):
         for k in range(width - readouts):
             readout[row, k] = tanh(sums[row, readouts + k])
