@@ -339,6 +339,10 @@ class TrainingConfig(Checked):
         ),
         minimum=1,
     )
+    init: str = option(
+        "auto",
+        N_("weights to start from: auto, none, or a run directory"),
+    )
     # The optimizer: a linear warm-up, then half a cosine down to the final rate.
     learning_rate: float = option(3e-3, N_("peak learning rate"), above=0, maximum=1)
     final_learning_rate: float = option(
