@@ -176,7 +176,8 @@ def check_same_corpus(
     if not named and pairs is not None:
         named = [Path(pairs)]
         option = "--pairs"
-    if not named:
+    # A run that names none, like the base model, is refused when its data is opened.
+    if not named or "content" not in info:
         return
     # config.json has them relative to the run directory.
     paths = info.get("corpus") or [info["config"].pairs.pairs]
