@@ -176,11 +176,13 @@ def check_same_corpus(
     if not named and pairs is not None:
         named = [Path(pairs)]
         option = "--pairs"
-    # A run that names none, like the base model, is refused when its data is opened.
-    if not named or "content" not in info:
+    if not named:
         return
     # config.json has them relative to the run directory.
     paths = info.get("corpus") or [info["config"].pairs.pairs]
+    # A run that names none, like the base model, is refused when its data is opened.
+    if paths == [None]:
+        return
     trained_on = [(directory / path).resolve() for path in paths]
     if [path.resolve() for path in named] != trained_on:
         message = _("--resume: this run is trained on {corpus}, not on {named}; leave {option} out")

@@ -156,9 +156,9 @@ def train(
     training: PageTraining,
     runs: Path,
     dropped: Dropped | None,
-    init: str,
     preset: str,
     minutes: float,
+    init: str = "auto",
 ) -> None:
     """Starts the training and removes the files. Raises CorpusError and TrainingError."""
     training.check_free()

@@ -49,7 +49,7 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
     def begin(before: Dropped | None, init: str, preset: str, minutes: float) -> Values:
         with errors_as_toasts():
             start = start_from.init_of(registry, init)
-            corpus_import.train(training, registry.folder, before, start, preset, minutes)
+            corpus_import.train(training, registry.folder, before, preset, minutes, start)
         return (None, gr.update(visible=False), *training_values(training.status()))
 
     @localized
