@@ -68,7 +68,7 @@ def train(output: Path, minutes: float) -> None:
 
 @contextmanager
 def serve(checkpoint: Path, folder: Path) -> Iterator[str]:
-    """Runs app.py in `folder`, so that the page offers this run alone; the page's address."""
+    """Runs app.py in `folder`, where the page offers this run and the base model; its address."""
     command = [sys.executable, "-u", PROJECT / "app.py", "--checkpoint", checkpoint]
     with subprocess.Popen(
         [*command, "--device", "cpu"], cwd=folder, stdout=subprocess.PIPE, encoding="utf-8"

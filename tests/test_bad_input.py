@@ -121,6 +121,21 @@ def test_training_options_out_of_range(tmp_path, options, words, complaint):
     assert not (tmp_path / "checkpoints" / "novel").exists()
 
 
+def test_a_model_that_comes_without_its_corpus(checkpoint, tmp_path, complaint):
+    """As the base model does: it has a vocabulary and weights, and nothing says of what."""
+    before = sorted(checkpoint.iterdir())
+    for words in (
+        ("evaluate", "--checkpoint", checkpoint),
+        ("train", "--resume", "--output", checkpoint, "--max-steps", 9),
+        ("train", "--resume", "--output", checkpoint, "--max-steps", 9, "--corpus", NOVEL),
+        ("compare", "--runs", checkpoint, "--output", tmp_path / "compared"),
+    ):
+        line = complaint(*words)
+        assert "evaluate it with --corpus" in line
+        assert "--init" in line
+    assert sorted(checkpoint.iterdir()) == before
+
+
 def test_output_inside_the_corpus_folder(tmp_path, complaint):
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "one.txt").write_text("船来了。\n水落了。\n", encoding="utf-8")

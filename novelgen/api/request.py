@@ -180,6 +180,9 @@ def check_same_corpus(
         return
     # config.json has them relative to the run directory.
     paths = info.get("corpus") or [info["config"].pairs.pairs]
+    # A run that names none, like the base model, is refused when its data is opened.
+    if paths == [None]:
+        return
     trained_on = [(directory / path).resolve() for path in paths]
     if [path.resolve() for path in named] != trained_on:
         message = _("--resume: this run is trained on {corpus}, not on {named}; leave {option} out")

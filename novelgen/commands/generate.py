@@ -15,6 +15,7 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, pgettext
 from novelgen.models.zoo import NO_ATTENTION, attends
 from novelgen.os_errors import reason_of
+from novelgen.shipped import shipped_base
 
 if TYPE_CHECKING:
     from novelgen.decoding.generator import Generation, Generator, Paragraph
@@ -29,9 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # What is read. The values are checked in `main`, whose error offers the nearest one.
     parser.add_argument(
         "--checkpoint",
-        required=True,
         metavar="DIR",
-        help=_("run directory that train wrote"),
+        help=_("run directory that train wrote (default: the base model of the program)"),
     )
     parser.add_argument(
         "--prompt",
@@ -93,7 +93,8 @@ def main(args: argparse.Namespace) -> None:
     # 2. The model. Torch is imported here, so that --help does not have to wait for it.
     from novelgen.decoding.generator import Generator
 
-    generator = Generator.load(args.checkpoint, args.device, args.precision)
+    checkpoint = args.checkpoint or _base_model()
+    generator = Generator.load(checkpoint, args.device, args.precision)
     if (args.attention or args.heatmap) and not attends(generator.config.model):
         raise ConfigError(_(NO_ATTENTION))
     # 3. The text. It is flushed before the files are written: drawing takes a while.
@@ -110,6 +111,20 @@ def main(args: argparse.Namespace) -> None:
         _save_attention(generations, Path(args.attention))
     if args.heatmap:
         _draw_heatmaps(generations[0], Path(args.heatmap))
+
+
+def _base_model() -> Path:
+    """The base model, and a line on standard error that it writes.
+
+    Raises ConfigError when it was removed.
+    """
+    path = shipped_base()
+    if path is None:
+        message = _("--checkpoint: name a run directory; the base model of the program is missing")
+        raise ConfigError(message)
+    message = _("writing with the base model; --checkpoint DIR names one that you have trained")
+    print(message, file=sys.stderr, flush=True)
+    return path
 
 
 def _check_output(name: str, path: str | None, suffixes: tuple[str, ...]) -> None:

@@ -55,8 +55,11 @@ def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
     if not isinstance(best, Mapping):
         best = {}
     tokenizer, vocabulary = _vocabulary(run, info)
+    corpus = _corpus(info.get("corpus") or [*files_of(config.pairs).values()])
+    if "corpus" not in info and not config.from_pairs:
+        corpus = _("did not come with the model")
     return Card(
-        corpus=_corpus(info.get("corpus") or [*files_of(config.pairs).values()]),
+        corpus=corpus,
         tokenizer=tokenizer,
         vocabulary=vocabulary,
         architecture=architecture(config.model),

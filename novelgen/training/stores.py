@@ -23,9 +23,16 @@ Data = Novel | PairFiles
 def data_of_run(directory: Path, info: Mapping[str, Any]) -> Data:
     """What a run was trained on.
 
-    Raises CheckpointError when it is gone, or is not what it was.
+    Raises CheckpointError when it is gone, is not what it was, or is not named at all: the base
+    model comes without its corpus.
     """
     config = info["config"]
+    if "content" not in info:
+        message = _(
+            "{path}: this model comes without what it was trained on; evaluate it with --corpus, "
+            "or train on from it with --init {path}"
+        )
+        raise CheckpointError(message.format(path=directory))
     if not config.from_pairs:
         corpus = [directory / part for part in info["corpus"]]
         return Novel(store_of_run(directory, info), config.data, corpus)

@@ -44,7 +44,7 @@ writes well; null stands for that default.
 
 Parameters:
     prompt: the novel so far, in Chinese; of a longer text the last {prompt:,} characters are used
-    model: name of the run directory; without one the newest
+    model: name of the run directory, or novelgen/base, the base model; without one the newest run
 {fields}
 Returns:
     text and seed of the first candidate, candidates (each with text, seed, score and the natural \

@@ -11,6 +11,7 @@ from novelgen.report.tables import COMPARISON
 from novelgen.web.controls import DECODERS
 from novelgen.web.language import browser_text
 from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.run_names import choices
 
 _TEMPERATURES = ("0.5", "0.8", "1.0", "1.2")
 _WIDTHS = (114, 74, 104, 452, 84, 80, 84, 88, 112)  # pixels; a phone scrolls
@@ -105,7 +106,7 @@ def _grid_fields(
 ) -> tuple[gr.Dropdown, gr.CheckboxGroup, gr.Dropdown, gr.Textbox]:
     """The runs, the decoders, the temperatures and the seed."""
     runs = gr.Dropdown(
-        list(registry.runs()),
+        choices(registry),
         value=[run.value] if run.value else [],
         multiselect=True,
         filterable=False,

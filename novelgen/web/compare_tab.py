@@ -22,6 +22,7 @@ from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.language import localized
 from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.run_names import choices
 from novelgen.web.writing_tab import Writing
 from novelgen.web.writing_view import Values
 
@@ -72,7 +73,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
         parts.runs,
         **LIGHT,
     )
-    parts.runs.focus(lambda: gr.update(choices=list(registry.runs())), None, parts.runs, **LIGHT)
+    parts.runs.focus(lambda: gr.update(choices=choices(registry)), None, parts.runs, **LIGHT)
     # 3. The headings, which the browser does not translate.
     page_load()(localized(lambda: table_value([])), None, parts.table, **LIGHT)
 

@@ -15,8 +15,10 @@ from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_mar
 from novelgen.web.compare_request import Comparison, Request, Snapshot
 from novelgen.web.controls import DECODERS
 from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.run_names import choices, shown_name
 from novelgen.web.writing_view import Values
 
+_RUN_COLUMN = 0
 _DECODER_COLUMN = 1
 _FILES: dict[str, Callable[[Sequence[str], Iterable[Sequence[Any]]], str]] = {
     "csv": to_csv,
@@ -31,7 +33,7 @@ def run_choices(registry: ModelRegistry, chosen: str | None, picked: Sequence[st
     # `picked` may name runs that have gone since.
     kept = [name for name in picked or () if name in names]
     follows = len(kept) <= 1 and chosen in names
-    return gr.update(choices=names, value=[chosen] if follows else kept)
+    return gr.update(choices=choices(registry), value=[chosen] if follows else kept)
 
 
 def snapshot_values(snapshot: Snapshot) -> Values:
@@ -48,10 +50,11 @@ def snapshot_values(snapshot: Snapshot) -> Values:
 
 
 def table_value(rows: Iterable[Row]) -> dict[str, Any]:
-    """A value for the table, headings and decoders in the visitor's language."""
+    """A value for the table, its words in the visitor's language."""
     lines = []
     for values in comparison(rows):
         line = [shown(value) for value in values]
+        line[_RUN_COLUMN] = shown_name(line[_RUN_COLUMN])
         line[_DECODER_COLUMN] = _(DECODERS[line[_DECODER_COLUMN]])
         lines.append(line)
     return {"headers": [_(heading) for heading in COMPARISON], "data": lines, "metadata": None}
@@ -70,7 +73,11 @@ def _status(request: Request, done: int) -> str:
             decoder = f"{decoder} {cell.temperature:g}"
         line = _("{done}/{count} · {run} · {decoder} · seed {seed}")
         status = line.format(
-            done=done, count=count, run=cell.run, decoder=decoder, seed=request.seed
+            done=done,
+            count=count,
+            run=shown_name(cell.run),
+            decoder=decoder,
+            seed=request.seed,
         )
     return "\n".join([status, *request.notes])
 

@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,8 +64,10 @@ class Read(NamedTuple):
     more: int  # further ones
 
 
-def receive(runs: Path, uploads: Sequence[Path]) -> Dropped:
-    """Moves uploaded files into a new folder below `runs`. Raises CorpusError."""
+def receive(
+    runs: Path, uploads: Sequence[Path], take: Callable[[Path, Path], object] = shutil.move
+) -> Dropped:
+    """Moves files into a new folder below `runs`, or copies them there. Raises CorpusError."""
     if not uploads:
         raise CorpusError(_("drop a novel first"))
     stores = Path(runs) / STORES
@@ -79,7 +81,7 @@ def receive(runs: Path, uploads: Sequence[Path]) -> Dropped:
         files = folder / "files" / run_name(uploads[0])
         files.mkdir(parents=True)
         for upload in uploads:
-            shutil.move(upload, _unused(files / f"{run_name(upload)}{upload.suffix}"))
+            take(upload, _unused(files / f"{run_name(upload)}{upload.suffix}"))
     except OSError as error:
         message = _("the files cannot be kept: {reason}")
         raise CorpusError(message.format(reason=reason_of(error))) from None
@@ -151,7 +153,12 @@ def remove(dropped: Dropped | None) -> None:
 
 
 def train(
-    training: PageTraining, runs: Path, dropped: Dropped | None, preset: str, minutes: float
+    training: PageTraining,
+    runs: Path,
+    dropped: Dropped | None,
+    preset: str,
+    minutes: float,
+    init: str = "auto",
 ) -> None:
     """Starts the training and removes the files. Raises CorpusError and TrainingError."""
     training.check_free()
@@ -162,6 +169,7 @@ def train(
         name=f"{run_name(dropped.source)}-{preset}",
         preset=preset,
         minutes=minutes,
+        init=init,
         is_uploaded=True,
         discard=kept.store if kept.is_new else None,
     )

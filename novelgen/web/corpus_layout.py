@@ -7,8 +7,9 @@ from typing import NamedTuple, cast
 import gradio as gr
 
 from novelgen.presets import preset
-from novelgen.web import limits
+from novelgen.web import limits, start_from
 from novelgen.web.language import browser_text
+from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training_panel import progress_bar
 
 PRESET = "small"
@@ -28,6 +29,7 @@ class Parts(NamedTuple):
 
     # What to read, and how.
     files: gr.File
+    shipped: gr.Button
     encoding: gr.Dropdown
     replace: gr.Checkbox
     simplify: gr.Checkbox
@@ -39,6 +41,7 @@ class Parts(NamedTuple):
     removed_note: gr.Markdown
     removed: gr.Dataframe
     # The training.
+    init: gr.Dropdown
     preset: gr.Dropdown
     minutes: gr.Slider
     start: gr.Button
@@ -53,7 +56,7 @@ class Parts(NamedTuple):
         return [self.encoding, self.replace, self.simplify, self.keep]
 
 
-def lay_out() -> Parts:
+def lay_out(registry: ModelRegistry) -> Parts:
     """Makes the components where it is called."""
     with gr.Accordion(browser_text("Teach it a novel"), open=False, elem_id="corpus"):
         # 1. The files, and the switches for how they are read.
@@ -66,6 +69,11 @@ def lay_out() -> Parts:
         )
         files = gr.File(
             file_count="multiple", label=browser_text("Files of the novel"), elem_id="corpus-files"
+        )
+        shipped = gr.Button(
+            browser_text("Take the novel that comes with the program"),
+            size="sm",
+            elem_id="corpus-shipped",
         )
         with gr.Row():
             encoding, replace, simplify, keep = _switches()
@@ -82,7 +90,7 @@ def lay_out() -> Parts:
         with gr.Column(visible=False, elem_id="corpus-found") as found:
             report, removed_note, removed = _report()
             with gr.Row():
-                size, minutes = _budget()
+                init, size, minutes = _budget(registry)
             with gr.Row():
                 start = gr.Button(
                     browser_text("Train on this novel"), variant="primary", elem_id="corpus-start"
@@ -94,6 +102,7 @@ def lay_out() -> Parts:
             cancel = gr.Button(browser_text("Cancel training"), elem_id="corpus-cancel")
     return Parts(
         files=files,
+        shipped=shipped,
         encoding=encoding,
         replace=replace,
         simplify=simplify,
@@ -103,6 +112,7 @@ def lay_out() -> Parts:
         report=report,
         removed_note=removed_note,
         removed=removed,
+        init=init,
         preset=size,
         minutes=minutes,
         start=start,
@@ -162,7 +172,15 @@ def _report() -> tuple[gr.Textbox, gr.Markdown, gr.Dataframe]:
     return report, note, removed
 
 
-def _budget() -> tuple[gr.Dropdown, gr.Slider]:
+def _budget(registry: ModelRegistry) -> tuple[gr.Dropdown, gr.Dropdown, gr.Slider]:
+    starts = start_from.choices(registry)
+    init = gr.Dropdown(
+        starts,
+        value=starts[0][1],
+        filterable=False,
+        label=browser_text("Start from"),
+        elem_id="corpus-init",
+    )
     size = gr.Dropdown(
         [(label, name) for name, label in _PRESETS.items()],
         value=PRESET,
@@ -178,4 +196,4 @@ def _budget() -> tuple[gr.Dropdown, gr.Slider]:
         label=browser_text("Minutes of training"),
         elem_id="corpus-minutes",
     )
-    return size, minutes
+    return init, size, minutes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import gradio as gr
 
 from novelgen.i18n import _
-from novelgen.web import corpus_import, limits
+from novelgen.shipped import shipped_novel
+from novelgen.web import corpus_import, limits, start_from
 from novelgen.web.corpus_import import Dropped
 from novelgen.web.corpus_layout import Parts, budget, lay_out
 from novelgen.web.corpus_view import report_values, text_config, training_values, waiting_values
@@ -17,6 +19,7 @@ from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.language import localized
 from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.run_names import choices
 from novelgen.web.training import PageTraining
 from novelgen.web.writing_view import Values
 
@@ -26,7 +29,7 @@ _SECONDS = 1.0  # between two states of the bar
 def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> None:
     """The section where it is called; a run that is finished joins the choices of `run`."""
     # 1. The components.
-    parts = lay_out()
+    parts = lay_out(registry)
     timer = gr.Timer(_SECONDS, active=False)
     # The files of a visitor who has left go with the session.
     dropped = gr.State(None, delete_callback=corpus_import.remove)
@@ -43,9 +46,10 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
         return training_values(training.status())
 
     @localized
-    def begin(before: Dropped | None, preset: str, minutes: float) -> Values:
+    def begin(before: Dropped | None, init: str, preset: str, minutes: float) -> Values:
         with errors_as_toasts():
-            corpus_import.train(training, registry.folder, before, preset, minutes)
+            start = start_from.init_of(registry, init)
+            corpus_import.train(training, registry.folder, before, preset, minutes, start)
         return (None, gr.update(visible=False), *training_values(training.status()))
 
     @localized
@@ -58,12 +62,15 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
         event(follow, None, shown, **LIGHT)
     parts.start.click(
         begin,
-        [dropped, parts.preset, parts.minutes],
+        [dropped, parts.init, parts.preset, parts.minutes],
         [dropped, parts.found, *shown],
         **WITH_TOASTS,
     )
     parts.cancel.click(cancel, None, shown, **LIGHT)
-    finished.change(lambda: gr.update(choices=list(registry.runs())), None, run, **LIGHT)
+    finished.change(lambda: gr.update(choices=choices(registry)), None, run, **LIGHT)
+    parts.init.focus(
+        lambda: gr.update(choices=start_from.choices(registry)), None, parts.init, **LIGHT
+    )
     parts.preset.input(budget, parts.preset, parts.minutes, **LIGHT)
 
 
@@ -78,6 +85,13 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
         corpus_import.remove(before)
         # The field is empty again: the files are no longer where it would link to.
         return None, new
+
+    @localized
+    def take_shipped(before: Dropped | None) -> Dropped:
+        with errors_as_toasts():
+            new = corpus_import.receive(runs, [shipped_novel()], shutil.copy)
+        corpus_import.remove(before)
+        return new
 
     @localized
     def read(
@@ -109,8 +123,11 @@ def _wire_reading(runs: Path, parts: Parts, dropped: gr.State) -> None:
         **limits.READING,
     }
     uploaded = [parts.files, dropped]
-    received = parts.files.upload(receive, uploaded, uploaded, **WITH_TOASTS)
-    received.success(read, [dropped, *parts.switches], found, **options)
+    for received in (
+        parts.files.upload(receive, uploaded, uploaded, **WITH_TOASTS),
+        parts.shipped.click(take_shipped, dropped, dropped, **WITH_TOASTS),
+    ):
+        received.success(read, [dropped, *parts.switches], found, **options)
     changes = [parts.encoding.input, parts.replace.input, parts.simplify.input, parts.keep.input]
     gr.on(
         changes,

@@ -1,17 +1,23 @@
 """Paragraphs to begin with, of chapters that a model was not trained on; of pairs, their sources.
 
-Both are held out from training.
+Both are held out from training. The base model, which comes without its corpus, has those of the
+novel that comes with the program: it has not read that.
 """
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
+from novelgen.config import TextConfig
 from novelgen.data.novel import Novel
 from novelgen.errors import NovelgenError
+from novelgen.shipped import shipped_novel
+from novelgen.text.importing import CorpusImport
 from novelgen.training.stores import Data, ready_data
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.model_registry import BASE, ModelRegistry
 
 _COUNT = 6
 # Characters of a paragraph: enough to go on from, and not too much to read.
@@ -27,6 +33,8 @@ def examples(registry: ModelRegistry, name: str | None) -> list[str]:
     """
     try:
         run = registry.run(name)
+        if name == BASE:
+            return _of_shipped_novel()
         data = ready_data(run.path, run.load_info())
         if data is None:
             return []
@@ -35,6 +43,14 @@ def examples(registry: ModelRegistry, name: str | None) -> list[str]:
         return _sources(data)
     except NovelgenError:
         return []
+
+
+@functools.cache
+def _of_shipped_novel() -> list[str]:
+    corpus = CorpusImport([shipped_novel()], TextConfig(), workers=1)
+    texts = [text for paragraph in corpus for text in paragraph.segments]
+    fitting = [text for text in texts if _SHORTEST <= len(text) <= _LONGEST]
+    return [fitting[place] for place in _evenly(np.arange(len(fitting)))]
 
 
 def _paragraphs(novel: Novel) -> list[str]:

@@ -16,6 +16,8 @@ from novelgen.errors import CheckpointError
 from novelgen.i18n import _
 from novelgen.training.checkpoint import RunDirectory
 
+# The base model's name for programs. No folder can have it, so that no run is called the same.
+BASE = "novelgen/base"
 _NAME = 80  # characters of a name that came from outside
 _SILENCE = 1800.0  # seconds; a training that has written nothing for so long has ended
 
@@ -28,7 +30,9 @@ class _LoadedModel(NamedTuple):
 
 
 class ModelRegistry:
-    """The runs in a folder, and perhaps one from elsewhere, by name. Threads may share it.
+    """The runs in a folder, perhaps one from elsewhere, and the base model, by name.
+
+    Threads may share it.
 
     A visitor names a run and never a path, so that nobody can open what is not registered.
     """
@@ -39,41 +43,52 @@ class ModelRegistry:
         chosen: Path | None = None,
         device: str = "auto",
         max_loaded: int = 3,
+        base: Path | None = None,
     ) -> None:
-        """`chosen` is the run that comes first, wherever it lies; `max_loaded` models stay loaded.
+        """`chosen` is the run that comes first, and `base` the base model, wherever they lie.
 
-        Raises CheckpointError when it cannot be used.
+        `max_loaded` models stay loaded. Raises CheckpointError when `chosen` cannot be used.
         """
         self.folder = Path(folder)
         self._chosen = chosen
+        self._base = base
         self._device = device
         self._max_loaded = max_loaded
         self._loaded: OrderedDict[Path, _LoadedModel] = OrderedDict()  # last used comes last
         self._lock = threading.Lock()
         if chosen is not None:
-            self.generator(chosen.resolve().name)
+            self.generator(self._own_name(chosen))
 
     def runs(self) -> dict[str, RunDirectory]:
-        """The runs that can write, by the names of their folders.
+        """The runs that can write, by the names of their folders; the base model is BASE.
 
-        The chosen one comes first, then the newest.
+        The chosen one comes first, then the newest; the base model comes last.
         """
-        found = {}
+        named = {}
+        if self._chosen is not None:
+            # Its path stays unknown to visitors.
+            named[self._own_name(self._chosen)] = RunDirectory(self._chosen)
+        # The chosen run and the base model may lie in the folder too.
+        listed = [path.resolve() for path in (self._chosen, self._base) if path is not None]
+        others = {}
         for path in sorted(self.folder.glob("*"), key=_changed, reverse=True):
             run = RunDirectory(path)
-            if run.exists and run.has_model:
-                found[path.name] = run
-        if self._chosen is None:
-            return found
-        # The chosen run's path stays unknown to visitors. Of two runs of the same name it keeps the
-        # name, and the other one is numbered.
-        chosen = self._chosen.resolve()
-        others = {name: run for name, run in found.items() if run.path.resolve() != chosen}
-        named = {chosen.name: RunDirectory(self._chosen)}
+            if run.exists and run.has_model and path.resolve() not in listed:
+                others[path.name] = run
+        # Of two runs of the same name the chosen one keeps it, and the other one is numbered.
         for name, run in others.items():
-            free_name = _numbered(name, others) if name == chosen.name else name
+            free_name = _numbered(name, others) if name in named else name
             named[free_name] = run
+        if self._base is not None and RunDirectory(self._base).has_model:
+            named.setdefault(BASE, RunDirectory(self._base))
         return named
+
+    def _own_name(self, path: Path) -> str:
+        """What a run is called, if no other has its name."""
+        place = path.resolve()
+        if self._base is not None and place == self._base.resolve():
+            return BASE
+        return place.name
 
     def in_training(self) -> dict[str, RunDirectory]:
         """The runs of the folder that have saved no model yet, by name.
@@ -92,7 +107,7 @@ class ModelRegistry:
         return {run.path.name: run for _time, run in alive}
 
     def newest(self) -> str | None:
-        """The run to begin with: the chosen one, or the newest that opens.
+        """The run to begin with: the chosen one, the newest that opens, or the base model.
 
         None when there is none.
         """

@@ -145,7 +145,7 @@ def _curves(prefix: str) -> list[gr.Component]:
         elem_id=f"{prefix}-curves",
     )
     words = gr.Markdown(
-        browser_text("There is nothing to draw in this run's `metrics.jsonl` yet."),
+        browser_text("No curves: there is no `metrics.jsonl` here, or nothing to draw in it yet."),
         visible=False,
         elem_id=f"{prefix}-no-curves",
     )

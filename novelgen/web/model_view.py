@@ -14,6 +14,7 @@ from novelgen.report.card import UNKNOWN, Card, card
 from novelgen.training.progress import format_duration
 from novelgen.web.metrics import Curves, History, Metrics, curves
 from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.run_names import choices
 from novelgen.web.writing_view import Values
 
 # Both clear on white and on black.
@@ -44,12 +45,11 @@ def run_choices(registry: ModelRegistry, chosen: str | None) -> Any:
 
     A choice that is still there is not sent back: the visitor may have made another meanwhile.
     """
-    names = list(registry.runs())
-    if chosen in names:
-        return gr.update(choices=names)
+    if chosen in registry.runs():
+        return gr.update(choices=choices(registry))
     # The names come last: a run that was saved meanwhile is among them.
     newest = registry.newest()
-    return gr.update(choices=list(registry.runs()), value=newest)
+    return gr.update(choices=choices(registry), value=newest)
 
 
 def drawn_state(registry: ModelRegistry, metrics: Metrics, chosen: str | None) -> Drawn:

@@ -14,13 +14,15 @@ from novelgen.web import (
     gradio_texts,
     limits,
     model_tab,
+    run_names,
     training_panel,
     writing_tab,
 )
 from novelgen.web.events import LIGHT
-from novelgen.web.language import browser_text
+from novelgen.web.language import browser_text, localized
 from novelgen.web.model_registry import ModelRegistry
 from novelgen.web.training import PageTraining
+from novelgen.web.writing_view import Values
 
 # The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
 _SANS = (
@@ -71,7 +73,7 @@ def build(registry: ModelRegistry, takes_novels: bool = False) -> gr.Blocks:
     # The title is the document's, which the browser does not translate.
     with gr.Blocks(title="novelgen", analytics_enabled=False, delete_cache=_FILES_LEFT) as blocks:
         run = gr.Dropdown(
-            list(registry.runs()),
+            run_names.choices(registry),
             value=registry.newest(),
             label=browser_text("Model (run directory)"),
             elem_id="model-run",
@@ -79,40 +81,43 @@ def build(registry: ModelRegistry, takes_novels: bool = False) -> gr.Blocks:
             filterable=False,
             render=False,
         )
-        _head(run)
+        name = _head()
         _tabs(blocks, registry, run, takes_novels)
         # Whoever opens the page gets the run that is newest then, not when the server was started.
-        blocks.load(lambda: _newest_run(registry), None, run, **LIGHT)
+        newest_run = localized(lambda: _newest_run(registry))
+        blocks.load(newest_run, None, [run, name], **LIGHT)
+        run.change(localized(run_names.shown_name), run, name, **LIGHT)
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
     return cast("gr.Blocks", blocks)
 
 
-def _newest_run(registry: ModelRegistry) -> gr.Dropdown:
+def _newest_run(registry: ModelRegistry) -> Values:
+    """Values for the choice of the run, and for its name in the page's head."""
     # The names come last: a run that was saved meanwhile is among them.
     newest = registry.newest()
-    return gr.Dropdown(list(registry.runs()), value=newest)
+    choice = gr.Dropdown(run_names.choices(registry), value=newest)
+    return choice, run_names.shown_name(newest)
 
 
-def _head(run: gr.Dropdown) -> None:
-    """The page's name, and beside it the name of the model in use."""
+def _head() -> gr.HTML:
+    """The page's name, and beside it the name of the model in use, which is returned."""
     with gr.Row(elem_id="page-head"):
         gr.Markdown(browser_text("# novelgen · Chinese novels"), elem_id="page-title")
-        name = gr.HTML(
-            run.value,
+        return gr.HTML(
+            "",
             html_template="<span></span>",
             js_on_load=_SHOW_AS_TEXT,
             elem_id="page-run",
             padding=False,
             label=browser_text("Model in use"),
         )
-    run.change(lambda chosen: chosen, run, name, **LIGHT)
 
 
 def _tabs(blocks: gr.Blocks, registry: ModelRegistry, run: gr.Dropdown, takes_novels: bool) -> None:
     training = PageTraining()
     training_panel.build(training, registry, run, takes_novels)
     with gr.Tab(browser_text("Write"), id="write", elem_id="write-tab"):
-        writing = writing_tab.build(registry, run)
+        writing = writing_tab.build(registry, run, takes_novels)
     with gr.Tab(browser_text("Attention"), id="attention", elem_id="attention-tab"):
         attention_tab.build(registry, writing)
     with gr.Tab(browser_text("Compare"), id="compare", elem_id="compare-tab"):

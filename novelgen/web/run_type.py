@@ -1,4 +1,4 @@
-"""What the Write tab does differently with a run of pairs than with one of a novel."""
+"""What the Write tab does differently with a run of pairs, and what it says of the base model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from novelgen.i18n import _
 from novelgen.web.controls import DEFAULTS, Controls
 from novelgen.web.events import LIGHT, page_load
 from novelgen.web.language import localized
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.model_registry import BASE, ModelRegistry
 
 
 def learned_pairs(registry: ModelRegistry, name: str | None) -> bool:
@@ -58,3 +58,12 @@ def wire(
         )
 
     gr.on([run.change, page_load()], fitted, [run, before], outputs, **LIGHT)
+
+
+def wire_base_note(run: gr.Dropdown, note: gr.Markdown) -> None:
+    """Shows the note while the base model is the one that writes."""
+
+    def show(name: str | None) -> Any:
+        return gr.update(visible=name == BASE)
+
+    gr.on([run.change, page_load()], show, run, note, **LIGHT)

@@ -19,6 +19,7 @@ from novelgen.config import DEVICES, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.os_errors import reason_of_number
+from novelgen.shipped import shipped_base
 from novelgen.web import limits
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         type=Path,
         metavar="DIR",
-        help=_("run directory to begin with (default: the newest in checkpoints)"),
+        help=_(
+            "run directory to begin with (default: the newest in checkpoints, else the base model)"
+        ),
     )
     parser.add_argument(
         "--host",
@@ -85,7 +88,7 @@ def main(args: argparse.Namespace) -> None:
     from novelgen.web.model_registry import ModelRegistry
 
     # 2. The page, and the server in threads of its own.
-    registry = ModelRegistry(RUNS, args.checkpoint, args.device)
+    registry = ModelRegistry(RUNS, args.checkpoint, args.device, base=shipped_base())
     with_files = takes_files(args.host, args.share)
     blocks = page.build(registry, with_files)
     start(blocks, args.host, port, with_files, share=args.share, mcp_server=args.mcp)

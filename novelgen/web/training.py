@@ -35,12 +35,13 @@ _RECENT = 20  # steps that the training BPC is the mean of
 
 
 class TrainingRequest(NamedTuple):
-    """What to train on, and for how long."""
+    """What to train on, from where, and for how long."""
 
     corpus: Path  # a file, or what `prepare` wrote
     name: str  # of the run; another run of that name stays, and the new one is numbered
     preset: str
     minutes: float
+    init: str = "auto"  # as the option of that name
     is_uploaded: bool = False  # the corpus is a visitor's
     # What is removed together with a run that fails: a corpus that was kept for this run alone.
     discard: Path | None = None
@@ -157,6 +158,8 @@ class PageTraining:
             *self._train,
             "--preset",
             request.preset,
+            "--init",
+            request.init,
             "--max-minutes",
             f"{request.minutes:g}",
             "--corpus",

@@ -9,6 +9,7 @@ import gradio as gr
 from novelgen.i18n import _, join_list
 from novelgen.training.progress import format_duration
 from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.run_names import choices
 from novelgen.web.training import MINUTES, PageTraining, Status
 from novelgen.web.writing_view import Values
 
@@ -25,7 +26,7 @@ def panel_values(training: PageTraining, registry: ModelRegistry, chosen: str | 
     if not is_shown and chosen not in names:
         # The names come last: a run that was saved meanwhile is among them.
         newest = registry.newest()
-        run = gr.Dropdown(choices=list(registry.runs()), value=newest)
+        run = gr.Dropdown(choices=choices(registry), value=newest)
     return (
         gr.Column(visible=is_shown),
         bar_state(status),

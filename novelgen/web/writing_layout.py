@@ -52,6 +52,7 @@ class Draft(NamedTuple):
 class Parts(NamedTuple):
     """The components of the tab."""
 
+    base_note: gr.Markdown
     manuscript: gr.Textbox
     examples: gr.Dataset
     buttons: dict[str, gr.Button]
@@ -78,14 +79,18 @@ class Parts(NamedTuple):
         return [draft.column for draft in self.drafts]
 
 
-def lay_out() -> Parts:
-    """Makes the components where it is called, without any events."""
+def lay_out(takes_novels: bool) -> Parts:
+    """Makes the components where it is called, without any events.
+
+    `takes_novels` says whether the Model tab takes a visitor's novel.
+    """
     result = gr.State(None)
     undo_history = gr.State(UndoHistory())
     cancellation = gr.State(CancellationToken())
     with gr.Row(elem_id="write"):
         # 1. The wide column: the text.
         with gr.Column(scale=5, min_width=320):
+            base_note = _base_note(takes_novels)
             manuscript = _manuscript()
             examples = _examples()
             buttons = _buttons()
@@ -98,6 +103,7 @@ def lay_out() -> Parts:
             paragraphs = _paragraphs()
             controls = build_controls()
     return Parts(
+        base_note=base_note,
         manuscript=manuscript,
         examples=examples,
         buttons=buttons,
@@ -111,6 +117,22 @@ def lay_out() -> Parts:
         undo_history=undo_history,
         cancellation=cancellation,
     )
+
+
+def _base_note(takes_novels: bool) -> gr.Markdown:
+    """What is said while the base model writes, hidden until the run is known."""
+    words = browser_text(
+        "You are writing with the base model: it has read public-domain Chinese novels, classical"
+        " and modern. To have it write like a novel of yours, run"
+        " `python -m novelgen train --corpus mine.txt` in a terminal."
+    )
+    if takes_novels:
+        words = browser_text(
+            "You are writing with the base model: it has read public-domain Chinese novels,"
+            " classical and modern. To have it write like a novel of yours, drop that into “Teach"
+            " it a novel” in the Model tab."
+        )
+    return gr.Markdown(words, visible=False, elem_id="write-base")
 
 
 def _manuscript() -> gr.Textbox:

@@ -69,15 +69,19 @@ class Writing(NamedTuple):
     stop: gr.Button
 
 
-def build(registry: ModelRegistry, run: gr.Dropdown) -> Writing:
-    """Makes the tab where it is called; `run` holds the name of the model that writes."""
-    parts = lay_out()
+def build(registry: ModelRegistry, run: gr.Dropdown, takes_novels: bool) -> Writing:
+    """Makes the tab where it is called; `run` holds the name of the model that writes.
+
+    `takes_novels` says whether the Model tab takes a visitor's novel.
+    """
+    parts = lay_out(takes_novels)
     outputs = [parts.result, parts.status, *parts.draft_texts, *parts.draft_columns]
     events = _wire_generation(registry, run, parts, outputs)
     _wire_editing(parts, events)
     _wire_browser(parts)
     _wire_examples(registry, run, parts)
     _wire_tasks(registry, run, parts)
+    run_type.wire_base_note(run, parts.base_note)
     run_type.wire(registry, run, parts.manuscript, parts.paragraphs, parts.controls)
     return Writing(
         manuscript=parts.manuscript,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from novelgen.cli import Parser
+from novelgen.commands import generate as command
 from novelgen.commands.generate import add_arguments, main
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
@@ -29,14 +30,14 @@ def checkpoint(make_run, tmp_path_factory):
 def generate(checkpoint, capsys):
     """Runs the command and returns what it printed; texts are short unless asked otherwise."""
 
-    def call(*arguments, prompt=PROMPT):
+    def call(*arguments, prompt=PROMPT, checkpoint=checkpoint):
         parser = Parser(prog="generate")
         add_arguments(parser)
+        chosen = [] if checkpoint is None else ["--checkpoint", str(checkpoint)]
         main(
             parser.parse_args(
                 [
-                    "--checkpoint",
-                    str(checkpoint),
+                    *chosen,
                     "--device",
                     "cpu",
                     "--prompt",
@@ -238,6 +239,17 @@ def test_a_missing_checkpoint_and_an_empty_prompt_are_named(generate, checkpoint
         generate("--checkpoint", tmp_path)
     with pytest.raises(ConfigError, match="--prompt"):
         generate(prompt=" ")
+
+
+def test_without_a_checkpoint_the_base_model_writes_and_says_so(generate, checkpoint, monkeypatch):
+    expected = generate("--seed", 7)
+    monkeypatch.setattr(command, "shipped_base", lambda: checkpoint)
+    printed = generate("--seed", 7, checkpoint=None)
+    assert printed.out == expected.out
+    assert "base model" in printed.err.removesuffix(expected.err)
+    monkeypatch.setattr(command, "shipped_base", lambda: None)
+    with pytest.raises(ConfigError, match="--checkpoint"):
+        generate(checkpoint=None)
 
 
 def test_declaring_the_options_imports_neither_torch_nor_matplotlib():

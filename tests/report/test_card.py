@@ -50,7 +50,7 @@ def test_of_many_files_some_are_named_and_all_counted(run):
 @pytest.mark.parametrize(
     "facts",
     [
-        {},
+        {"corpus": None},
         {"corpus": "novel.txt", "parameters": "many", "best": [1]},
         {"corpus": [], "parameters": True, "best": {"step": None, "validation_bpc": float("nan")}},
         {"corpus": 5, "parameters": 10**400, "best": {"step": -(10**400), "validation_bpc": 1e300}},
@@ -60,6 +60,11 @@ def test_what_a_strangers_run_does_not_tell_is_a_dash(run, facts):
     write(run, **facts)
     found = card(run)
     assert (found.corpus, found.parameters, found.steps, found.validation_bpc) == (UNKNOWN,) * 4
+
+
+def test_a_model_that_comes_without_its_corpus_says_so(run):
+    write(run)
+    assert card(run).corpus == "did not come with the model"
 
 
 def test_the_weight_of_an_ngram_model_is_told_where_there_is_one(run):

@@ -25,6 +25,19 @@ ENVIRONMENT = {
     "PYTHONIOENCODING": "utf-8",
     "NOVELGEN_LANG": "en",
 }
+# app.py, with the base model that the first word names; with none where that is empty.
+START = """
+import runpy, sys
+from pathlib import Path
+
+base, script = sys.argv[1:3]
+sys.argv[:] = sys.argv[2:]
+sys.path[0] = str(Path(script).parent)
+from novelgen import shipped
+
+shipped.shipped_base = lambda: Path(base) if base else None
+runpy.run_path(script, run_name="__main__")
+"""
 STARTS_WITHIN = 300  # seconds, on a busy machine
 WITHIN = 120  # seconds that the server has for anything else
 
@@ -146,7 +159,7 @@ def _hear_ctrl_c():
 class App:
     """A running app.py and what it has printed."""
 
-    def __init__(self, folder, log, arguments, environment):
+    def __init__(self, folder, log, arguments, environment, base):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -155,7 +168,10 @@ class App:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
-                    PROJECT / "app.py",
+                    "-c",
+                    START,
+                    str(base or ""),
+                    str(PROJECT / "app.py"),
                     "--port",
                     str(self.port),
                     "--device",
@@ -206,13 +222,15 @@ class App:
 
 @contextmanager
 def apps(tmp_path_factory):
-    """A function that starts app.py in a folder; all are stopped at the end, or by their stop()."""
+    """A function that starts app.py in a folder; all are stopped at the end, or by their stop().
+
+    Without `base`, a run directory, the app is one whose base model was removed.
+    """
     started = []
 
-    def start(folder, *arguments, environment=()):
-        started.append(
-            App(folder, tmp_path_factory.mktemp("log") / "app.log", arguments, dict(environment))
-        )
+    def start(folder, *arguments, environment=(), base=None):
+        log = tmp_path_factory.mktemp("log") / "app.log"
+        started.append(App(folder, log, arguments, dict(environment), base))
         return started[-1]
 
     yield start

@@ -47,10 +47,11 @@ def read(tmp_path):
 
 def test_a_training_begins_on_the_kept_store_and_the_files_go(read, tmp_path):
     training = Training()
-    corpus_import.train(training, tmp_path / "runs", read, "tiny", 3)
+    corpus_import.train(training, tmp_path / "runs", read, "tiny", 3, "none")
     folder, request = training.requests[0]
     assert folder == tmp_path / "runs"
-    assert (request.name, request.preset, request.minutes) == ("雨-tiny", "tiny", 3)
+    asked = (request.name, request.preset, request.minutes, request.init)
+    assert asked == ("雨-tiny", "tiny", 3, "none")
     assert request.corpus.exists()
     assert request.discard == request.corpus
     assert not read.folder.exists()

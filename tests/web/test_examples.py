@@ -5,8 +5,9 @@ import pytest
 
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.prepare import open_or_build
+from novelgen.shipped import shipped_novel
 from novelgen.web.examples import examples
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.model_registry import BASE, ModelRegistry
 
 
 @pytest.fixture
@@ -88,3 +89,10 @@ def test_of_a_run_that_does_not_say_what_its_data_held_there_are_none(registry_a
     del info["content"]
     path.write_text(json.dumps(info), encoding="utf-8")
     assert examples(registry, "of-novel") == []
+
+
+def test_the_base_model_has_paragraphs_of_the_novel_that_comes_with_the_program(make_run, tmp_path):
+    found = examples(ModelRegistry(tmp_path, base=make_run(tmp_path / "base")), BASE)
+    text = shipped_novel().read_text(encoding="utf-8")
+    assert len(found) > 1
+    assert all(paragraph in text for paragraph in found)

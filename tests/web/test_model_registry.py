@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from novelgen.errors import CheckpointError
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.model_registry import BASE, ModelRegistry
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -63,6 +63,29 @@ def test_a_chosen_run_keeps_its_name_and_another_of_that_name_is_numbered(
     make_run(folder / "middle (2)")
     assert registry.run("middle (3)").path == folder / "middle"
     assert registry.run("middle (2)").path == folder / "middle (2)"
+
+
+def test_the_base_model_comes_last_and_writes_where_nothing_is_trained(
+    folder, make_run, tmp_path_factory
+):
+    base = make_run(tmp_path_factory.mktemp("shipped") / "base")
+    registry = ModelRegistry(folder / "nowhere", base=base)
+    assert (list(registry.runs()), registry.newest()) == ([BASE], BASE)
+    assert registry.run(BASE).path == base
+    # A run of one's own wins, also one with the same folder's name.
+    make_run(folder / "base")
+    registry = ModelRegistry(folder, base=base)
+    assert list(registry.runs()) == ["base", "new", "middle", "old", BASE]
+    assert registry.newest() == "base"
+    # Where nothing else opens it is the one to begin with; where it does not open there is none.
+    assert ModelRegistry(folder / "nowhere", base=folder / "unborn").newest() is None
+
+
+def test_a_base_model_in_the_folder_is_there_once(folder):
+    registry = ModelRegistry(folder, base=folder / "new")
+    assert list(registry.runs()) == ["middle", "old", BASE]
+    registry = ModelRegistry(folder, folder / "new", base=folder / "new")
+    assert list(registry.runs()) == [BASE, "middle", "old"]
 
 
 def test_a_link_goes_by_its_own_name(folder, make_run, tmp_path_factory, monkeypatch):

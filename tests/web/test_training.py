@@ -217,6 +217,8 @@ def test_the_command_is_one_that_a_user_could_type(tmp_path, monkeypatch):
         "train",
         "--preset",
         "tiny",
+        "--init",
+        "auto",
         "--max-minutes",
         "1",
         "--corpus",
