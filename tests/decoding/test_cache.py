@@ -74,7 +74,9 @@ def slow_cache(network, segments, text, size):
         return None
     probs = np.zeros(size)
     for key, token in found:
-        cosine = key @ query / (np.linalg.norm(key) * np.linalg.norm(query))
+        lengths = np.linalg.norm(key) * np.linalg.norm(query)
+        # A readout of length 0 is like no other.
+        cosine = key @ query / lengths if lengths else 0.0
         probs[token] += math.exp(THETA * cosine)
     return probs / probs.sum()
 
