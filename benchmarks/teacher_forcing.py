@@ -165,6 +165,7 @@ def main() -> None:
         dropout=0.25,
         batch_tokens=3200,
         warmup_steps=50,
+        learning_rate=3e-3,
         validate_every=args.every,
         patience=args.steps,
         device="cpu",

@@ -190,7 +190,7 @@ def test_a_programmers_mistake_is_not_hidden():
         ({"max_steps": "5"}, r"--max-steps '5': must be a whole number"),
         ({"max_steps": 5.0}, r"--max-steps 5\.0: must be a whole number"),
         ({"max_steps": True}, r"--max-steps True: must be a whole number"),
-        ({"learning_rate": None}, r"--learning-rate None: must be a number"),
+        ({"clip_norm": None}, r"--clip-norm None: must be a number"),
         ({"tasks": ["next"]}, r"--tasks \['next'\]: must be text"),
         ({"simplify": 1}, r"--simplify 1: must be true or false"),
         ({"task_weights": {}}, r"there is no 'task_weights'"),

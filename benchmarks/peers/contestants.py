@@ -33,6 +33,8 @@ from novelgen.training.hardware import choose_precision, tune_malloc
 from novelgen.training.schedule import Schedule
 from novelgen.training.trainer import Trainer
 
+LEARNING_RATE = 3e-3  # of all contestants
+
 
 class Contestant(Protocol):
     """A model in training."""
@@ -84,6 +86,7 @@ class Ours:
             max_steps=10**9,
             batch_tokens=3200,
             warmup_steps=50,
+            learning_rate=LEARNING_RATE,
             device=race.device.type,
         ).training
         torch.manual_seed(1)
@@ -114,9 +117,7 @@ class _Loop:
 
     def __init__(self, race: Race, model: nn.Module) -> None:
         self._race, self.model, self._taken = race, model.to(race.device).train(), 0
-        self._optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=race.config.training.learning_rate, fused=True
-        )
+        self._optimizer = torch.optim.AdamW(self.model.parameters(), lr=LEARNING_RATE, fused=True)
         self.parameters = size_of(model)
 
     def run(self, steps: int) -> float:

@@ -21,7 +21,7 @@ from novelgen.training.interpolation import TokenProbs
 from novelgen.training.loss import loss_stats
 
 # Pairs that are read at the same time.
-_BATCH = 32
+BATCH = 32
 
 
 def cached_token_probs(
@@ -35,8 +35,8 @@ def cached_token_probs(
     """
     caches: list[Cache] = []  # of the manuscript so far
     end: tuple[int, ...] = ()  # its last target
-    for first in range(0, len(pairs), _BATCH):
-        batch = pairs.batch(np.arange(first, min(first + _BATCH, len(pairs))))
+    for first in range(0, len(pairs), BATCH):
+        batch = pairs.batch(np.arange(first, min(first + BATCH, len(pairs))))
         token_pairs = _token_pairs(batch)
         probs = []
         for pair, target in zip(

@@ -38,7 +38,7 @@ def test_the_loss_is_that_of_every_token_as_it_would_be_written(toy, monkeypatch
             both_logs += log_probabilities(both, segments[place - 1], segments[place])
             texts.append((chapter[place - 1], chapter[place]))
     # 2. All at once, in two batches.
-    monkeypatch.setattr(module, "_BATCH", 2)
+    monkeypatch.setattr(module, "BATCH", 2)
     pairs = Pairs.from_texts(texts, toy.tokenizer)
     run = SimpleNamespace(ngram=ngram, device=CPU)
     probs = list(cached_token_probs(run, network, pairs, 0.3))
