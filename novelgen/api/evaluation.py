@@ -15,7 +15,6 @@ from novelgen.options import check_one_of, validate_choice
 
 if TYPE_CHECKING:
     from novelgen.data.pairs import Pairs
-    from novelgen.decoding.generator import Generator
     from novelgen.training.checkpoint import Run
     from novelgen.training.loss import LossStats
 
@@ -133,14 +132,11 @@ def evaluate(
     opened = load_run(directory, device)
     by_task = pairs_by_task(opened, directory, wanted, options.get("task"))
     main_pairs = next(iter(by_task.values()))
-    # In float32: what is reported and compared is the model itself.
-    generator = Generator.of(opened, "float32")
-    weight = generator.decoding_config(**options).cache_weight
     figures = {task: _measured(opened, each) for task, each in by_task.items()}
     # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
     cached: dict[str, Any] = {}
-    if weight:
-        cached = _with_cache(opened, generator, main_pairs, weight)
+    if options.get("cache_weight"):
+        cached = _with_cache(opened, main_pairs, options)
     shuffled = None
     if shuffle_sources:
         shuffled = _loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
@@ -148,6 +144,8 @@ def evaluate(
     copying_unknown = None
     if generate:
         training, copying_unknown = _training_text(opened, directory)
+        # In float32: what is reported and compared is the text of the model itself.
+        generator = Generator.of(opened, "float32")
         writing = measure_writing(generator, main_pairs, generate, training, decoding, on_text)
     return Evaluation(
         **next(iter(figures.values())),
@@ -231,14 +229,17 @@ def _measured(run: Run, pairs: Pairs) -> dict[str, Any]:
     return {**_figures(loss.network), **dict(zip(_NGRAM_FIGURES, found, strict=True))}
 
 
-def _with_cache(run: Run, generator: Generator, pairs: Pairs, weight: float) -> dict[str, Any]:
+def _with_cache(run: Run, pairs: Pairs, options: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of the network with a cache, of the n-gram model beside both where there is one.
 
-    `weight` is the cache's.
+    `options` are fields of DecodingConfig. Raises ConfigError for a run that has no use for a cache.
     """
+    from novelgen.decoding.generator import Generator
     from novelgen.evaluation.cache import cached_token_probs
     from novelgen.training.interpolation import mixture_loss
 
+    generator = Generator.of(run, "float32")
+    weight = generator.decoding_config(**options).cache_weight
     ngram_weight = 0.0
     if run.ngram is not None:
         ngram_weight = run.info["ngram"]["weight"]

@@ -178,11 +178,12 @@ def check_same_corpus(
         option = "--pairs"
     if not named:
         return
-    # config.json has them relative to the run directory.
-    paths = info.get("corpus") or [info["config"].pairs.pairs]
-    # A run that names none, like the base model, is refused when its data is opened.
-    if paths == [None]:
+    config = info["config"]
+    if not config.from_pairs and "corpus" not in info:
+        # The base model, which names none, is refused when its data is opened.
         return
+    # config.json has them relative to the run directory.
+    paths = info.get("corpus") or [config.pairs.pairs]
     trained_on = [(directory / path).resolve() for path in paths]
     if [path.resolve() for path in named] != trained_on:
         message = _("--resume: this run is trained on {corpus}, not on {named}; leave {option} out")

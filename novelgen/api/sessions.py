@@ -17,6 +17,7 @@ from novelgen.config import NO_INIT, Config, TrainingConfig, check_budget
 from novelgen.i18n import _
 from novelgen.models.build import set_dropout
 from novelgen.models.zoo import present
+from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
@@ -30,6 +31,7 @@ from novelgen.training.recipe import (
     needs_speed,
     provisional,
     text_of,
+    with_learning_rate,
 )
 from novelgen.training.results import Outcome, Validation
 from novelgen.training.stores import Data, data_of_run, shared_data
@@ -61,15 +63,17 @@ def train(
     # What is prepared already brings the options along that it was prepared with.
     config = data.configured(config, run.path)
     init = NO_INIT if start is None else os.path.relpath(start.path, run.path)
-    config = config.replace(init=init)
+    config = with_learning_rate(config.replace(init=init))
     config = _with_recipe(config, data, reporting)
     torch.manual_seed(config.training.seed)
     model = build_model(config, data.tokenizer, data.source_tokenizer)
     # The other processes are given the first one's weights.
-    if start is not None and ranks.is_first:
-        new = start.give(model, data.tokenizer)
+    if ranks.is_first:
+        first = _("first weights: random")
+        if start is not None:
+            first = _give_weights(start, model, data.tokenizer)
         if reporting.verbose:
-            _print_start(start, data.tokenizer.size, new)
+            print(first, flush=True)
     # 2. What config.json says of the run, and its vocabularies: two where the source has its own.
     source_tokenizer = None
     info: dict[str, Any] = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint}
@@ -242,10 +246,12 @@ def _trainer(
     return trainer
 
 
-def _print_start(start: WarmStart, size: int, new: int) -> None:
-    """Prints what a run begins with."""
+def _give_weights(start: WarmStart, model: nn.Module, tokenizer: Tokenizer) -> str:
+    """Fills a model with the weights that it is to begin with; returns a line about them."""
+    new = start.give(model, tokenizer)
+    size = tokenizer.size
     message = _("first weights: those of {path}; {known:,} of {size:,} symbols are known to them")
-    print(message.format(path=start.path, known=size - new, size=size), flush=True)
+    return message.format(path=start.path, known=size - new, size=size)
 
 
 def _print_model(parameters: int, vocabulary: int, hardware: str, processes: int) -> None:

@@ -35,8 +35,8 @@ _TITLES = (
     N_("model options, the same for all runs"),
     N_("training options, the same for all runs"),
 )
-# Fields that the comparison itself decides.
-_OWN = ("model", "tokenizer", "seed", "epochs", "max_steps", "max_minutes", "patience")
+# Fields that the comparison itself decides; all of its runs begin from scratch.
+_OWN = ("model", "tokenizer", "seed", "epochs", "max_steps", "max_minutes", "patience", "init")
 _TOKENIZERS = ("char", "word")
 _DEFAULT_MINUTES = 10.0
 _DEFAULT_PARAGRAPHS = 50

@@ -44,7 +44,6 @@ class Recipe(NamedTuple):
     dropout: float
     batch_tokens: int
     warmup_steps: int
-    learning_rate: float
 
 
 def text_of(pairs: Pairs) -> Text:
@@ -55,12 +54,7 @@ def text_of(pairs: Pairs) -> Text:
 def is_open(config: Config) -> bool:
     """Whether something is still to be chosen."""
     training = config.training
-    return None in (
-        config.model.dropout,
-        training.batch_tokens,
-        training.warmup_steps,
-        training.learning_rate,
-    )
+    return None in (config.model.dropout, training.batch_tokens, training.warmup_steps)
 
 
 def needs_speed(config: Config) -> bool:
@@ -70,8 +64,7 @@ def needs_speed(config: Config) -> bool:
 
 def provisional(config: TrainingConfig) -> TrainingConfig:
     """What a training begins with, while its speed is measured."""
-    recipe = Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP, _rate(is_warm(config)))
-    return _filled(config, recipe)
+    return _filled(config, Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP))
 
 
 def passes(config: TrainingConfig, text: Text, speed: float | None) -> float:
@@ -91,6 +84,14 @@ def is_warm(config: TrainingConfig) -> bool:
     return config.init != NO_INIT
 
 
+def with_learning_rate(config: Config) -> Config:
+    """The configuration with its learning rate, which follows from what the run begins with."""
+    if config.training.learning_rate is not None:
+        return config
+    rate = _WARM_LEARNING_RATE if is_warm(config.training) else _LEARNING_RATE
+    return config.replace(learning_rate=rate)
+
+
 def recipe_for(
     passes: float, text: Text, has_step_budget: bool = False, warm: bool = False
 ) -> Recipe:
@@ -103,12 +104,7 @@ def recipe_for(
     if not has_step_budget:
         batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
     dropout = round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
-    warmup = min(_LONGEST_WARMUP, int(tokens / batch / 10))
-    return Recipe(dropout, batch, warmup, _rate(warm))
-
-
-def _rate(warm: bool) -> float:
-    return _WARM_LEARNING_RATE if warm else _LEARNING_RATE
+    return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
 
 
 def complete(config: Config, text: Text, speed: float | None = None) -> Config:
@@ -143,5 +139,4 @@ def describe(config: Config, text: Text, speed: float | None = None) -> str:
 def _filled(config: TrainingConfig, recipe: Recipe) -> TrainingConfig:
     batch = recipe.batch_tokens if config.batch_tokens is None else config.batch_tokens
     warmup = recipe.warmup_steps if config.warmup_steps is None else config.warmup_steps
-    rate = recipe.learning_rate if config.learning_rate is None else config.learning_rate
-    return dataclasses.replace(config, batch_tokens=batch, warmup_steps=warmup, learning_rate=rate)
+    return dataclasses.replace(config, batch_tokens=batch, warmup_steps=warmup)

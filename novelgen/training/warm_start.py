@@ -85,8 +85,12 @@ def find_warm_start(config: Config) -> WarmStart | None:
     start = WarmStart(Path(init))
     differences = _differences(config.model, start)
     if differences:
+        # A part that the other model does not have, None, goes with another option, as --model.
+        options = [
+            _as_option(name, value) for name, value in differences.items() if value is not None
+        ]
         message = _("--init {path}: its model has other sizes or parts; pass {options}")
-        raise ConfigError(message.format(path=init, options=join_list(differences)))
+        raise ConfigError(message.format(path=init, options=join_list(options)))
     if _has_two_vocabularies(config) or _has_two_vocabularies(start.info["config"]):
         message = _(
             "--init {path}: source and target have vocabularies of their own; leave --init out, or "
@@ -106,16 +110,15 @@ def _may_use_base(config: Config) -> bool:
     return not config.from_pairs and config.data.tokenizer == "char" and is_next
 
 
-def _differences(config: ModelConfig, start: WarmStart) -> list[str]:
+def _differences(config: ModelConfig, start: WarmStart) -> dict[str, Any]:
     """The options, with their values, by which a model would be as that of `start`."""
-    found = []
-    theirs = start.info["config"].model
-    for spec in dataclasses.fields(config):
-        value = getattr(theirs, spec.name)
-        if spec.name in _ANY_VALUE or value == getattr(config, spec.name):
-            continue
-        found.append(_as_option(spec.name, value))
-    return found
+    theirs = dataclasses.asdict(start.info["config"].model)
+    ours = dataclasses.asdict(config)
+    return {
+        name: value
+        for name, value in theirs.items()
+        if name not in _ANY_VALUE and value != ours[name]
+    }
 
 
 def _as_option(name: str, value: Any) -> str:

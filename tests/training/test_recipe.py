@@ -14,7 +14,14 @@ from novelgen.errors import ConfigError
 from novelgen.models.build import build_model, set_dropout
 from novelgen.models.zoo import VARIANTS
 from novelgen.training.checkpoint import RunDirectory
-from novelgen.training.recipe import Text, complete, needs_speed, passes, recipe_for
+from novelgen.training.recipe import (
+    Text,
+    complete,
+    needs_speed,
+    passes,
+    recipe_for,
+    with_learning_rate,
+)
 
 NOVEL = Text(tokens=60_000, characters=50_000)
 
@@ -36,7 +43,7 @@ def test_passes_are_those_of_the_budget_that_ends_first():
 
 
 def test_what_is_given_is_kept():
-    given_all = {"dropout": 0.4, "batch_tokens": 77, "warmup_steps": 0, "learning_rate": 0.5}
+    given_all = {"dropout": 0.4, "batch_tokens": 77, "warmup_steps": 0}
     config = Config().replace(max_minutes=1, **given_all)
     assert not needs_speed(config)
     for name, value in given_all.items():
@@ -45,6 +52,14 @@ def test_what_is_given_is_kept():
         section = chosen.model if name == "dropout" else chosen.training
         assert getattr(section, name) == value
         assert not needs_speed(chosen)
+
+
+def test_the_rate_is_lower_for_a_run_that_begins_with_weights_unless_it_is_given():
+    def rate(**options):
+        return with_learning_rate(Config().replace(**options)).training.learning_rate
+
+    assert 0 < rate(init="run") < rate(init="none") == 3e-3
+    assert rate(init="run", learning_rate=0.5) == rate(init="none", learning_rate=0.5) == 0.5
 
 
 def test_auto_is_a_value_of_what_may_be_chosen_and_of_nothing_else():
