@@ -232,7 +232,7 @@ def _measured(run: Run, pairs: Pairs) -> dict[str, Any]:
 def _with_cache(run: Run, pairs: Pairs, options: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of the network with a cache, of the n-gram model beside both where there is one.
 
-    `options` are fields of DecodingConfig. Raises ConfigError for a run that has no use for a cache.
+    `options` are fields of DecodingConfig. Raises ConfigError for a run that cannot have a cache.
     """
     from novelgen.decoding.generator import Generator
     from novelgen.evaluation.cache import cached_token_probs

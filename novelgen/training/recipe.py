@@ -79,23 +79,16 @@ def passes(config: TrainingConfig, text: Text, speed: float | None) -> float:
     return min(found)
 
 
-def is_warm(config: TrainingConfig) -> bool:
-    """Whether a run begins with trained weights; `init` says so once they were found."""
-    return config.init != NO_INIT
-
-
 def with_learning_rate(config: Config) -> Config:
     """The configuration with its learning rate, which follows from what the run begins with."""
     if config.training.learning_rate is not None:
         return config
-    rate = _WARM_LEARNING_RATE if is_warm(config.training) else _LEARNING_RATE
+    rate = _LEARNING_RATE if config.training.init == NO_INIT else _WARM_LEARNING_RATE
     return config.replace(learning_rate=rate)
 
 
-def recipe_for(
-    passes: float, text: Text, has_step_budget: bool = False, warm: bool = False
-) -> Recipe:
-    """The recipe for so many passes over a text; `warm` is a start with trained weights.
+def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Recipe:
+    """The recipe for so many passes over a text.
 
     With a budget of steps the batches are large: smaller ones would learn from less.
     """
@@ -111,7 +104,7 @@ def complete(config: Config, text: Text, speed: float | None = None) -> Config:
     """The configuration with what is auto chosen; `speed` as in `passes`."""
     training = config.training
     bought = passes(training, text, speed)
-    recipe = recipe_for(bought, text, training.max_steps is not None, is_warm(training))
+    recipe = recipe_for(bought, text, training.max_steps is not None)
     dropout = config.model.dropout
     if dropout is None:
         dropout = recipe.dropout
