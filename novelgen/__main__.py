@@ -27,6 +27,7 @@ _COMMANDS = {
     "generate": _Command("novelgen.commands.generate", N_("write the next paragraph")),
     "evaluate": _Command("novelgen.commands.evaluate", N_("evaluate a trained model")),
     "compare": _Command("novelgen.commands.compare", N_("train and compare several models")),
+    "report": _Command("novelgen.commands.report", N_("write a report about trained runs")),
     "prepare": _Command("novelgen.commands.prepare", N_("import a corpus and report on it")),
 }
 

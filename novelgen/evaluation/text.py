@@ -70,7 +70,7 @@ def copying(
     text is streamed past them.
     """
     grams = [gram for text in texts for gram in ngrams(text, size)]
-    wanted = _hashes(np.array([[ord(character) for character in gram] for gram in set(grams)]))
+    wanted = hashes(np.array([[ord(character) for character in gram] for gram in set(grams)]))
     # Passages of the training text with a hash that is wanted: nearly all are n-grams of the texts.
     suspects: set[str] = set()
     yield 0.0
@@ -80,29 +80,34 @@ def copying(
     while block := list(islice(lines, block_lines)):
         # No n-gram of a text without newlines runs over the end of a line.
         passage = "\n".join(block)
-        codes = np.frombuffer(passage.encode("utf-32-le"), dtype=np.uint32)
-        if len(codes) >= size:
-            # All windows of the block are hashed at once: looking them up in a set of strings
-            # would make one string for each character of the training text.
-            windows = np.lib.stride_tricks.sliding_window_view(codes, size)
-            places = np.flatnonzero(np.isin(_hashes(windows), wanted))
-            suspects.update(passage[place : place + size] for place in places)
+        # All windows of the block are hashed at once: looking them up in a set of strings would
+        # make one string for each character of the training text.
+        places = np.flatnonzero(np.isin(hashes(windows(passage, size)), wanted))
+        suspects.update(passage[place : place + size] for place in places)
         yield sum(gram in suspects for gram in grams) / len(grams)
 
 
-def _hashes(windows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+def windows(text: str, size: int) -> npt.NDArray[np.uint32]:
+    """The code points of all n-grams of a text, (N, size); (0, size) of one that is shorter."""
+    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+    if len(codes) < size:
+        return np.zeros((0, size), dtype=np.uint32)
+    return np.lib.stride_tricks.sliding_window_view(codes, size)
+
+
+def hashes(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
     """(N, n) code points → (N,) uint64 hashes.
 
     Equal windows agree, others hardly ever; the texts are compared afterwards.
     """
-    if not windows.size:
+    if not rows.size:
         return np.zeros(0, dtype=np.uint64)
     # A polynomial in a prime, modulo 2^64.
     powers = np.array(
-        [pow(1_000_003, power, 1 << 64) for power in range(windows.shape[1])], dtype=np.uint64
+        [pow(1_000_003, power, 1 << 64) for power in range(rows.shape[1])], dtype=np.uint64
     )
-    hashes: npt.NDArray[np.uint64] = windows.astype(np.uint64) @ powers
-    return hashes
+    found: npt.NDArray[np.uint64] = rows.astype(np.uint64) @ powers
+    return found
 
 
 def likeness(written: Sequence[str], truth: Sequence[str]) -> dict[str, float]:

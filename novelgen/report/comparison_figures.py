@@ -24,7 +24,12 @@ _BEGINNING = 0.2
 
 
 def draw_validations(results: Sequence[Result], path: Path) -> None:
-    """Draws validation BPC over minutes of training and over the characters seen, as a PNG."""
+    """Draws `validations_figure` as a PNG."""
+    validations_figure(results).savefig(path)
+
+
+def validations_figure(results: Sequence[Result]) -> Figure:
+    """Validation BPC over minutes of training and over the characters seen."""
     figure, (left, right) = _figure(2, sharey=True)
     for result, style in _styles(results):
         bpc = [point.bpc for point in result.curve]
@@ -47,7 +52,8 @@ def draw_validations(results: Sequence[Result], path: Path) -> None:
         # Translators: the axis is in units of ten thousand characters.
         _label(right, _("characters seen (× 10,000)"))
     right.xaxis.set_major_formatter(lambda characters, _position: f"{characters / 1e4:g}")
-    _save(figure, left, path)
+    _add_legend(figure, left)
+    return figure
 
 
 def draw_by_length(results: Sequence[Result], path: Path, *, same_texts: bool) -> None:
@@ -83,7 +89,8 @@ def draw_by_length(results: Sequence[Result], path: Path, *, same_texts: bool) -
     for axes, label in zip(panels, labels, strict=False):
         axes.set_xticks(list(places.values()), ticks, fontsize=8)
         _label(axes, source, label)
-    _save(figure, panels[0], path)
+    _add_legend(figure, panels[0])
+    figure.savefig(path)
 
 
 def _mean_by_class(results: Sequence[Result]) -> dict[tuple[str, int], Any]:
@@ -136,12 +143,11 @@ def _label(axes: Axes, x: str, y: str = "") -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _save(figure: Figure, axes: Axes, path: Path) -> None:
-    """Adds the legend, with the lines of one panel, and writes the file."""
+def _add_legend(figure: Figure, axes: Axes) -> None:
+    """Adds the legend, with the lines of one panel."""
     figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside right upper",
         prop=font_properties(),
         frameon=False,
     )
-    figure.savefig(path)

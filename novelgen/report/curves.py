@@ -39,10 +39,12 @@ def smooth(values: Floats, weights: Floats, window: int) -> Floats:
 
 
 def draw_curves(records: Records, path: Path) -> None:
-    """Draws training and validation BPC over steps as a PNG.
+    """Draws `curves_figure` as a PNG."""
+    curves_figure(records).savefig(path)
 
-    `records` are those of metrics.jsonl.
-    """
+
+def curves_figure(records: Records) -> Figure:
+    """Training and validation BPC over steps; `records` are those of metrics.jsonl."""
     steps = [record for record in records if "loss" in record]
     validations = [
         record for record in records if math.isfinite(record.get("validation_bpc", math.nan))
@@ -61,7 +63,7 @@ def draw_curves(records: Records, path: Path) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(prop=font, frameon=False)
-    figure.savefig(path)
+    return figure
 
 
 def _draw_training(axes: Axes, steps: Records, validations: Records) -> None:

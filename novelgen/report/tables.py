@@ -91,12 +91,12 @@ def _spreadsheet(value: Value) -> str:
 def to_markdown(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     """A table in GitHub's Markdown; texts stay texts, whatever they contain."""
     # The second line, of dashes, is what makes the first one a heading.
-    lines = [[_literal(name) for name in heading], ["---"] * len(heading)]
-    lines += [[_literal(shown(value)) for value in row] for row in rows]
+    lines = [[literal(name) for name in heading], ["---"] * len(heading)]
+    lines += [[literal(shown(value)) for value in row] for row in rows]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A text in Markdown, in one line and without any effect on the table."""
     return "<br>".join(_MARKUP.sub(r"\\\1", line) for line in text.splitlines())
 

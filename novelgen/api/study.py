@@ -1,0 +1,329 @@
+"""Measures runs for a report, part by part; what is measured is kept, so that it can go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from novelgen.data.novel import Novel
+from novelgen.data.pairs import Pairs
+from novelgen.data.store import Store
+from novelgen.decoding.generator import Generator
+from novelgen.decoding.results import Paragraph
+from novelgen.evaluation.attention import entropy_bits, heaviest_share, teacher_forced
+from novelgen.evaluation.comparison import Result, result_of
+from novelgen.evaluation.failures import WrittenText, count_failures
+from novelgen.evaluation.origins import find_origins, locate
+from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep
+from novelgen.models.zoo import attends
+from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
+from novelgen.report.samples import read_samples
+from novelgen.text.tokenizers import EOS
+from novelgen.training.atomic_write import write_whole
+from novelgen.training.checkpoint import Run, RunDirectory, load_run
+from novelgen.training.interpolation import mixture_loss, token_probs
+from novelgen.training.journal import read_metrics
+from novelgen.training.loss import LossStats, evaluate_loss
+from novelgen.training.stores import Data, data_of_run
+
+# Called with what is measured, how much of it is done, and of how much.
+Progress = Callable[[str, int, int], None]
+
+# Held-out sources among which those for the heatmaps are looked for, and the lengths that fit.
+_HEATMAP_SOURCES = 40
+_LONGEST_DRAWN = 60  # of a source, in characters
+_SHORTEST_DRAWN = 15  # of what is written
+_WRITTEN = "written"  # the setting that failures are counted in: the program's own default
+
+
+class Effort(NamedTuple):
+    """How much is measured."""
+
+    settings: tuple[Setting, ...]
+    prompts: int  # of the sweep
+    written: int  # texts that failures are counted in
+    pairs: int  # at most, of the test part and of training text
+    heatmaps: int
+
+
+def _settings(**values: tuple[float, ...]) -> list[Setting]:
+    """One setting for each value of each option, all else as nothing were narrowed."""
+    neutral = {"decoder": "sample", "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    settings = []
+    for name, each in values.items():
+        for value in each:
+            options = {**neutral, name: value}
+            if name == "beam_size":
+                options = {"decoder": "beam", name: value}
+            label = "beam" if name == "beam_size" else name.replace("_", "-")
+            settings.append(Setting(f"{label} {value:g}", options))
+    return settings
+
+
+FULL = Effort(
+    settings=(
+        Setting("greedy", {"decoder": "greedy"}),
+        *_settings(
+            beam_size=(1, 3, 5, 10, 15),
+            # The first and the last are limits: nearly greedy, and nearly without a model.
+            temperature=(0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 100.0),
+            top_k=(5, 10, 20, 50, 100),
+            top_p=(0.5, 0.7, 0.8, 0.9, 0.95),
+        ),
+    ),
+    prompts=20,
+    written=100,
+    pairs=20_000,
+    heatmaps=3,
+)
+QUICK = Effort(
+    settings=(
+        Setting("greedy", {"decoder": "greedy"}),
+        *_settings(beam_size=(5,), temperature=(0.5, 0.8, 1.0), top_k=(20,), top_p=(0.9,)),
+    ),
+    prompts=3,
+    written=8,
+    pairs=100,
+    heatmaps=1,
+)
+
+
+class Measurer:
+    """Measures one run. `folder` keeps the parts; one that is there is not measured again."""
+
+    def __init__(
+        self, directory: Path, name: str, folder: Path, effort: Effort, device: str, tell: Progress
+    ) -> None:
+        """Opens the run; raises CheckpointError when it is damaged, or its data gone."""
+        self._directory = directory
+        self._name = name
+        self._effort = effort
+        self._device = device
+        self._tell = tell
+        self._run: Run = load_run(directory, device)
+        self.data: Data = data_of_run(directory, self._run.info)
+        self._test = self.data.pairs("test").sample(effort.pairs)
+        # Parts of other weights, or of another effort, are others.
+        of = f"{_weights_hash(directory)} {effort!r}"
+        self._folder = folder / f"{name}-{hashlib.sha1(of.encode()).hexdigest()[:10]}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def measure(self) -> RunStudy:
+        """Everything that the report says of the run."""
+        info = self._facts()
+        prediction = self._part("prediction", self._prediction)
+        result = Result.from_dict(self._part("result", self._result))
+        generator = Generator.of(self._run, "float32")
+        rows = list(self._rows(generator, "sweep", self._effort.settings, self._effort.prompts))
+        (written,) = self._rows(generator, _WRITTEN, (Setting(_WRITTEN, {}),), self._effort.written)
+        texts = self._written_texts(written, generator)
+        copied = self._part("copied", lambda: self._copied(texts))
+        attention = {}
+        if attends(self._run.config.model):
+            attention = self._part("attention", lambda: self._attention(generator))
+        vocabulary = frozenset(self._run.tokenizer.symbols)
+        return RunStudy(
+            name=self._name,
+            info=info,
+            records=read_metrics(RunDirectory(self._directory).metrics),
+            samples=read_samples(RunDirectory(self._directory).samples),
+            evaluation=prediction["test"],
+            train_bpc=prediction["train_bpc"],
+            result=result,
+            sweep=rows,
+            prompts=[source for source, _target in self._prompts(generator, self._effort.prompts)],
+            written=texts,
+            written_options=written.options,
+            failures=count_failures(texts, vocabulary),
+            copying_texts=copied["texts"],
+            copied=[CopiedSpan(**span) for span in copied["spans"]],
+            attention=[_paragraph(each) for each in attention.get("paragraphs", [])],
+            attention_pairs=attention.get("pairs", 0),
+            heaviest_share=attention.get("heaviest_share"),
+            entropy=attention.get("entropy"),
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        """What config.json says, with two sizes that it leaves to other files."""
+        return {
+            **self._run.info,
+            "vocabulary_size": self._run.tokenizer.size,
+            "training_characters": int(self.data.pairs("train").target_characters.sum()),
+        }
+
+    def _part(self, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A part that was kept, or else is measured now and kept."""
+        path = self._folder / f"{name}.json"
+        if path.exists():
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return found
+        self._tell(name, 0, 1)
+        measured = measure()
+        write_whole(path, json.dumps(measured, ensure_ascii=False).encode())
+        self._tell(name, 1, 1)
+        return measured
+
+    def _prediction(self) -> dict[str, Any]:
+        """The figures of the test part, and the BPC of as much training text."""
+        training = self.data.pairs("train").sample(len(self._test))
+        test = self._figures(self._test)
+        shuffled = self._loss(self._test.shuffled_sources(seed=1))
+        test["bits_per_character_shuffled"] = shuffled.bits_per_character
+        return {"test": test, "train_bpc": self._loss(training).bits_per_character}
+
+    def _figures(self, pairs: Pairs) -> dict[str, Any]:
+        run = self._run
+        interpolated = {}
+        if run.ngram is None:
+            loss = self._loss(pairs)
+        else:
+            probs = token_probs(
+                run.model,
+                run.ngram,
+                pairs,
+                batch_tokens=run.config.training.evaluation_tokens,
+                device=run.device,
+            )
+            mixed = mixture_loss(probs, run.info["ngram"]["weight"])
+            loss = mixed.network
+            interpolated["bits_per_character_interpolated"] = mixed.mixture.bits_per_character
+        return {
+            "bits_per_character": loss.bits_per_character,
+            "perplexity": loss.perplexity,
+            "pairs": loss.pairs,
+            "characters": loss.characters,
+            **interpolated,
+        }
+
+    def _loss(self, pairs: Pairs) -> LossStats:
+        run = self._run
+        batch_tokens = run.config.training.evaluation_tokens
+        return evaluate_loss(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
+
+    def _result(self) -> dict[str, Any]:
+        result = result_of(
+            self._directory, self._name, [], 0, self._device, test_pairs=len(self._test)
+        )
+        return dataclasses.asdict(result)
+
+    def _prompts(self, generator: Generator, count: int) -> list[tuple[str, str]]:
+        return held_out_texts(generator, self.data.pairs("test"), count)
+
+    def _rows(
+        self, generator: Generator, name: str, settings: tuple[Setting, ...], prompts: int
+    ) -> Iterator[SweepRow]:
+        """The rows of some settings; those that were kept are not written again."""
+        path = self._folder / f"{name}.jsonl"
+        kept = {}
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            kept = {row.label: row for row in map(SweepRow.from_dict, map(json.loads, lines))}
+        missing = [setting for setting in settings if setting.label not in kept]
+        texts = self._prompts(generator, prompts)
+        rows = sweep(
+            generator,
+            texts,
+            missing,
+            lambda: self.data.targets("train"),
+            on_text=lambda done, total: self._tell(name, done, total),
+        )
+        for row in rows:
+            kept[row.label] = row
+            # Whole lines only: the file is written anew with each row.
+            lines = [json.dumps(each.to_dict(), ensure_ascii=False) for each in kept.values()]
+            write_whole(path, ("\n".join(lines) + "\n").encode())
+        return (kept[setting.label] for setting in settings)
+
+    def _written_texts(self, row: SweepRow, generator: Generator) -> list[WrittenText]:
+        sources = self._prompts(generator, self._effort.written)
+        return [WrittenText(*sources[text.prompt], text.text, text.finished) for text in row.texts]
+
+    def _copied(self, texts: list[WrittenText]) -> dict[str, Any]:
+        """The spans that stand in the training text, longest first, and where."""
+        found = find_origins([text.text for text in texts], self.data.targets("train"))
+        spans = []
+        for text, origins in zip(texts, found, strict=True):
+            for origin in origins:
+                place: Mapping[str, Any] = {"novel": "", "chapter": "", "paragraph": 0}
+                if isinstance(self.data, Novel):
+                    place = locate(self.data.store, "train", origin.line)._asdict()
+                spans.append({"text": text.text[origin.start : origin.stop], **place})
+        spans.sort(key=lambda span: -len(span["text"]))
+        return {"texts": sum(map(bool, found)), "spans": spans}
+
+    def _attention(self, generator: Generator) -> dict[str, Any]:
+        """Heatmaps of written paragraphs, and the mean figures of some test pairs."""
+        paragraphs = self._drawn(generator)
+        pairs = self._test.sample(min(len(self._test), 100))
+        shares = []
+        entropies = []
+        for number in range(len(pairs)):
+            batch = pairs.batch(np.array([number]))
+            weights = teacher_forced(self._run.model, batch, self._run.device)[1][0]
+            shares.append(heaviest_share(weights))
+            entropies.append(float(entropy_bits(weights).mean()))
+        return {
+            "paragraphs": [_plain(paragraph) for paragraph in paragraphs],
+            "pairs": len(pairs),
+            "heaviest_share": float(np.mean(shares)),
+            "entropy": float(np.mean(entropies)),
+        }
+
+    def _drawn(self, generator: Generator) -> list[Paragraph]:
+        """The first written paragraphs that make a heatmap one can read: not tiny, not huge."""
+        drawn: list[Paragraph] = []
+        for source, _target in self._prompts(generator, _HEATMAP_SOURCES):
+            if len(drawn) == self._effort.heatmaps or len(source) > _LONGEST_DRAWN:
+                continue
+            paragraph = generator.generate(source, seed=1).paragraphs[0]
+            if len(paragraph.text) >= _SHORTEST_DRAWN:
+                drawn.append(paragraph)
+        return drawn
+
+
+def study_corpus(data: Data) -> CorpusStudy | None:
+    """A corpus in figures; None for pairs of texts, which are none."""
+    if not isinstance(data, Novel):
+        return None
+    store: Store = data.store
+    counts = np.bincount(np.asarray(store.ids), minlength=EOS + 1)
+    # The ends of the segments are no symbols of the text.
+    counts[EOS] = 0
+    ordered = np.sort(counts[counts > 0])[::-1]
+    coverage = np.cumsum(ordered) / ordered.sum()
+    return CorpusStudy(store.meta, store.characters, store.chapters, coverage)
+
+
+def _weights_hash(directory: Path) -> str:
+    return hashlib.sha1((directory / "model.safetensors").read_bytes()).hexdigest()
+
+
+def _plain(paragraph: Paragraph) -> dict[str, Any]:
+    """A paragraph as plain data, as far as its heatmap needs it."""
+    return {
+        "text": paragraph.text,
+        "source_tokens": paragraph.source_tokens,
+        "tokens": paragraph.tokens,
+        "attention": np.round(paragraph.attention.astype(float), 4).tolist(),
+    }
+
+
+def _paragraph(data: Mapping[str, Any]) -> Paragraph:
+    """The inverse of `_plain`; what a heatmap does not need is empty."""
+    return Paragraph(
+        data["text"],
+        data["source_tokens"],
+        data["tokens"],
+        [],
+        np.array(data["attention"], dtype=np.float32),
+        0.0,
+        True,
+        [],
+        [],
+    )

@@ -1,0 +1,89 @@
+"""The section that sets several runs side by side."""
+
+from __future__ import annotations
+
+from novelgen.i18n import _
+from novelgen.report.comparison_figures import validations_figure
+from novelgen.report.paper.phrases import TOKENS, bpc, count, decimal, percent
+from novelgen.report.paper.study import Report, RunStudy
+from novelgen.report.paper.writer import ReportWriter
+
+
+def write_comparison(writer: ReportWriter, report: Report) -> None:
+    """Writes the section; says "better" only where the interval leaves no other word."""
+    writer.heading(2, _("Comparison of the runs"))
+    table = writer.table(
+        _("The runs of this report"),
+        [
+            _("run"),
+            _("model"),
+            _("tokens"),
+            _("parameters"),
+            _("steps"),
+            _("validation BPC"),
+            _("test BPC"),
+            _("perplexity per token"),
+            _("distinct-2"),
+            _("repeated 4-grams"),
+        ],
+        [_row(run) for run in report.runs],
+    )
+    writer.paragraph(
+        _(
+            "{table} compares by BPC, which does not depend on how text is cut; perplexity per "
+            "token compares only runs with the same tokens and vocabulary."
+        ).format(table=table)
+    )
+    measured = [run.result for run in report.runs if run.result.curve]
+    if measured:
+        writer.figure(
+            _("Validation BPC over time and over the text that was read"),
+            "comparison",
+            validations_figure(measured),
+        )
+    lines = [difference_text(report, run) for run in report.runs[1:]]
+    if report.differences:
+        writer.paragraph(
+            _(
+                "Differences of the test BPC to {main}, with the 95 % interval of a bootstrap over "
+                "the paragraphs {koehn}:"
+            ).format(main=report.main.name, koehn=writer.cite("koehn2004"))
+        )
+    writer.bullets(lines)
+
+
+def difference_text(report: Report, run: RunStudy) -> str:
+    """Whether a run predicts better than the main one, and by how much."""
+    found = report.differences.get(run.name)
+    if found is None:
+        return _(
+            "{run}: measured on other held-out texts than {main}, so the two do not compare"
+        ).format(run=run.name, main=report.main.name)
+    mean, low, high = found
+    numbers = {
+        "run": run.name,
+        "mean": f"{mean:+.3f}",
+        "low": f"{low:+.3f}",
+        "high": f"{high:+.3f}",
+    }
+    if high < 0:
+        return _("{run} is better: {mean} BPC, between {low} and {high}").format(**numbers)
+    if low > 0:
+        return _("{run} is worse: {mean} BPC, between {low} and {high}").format(**numbers)
+    return _("{run} cannot be told apart: {mean} BPC, between {low} and {high}").format(**numbers)
+
+
+def _row(run: RunStudy) -> list[str]:
+    writing = run.result.writing
+    return [
+        run.name,
+        run.config.model.model,
+        _(TOKENS[run.config.data.tokenizer]),
+        count(run.info.get("parameters")),
+        count(run.result.steps),
+        bpc(run.result.validation_bpc),
+        bpc(run.evaluation["bits_per_character"]),
+        decimal(run.evaluation["perplexity"]),
+        decimal(writing.get("distinct_2"), 3),
+        percent(writing.get("repeated_4grams")),
+    ]

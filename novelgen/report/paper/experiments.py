@@ -1,0 +1,269 @@
+"""The chapter on the experiments: corpus, training, prediction, writing, attention, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from novelgen.i18n import N_, _
+from novelgen.report.curves import curves_figure
+from novelgen.report.paper.comparing import write_comparison
+from novelgen.report.paper.figures import chapters_figure, corpus_figure
+from novelgen.report.paper.method import budget_text
+from novelgen.report.paper.phrases import bpc, count, decimal, value_text
+from novelgen.report.paper.study import CorpusStudy, Report, RunStudy
+from novelgen.report.paper.writer import ReportWriter
+from novelgen.report.paper.writing import (
+    write_attention,
+    write_failures,
+    write_samples,
+    write_sweep,
+)
+from novelgen.text.report import RULE_NAMES
+
+_MOST_NOVELS = 40  # in the table; the rest is summed up
+_PARTS = {"train": N_("training"), "valid": N_("validation"), "test": N_("test")}
+_BASELINES = {
+    "unigram": N_("unigram model"),
+    "bigram": N_("bigram model"),
+    "trigram": N_("trigram model"),
+}
+
+
+def write_experiments(writer: ReportWriter, report: Report) -> None:
+    """Writes the chapter."""
+    writer.heading(1, _("Experimental studies"))
+    if report.corpus is not None:
+        _corpus(writer, report.corpus)
+    _setting(writer, report.main)
+    _curves(writer, report.main)
+    _prediction(writer, report.main)
+    if len(report.runs) > 1:
+        write_comparison(writer, report)
+    write_sweep(writer, report.main)
+    write_samples(writer, report.main)
+    write_attention(writer, report.main)
+    write_failures(writer, report.main)
+
+
+def _corpus(writer: ReportWriter, corpus: CorpusStudy) -> None:
+    meta = corpus.meta
+    novels = meta["novels"]
+    found = meta["import"]
+    writer.heading(2, _("Corpus"))
+    # 1. Every novel.
+    rows = [
+        [
+            novel["name"],
+            count(novel["chapters"]),
+            count(novel["paragraphs"]),
+            count(novel["characters"]),
+            count(novel["vocabulary"]),
+            " / ".join(count(novel["pairs"][part]) for part in _PARTS),
+        ]
+        for novel in novels[:_MOST_NOVELS]
+    ]
+    parts = ("chapters", "paragraphs", "characters")
+    total = [
+        _("all"),
+        *(count(sum(novel[part] for novel in novels)) for part in parts),
+        count(meta["statistics"]["vocabulary"]),
+        " / ".join(count(meta["pairs"][part]) for part in _PARTS),
+    ]
+    if len(novels) > 1:
+        rows.append(total)
+    heading = [
+        _("novel"),
+        _("chapters"),
+        _("paragraphs"),
+        _("characters"),
+        _("different characters"),
+        _("pairs (training / validation / test)"),
+    ]
+    table = writer.table(_("The corpus"), heading, rows)
+    lengths = meta["statistics"]["paragraph_lengths"]
+    writer.paragraph(
+        _(
+            "{table} shows the corpus after cleaning. Half of the paragraphs have at most {p50} "
+            "characters, nine of ten at most {p90}, the longest {longest}."
+        ).format(table=table, p50=lengths["p50"], p90=lengths["p90"], longest=lengths["max"])
+    )
+    if len(novels) > _MOST_NOVELS:
+        writer.paragraph(
+            _("The table lists the first {count} of {all} novels.").format(
+                count=_MOST_NOVELS, all=len(novels)
+            )
+        )
+    _cleaning(writer, found)
+    # 2. What it looks like.
+    writer.figure(
+        _(
+            "Lengths of the segments, and the share of all tokens that the most frequent symbols "
+            "cover"
+        ),
+        "corpus",
+        corpus_figure(corpus),
+    )
+    names, chapters = _chapter_lengths(corpus)
+    if sum(map(len, chapters)) > 1:
+        writer.figure(
+            _("Lengths of the chapters; a colour for each novel"),
+            "chapters",
+            chapters_figure(chapters, names),
+        )
+
+
+def _cleaning(writer: ReportWriter, found: Any) -> None:
+    """What was taken out or changed, by rule, and what is no novel."""
+    rows = [
+        [
+            _(RULE_NAMES.get(rule, rule)),
+            count(places),
+            count(found["removed_characters"].get(rule, 0)),
+        ]
+        for rule, places in found["removed"].items()
+    ]
+    if rows:
+        writer.table(
+            _("What cleaning changed or took out"),
+            [_("rule"), _("places"), _("characters taken out")],
+            rows,
+        )
+    else:
+        writer.paragraph(_("Cleaning found nothing to change."))
+
+
+def _chapter_lengths(corpus: CorpusStudy) -> tuple[list[str], list[list[int]]]:
+    """The names of the novels, and the characters of each chapter of each of them."""
+    names = [novel["name"] for novel in corpus.meta["novels"]]
+    by_novel: list[list[int]] = [[] for _name in names]
+    places = corpus.meta["import"].get("places") or []
+    for chapter, length in enumerate(np.bincount(corpus.chapters, weights=corpus.segment_lengths)):
+        # Chapter 0 is what stands before the first heading of the corpus.
+        file = places[chapter - 1]["file"] if chapter and chapter <= len(places) else 0
+        if length:
+            by_novel[file].append(int(length))
+    return names, by_novel
+
+
+def _setting(writer: ReportWriter, run: RunStudy) -> None:
+    writer.heading(2, _("Configuration"))
+    config = run.config
+    rows = [
+        [name.replace("_", " "), value_text(value)]
+        for section in (config.model, config.training)
+        for name, value in vars(section).items()
+        if value is not None
+    ]
+    half = (len(rows) + 1) // 2
+    padded = rows[half:] + [["", ""]] * (2 * half - len(rows))
+    table = writer.table(
+        _("The configuration of the run {run}").format(run=run.name),
+        [_("option"), _("value"), _("option"), _("value")],
+        [left + right for left, right in zip(rows[:half], padded, strict=True)],
+    )
+    writer.paragraph(
+        _("{table} lists every option. The training took {budget}.").format(
+            table=table, budget=budget_text(run)
+        )
+    )
+
+
+def _curves(writer: ReportWriter, run: RunStudy) -> None:
+    writer.heading(2, _("Training"))
+    if not run.steps:
+        writer.paragraph(_("The run has no record of its training."))
+        return
+    figure = writer.figure(
+        _("BPC and perplexity per token in training and validation"),
+        "loss",
+        curves_figure(run.records),
+    )
+    validations = run.validations
+    if not validations:
+        writer.paragraph(_("{figure} has no validation.").format(figure=figure))
+        return
+    best = min(validations, key=lambda each: float(each["validation_bpc"]))
+    writer.paragraph(
+        _(
+            "{figure} shows the training. Validation was best at step {step}, with {bpc} BPC; the "
+            "last one, at step {last}, had {last_bpc}."
+        ).format(
+            figure=figure,
+            step=count(best["step"]),
+            bpc=bpc(best["validation_bpc"]),
+            last=count(validations[-1]["step"]),
+            last_bpc=bpc(validations[-1]["validation_bpc"]),
+        )
+    )
+    rows = [
+        [
+            count(each["step"]),
+            decimal(each["seconds"] / 60, 1),
+            bpc(each["validation_bpc"]),
+            decimal(each.get("validation_perplexity")),
+        ]
+        for each in _spread(validations, 12)
+    ]
+    writer.table(
+        _("Validations"),
+        [_("step"), _("minutes"), _("validation BPC"), _("perplexity per token")],
+        rows,
+    )
+
+
+def _spread(items: Sequence[Any], most: int) -> list[Any]:
+    """At most so many of the items, evenly from the first to the last."""
+    places = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).astype(int))
+    return [items[place] for place in places]
+
+
+def _prediction(writer: ReportWriter, run: RunStudy) -> None:
+    """How well the run predicts what it has not seen, beside n-gram models."""
+    found = run.evaluation
+    writer.heading(2, _("Prediction"))
+    rows = [
+        [_("this model"), bpc(found["bits_per_character"]), decimal(found["perplexity"])],
+    ]
+    if "bits_per_character_interpolated" in found:
+        rows.append(
+            [
+                _("with the n-gram model beside it"),
+                bpc(found["bits_per_character_interpolated"]),
+                "—",
+            ]
+        )
+    for name, label in _BASELINES.items():
+        baseline = run.info.get("baselines", {}).get(name)
+        if baseline:
+            rows.append([_(label), bpc(baseline.get("test")), "—"])
+    if "bits_per_character_shuffled" in found:
+        rows.append(
+            [_("this model, sources exchanged"), bpc(found["bits_per_character_shuffled"]), "—"]
+        )
+    if run.train_bpc is not None:
+        rows.append([_("this model, on training text"), bpc(run.train_bpc), "—"])
+    table = writer.table(
+        _("Prediction of the test part ({pairs} pairs, {characters} characters)").format(
+            pairs=count(found["pairs"]), characters=count(found["characters"])
+        ),
+        ["", _("BPC"), _("perplexity per token")],
+        rows,
+    )
+    writer.paragraph(
+        _(
+            "{table} gives the figures of the kept weights. The n-gram models are counted on the "
+            "same training text (modified Kneser-Ney {paper}). With exchanged sources every target "
+            "gets the source of another one: what that costs is what the source is worth."
+        ).format(table=table, paper=writer.cite("chen1999"))
+    )
+    if run.result.by_length:
+        writer.table(
+            _("Test BPC by the length of the source"),
+            [_("characters of the source"), _("pairs"), _("BPC")],
+            [[each.label, count(each.pairs), bpc(each.bpc)] for each in run.result.by_length],
+        )
+    if run.result.test_is_sample:
+        writer.paragraph(_("The figures by length are of a sample of the pairs."))

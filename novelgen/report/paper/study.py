@@ -1,0 +1,114 @@
+"""What a report is about: runs, what their files say, and what was measured for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from novelgen.config import Config, ModelConfig
+from novelgen.decoding.results import Paragraph
+from novelgen.evaluation.comparison import Result
+from novelgen.evaluation.failures import Failure, WrittenText
+from novelgen.evaluation.sweep import SweepRow
+from novelgen.models.zoo import resolve
+from novelgen.report.samples import TrainingSample
+
+
+class CopiedSpan(NamedTuple):
+    """A span of a written text that stands in the training text, and where."""
+
+    text: str
+    novel: str
+    chapter: str
+    paragraph: int
+
+
+class CorpusStudy(NamedTuple):
+    """A corpus in figures: what its store holds."""
+
+    meta: Mapping[str, Any]
+    segment_lengths: npt.NDArray[np.int32]  # (n,) in characters
+    chapters: npt.NDArray[np.int32]  # (n,) the chapter of each segment
+    coverage: npt.NDArray[np.float64]  # (V,) share of the tokens, by the k most frequent symbols
+
+
+@dataclass(frozen=True)
+class RunStudy:
+    """A run, and what was measured of it; parts that a run cannot have are empty."""
+
+    name: str
+    info: Mapping[str, Any]  # of config.json
+    records: Sequence[dict[str, Any]]  # of metrics.jsonl
+    samples: Sequence[TrainingSample]
+    evaluation: Mapping[str, Any]  # of the test part, as `evaluate` returns it
+    train_bpc: float | None
+    result: Result
+    sweep: Sequence[SweepRow] = ()
+    prompts: Sequence[str] = ()  # the sources of the sweep
+    # What failures are counted in, how it was written, and what of it the training text has.
+    written: Sequence[WrittenText] = ()
+    written_options: Mapping[str, Any] = field(default_factory=dict)
+    failures: Sequence[Failure] = ()
+    copying_texts: int = 0
+    copied: Sequence[CopiedSpan] = ()  # longest first
+    # Paragraphs for the heatmaps; the figures are of so many test pairs.
+    attention: Sequence[Paragraph] = ()
+    attention_pairs: int = 0
+    heaviest_share: float | None = None
+    entropy: float | None = None
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it was trained with."""
+        config: Config = self.info["config"]
+        return config
+
+    @property
+    def model(self) -> ModelConfig:
+        """The model with all its parts."""
+        return resolve(self.config.model)
+
+    @property
+    def written_setting(self) -> str:
+        """How the texts were written that failures are counted in."""
+        found = self.written_options
+        names = {"temperature": found["temperature"], "top-p": found["top_p"]}
+        return ", ".join(f"{name} {value:g}" for name, value in names.items())
+
+    @property
+    def validations(self) -> list[dict[str, Any]]:
+        """The validations, in order."""
+        return [record for record in self.records if "validation_bpc" in record]
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps of training, in order."""
+        return [record for record in self.records if "loss" in record]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report is made of; the first run is the one that it is about.
+
+    `machine` is the one that measured; `commands` are what makes the same figures again.
+    """
+
+    runs: Sequence[RunStudy]
+    corpus: CorpusStudy | None
+    machine: Mapping[str, Any]
+    commands: Sequence[str]
+    versions: Mapping[str, str]
+    quick: bool = False
+    title: str | None = None
+    details: Sequence[tuple[str, str]] = field(default_factory=list)
+    # The 95 % interval of the BPC of a run minus that of the first one, by name.
+    differences: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    @property
+    def main(self) -> RunStudy:
+        """The run that the report is about."""
+        return self.runs[0]
