@@ -29,8 +29,8 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.data.store import Store
 from novelgen.decoding.generator import Generator
+from novelgen.evaluation.sweep import Setting, held_out_texts, sweep
 from novelgen.evaluation.text import distinct, repeated
-from novelgen.evaluation.writing import measure_writing
 from novelgen.models.zoo import VARIANTS, resolve
 from novelgen.presets import PRESETS, preset
 from novelgen.training.checkpoint import Run, RunDirectory, build_model, load_run
@@ -105,8 +105,13 @@ def measure(config: Config, store: Store, directory: Path) -> dict[str, Any]:
         "mixed_history_bpc": bpc_of_mixed_history(run, valid),
         "step_cpu_seconds": step_seconds(journal),
         "writing": {
-            name: measure_writing(generator, valid, len(valid), None, {**options, "seed": 1})
-            for name, options in DECODERS.items()
+            row.label: row.measures.known()
+            for row in sweep(
+                generator,
+                held_out_texts(generator, valid, len(valid)),
+                [Setting(name, options) for name, options in DECODERS.items()],
+                None,
+            )
         },
     }
 

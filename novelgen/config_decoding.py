@@ -14,7 +14,10 @@ from novelgen.options import Checked, option, validate_choice
 
 @dataclass(frozen=True)
 class DecodingConfig(Checked):
-    """How the next paragraph is chosen. Every rule is honoured by every decoder."""
+    """How the next paragraph is chosen.
+
+    What a decoder has no use for says `applies`; every other rule is honoured by every decoder.
+    """
 
     decoder: str = option("sample", N_("decoding strategy"), choices=("sample", "beam", "greedy"))
     # What sampling chooses from: temperature first, then the filters.
@@ -141,21 +144,28 @@ _PAIRS_DECODING = {
     "no_repeat_ngram": 0,
     "min_length": 1,
 }
-# Only sampling chooses from a narrowed distribution; the same filters would narrow a beam too.
-_NO_FILTERS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
+# Which decoders have a use for a field; all have for the others. Temperature and the filters shape
+# what is drawn from: greedy decoding and beam search look for what is likeliest.
+_ONLY_FOR = {
+    "temperature": ("sample",),
+    "top_k": ("sample",),
+    "top_p": ("sample",),
+    "min_p": ("sample",),
+    "seed": ("sample",),
+    "beam_size": ("beam",),
+    "length_penalty": ("beam",),
+    "num_samples": ("sample", "beam"),
+}
 
 
-def decoding_defaults(from_pairs: bool, decoder: str | None = None) -> dict[str, Any]:
-    """The defaults of DecodingConfig's fields that the kind of run decides; none for a novel.
+def applies(name: str, decoder: str) -> bool:
+    """Whether a field of DecodingConfig has an effect with a decoder."""
+    return decoder in _ONLY_FOR.get(name, (decoder,))
 
-    `decoder` is the one that was asked for, None where none was.
-    """
-    # A novel has those of the dataclass.
-    if not from_pairs:
-        return {}
-    if decoder == "sample":
-        return dict(_PAIRS_DECODING)
-    return {**_PAIRS_DECODING, **_NO_FILTERS}
+
+def decoding_defaults(from_pairs: bool) -> dict[str, Any]:
+    """The defaults of DecodingConfig's fields that the kind of run decides; none for a novel."""
+    return dict(_PAIRS_DECODING) if from_pairs else {}
 
 
 def decoding_config(options: Mapping[str, Any]) -> DecodingConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,13 +11,17 @@ from novelgen.api.request import Paths, as_paths
 from novelgen.config_decoding import decoding_config
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import _
-from novelgen.options import check_one_of, validate_choice
+from novelgen.options import check_one_of, flag, validate_choice
 
 if TYPE_CHECKING:
     from novelgen.data.pairs import Pairs
+    from novelgen.evaluation.sweep import SweepRow, TextPair, Training
     from novelgen.training.checkpoint import Run
     from novelgen.training.loss import LossStats
 
+
+# Decoding options that may be lists.
+SWEPT = ("decoder", "temperature", "top_k", "top_p", "min_p", "beam_size")
 
 # What is measured in every task: the names that LossStats, Evaluation and JSON have for it.
 _FIGURES = ("bits_per_character", "perplexity", "pairs", "characters", "tokens")
@@ -63,7 +67,9 @@ class Evaluation:
     bits_per_character_cache: float | None = None
     bits_per_character_cache_interpolated: float | None = None
     bits_per_character_shuffled: float | None = None  # with `shuffle_sources`
-    writing: dict[str, float] = field(default_factory=dict)  # with `generate`: by name
+    # With `generate`: the texts of every setting, and what they were written after.
+    sweep: list[SweepRow] = field(default_factory=list)
+    texts: list[TextPair] = field(default_factory=list)
     copying_unknown: str | None = None  # why copying was not measured, where it was not
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,7 +81,19 @@ class Evaluation:
             result["tasks"] = self.by_task
         extra = {name: getattr(self, name) for name in _EXTRA_FIGURES}
         result |= {name: value for name, value in extra.items() if value is not None}
+        if len(self.sweep) > 1:
+            result["sweep"] = [
+                {"setting": row.label, "options": row.options, **row.measures.known()}
+                for row in self.sweep
+            ]
         return {**result, **self.writing}
+
+    @property
+    def writing(self) -> dict[str, float]:
+        """The measures of what was written with one setting, by name; empty with several."""
+        if len(self.sweep) != 1:
+            return {}
+        return self.sweep[0].measures.known()
 
 
 def evaluate(
@@ -108,7 +126,8 @@ def evaluate(
         on_text: Called after every text with how many are written, and of how many.
         options: Fields of `DecodingConfig`, for `generate`; `task` also says which task is
             evaluated, and `cache_weight` also evaluates with the cache. Every call writes the same
-            texts, unless it has another seed.
+            texts, unless it has another seed. Those of SWEPT may be lists: every combination that
+            makes sense is written, as `novelgen.evaluation.sweep.product` has them.
 
     Raises:
         CheckpointError: The run is missing or damaged, or its data is gone.
@@ -119,12 +138,11 @@ def evaluate(
     wanted = _request(part, corpus, pairs, encoding, errors)
     options = {name: value for name, value in options.items() if value is not None}
     _check_writing(generate, options)
-    decoding = {"seed": 1, **options}
 
     # Torch is imported behind the checks, which answer at once.
     from novelgen.api.evaluation_data import pairs_by_task
     from novelgen.decoding.generator import Generator
-    from novelgen.evaluation.writing import measure_writing
+    from novelgen.evaluation.sweep import SEED, held_out_texts, product, sweep
     from novelgen.training.checkpoint import load_run
 
     # 2. How well the run predicts, in each task. The first one is the main task.
@@ -140,19 +158,24 @@ def evaluate(
     shuffled = None
     if shuffle_sources:
         shuffled = _loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
-    writing: dict[str, float] = {}
+    texts: list[TextPair] = []
+    rows: list[SweepRow] = []
     copying_unknown = None
     if generate:
         training, copying_unknown = _training_text(opened, directory)
         # In float32: what is reported and compared is the text of the model itself.
         generator = Generator.of(opened, "float32")
-        writing = measure_writing(generator, main_pairs, generate, training, decoding, on_text)
+        texts = held_out_texts(generator, main_pairs, generate)
+        seed = options.pop("seed", SEED)
+        settings = product(options, generator.decoding_config().decoder)
+        rows = list(sweep(generator, texts, settings, training, seed=seed, on_text=on_text))
     return Evaluation(
         **next(iter(figures.values())),
         **cached,
         by_task=figures if len(figures) > 1 else {},
         bits_per_character_shuffled=shuffled,
-        writing=writing,
+        sweep=rows,
+        texts=texts,
         copying_unknown=copying_unknown,
     )
 
@@ -189,20 +212,31 @@ def _check_writing(generate: int, options: Mapping[str, Any]) -> None:
     if generate < 0:
         message = _("--generate {count}: must not be negative")
         raise ConfigError(message.format(count=generate))
+    single = {
+        name: value
+        for name, value in options.items()
+        if name not in SWEPT or not isinstance(value, (list, tuple))
+    }
     # The run decides its own defaults, and may allow a shorter text than the general one.
-    decoding_config({"min_length": 0, **options})
+    decoding_config({"min_length": 0, **single})
+    for name in options.keys() - single.keys():
+        if not options[name]:
+            raise ConfigError(_("{option}: give at least one value").format(option=flag(name)))
+        for value in options[name]:
+            decoding_config({"min_length": 0, name: value})
     if options.keys() - {"task", "cache_weight"} and not generate:
         raise ConfigError(_("decoding options are for --generate N only; add it"))
 
 
-def _training_text(run: Run, directory: Path) -> tuple[Iterator[str] | None, str | None]:
-    """The lines that a run was trained on, None where they are gone; and then why."""
+def _training_text(run: Run, directory: Path) -> tuple[Training | None, str | None]:
+    """What gives the lines that a run was trained on, None where they are gone; and then why."""
     from novelgen.training.stores import data_of_run
 
     try:
-        return data_of_run(directory, run.info).targets("train"), None
+        data = data_of_run(directory, run.info)
     except CheckpointError as error:
         return None, str(error)
+    return lambda: data.targets("train"), None
 
 
 def _loss(run: Run, pairs: Pairs) -> LossStats:

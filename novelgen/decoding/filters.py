@@ -53,9 +53,9 @@ def build_rules(config: DecodingConfig, vocabulary: Vocabulary) -> list[Rule]:
         rules.append(repetition_penalty(config.repetition_penalty, config.repetition_window))
     if config.no_repeat_ngram > 0:
         rules.append(no_repeat_ngram(config.no_repeat_ngram))
-    # 3. The shape of the distribution. These keep the likeliest token the likeliest, which is all
-    # that greedy decoding asks for.
-    if config.decoder == "greedy":
+    # 3. The shape of the distribution that is drawn from. These keep the likeliest token the
+    # likeliest; a beam's pruning, which they would steer, is by the distribution as it is.
+    if config.decoder != "sample":
         return rules
     if config.temperature != 1:
         rules.append(temperature(config.temperature))

@@ -143,7 +143,7 @@ class Generator:
 
         Raises ConfigError for one that is not known or not possible here.
         """
-        defaults = decoding_defaults(self.config.from_pairs, options.get("decoder"))
+        defaults = decoding_defaults(self.config.from_pairs)
         config = decoding_config({**defaults, **options})
         if config.paragraphs > 1 and self.source_tokenizer is not self.tokenizer:
             raise ConfigError(

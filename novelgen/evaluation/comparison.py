@@ -16,14 +16,14 @@ from torch import nn
 
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
-from novelgen.evaluation.writing import measure_writing, spread
+from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
+from novelgen.evaluation.writing import spread
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import LossStats, evaluate_loss
 from novelgen.training.stores import Data, data_of_run
 from novelgen.training.validation import affordable_characters, sample_size
 
-SEED = 1  # of everything that is written for a comparison
 _PROMPTS = 3
 # The longest source of each class, in characters; the last class is open.
 _EDGES = (10, 20, 40, 60, 80, 100, 150, 200, 400)
@@ -73,7 +73,7 @@ class Result:
     test_bpc: float | None = None
     test_is_sample: bool = False
     held_out: str | None = None  # a hash of the texts that test_bpc is about
-    writing: dict[str, float] = field(default_factory=dict)  # of `measure_writing`
+    writing: dict[str, float] = field(default_factory=dict)  # of `Measures.known`
     continuations: list[str] = field(default_factory=list)  # of the comparison's prompts
     by_length: list[LengthClass] = field(default_factory=list)
     curve: list[ValidationPoint] = field(default_factory=list)
@@ -131,8 +131,9 @@ def result_of(
     generator = Generator.of(run, "float32")
     writing = {}
     if paragraphs:
-        training_text = data.targets("train")
-        writing = measure_writing(generator, pairs, paragraphs, training_text, {"seed": SEED})
+        prompted = held_out_texts(generator, pairs, paragraphs)
+        [row] = sweep(generator, prompted, [Setting("", {})], lambda: data.targets("train"))
+        writing = row.measures.known()
     continuations = [generator.generate(prompt, seed=SEED).text for prompt in prompts]
 
     # 3. How it was trained.

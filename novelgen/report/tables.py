@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from novelgen.config import DecodingConfig, flag
+from novelgen.config_decoding import applies
 from novelgen.evaluation.grid import Row
 from novelgen.i18n import N_, _
 
@@ -24,6 +28,8 @@ COMPARISON = (
     N_("copied 8-grams"),
     N_("seed"),
 )
+# Of these the four columns before the seed; they come when a text is finished.
+_GRID_MEASURES = ("log_probability", "distinct_2", "repeated_4grams", "copied_8grams")
 _DECIMALS = 3
 # A spreadsheet takes a text that begins so for a formula; in some languages also in full width.
 _SIGNS = "=+-@"
@@ -39,24 +45,47 @@ def comparison(rows: Iterable[Row]) -> list[list[Value]]:
     for row in rows:
         if not row.finished:
             continue
-        # Of a whole number "1" is shown, not "1.000".
-        temperature = None
-        if row.temperature is not None:
-            temperature = f"{row.temperature:g}"
         table.append(
             [
                 row.run,
-                row.decoder,
-                temperature,
+                row.config.decoder,
+                _plain(row.temperature),
                 row.text,
-                row.log_probability,
-                row.distinct_2,
-                row.repeated_4grams,
-                row.copied_8grams,
+                *(getattr(row.measures, name, None) for name in _GRID_MEASURES),
                 row.seed,
             ]
         )
     return table
+
+
+def with_settings(rows: Iterable[Row]) -> tuple[list[str], list[list[Value]]]:
+    """The heading and the lines of a grid's file: prompt, COMPARISON, and every other setting.
+
+    A setting for which the decoder has no use is None.
+    """
+    finished = [row for row in rows if row.finished]
+    names = [spec.name for spec in dataclasses.fields(DecodingConfig)]
+    others = [name for name in names if name not in ("decoder", "temperature", "seed")]
+    lines = []
+    for row, line in zip(finished, comparison(finished), strict=True):
+        lines.append([row.prompt, *line, *setting_values(dataclasses.asdict(row.config), others)])
+    return ["prompt", *COMPARISON, *map(setting_name, others)], lines
+
+
+def setting_name(name: str) -> str:
+    """The column of a field of DecodingConfig: its flag without the dashes."""
+    return flag(name).removeprefix("--")
+
+
+def setting_values(config: Mapping[str, Any], names: Iterable[str]) -> list[Value]:
+    """Some fields of a DecodingConfig as cells; None for those that its decoder has no use for."""
+    decoder = config["decoder"]
+    return [_plain(config[name]) if applies(name, decoder) else None for name in names]
+
+
+def _plain(value: Value) -> Value:
+    """A setting as it is typed: "1" where three decimals would be 1.000."""
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def translate(heading: Sequence[str]) -> list[str]:

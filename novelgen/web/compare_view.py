@@ -11,7 +11,14 @@ import gradio as gr
 from novelgen.errors import ConfigError
 from novelgen.evaluation.grid import Row
 from novelgen.i18n import _
-from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown
+from novelgen.report.tables import (
+    COMPARISON,
+    comparison,
+    shown,
+    to_csv,
+    to_markdown,
+    with_settings,
+)
 from novelgen.web.compare_request import Comparison, Request, Snapshot
 from novelgen.web.controls import DECODERS
 from novelgen.web.model_registry import ModelRegistry
@@ -68,9 +75,10 @@ def _status(request: Request, done: int) -> str:
         status = line.format(done=done, count=count, seed=request.seed)
     else:
         cell = request.grid[done]
-        decoder = _(DECODERS[cell.decoder])
-        if cell.temperature is not None:
-            decoder = f"{decoder} {cell.temperature:g}"
+        options = cell.setting.options
+        decoder = _(DECODERS[options["decoder"]])
+        if "temperature" in options:
+            decoder = f"{decoder} {options['temperature']:g}"
         line = _("{done}/{count} · {run} · {decoder} · seed {seed}")
         status = line.format(
             done=done,
@@ -92,12 +100,15 @@ def stopped_values(made: Comparison) -> Values:
 
 
 def table_file(made: Comparison, kind: str) -> dict[str, str]:
-    """A file of the table: "csv" or "md", with the headings in English. Raises ConfigError."""
+    """A file of the table with prompt and settings: "csv" or "md", the headings in English.
+
+    Raises ConfigError where there is no row.
+    """
     if not made.rows:
         raise ConfigError(_("there are no results to download yet"))
     # The time makes two downloads of the same table two events.
     return {
         "name": f"novelgen-{time.strftime('%Y%m%d-%H%M%S')}.{kind}",
         "type": _TYPES[kind],
-        "text": _FILES[kind](COMPARISON, comparison(made.rows)),
+        "text": _FILES[kind](*with_settings(made.rows)),
     }

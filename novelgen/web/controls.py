@@ -11,6 +11,7 @@ from gradio.components import Component
 from gradio.i18n import I18nData
 
 from novelgen.config import DataConfig, DecodingConfig
+from novelgen.config_decoding import applies
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
 from novelgen.web import limits
@@ -18,19 +19,6 @@ from novelgen.web.events import LIGHT
 from novelgen.web.language import browser_text
 from novelgen.web.sliders import SLIDERS
 
-# Which decoders have a control; all have the others.
-_ONLY_FOR = {
-    "temperature": ("sample",),
-    "top_k": ("sample",),
-    "top_p": ("sample",),
-    "min_p": ("sample",),
-    "seed": ("sample",),
-    "beam_size": ("beam",),
-    "length_penalty": ("beam",),
-    "num_samples": ("sample", "beam"),
-}
-# With these values a hidden control has no effect.
-_NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "num_samples": 1}
 DEFAULTS: dict[str, Any] = {spec.name: spec.default for spec in dataclasses.fields(DecodingConfig)}
 DECODERS = {
     "sample": N_("sampling"),
@@ -73,11 +61,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def applies(name: str, decoder: str) -> bool:
-    """Whether a field of DecodingConfig has an effect with a decoder."""
-    return decoder in _ONLY_FOR.get(name, (decoder,))
-
-
 class Controls:
     """The components by the field of DecodingConfig that each of them sets."""
 
@@ -106,14 +89,11 @@ class Controls:
         if applies("seed", decoder):
             given["seed"] = seed_of(seed)
         # 2. What the visitor sees; an empty field leaves the default.
-        asked = {
+        return {
             name: value
             for name, value in given.items()
             if value is not None and applies(name, decoder)
         }
-        # 3. What is hidden has no effect, whatever it was set to before.
-        hidden = {name: value for name, value in _NEUTRAL.items() if not applies(name, decoder)}
-        return {**asked, **hidden}
 
 
 def seed_of(typed: str | None) -> int | None:
@@ -228,7 +208,9 @@ def _seed() -> gr.Textbox:
 
 def _wire(controls: Controls, buttons: Mapping[str, gr.Button]) -> None:
     """Lets the decoder show its controls, and the buttons set theirs."""
-    conditional = list(_ONLY_FOR)
+    conditional = [
+        name for name in controls.fields if not all(applies(name, decoder) for decoder in DECODERS)
+    ]
 
     def show(decoder: str) -> list[Any]:
         return [gr.update(visible=applies(name, decoder)) for name in conditional]

@@ -36,7 +36,7 @@ def wire(
     The settings go back to that type's defaults, and the text field says what it holds.
     """
     # What sampling chooses from stays as it is: beam search does not see it.
-    fields = [name for name in decoding_defaults(True, "sample") if name in controls.fields]
+    fields = [name for name in decoding_defaults(True) if name in controls.fields]
     before = gr.State(False)  # whether the last run had learned pairs
     outputs = [before, manuscript, paragraphs, *(controls.fields[name] for name in fields)]
 
@@ -46,7 +46,7 @@ def wire(
         # Of two runs of the same type the second changes nothing that the visitor has set.
         if from_pairs == before:
             return (gr.skip(),) * len(outputs)
-        defaults = {**DEFAULTS, **decoding_defaults(from_pairs, "sample")}
+        defaults = {**DEFAULTS, **decoding_defaults(from_pairs)}
         label = _("Manuscript")
         if from_pairs:
             label = _("Source")

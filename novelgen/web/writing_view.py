@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
+from novelgen.config_decoding import applies
 from novelgen.i18n import _, ngettext
-from novelgen.web.controls import applies
 from novelgen.web.generation_service import GenerationResult
 from novelgen.web.manuscript import EditorState, UndoHistory, drafts_of
 

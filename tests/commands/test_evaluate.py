@@ -6,6 +6,8 @@ import pytest
 from novelgen.api.evaluation import Evaluation
 from novelgen.cli import Parser
 from novelgen.commands import evaluate as command
+from novelgen.evaluation.sweep import SweepRow
+from novelgen.evaluation.writing import Measures
 
 FOUND = Evaluation(
     bits_per_character=4.56789,
@@ -13,7 +15,7 @@ FOUND = Evaluation(
     pairs=1234,
     characters=56_789,
     tokens=60_000,
-    writing={"distinct_1": 0.25},
+    sweep=[SweepRow("sample", {}, Measures(-2.5, 0.25, 0.5, 0.125, length=20.0, finished=1.0), [])],
 )
 
 
@@ -48,7 +50,12 @@ def test_figures_are_shown_with_their_names(evaluate):
         ["pairs", "1,234"],
         ["target characters", "56,789"],
         ["target tokens", "60,000"],
+        ["log-probability per character", "-2.5000"],
         ["distinct-1", "0.2500"],
+        ["distinct-2", "0.5000"],
+        ["repeated 4-grams", "0.1250"],
+        ["mean length in characters", "20.0000"],
+        ["ended by itself", "1.0000"],
     ]
 
 

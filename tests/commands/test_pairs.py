@@ -122,7 +122,6 @@ def test_pairs_have_defaults_of_their_own_and_what_is_given_wins(runs):
     assert default.decoder == "beam"
     assert default.no_repeat_ngram == 0
     assert default.min_length == 1
-    assert default.top_p == 1.0
     sampling = options(decoder="sample")
     assert sampling.temperature == 0.8
     assert sampling.repetition_penalty == 1.0

@@ -99,14 +99,24 @@ def test_a_strong_repetition_penalty_makes_any_decoder_vary_its_words(toy, decod
     assert len(set(varied)) > len(set(plain))
 
 
-@DECODERS
-@pytest.mark.parametrize(
+TO_ONE_TOKEN = pytest.mark.parametrize(
     "option", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}, {"temperature": 1e-9}]
 )
-def test_filters_to_one_token_make_every_decoder_greedy(toy, decoder, option):
+
+
+@TO_ONE_TOKEN
+def test_filters_to_one_token_make_sampling_greedy(toy, option):
     generator = toy.generator(**FAVOUR)
     greedy = generator.generate(PROMPT, decoder="greedy")
-    assert generator.generate(PROMPT, decoder=decoder, **option).text == greedy.text
+    assert generator.generate(PROMPT, **option).text == greedy.text
+
+
+@TO_ONE_TOKEN
+def test_beam_search_is_not_narrowed_by_the_filters_of_sampling(toy, option):
+    generator = toy.generator(**FAVOUR)
+    beam = generator.generate(PROMPT, decoder="beam").text
+    assert generator.generate(PROMPT, decoder="beam", **option).text == beam
+    assert beam != generator.generate(PROMPT, decoder="greedy").text
 
 
 @DECODERS

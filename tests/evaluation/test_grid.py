@@ -4,11 +4,12 @@ from itertools import groupby
 import pytest
 
 from novelgen.errors import ConfigError
-from novelgen.evaluation.grid import Cell, cells, fill
+from novelgen.evaluation.grid import cells, fill
 from novelgen.evaluation.text import BLOCK_LINES, copied, distinct, repeated
 
 PROMPT = "宝玉笑道：“我来了。”"
 RUNS = ("first", "second")
+GREEDY = cells(RUNS[:1], ["greedy"], [])
 
 
 @pytest.fixture
@@ -25,30 +26,24 @@ def finished(generators, grid, training=None, seed=5):
 
 
 def test_only_sampling_has_temperatures():
-    assert cells(["a", "b"], ["sample", "beam"], [0.5, 1.0]) == [
-        Cell("a", "sample", 0.5),
-        Cell("a", "sample", 1.0),
-        Cell("a", "beam", None),
-        Cell("b", "sample", 0.5),
-        Cell("b", "sample", 1.0),
-        Cell("b", "beam", None),
-    ]
-    assert cells(["a"], ["sample"], []) == []
+    cool = {"decoder": "sample", "temperature": 0.5}
+    warm = {"decoder": "sample", "temperature": 1.0}
+    assert [
+        (run, setting.options) for run, setting in cells(RUNS, ["sample", "beam"], [0.5, 1.0])
+    ] == [(run, options) for run in RUNS for options in (cool, warm, {"decoder": "beam"})]
+    assert cells(["a"], ["sample"], []) == cells(["a"], [], [0.5]) == []
 
 
 def test_every_cell_is_what_its_generator_writes_alone(generators):
     grid = cells(RUNS, ["sample", "beam", "greedy"], [0.5, 1.0])
     rows = finished(generators, grid)
-    assert [row[:3] for row in rows] == grid
-    for row in rows:
-        options = (
-            {"temperature": row.temperature}
-            if row.temperature
-            else {"temperature": 1.0, "top_p": 1.0}
-        )
-        alone = generators[row.run].generate(PROMPT, decoder=row.decoder, seed=5, **options)
-        assert row.text == alone.text
-        assert row.seed == (5 if row.decoder == "sample" else None)
+    assert [row.run for row in rows] == [cell.run for cell in grid]
+    for row, cell in zip(rows, grid, strict=True):
+        alone = generators[row.run].generate(PROMPT, seed=5, **cell.setting.options)
+        assert (row.prompt, row.text) == (PROMPT, alone.text)
+        is_sample = row.config.decoder == "sample"
+        assert row.temperature == (cell.setting.options["temperature"] if is_sample else None)
+        assert row.seed == (5 if is_sample else None)
     assert len({row.text for row in rows}) > 4
 
 
@@ -56,7 +51,7 @@ def test_the_text_of_a_cell_grows_and_its_measures_come_at_the_end(generators):
     rows = fill(
         cells(RUNS[:1], ["sample", "greedy"], [1.0]), PROMPT, 5, generators.get, lambda run: []
     )
-    for _, growing in groupby(rows, key=lambda row: row.decoder):
+    for _, growing in groupby(rows, key=lambda row: row.config.decoder):
         *before, last = growing
         assert len(before) > 3
         assert last.finished
@@ -65,53 +60,45 @@ def test_the_text_of_a_cell_grows_and_its_measures_come_at_the_end(generators):
             late.text.startswith(early.text)
             for early, late in zip(before, [*before[1:], last], strict=True)
         )
-        assert all(row.distinct_2 is None and row.log_probability is None for row in before)
+        assert all(row.measures is None for row in before)
 
 
 def test_the_measures_are_those_of_the_text(generators):
-    row = finished(generators, [Cell("first", "greedy", None)], training=["宝玉笑道"])[0]
-    paragraph = (
-        generators["first"]
-        .generate(PROMPT, decoder="greedy", temperature=1.0, top_p=1.0)
-        .paragraphs[0]
-    )
-    assert row.log_probability == pytest.approx(
+    row = finished(generators, GREEDY, training=["宝玉笑道"])[0]
+    paragraph = generators["first"].generate(PROMPT, decoder="greedy").paragraphs[0]
+    found = row.measures
+    assert found.log_probability == pytest.approx(
         math.fsum(paragraph.log_probabilities) / len(row.text)
     )
-    assert (row.distinct_2, row.repeated_4grams) == (distinct([row.text], 2), repeated([row.text]))
-    assert row.copied_8grams == 0
+    assert found.distinct_2 == distinct([row.text], 2)
+    assert found.repeated_4grams == repeated([row.text])
+    assert found.copied_8grams == 0
 
 
 def test_copying_is_found_and_unknown_without_the_training_text(generators):
-    grid = [Cell("first", "sample", 0.8)]
+    grid = cells(RUNS[:1], ["sample"], [0.8])
     row = finished(generators, grid)[0]
-    assert row.copied_8grams is None
+    assert row.measures.copied_8grams is None
     training = ["没有关系的一行", "前" + row.text[:12] + "后"]
     again = finished(generators, grid, training)[0]
-    assert again.copied_8grams == copied([row.text], training) > 0
+    assert again.measures.copied_8grams == copied([row.text], training) > 0
 
 
 def test_rows_are_yielded_while_a_large_training_text_is_read(generators):
     read = []
     training = (read.append(1) or "一行文字而已，再无其他" for _ in range(9 * BLOCK_LINES))
     told = [
-        len(read)
-        for _ in fill(
-            [Cell("first", "greedy", None)], PROMPT, 5, generators.get, lambda run: training
-        )
-        if read
+        len(read) for _ in fill(GREEDY, PROMPT, 5, generators.get, lambda run: training) if read
     ]
     assert told[:9] == [BLOCK_LINES * blocks for blocks in range(1, 10)]
 
 
 def test_the_training_text_is_read_again_for_every_cell(generators):
-    text = finished(generators, [Cell("first", "greedy", None)])[0].text
-    rows = fill(
-        [Cell("first", "greedy", None)] * 2, PROMPT, 5, generators.get, lambda run: iter([text])
-    )
-    assert [row.copied_8grams for row in rows if row.finished] == [1.0, 1.0]
+    text = finished(generators, GREEDY)[0].text
+    rows = fill(GREEDY * 2, PROMPT, 5, generators.get, lambda run: iter([text]))
+    assert [row.measures.copied_8grams for row in rows if row.finished] == [1.0, 1.0]
 
 
 def test_a_prompt_without_text_is_refused(generators):
     with pytest.raises(ConfigError):
-        list(fill([Cell("first", "greedy", None)], " \n", 5, generators.get, lambda run: None))
+        list(fill(GREEDY, " \n", 5, generators.get, lambda run: None))

@@ -1,13 +1,26 @@
 import csv
+import dataclasses
 import io
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from novelgen.config import DecodingConfig, flag
 from novelgen.evaluation.grid import Row
+from novelgen.evaluation.writing import Measures
 from novelgen.i18n import use_language
-from novelgen.report.tables import COMPARISON, comparison, shown, to_csv, to_markdown, translate
+from novelgen.report.tables import (
+    COMPARISON,
+    comparison,
+    shown,
+    to_csv,
+    to_markdown,
+    translate,
+    with_settings,
+)
+
+MEASURES = Measures(-1.5, 0.5, 1.0, 0.25, length=4.0, finished=1.0)
 
 # Without NUL, which csv cannot write in Python 3.10. No text of this program has one: it is removed
 # from what is read, and never generated.
@@ -20,11 +33,20 @@ def read(text):
 
 def test_rows_of_a_grid_come_under_their_headings():
     rows = [
-        Row("红楼梦", "sample", 0.8, 7, "他来了。", True, -1.5, 1.0, 0.25, None),
-        Row("红楼梦", "beam", None, None, "他", False),
+        Row("红楼梦", "她", DecodingConfig(seed=7), "他来了。", True, MEASURES),
+        Row("红楼梦", "她", DecodingConfig(decoder="beam", seed=7), "他", False),
     ]
     assert comparison(rows) == [["红楼梦", "sample", "0.8", "他来了。", -1.5, 1.0, 0.25, None, 7]]
     assert len(comparison(rows)[0]) == len(COMPARISON)
+
+
+def test_a_file_of_a_grid_has_the_prompt_and_every_setting_that_has_an_effect():
+    row = Row("红楼梦", "她", DecodingConfig(decoder="beam", seed=7), "他", True, MEASURES)
+    heading, [line] = with_settings([row])
+    found = dict(zip(heading, line, strict=True))
+    assert (found["prompt"], found["text"], found["beam-size"]) == ("她", "他", 5)
+    assert (found["temperature"], found["top-p"], found["seed"]) == (None, None, None)
+    assert {flag(spec.name)[2:] for spec in dataclasses.fields(DecodingConfig)} <= set(heading)
 
 
 def test_names_of_columns_are_translated_for_a_person_alone():

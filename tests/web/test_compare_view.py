@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 
 from novelgen.errors import CheckpointError, ConfigError
+from novelgen.evaluation.grid import cells
 from novelgen.report.tables import COMPARISON
 from novelgen.training import stores
 from novelgen.web import limits
@@ -43,11 +44,7 @@ def test_the_grid_is_what_was_asked_for(registry):
         decoders=("greedy", "sample"),
         temperatures=("1.2", "0.50", "0.5"),
     )
-    assert [tuple(cell) for cell in found.grid] == [
-        (run, *rest)
-        for run in ("two", "one")
-        for rest in (("sample", 0.5), ("sample", 1.2), ("greedy", None))
-    ]
+    assert found.grid == cells(["two", "one"], ["sample", "greedy"], [0.5, 1.2])
     assert (found.prompt, found.seed, found.notes) == (PROMPT, 7, [])
 
 
@@ -171,6 +168,8 @@ def test_a_table_becomes_a_file(made):
         assert file["name"].endswith("." + kind)
         assert made.rows[0].text[:5] in file["text"]
         assert COMPARISON[1] in file["text"]
+        assert PROMPT in file["text"]
+        assert "repetition-penalty" in file["text"]
     assert files["csv"]["text"].startswith("\ufeff")
     assert files["md"]["text"].startswith("| ")
 
@@ -211,4 +210,4 @@ def test_a_run_that_goes_while_it_is_compared_has_no_training_text(registry):
 
     asked = request(registry)
     *_, last = compare(Leaving(generator=registry.generator), asked)
-    assert last.comparison.rows[0].copied_8grams is None
+    assert last.comparison.rows[0].measures.copied_8grams is None

@@ -4,11 +4,11 @@ import gradio as gr
 import pytest
 
 from novelgen.config import DataConfig, DecodingConfig
-from novelgen.config_decoding import decoding_config
+from novelgen.config_decoding import applies, decoding_config
 from novelgen.errors import ConfigError
 from novelgen.web import controls as module
 from novelgen.web import limits
-from novelgen.web.controls import PRESETS, applies
+from novelgen.web.controls import PRESETS
 
 PROMPT = "宝玉笑道：“我来了，你是他不是他？”黛玉道：“我不来，你去那里？”"
 
