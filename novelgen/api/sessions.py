@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from torch import nn
 from novelgen.api.observer import Observer
 from novelgen.api.request import apply_budget
 from novelgen.config import NO_INIT, Config, TrainingConfig, check_budget
+from novelgen.errors import NovelgenError
 from novelgen.i18n import _
 from novelgen.models.build import set_dropout
 from novelgen.models.zoo import present
 from novelgen.text.tokenizers import Tokenizer
+from novelgen.training.baselines import Baselines, measure_baselines
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
@@ -210,6 +213,9 @@ def _trainer(
     device = ranks.device(config.training.device)
     # The main task comes first: it alone decides which weights are kept.
     valid = data.by_task("valid")
+    baselines = ranks.run_on_rank0(lambda: _measure_baselines(data, run))
+    if baselines is not None and reporting.verbose:
+        print(baselines.describe(), flush=True)
     observer = Observer(run, config, data, next(iter(valid.values())), device)
 
     def observe(model: nn.Module, validation: Validation) -> None:
@@ -236,6 +242,7 @@ def _trainer(
         ranks=ranks,
         choose=choose if needs_speed(config) else None,
         observe=observe,
+        baselines=baselines,
         line=line,
     )
     if reporting.verbose:
@@ -244,6 +251,19 @@ def _trainer(
         parameters = sum(parameter.numel() for parameter in model.parameters())
         _print_model(parameters, data.tokenizer.size, hardware, ranks.size)
     return trainer
+
+
+def _measure_baselines(data: Data, run: RunDirectory) -> Baselines | None:
+    """What n-gram models reach on the held-out parts; None where they are the training part."""
+    if not data.holds_out:
+        return None
+    parts = {part: data.pairs(part) for part in ("train", "valid")}
+    # A training needs no test part: it may have no pair, and that of a run may be gone.
+    with contextlib.suppress(NovelgenError):
+        parts["test"] = data.pairs("test")
+    baselines = measure_baselines(parts, data.tokenizer.size)
+    run.note_baselines(baselines.record())
+    return baselines
 
 
 def _give_weights(start: WarmStart, model: nn.Module, tokenizer: Tokenizer) -> str:

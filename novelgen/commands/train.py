@@ -41,7 +41,9 @@ def main(args: argparse.Namespace) -> None:
 def _print_summary(result: TrainingResult) -> None:
     """Prints why training ended, some of what the model writes, and the commands to use it."""
     from novelgen.api.observer import sample_texts
+    from novelgen.training.baselines import final_note
     from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.journal import read_metrics
 
     directory = shlex.quote(str(result.run))
     config: Config = RunDirectory(result.run).load_info()["config"]
@@ -51,6 +53,8 @@ def _print_summary(result: TrainingResult) -> None:
         if result.validation_is_sample:
             message = _("best validation: {bpc:.3f} BPC, of a sample of the validation part")
         print(message.format(bpc=result.validation_bpc))
+        if note := final_note(read_metrics(RunDirectory(result.run).metrics)):
+            print(note)
     # An interrupted run may have no sensible weights yet.
     if result.reason == "interrupted":
         command = f"python -m novelgen train --output {directory} --resume"

@@ -11,6 +11,7 @@ from typing import Any
 
 from novelgen.config import Config, DataConfig
 from novelgen.data.pairs import Pairs
+from novelgen.data.split import NONE
 from novelgen.data.store import PAIRING, Store
 from novelgen.data.tasks import TaskPairs, pairs_by_task, pairs_of, training_pairs
 from novelgen.text.tokenizers import Tokenizer
@@ -31,6 +32,11 @@ class Novel:
 
     # Files of pairs may have two.
     source_tokenizer = tokenizer
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether validation and test are other text than training, as all but the smallest's."""
+        return bool(self.store.meta["split"]["rule"] != NONE)
 
     def pairs(self, part: str) -> Pairs:
         """The main task's pairs of "train", "valid" or "test"; raises CorpusError for none."""

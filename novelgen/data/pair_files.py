@@ -69,6 +69,9 @@ class PairFiles:
             content,
         )
 
+    # Files that are too small to hold some pairs out are refused.
+    holds_out = True
+
     @property
     def columns(self) -> int:
         """How many segments a source has at most."""

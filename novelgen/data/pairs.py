@@ -150,8 +150,11 @@ class Pairs:
         """
         if count >= len(self):
             return self
-        order = np.random.default_rng(_SAMPLE_SEED).permutation(len(self))
-        return self.subset(np.sort(order[:count]))
+        return self.subset(np.sort(self.sample_order()[:count]))
+
+    def sample_order(self) -> Int64s:
+        """The places (n,) of the pairs in the order in which a sample that grows takes them."""
+        return np.random.default_rng(_SAMPLE_SEED).permutation(len(self))
 
     def epoch(self, seed: int, number: int) -> Pairs:  # noqa: ARG002 - TaskPairs draws by them
         """The pairs that are trained in an epoch: all of these in every one."""

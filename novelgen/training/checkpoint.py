@@ -145,6 +145,10 @@ class RunDirectory:
         """Writes into config.json the configuration when more of it has been chosen."""
         self.save_info({**self._read_info(), "config": config.to_dict()})
 
+    def note_baselines(self, record: Mapping[str, Any]) -> None:
+        """Writes into config.json what n-gram models reach on the held-out parts."""
+        self.save_info({**self._read_info(), **record})
+
     def _read_info(self) -> dict[str, Any]:
         with _damage_reported(self._config):
             info: dict[str, Any] = json.loads(self._config.read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.tasks import TaskPairs
 from novelgen.errors import TrainingError
 from novelgen.i18n import _
+from novelgen.training.baselines import Baselines, beaten, standing_note
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.early_stopping import EarlyStopping
@@ -40,8 +41,9 @@ class Trainer:
     `valid` are the validation pairs of each task. The first is the main one, which decides; the
     others are reported. `choose`, where given, is called once, after a few steps, with their speed
     in target characters a second, and returns the configuration to go on with. `observe` is called
-    with the model, in evaluation mode, after every validation. `line` shows the progress; None
-    prints it. `clock` gives the time in seconds.
+    with the model, in evaluation mode, after every validation. `baselines`, where given, are what a
+    validation is compared with. `line` shows the progress; None prints it. `clock` gives the time
+    in seconds.
 
     Everything random in a step follows from the seed and the step's number, and the batches from
     the seed and the epoch: a run that is resumed from its last save goes on bit for bit (on CPU) as
@@ -63,6 +65,7 @@ class Trainer:
         ranks: Ranks = SINGLE_PROCESS,
         choose: Callable[[float], TrainingConfig] | None = None,
         observe: Callable[[nn.Module, Validation], None] | None = None,
+        baselines: Baselines | None = None,
         line: ProgressLine | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -76,6 +79,7 @@ class Trainer:
         self._ranks = ranks
         self._choose = choose
         self._observe = observe
+        self._baselines = baselines
         self._line = line or ProgressLine(clock=clock)
         self._clock = clock
         ranks.sync_parameters(self.model)
@@ -286,11 +290,17 @@ class Trainer:
             self.run.note_best(step=step, validation_bpc=value, is_sample=found.is_sample)
         # 3. It is recorded, saved and shown.
         seconds = self.position.seconds
-        rest = {"is_best": is_best, "seconds": round(seconds, 3)}
+        rest: dict[str, Any] = {"is_best": is_best, "seconds": round(seconds, 3)}
+        notes = [validation_note(step, seconds, value, self._early_stopping.best, is_best)]
+        notes += found.notes()
+        if self._baselines is not None:
+            # On the very pairs that were measured.
+            baselines = self._baselines.of_sample(found.main.pairs)
+            rest["better_than"] = beaten(value, baselines)
+            notes.append(standing_note(value, baselines))
         journal.write({"step": step, **found.record(), **rest})
         self._save(journal)
-        note = validation_note(step, seconds, value, self._early_stopping.best, is_best)
-        self._line.note(" · ".join([note, *found.notes()]))
+        self._line.note(" · ".join(notes))
         if self._ranks.is_first and self._observe is not None:
             self.model.eval()
             self._observe(self.model, Validation(step, value, is_best))

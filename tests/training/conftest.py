@@ -84,6 +84,7 @@ class Workshop:
         name: str = "run",
         observe=None,
         choose=None,
+        baselines=None,
         resume: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         **changes,
@@ -101,6 +102,7 @@ class Workshop:
             run,
             observe=observe,
             choose=choose,
+            baselines=baselines,
             clock=clock,
         )
         if resume:
