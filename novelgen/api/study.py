@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from novelgen.data.novel import Novel
 from novelgen.data.pairs import Pairs
+from novelgen.data.split import PARTS
 from novelgen.data.store import Store
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.results import Paragraph
@@ -26,6 +27,7 @@ from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
 from novelgen.report.samples import read_samples
 from novelgen.text.tokenizers import EOS
 from novelgen.training.atomic_write import write_whole
+from novelgen.training.baselines import measure_baselines
 from novelgen.training.checkpoint import Run, RunDirectory, load_run
 from novelgen.training.interpolation import mixture_loss, token_probs
 from novelgen.training.journal import read_metrics
@@ -141,6 +143,7 @@ class Measurer:
             written=texts,
             written_options=written.options,
             failures=count_failures(texts, vocabulary),
+            true_failures=_true_failures(texts, vocabulary, copied["true_texts"]),
             copying_texts=copied["texts"],
             copied=[CopiedSpan(**span) for span in copied["spans"]],
             attention=[_paragraph(each) for each in attention.get("paragraphs", [])],
@@ -150,9 +153,14 @@ class Measurer:
         )
 
     def _facts(self) -> dict[str, Any]:
-        """What config.json says, with two sizes that it leaves to other files."""
+        """What config.json says, and what it may lack."""
+        baselines = self._run.info.get("baselines")
+        if baselines is None:
+            # Of a run of before they were measured in training.
+            baselines = self._part("baselines", self._baselines)
         return {
             **self._run.info,
+            "baselines": baselines,
             "vocabulary_size": self._run.tokenizer.size,
             "training_characters": int(self.data.pairs("train").target_characters.sum()),
         }
@@ -168,6 +176,11 @@ class Measurer:
         write_whole(path, json.dumps(measured, ensure_ascii=False).encode())
         self._tell(name, 1, 1)
         return measured
+
+    def _baselines(self) -> dict[str, Any]:
+        """The BPC of n-gram models, by name and part."""
+        parts = {part: self.data.pairs(part) for part in PARTS}
+        return {**measure_baselines(parts, self._run.tokenizer.size).by_part}
 
     def _prediction(self) -> dict[str, Any]:
         """The figures of the test part, and the BPC of as much training text."""
@@ -242,7 +255,11 @@ class Measurer:
 
     def _written_texts(self, row: SweepRow, generator: Generator) -> list[WrittenText]:
         sources = self._prompts(generator, self._effort.written)
-        return [WrittenText(*sources[text.prompt], text.text, text.finished) for text in row.texts]
+        texts = []
+        for text in row.texts:
+            source, target = sources[text.prompt]
+            texts.append(WrittenText(source, target, text.text, text.finished))
+        return texts
 
     def _copied(self, texts: list[WrittenText]) -> dict[str, Any]:
         """The spans that stand in the training text, longest first, and where."""
@@ -255,7 +272,12 @@ class Measurer:
                     place = locate(self.data.store, "train", origin.line)._asdict()
                 spans.append({"text": text.text[origin.start : origin.stop], **place})
         spans.sort(key=lambda span: -len(span["text"]))
-        return {"texts": sum(map(bool, found)), "spans": spans}
+        true = find_origins([text.target for text in texts], self.data.targets("train"))
+        return {
+            "texts": sum(map(bool, found)),
+            "true_texts": sum(map(bool, true)),
+            "spans": spans,
+        }
 
     def _attention(self, generator: Generator) -> dict[str, Any]:
         """Heatmaps of written paragraphs, and the mean figures of some test pairs."""
@@ -298,6 +320,20 @@ def study_corpus(data: Data) -> CorpusStudy | None:
     ordered = np.sort(counts[counts > 0])[::-1]
     coverage = np.cumsum(ordered) / ordered.sum()
     return CorpusStudy(store.meta, store.characters, store.chapters, coverage)
+
+
+def _true_failures(
+    texts: Sequence[WrittenText], vocabulary: Collection[str], copying: int
+) -> dict[str, float]:
+    """The share of the true paragraphs with each failure; `copying` of them copy."""
+    true = [text._replace(text=text.target, finished=True) for text in texts]
+    shares = {
+        failure.name: len(failure.places) / len(texts)
+        for failure in count_failures(true, vocabulary)
+    }
+    # A truth is not shorter than itself.
+    del shares["early"]
+    return {**shares, "copies": copying / len(texts)}
 
 
 def _weights_hash(directory: Path) -> str:

@@ -12,6 +12,7 @@ from novelgen.i18n import N_, _
 
 # What is measured, by the name of the part.
 _PARTS = {
+    "baselines": N_("n-gram models"),
     "prediction": N_("prediction of held-out text"),
     "result": N_("prediction by length of the source"),
     "sweep": N_("texts of the decoding settings"),

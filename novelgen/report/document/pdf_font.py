@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont as PdfFont
 
 NAME = "novelgen"
+# It warns of tables that it drops, which a PDF does not need.
+logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
 # How far a quadratic curve may be from the cubic one that it stands for, in units of 1/1000 em.
 _TOLERANCE = 1.0
 
@@ -27,8 +30,6 @@ def register_font(path: Path, characters: set[str]) -> str:
     # Of a collection, the first face.
     font = TTFont(path, fontNumber=0, lazy=True)
     options = Options(glyph_names=False, layout_features=[], notdef_outline=True, hinting=False)
-    # Tables that fontTools cannot cut down, and a PDF does not need.
-    options.drop_tables += ["BDF ", "FFTM"]
     subsetter = Subsetter(options)
     subsetter.populate(text="".join(characters))
     subsetter.subset(font)

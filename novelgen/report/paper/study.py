@@ -53,6 +53,7 @@ class RunStudy:
     written: Sequence[WrittenText] = ()
     written_options: Mapping[str, Any] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
+    true_failures: Mapping[str, float] = field(default_factory=dict)  # shares, of the true texts
     copying_texts: int = 0
     copied: Sequence[CopiedSpan] = ()  # longest first
     # Paragraphs for the heatmaps; the figures are of so many test pairs.

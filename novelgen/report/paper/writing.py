@@ -74,7 +74,6 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
 
 def _sweep_row(row: SweepRow) -> list[str]:
     measures = row.measures
-    ended = sum(text.finished for text in row.texts) / max(len(row.texts), 1)
     return [
         row.label,
         decimal(measures.log_probability),
@@ -85,7 +84,7 @@ def _sweep_row(row: SweepRow) -> list[str]:
         decimal(measures.length, 1),
         decimal(measures.bleu, 1),
         decimal(measures.chrf, 1),
-        f"{ended:.0%}",
+        f"{measures.finished:.0%}",
     ]
 
 
@@ -173,11 +172,13 @@ def write_failures(writer: ReportWriter, run: RunStudy) -> None:
         if failure.places:
             example = shortened(run.written[failure.places[0]].text, 80) or _("(no text)")
         share = percent(len(failure.places) / total)
-        rows.append([_(FAILURES[failure.name]), f"{len(failure.places)} ({share})", example])
+        true = percent(run.true_failures.get(failure.name))
+        rows.append([_(FAILURES[failure.name]), f"{len(failure.places)} ({share})", true, example])
     rows.append(
         [
             _("copies {length} characters and more").format(length=COPY_LENGTH),
             f"{run.copying_texts} ({percent(run.copying_texts / total)})",
+            percent(run.true_failures.get("copies")),
             shortened(run.copied[0].text, 80) if run.copied else "—",
         ]
     )
@@ -185,9 +186,9 @@ def write_failures(writer: ReportWriter, run: RunStudy) -> None:
         _("Failures among {count} texts ({setting})").format(
             count=total, setting=run.written_setting
         ),
-        [_("failure"), _("texts"), _("first example")],
+        [_("failure"), _("texts"), _("true paragraphs"), _("first example")],
         rows,
-        [2, 1, 4],
+        [3, 2, 2, 5],
     )
     writer.paragraph(
         _(
@@ -195,7 +196,8 @@ def write_failures(writer: ReportWriter, run: RunStudy) -> None:
             "stood in it before; it ends early with fewer than {length} characters and less than "
             "{short} of the true paragraph's; it breaks off when it does not end by itself or not "
             "with the end of a sentence; it names other people when it names somebody, but nobody "
-            "whom its source names (people whom the training text names often)."
+            "whom its source names (people whom the training text names often). The same rules "
+            "were applied to the paragraphs that truly follow."
         ).format(
             table=table,
             loop=f"{LOOP_SHARE:.0%}",
