@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from novelgen import __version__
 from novelgen.data.novel import Novel
 from novelgen.data.pairs import Pairs
 from novelgen.data.split import PARTS
@@ -111,8 +112,8 @@ class Measurer:
         self._run: Run = load_run(directory, device)
         self.data: Data = data_of_run(directory, self._run.info)
         self._test = self.data.pairs("test").sample(effort.pairs)
-        # Parts of other weights, or of another effort, are others.
-        of = f"{_weights_hash(directory)} {effort!r}"
+        # Parts of other weights, of another effort or another version are others.
+        of = f"{_weights_hash(directory)} {effort!r} {__version__}"
         self._folder = folder / f"{name}-{hashlib.sha1(of.encode()).hexdigest()[:10]}"
         self._folder.mkdir(parents=True, exist_ok=True)
 

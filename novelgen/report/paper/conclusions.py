@@ -187,7 +187,7 @@ def _copying(report: Report) -> Iterator[str]:
 def _comparison(report: Report) -> Iterator[str]:
     """Which run is better, where that can be told."""
     for run in report.runs[1:]:
-        yield difference_text(report, run) + _(".")
+        yield difference_text(report, run)
 
 
 _RULES: tuple[Callable[[Report], Iterator[str]], ...] = (

@@ -80,7 +80,7 @@ def _draw_decoder(axes: Axes, model: ModelConfig, vocabulary: int) -> None:
     embedding = _("embedding, the same {size}").format(size=model.embedding_size)
     readout = _("readout $t_i$, {size}").format(size=model.embedding_size)
     output = _("softmax over {vocabulary} symbols").format(vocabulary=f"{vocabulary:,}")
-    _text(axes, _RIGHT, 0.3, _("token before, $y_{i-1}$"))
+    _text(axes, _RIGHT, 0.3, _("token before, {token}").format(token="$y_{i-1}$"))
     for height, text, colour in (
         (0.95, embedding, _DECODER),
         (1.95, decoder, _DECODER),
