@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from novelgen.i18n import _
+from novelgen.i18n import _, join_list
 from novelgen.report.paper.comparing import difference_text
 from novelgen.report.paper.figures import family_rows
 from novelgen.report.paper.method import passes
-from novelgen.report.paper.phrases import bpc, count, decimal, percent
+from novelgen.report.paper.phrases import bpc, count, decimal, percent, setting_text
 from novelgen.report.paper.study import Report
 from novelgen.report.paper.writer import ReportWriter
 
@@ -150,11 +150,15 @@ def _decoding(report: Report) -> Iterator[str]:
             low_length=decimal(low.measures.length, 1),
             high_length=decimal(high.measures.length, 1),
         )
-    looping = [row.label for row in report.main.sweep if row.measures.repeated_4grams > _LOOPS]
+    looping = [
+        setting_text(row.options)
+        for row in report.main.sweep
+        if row.measures.repeated_4grams > _LOOPS
+    ]
     if looping:
         yield _(
             "These settings turn in circles (over {limit} repeated 4-grams): {settings}."
-        ).format(limit=f"{_LOOPS:.0%}", settings=", ".join(looping))
+        ).format(limit=f"{_LOOPS:.0%}", settings=join_list(looping))
 
 
 def _attention(report: Report) -> Iterator[str]:
@@ -172,12 +176,14 @@ def _attention(report: Report) -> Iterator[str]:
 def _copying(report: Report) -> Iterator[str]:
     """Whether the texts are the model's own."""
     rows = [row for row in report.main.sweep if row.measures.copied_8grams is not None]
-    copying = [row.label for row in rows if (row.measures.copied_8grams or 0) > _COPIED]
+    copying = [
+        setting_text(row.options) for row in rows if (row.measures.copied_8grams or 0) > _COPIED
+    ]
     if copying:
         yield _(
             "More than {limit} of the 8-grams stand in the training text with these settings: "
             "{settings}."
-        ).format(limit=f"{_COPIED:.0%}", settings=", ".join(copying))
+        ).format(limit=f"{_COPIED:.0%}", settings=join_list(copying))
     elif rows:
         yield _(
             "With no setting more than {limit} of the 8-grams stand in the training text."

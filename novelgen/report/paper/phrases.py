@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from novelgen.i18n import N_, _
@@ -19,6 +20,23 @@ VARIANTS = {
     "transformer": N_("a Transformer"),
 }
 TOKENS = {"char": N_("characters"), "word": N_("words")}
+
+
+def setting_text(options: Mapping[str, Any]) -> str:
+    """A decoding setting as a person reads it, by the options that a report varies."""
+    if options["decoder"] == "greedy":
+        return _("greedy")
+    if options["decoder"] == "beam":
+        return _("beam {size}").format(size=options["beam_size"])
+    parts = []
+    # Temperature 1 is none; of a setting that is all neutral it is what one calls it.
+    if options["temperature"] != 1 or (not options["top_k"] and options["top_p"] == 1):
+        parts.append(_("temperature {value:g}").format(value=options["temperature"]))
+    if options["top_k"]:
+        parts.append(f"top-k {options['top_k']}")
+    if options["top_p"] != 1:
+        parts.append(f"top-p {options['top_p']:g}")
+    return ", ".join(parts)
 
 
 def bpc(value: float | None) -> str:

@@ -74,13 +74,6 @@ class RunStudy:
         return resolve(self.config.model)
 
     @property
-    def written_setting(self) -> str:
-        """How the texts were written that failures are counted in."""
-        found = self.written_options
-        names = {"temperature": found["temperature"], "top-p": found["top_p"]}
-        return ", ".join(f"{name} {value:g}" for name, value in names.items())
-
-    @property
     def validations(self) -> list[dict[str, Any]]:
         """The validations, in order."""
         return [record for record in self.records if "validation_bpc" in record]

@@ -12,7 +12,7 @@ from novelgen.i18n import N_, _
 from novelgen.models.zoo import attends
 from novelgen.report.heatmap import attention_figure
 from novelgen.report.paper.figures import sweep_figure
-from novelgen.report.paper.phrases import bpc, count, decimal, percent, shortened
+from novelgen.report.paper.phrases import bpc, count, decimal, percent, setting_text, shortened
 from novelgen.report.paper.study import RunStudy
 from novelgen.report.paper.writer import ReportWriter
 
@@ -67,7 +67,7 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
             source=shortened(run.prompts[0])
         ),
         [_("setting"), _("generated")],
-        [[row.label, row.texts[0].text or "—"] for row in run.sweep if row.texts],
+        [[setting_text(row.options), row.texts[0].text or "—"] for row in run.sweep],
         [1, 4],
     )
 
@@ -75,7 +75,7 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
 def _sweep_row(row: SweepRow) -> list[str]:
     measures = row.measures
     return [
-        row.label,
+        setting_text(row.options),
         decimal(measures.log_probability),
         decimal(measures.distinct_1, 3),
         decimal(measures.distinct_2, 3),
@@ -98,7 +98,7 @@ def write_samples(writer: ReportWriter, run: RunStudy) -> None:
     if chosen:
         writer.table(
             _("Source, true next paragraph and generated paragraph ({setting}); not chosen").format(
-                setting=run.written_setting
+                setting=setting_text(run.written_options)
             ),
             [_("source"), _("true next paragraph"), _("generated")],
             [[text.source, text.target, text.text or "—"] for text in chosen],
@@ -184,7 +184,7 @@ def write_failures(writer: ReportWriter, run: RunStudy) -> None:
     )
     table = writer.table(
         _("Failures among {count} texts ({setting})").format(
-            count=total, setting=run.written_setting
+            count=total, setting=setting_text(run.written_options)
         ),
         [_("failure"), _("texts"), _("true paragraphs"), _("first example")],
         rows,
