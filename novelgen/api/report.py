@@ -147,6 +147,8 @@ def _training_command(directory: Path, run: RunStudy) -> str:
     if not config.from_pairs:
         words += ["--corpus", *(_shown(directory / part) for part in run.info["corpus"])]
     words += ["--output", _shown(directory)]
+    if config.model.model != ModelConfig().model:
+        words += ["--model", config.model.model]
     # The parts of a variant that are its own need no option.
     default = Config(model=resolve(ModelConfig(model=config.model.model)))
     for section in dataclasses.fields(config):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -33,31 +33,33 @@ def find_origins(
 ) -> list[list[Origin]]:
     """For every text its spans whose n-grams of `size` characters all stand in the training text.
 
-    Spans are as long as they can be, in order. The n-grams of a span may come from several lines:
-    `line` has the longest piece of it that stands in one.
+    Spans are as long as they can be, in order; two may overlap. The n-grams of a
+    span may come from several lines: `line` has the longest piece of it that stands in one.
     """
     # 1. The first line of each n-gram that the texts have; only those lines are kept.
     wanted = {gram for text in texts for gram in ngrams(text, size)}
     places, kept = _first_lines(wanted, training, size)
 
     # 2. Neighbouring n-grams that occur are a span.
-    found = []
-    for text in texts:
-        spans = []
-        start = 0
-        while start + size <= len(text):
-            stop = start
-            while text[stop : stop + size] in places and stop + size <= len(text):
-                stop += 1
-            if stop > start:
-                stop += size - 1
-                line = _longest_line(text[start:stop], places, kept, size)
-                spans.append(Origin(start, stop, line))
-                start = stop
-            else:
-                start += 1
-        found.append(spans)
-    return found
+    return [
+        [
+            Origin(start, stop, _longest_line(text[start:stop], places, kept, size))
+            for start, stop in _spans(text, places, size)
+        ]
+        for text in texts
+    ]
+
+
+def _spans(text: str, places: Mapping[str, int], size: int) -> Iterator[tuple[int, int]]:
+    """Where runs of n-grams that have a place begin and end; two may share characters."""
+    start = None
+    # One more, empty, ends a run at the end of the text.
+    for place, gram in enumerate([*ngrams(text, size), ""]):
+        if gram in places:
+            start = place if start is None else start
+        elif start is not None:
+            yield start, place + size - 1
+            start = None
 
 
 def _first_lines(

@@ -41,7 +41,7 @@ from novelgen.report.document.elements import (
 )
 from novelgen.report.document.labels import caption, contents_title
 from novelgen.report.document.layout import TEXT_WIDTH, column_shares
-from novelgen.report.document.pdf_font import register_font
+from novelgen.report.document.pdf_font import registered_font
 from novelgen.report.fonts import require_font
 
 _MARGIN = 2.5 * cm
@@ -57,11 +57,12 @@ _GREY = colors.HexColor("#555555")
 
 def write_pdf(document: Document, path: Path) -> None:
     """Writes the document, A4. Raises ConfigError where the system has no Chinese font."""
-    font = register_font(require_font().path, _ALWAYS | _characters(document))
-    story = _Story(document, font)
-    template = _Template(path, document.title, font)
-    # Twice, as the table of contents must know the pages.
-    template.multiBuild(story.flowables())
+    characters = _ALWAYS | _characters(document)
+    with registered_font(require_font().path, characters) as font:
+        story = _Story(document, font)
+        template = _Template(path, document.title, font)
+        # Twice, as the table of contents must know the pages.
+        template.multiBuild(story.flowables())
 
 
 class _Template(BaseDocTemplate):  # type: ignore[misc]

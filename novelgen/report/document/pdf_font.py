@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fontTools.fontBuilder import FontBuilder
@@ -14,34 +17,43 @@ from fontTools.ttLib import TTFont
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont as PdfFont
 
-NAME = "novelgen"
+_numbers = itertools.count(1)
 # It warns of tables that it drops, which a PDF does not need.
 logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
 # How far a quadratic curve may be from the cubic one that it stands for, in units of 1/1000 em.
 _TOLERANCE = 1.0
 
 
-def register_font(path: Path, characters: set[str]) -> str:
-    """Makes a font file known to reportlab and returns its name there.
+@contextmanager
+def registered_font(path: Path, characters: set[str]) -> Iterator[str]:
+    """Makes a font file known to reportlab within the block, by the name that it yields.
 
     Only `characters` keep their glyphs. reportlab embeds TrueType outlines alone, while fonts such
     as Noto Sans CJK have PostScript ones: those are approximated.
     """
-    # Of a collection, the first face.
-    font = TTFont(path, fontNumber=0, lazy=True)
+    # reportlab knows fonts by the name in the file too: two reports at once need two.
+    name = f"novelgen{next(_numbers)}"
     options = Options(glyph_names=False, layout_features=[], notdef_outline=True, hinting=False)
     subsetter = Subsetter(options)
     subsetter.populate(text="".join(characters))
-    subsetter.subset(font)
-    if "CFF " in font or "CFF2" in font:
-        font = _with_quadratic_outlines(font)
-    with tempfile.TemporaryDirectory() as folder:
+    # Of a collection, the first face.
+    with TTFont(path, fontNumber=0, lazy=True) as font, tempfile.TemporaryDirectory() as folder:
+        subsetter.subset(font)
+        chosen = font
+        if "CFF " in font or "CFF2" in font:
+            chosen = _with_quadratic_outlines(font)
+        for record in list(chosen["name"].names):
+            record.string = name
         file = Path(folder) / "font.ttf"
-        font.save(file)
-        pdfmetrics.registerFont(PdfFont(NAME, str(file)))
+        chosen.save(file)
+        registered = PdfFont(name, str(file))
+    pdfmetrics.registerFont(registered)
     # Bold and italic text is drawn with the same glyphs.
-    pdfmetrics.registerFontFamily(NAME, normal=NAME, bold=NAME, italic=NAME, boldItalic=NAME)
-    return NAME
+    pdfmetrics.registerFontFamily(name, normal=name, bold=name, italic=name, boldItalic=name)
+    try:
+        yield name
+    finally:
+        registered.unregister()
 
 
 def _with_quadratic_outlines(font: TTFont) -> TTFont:
@@ -66,7 +78,7 @@ def _with_quadratic_outlines(font: TTFont) -> TTFont:
     )
     header = font["hhea"]
     builder.setupHorizontalHeader(ascent=header.ascent, descent=header.descent)
-    builder.setupNameTable({"familyName": NAME, "styleName": "Regular", "psName": NAME})
+    builder.setupNameTable({"familyName": "novelgen", "styleName": "Regular", "psName": "novelgen"})
     builder.setupOS2()
     builder.setupPost()
     return builder.font
