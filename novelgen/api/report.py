@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from novelgen.config import NO_INIT, Config, ModelConfig, flag, validate_choice
 from novelgen.errors import ConfigError
-from novelgen.i18n import _
+from novelgen.i18n import N_, _
 from novelgen.models.zoo import resolve
 from novelgen.shipped import shipped_base
 
@@ -20,12 +20,27 @@ if TYPE_CHECKING:
     from novelgen.report.document.elements import Document
     from novelgen.report.paper.study import RunStudy
 
+# What is measured, by the name of the part.
+_PARTS = {
+    "baselines": N_("n-gram models"),
+    "prediction": N_("prediction of held-out text"),
+    "result": N_("prediction by length of the source"),
+    "sweep": N_("texts of the decoding settings"),
+    "written": N_("texts for the failure analysis"),
+    "copied": N_("copied spans"),
+    "attention": N_("attention"),
+}
 FORMATS = ("md", "docx", "pdf", "html")
 NAME = "report"  # of the files, before the suffix
 _MEASURED = "measured"  # the folder of what is measured
 _PACKAGES = ("novelgen", "torch", "numpy", "jieba", "rjieba", "matplotlib", "gradio", "sacrebleu")
 # Options of a training that its command leaves out: the budget is given in steps.
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
+
+
+def part_name(part: str) -> str:
+    """What a person calls a part that is measured."""
+    return _(_PARTS[part])
 
 
 def write_report(

@@ -6,20 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from novelgen.api.report import FORMATS, write_report
+from novelgen.api.report import FORMATS, part_name, write_report
 from novelgen.config import DEVICES
-from novelgen.i18n import N_, _
-
-# What is measured, by the name of the part.
-_PARTS = {
-    "baselines": N_("n-gram models"),
-    "prediction": N_("prediction of held-out text"),
-    "result": N_("prediction by length of the source"),
-    "sweep": N_("texts of the decoding settings"),
-    "written": N_("texts for the failure analysis"),
-    "copied": N_("copied spans"),
-    "attention": N_("attention"),
-}
+from novelgen.i18n import _
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +72,7 @@ def main(args: argparse.Namespace) -> None:
 
 def _show_progress(part: str, done: int, total: int) -> None:
     """A line for each part; on a terminal it also counts."""
-    name = _(_PARTS[part])
+    name = part_name(part)
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
         print(f"\r{name} {done}/{total}", end=end, file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gradio as gr
 from gradio.i18n import I18nData
 
+from novelgen.web import report_panel
 from novelgen.web.events import LIGHT, page_load
 from novelgen.web.language import browser_text, localized
 from novelgen.web.metrics import Metrics
@@ -46,6 +47,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         elem_id="model-problem",
     )
     shown = [problem, *_card(), *_curves("model")]
+    report_panel.build(registry, run)
     drawn = gr.State(None)
     outputs = [*shown, drawn]
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from novelgen.config import ModelConfig
 
 LSTM = (
-    r"i_t = \sigma(W_i x_t + U_i h_{t-1} + b_i),\ \  f_t = \sigma(W_f x_t + U_f h_{t-1} + b_f),\ \ "
-    r"o_t = \sigma(W_o x_t + U_o h_{t-1} + b_o)",
-    r"g_t = \tanh(W_g x_t + U_g h_{t-1} + b_g),\quad c_t = f_t \odot c_{t-1} + i_t \odot g_t,\quad "
-    r"h_t = o_t \odot \tanh(c_t)",
+    r"i_t = \sigma(W_i x_t + U_i h_{t-1} + b_i),\quad f_t = \sigma(W_f x_t + U_f h_{t-1} + b_f)",
+    r"o_t = \sigma(W_o x_t + U_o h_{t-1} + b_o),\quad g_t = \tanh(W_g x_t + U_g h_{t-1} + b_g)",
+    r"c_t = f_t \odot c_{t-1} + i_t \odot g_t,\quad h_t = o_t \odot \tanh(c_t)",
 )
 GRU = (
     r"r_t = \sigma(W_r x_t + U_r h_{t-1} + b_r),\quad z_t = \sigma(W_z x_t + U_z h_{t-1} + b_z)",
