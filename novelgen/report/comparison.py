@@ -14,19 +14,10 @@ from novelgen.errors import CheckpointError
 from novelgen.evaluation.comparison import Result
 from novelgen.i18n import N_, _, join_list
 from novelgen.report.comparison_figures import draw_by_length, draw_validations
-from novelgen.report.tables import Value, to_csv, to_markdown, translate
+from novelgen.report.tables import MEASURES, Value, to_csv, to_markdown, translate
 from novelgen.training.atomic_write import write_whole
 
 FORMAT = 1
-# The measures of a run's writing, and the names of their columns.
-_WRITING = {
-    "distinct_1": "distinct-1",
-    "distinct_2": "distinct-2",
-    "repeated_4grams": N_("repeated 4-grams"),
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "copied_8grams": N_("copied 8-grams"),
-}
 # The columns of the table; table.csv keeps these names.
 _HEADING = (
     N_("run"),
@@ -39,7 +30,7 @@ _HEADING = (
     N_("minutes"),
     N_("validation BPC"),
     N_("test BPC"),
-    *_WRITING.values(),
+    *MEASURES.values(),
 )
 DIFFERENT_TEXTS = N_(
     "these runs were measured on different held-out texts, so their BPC do not compare directly"
@@ -220,7 +211,7 @@ def _row(result: Result) -> list[Value]:
         result.minutes,
         result.validation_bpc,
         result.test_bpc,
-        *(result.writing.get(name) for name in _WRITING),
+        *(result.writing.get(name) for name in MEASURES),
     ]
 
 

@@ -7,29 +7,40 @@ import dataclasses
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from novelgen.config import DecodingConfig, flag
 from novelgen.config_decoding import applies
-from novelgen.evaluation.grid import Row
 from novelgen.i18n import N_, _
+
+if TYPE_CHECKING:
+    from novelgen.evaluation.grid import Row
 
 Value = str | int | float | None
 EMPTY = "—"
+# The columns of the fields of `Measures`.
+MEASURES = {
+    "log_probability": N_("log p per character"),
+    "distinct_1": "distinct-1",
+    "distinct_2": "distinct-2",
+    "repeated_4grams": N_("repeated 4-grams"),
+    "copied_8grams": N_("copied 8-grams"),
+    "length": N_("mean length"),
+    "finished": N_("ended by itself"),
+    "bleu": "BLEU",
+    "chrf": "chrF",
+}
+# Of these in a grid; they come when a text is finished.
+_GRID_MEASURES = ("log_probability", "distinct_2", "repeated_4grams", "copied_8grams")
 # The columns of a grid's rows; CSV keeps these names, for a person `translate` them.
 COMPARISON = (
     N_("run"),
     N_("decoder"),
     N_("temperature"),
     N_("text"),
-    N_("log p per character"),
-    "distinct-2",
-    N_("repeated 4-grams"),
-    N_("copied 8-grams"),
+    *(MEASURES[name] for name in _GRID_MEASURES),
     N_("seed"),
 )
-# Of these the four columns before the seed; they come when a text is finished.
-_GRID_MEASURES = ("log_probability", "distinct_2", "repeated_4grams", "copied_8grams")
 _DECIMALS = 3
 # A spreadsheet takes a text that begins so for a formula; in some languages also in full width.
 _SIGNS = "=+-@"

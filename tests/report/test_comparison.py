@@ -67,7 +67,7 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
     comparison.save(tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
     trained = "| lm-char-1 | lm | char | 1 | 1234 | 100 | 20 | 0.500 | 6.000 | 6.125 |"
-    assert f"{trained} 0.250 | — | — | 3.500 | — | — |" in text
+    assert f"{trained} — | 0.250 | — | — | — | — | — | 3.500 | — |" in text
     assert "| run | model | tokenizer | seed | parameters | characters/s | steps |" in text
     assert "| lm-char-1 | 6.000 (7) | 7.000 (2) |" in text
     assert "≥ 401" in text
