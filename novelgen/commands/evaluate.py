@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from novelgen.api.evaluation import SWEPT, Evaluation, evaluate
+from novelgen.api.evaluation import GROUPINGS, SWEPT, Evaluation, evaluate
 from novelgen.cli import add_section, explicit_options, whole_number
 from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.config import DEVICES, DecodingConfig
@@ -22,16 +22,23 @@ from novelgen.report.sweep_tables import (
     measures_table,
     save_sweep,
 )
-from novelgen.report.tables import MEASURES, shown, translate
+from novelgen.report.tables import (
+    INTERVAL,
+    MEASURES,
+    PREDICTION,
+    interval_text,
+    shown,
+    translate,
+)
 from novelgen.terminal import aligned_lines, table_lines
 
 if TYPE_CHECKING:
+    from novelgen.evaluation.groups import Group
     from novelgen.evaluation.sweep import SweepRow
 
 # What the figures are called; --json has the keys. The measures' own names have no translation.
 _LABELS = {
-    "bits_per_character": N_("bits per character (BPC)"),
-    "perplexity": N_("perplexity per token"),
+    **PREDICTION,
     "bits_per_character_ngram": N_("BPC of the n-gram model alone"),
     "bits_per_character_interpolated": N_("BPC of both together"),
     "ngram_weight": N_("weight of the n-gram model"),
@@ -42,6 +49,14 @@ _LABELS = {
     "tokens": N_("target tokens"),
     "bits_per_character_shuffled": N_("BPC with shuffled sources"),
     **MEASURES,
+}
+
+
+# What the groups of --by are.
+_GROUPS = {
+    "novel": N_("novel"),
+    "chapter": N_("chapter"),
+    "length": N_("characters of the source"),
 }
 
 
@@ -79,6 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shuffle-sources",
         action="store_true",
         help=_("also evaluate with shuffled sources: the worse, the more the model uses them"),
+    )
+    parser.add_argument(
+        "--by",
+        metavar="|".join(GROUPINGS),
+        help=_("also the BPC of every novel, every chapter, or by the length of the source"),
     )
     parser.add_argument(
         "--device",
@@ -145,6 +165,7 @@ def main(args: argparse.Namespace) -> None:
         errors=args.errors,
         generate=args.generate,
         shuffle_sources=args.shuffle_sources,
+        by=args.by,
         device=args.device,
         on_text=_show_progress,
         **explicit_options(args, DecodingConfig),
@@ -157,6 +178,8 @@ def main(args: argparse.Namespace) -> None:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
         print("\n".join(_report(result)))
+        if evaluation.groups:
+            print("\n" + "\n".join(_groups_report(evaluation.groups, args.by)))
         if len(evaluation.sweep) > 1:
             print("\n" + "\n".join(_sweep_report(evaluation.sweep)))
     if args.output:
@@ -169,8 +192,7 @@ def _report(result: dict[str, Any]) -> list[str]:
     rows = []
     for name, value in result.items():
         if name in _LABELS:
-            text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-            rows.append((_(_LABELS[name]), text))
+            rows.append((_(_LABELS[name]), _shown(value)))
     lines = aligned_lines(rows)
     # A line for each task, where the model has learned several.
     for task, figures in result.get("tasks", {}).items():
@@ -182,6 +204,29 @@ def _report(result: dict[str, Any]) -> list[str]:
         )
         lines.append(message.format(task=task, bpc=figures["bits_per_character"], count=pairs))
     return lines
+
+
+def _shown(value: Any) -> str:
+    """A count with separators, a measure with four digits, an interval with both ends."""
+    if isinstance(value, tuple):
+        return interval_text(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _groups_report(groups: Sequence[Group], by: str) -> list[str]:
+    """The BPC of every group as an aligned table."""
+    heading = [_(_GROUPS[by]), _("pairs"), _("target characters"), "BPC", _(INTERVAL)]
+    lines = [
+        [
+            group.name,
+            f"{group.pairs:,}",
+            f"{group.characters:,}",
+            f"{group.bits_per_character:.3f}",
+            interval_text(group.interval),
+        ]
+        for group in groups
+    ]
+    return table_lines([heading, *lines])
 
 
 def _sweep_report(rows: Sequence[SweepRow]) -> list[str]:

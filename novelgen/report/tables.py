@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 Value = str | int | float | None
 EMPTY = "—"
+INTERVAL = N_("95 % interval")
+# How well a model predicts; fields of `PairLosses`. What is said of ends is of those of paragraphs.
+PREDICTION = {
+    "bits_per_character": N_("BPC (bits per character, ends counted)"),
+    "bits_per_character_interval": N_("95 % interval of the BPC"),
+    "bits_per_character_without_end": N_("BPC, ends not counted"),
+    "character_perplexity": N_("perplexity per character, ends counted"),
+    "character_perplexity_without_end": N_("perplexity per character, ends not counted"),
+    "perplexity": N_("perplexity per token, ends counted (not comparable across tokenizers)"),
+    "perplexity_without_end": N_(
+        "perplexity per token, ends not counted (not comparable across tokenizers)"
+    ),
+}
 # The columns of the fields of `Measures`.
 MEASURES = {
     "log_probability": N_("log p per character"),
@@ -99,6 +112,14 @@ def _plain(value: Value) -> Value:
     return f"{value:g}" if isinstance(value, float) else value
 
 
+def interval_text(interval: Sequence[float] | None) -> str:
+    """An interval as a person reads it: "5.21 to 5.50"."""
+    if interval is None:
+        return EMPTY
+    low, high = interval
+    return _("{low:.3f} to {high:.3f}").format(low=low, high=high)
+
+
 def translate(heading: Sequence[str]) -> list[str]:
     """The names of columns in the reader's language."""
     return [_(name) for name in heading]
@@ -134,6 +155,11 @@ def to_markdown(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     lines = [[_literal(name) for name in heading], ["---"] * len(heading)]
     lines += [[_literal(shown(value)) for value in row] for row in rows]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def quoted(text: str) -> str:
+    """A text as a quotation in Markdown; it stays a text, whatever it contains."""
+    return f"> {_literal(text)}"
 
 
 def _literal(text: str) -> str:

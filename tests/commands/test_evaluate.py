@@ -8,6 +8,7 @@ from novelgen.cli import Parser
 from novelgen.commands import evaluate as command
 from novelgen.config import DecodingConfig
 from novelgen.errors import ConfigError
+from novelgen.evaluation.groups import Group
 from novelgen.evaluation.sweep import SweepRow
 from novelgen.evaluation.writing import Measures
 
@@ -18,6 +19,7 @@ FOUND = Evaluation(
     pairs=1234,
     characters=56_789,
     tokens=60_000,
+    bits_per_character_interval=(4.5, 4.625),
     sweep=[
         SweepRow("sample", OPTIONS, Measures(-2.5, 0.25, 0.5, 0.125, length=20.0, finished=1.0), [])
     ],
@@ -43,15 +45,19 @@ def evaluate(monkeypatch, capsys):
 
 def test_json_holds_what_python_returns(evaluate):
     printed, _ = evaluate("--json")
-    assert json.loads(printed) == FOUND.to_dict()
+    assert json.loads(printed) == json.loads(json.dumps(FOUND.to_dict()))
 
 
 def test_figures_are_shown_with_their_names(evaluate):
     printed, _ = evaluate()
     rows = [line.rsplit(maxsplit=1) for line in printed.splitlines()]
     assert rows == [
-        ["bits per character (BPC)", "4.5679"],
-        ["perplexity per token", "12.5000"],
+        ["BPC (bits per character, ends counted)", "4.5679"],
+        [
+            "95 % interval of the BPC                                               4.500 to",
+            "4.625",
+        ],
+        ["perplexity per token, ends counted (not comparable across tokenizers)", "12.5000"],
         ["pairs", "1,234"],
         ["target characters", "56,789"],
         ["target tokens", "60,000"],
@@ -83,6 +89,13 @@ def test_options_are_passed_on_and_others_are_not(evaluate):
     assert (asked["part"], asked["generate"], asked["temperature"]) == ("valid", 3, 0.5)
     assert "top_p" not in asked
     assert asked["corpus"] is None
+
+
+def test_groups_are_a_table(evaluate):
+    found = dataclasses.replace(FOUND, groups=[Group("第一章", 2, 30, 4.5, None)])
+    printed, asked = evaluate("--by", "chapter", found=found)
+    assert asked["by"] == "chapter"
+    assert printed.splitlines()[-1].split() == ["第一章", "2", "30", "4.500", "—"]
 
 
 def test_lists_of_options_become_a_table_and_a_file(evaluate, tmp_path):
