@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from novelgen.config import flag
 from novelgen.errors import NovelgenError
 from novelgen.i18n import LANGUAGES, N_, _, detect_language, set_language
-from novelgen.options import AUTO
+from novelgen.options import AUTO, split_list
 from novelgen.terminal import wrapped_lines
 
 # What argparse itself says, in the Python versions that we support: it looks these up through
@@ -119,6 +119,16 @@ def or_auto(reader: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
+def or_list(reader: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader of one value or, with commas between them, of a list of values."""
+
+    def read(text: str) -> Any:
+        values = [reader(item) for item in split_list(text)]
+        return values[0] if len(values) == 1 else values
+
+    return read
+
+
 # How a value of a field's type is read from the command line, and what stands for it in the help.
 _READERS: dict[type, Callable[[str], Any]] = {int: whole_number, float: number, str: str}
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
@@ -134,10 +144,15 @@ def _value_type(section: type, name: str) -> type:
 
 
 def add_section(
-    parser: argparse.ArgumentParser, section: type, title: str, without: Collection[str] = ()
+    parser: argparse.ArgumentParser,
+    section: type,
+    title: str,
+    without: Collection[str] = (),
+    lists: Collection[str] = (),
 ) -> None:
     """Adds a flag for every field of a configuration dataclass, but those `without`.
 
+    Those of `lists` take several values with commas between them as well.
     `title` is a message marked with `N_`, shown as the heading of the flags. A flag that is not
     given leaves no trace in the namespace: so `explicit_options` knows what was chosen.
     """
@@ -162,6 +177,9 @@ def add_section(
         if spec.metadata["auto"]:
             metavar = f"{metavar}|{AUTO}"
             reader = or_auto(reader)
+        if spec.name in lists:
+            metavar = f"{metavar},…"
+            reader = or_list(reader)
         group.add_argument(*names, type=reader, metavar=metavar, **common)
 
 

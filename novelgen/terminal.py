@@ -25,6 +25,18 @@ def aligned_lines(rows: Sequence[tuple[str, str]]) -> list[str]:
     return [label + " " * (widest - display_width(label) + 2) + text for label, text in rows]
 
 
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row of cells; the first column begins, the others end in one column."""
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [first + " " * (widths[0] - display_width(first))]
+        for cell, width in zip(others, widths[1:], strict=True):
+            cells.append(" " * (width - display_width(cell)) + cell)
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
 def wrapped_lines(text: str, columns: int) -> list[str]:
     """The text in lines of at most `columns`, as far as its words allow.
 

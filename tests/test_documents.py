@@ -46,7 +46,8 @@ WRITTEN = {
     *("config.json", "tokenizer.json", "model.safetensors", "trainer.pt", "metrics.jsonl"),
     *("samples.md", "loss.png", "source_tokenizer.json", "meta.json", "ngram.safetensors"),
     ".stores",
-    *("table.md", "table.csv", "table.json", "curves.png", "by_length.png"),
+    *("table.md", "table.csv", "table.json", "losses.json", "curves.png", "by_length.png"),
+    "解码.md",
 }
 BROUGHT = {
     *("train.tsv", "valid.tsv", "test.tsv", "novel.txt", "inf.txt", "hongloumeng.txt"),

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from novelgen.terminal import aligned_lines, display_width, wrapped_lines
+from novelgen.terminal import aligned_lines, display_width, table_lines, wrapped_lines
 
 TEXTS = st.text("ab -中文，。（）", max_size=80)
 
@@ -33,3 +33,8 @@ def test_nothing_but_spaces_is_lost_and_no_breakable_line_is_too_long(text, colu
     assert "".join(lines).replace(" ", "") == "".join(text.split())
     for line in lines:
         assert display_width(line) <= columns or len(wrapped_lines(line, columns)) == 1
+
+
+def test_a_table_ends_its_columns_in_line_whatever_the_width_of_its_characters():
+    lines = table_lines([["设置", "每字", "x"], ["a", "1.5", "10"]])
+    assert lines == ["设置  每字   x", "a      1.5  10"]

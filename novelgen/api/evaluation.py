@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +15,8 @@ from novelgen.options import check_one_of, flag, validate_choice
 
 if TYPE_CHECKING:
     from novelgen.data.pairs import Pairs
+    from novelgen.evaluation.groups import Group
+    from novelgen.evaluation.pair_losses import PairLosses
     from novelgen.evaluation.sweep import SweepRow, TextPair, Training
     from novelgen.training.checkpoint import Run
     from novelgen.training.loss import LossStats
@@ -22,9 +24,22 @@ if TYPE_CHECKING:
 
 # Decoding options that may be lists.
 SWEPT = ("decoder", "temperature", "top_k", "top_p", "min_p", "beam_size")
+# How the pairs are grouped.
+GROUPINGS = ("novel", "chapter", "length")
 
-# What is measured in every task: the names that LossStats, Evaluation and JSON have for it.
-_FIGURES = ("bits_per_character", "perplexity", "pairs", "characters", "tokens")
+# What is measured in every task: the names that PairLosses, Evaluation and JSON have for it.
+_FIGURES = (
+    "bits_per_character",
+    "bits_per_character_interval",
+    "bits_per_character_without_end",
+    "character_perplexity",
+    "character_perplexity_without_end",
+    "perplexity",
+    "perplexity_without_end",
+    "pairs",
+    "characters",
+    "tokens",
+)
 # And beside them where the run has an n-gram model.
 _NGRAM_FIGURES = ("bits_per_character_ngram", "bits_per_character_interpolated", "ngram_weight")
 # In the main task, where they were asked for.
@@ -53,10 +68,19 @@ class Evaluation:
     """How well a run predicts, in its main task, and what its writing is like."""
 
     bits_per_character: float
-    perplexity: float  # per token
+    # Of a token, EOS counted among them; comparable only where the tokens are the same.
+    perplexity: float
     pairs: int
     characters: int  # of the targets
-    tokens: int  # of the targets
+    tokens: int  # of the targets, EOS counted
+    # Where the BPC lies with 95 %, by a bootstrap over the pairs.
+    bits_per_character_interval: tuple[float, float] | None = None
+    # `_without_end` leaves out EOS, the end of the paragraph. That of a character is 2 ** BPC.
+    bits_per_character_without_end: float | None = None
+    perplexity_without_end: float | None = None
+    character_perplexity: float | None = None
+    character_perplexity_without_end: float | None = None
+    groups: list[Group] = field(default_factory=list)  # with `by`
     # Where the run has an n-gram model: that alone, and both together with the weight that
     # validation chose for it.
     bits_per_character_ngram: float | None = None
@@ -81,6 +105,8 @@ class Evaluation:
             result["tasks"] = self.by_task
         extra = {name: getattr(self, name) for name in _EXTRA_FIGURES}
         result |= {name: value for name, value in extra.items() if value is not None}
+        if self.groups:
+            result["groups"] = [group._asdict() for group in self.groups]
         if len(self.sweep) > 1:
             result["sweep"] = [
                 {"setting": row.label, "options": row.options, **row.measures.known()}
@@ -106,6 +132,7 @@ def evaluate(
     errors: str | None = None,
     generate: int = 0,
     shuffle_sources: bool = False,
+    by: str | None = None,
     device: str = "auto",
     on_text: Callable[[int, int], None] | None = None,
     **options: Any,
@@ -122,6 +149,7 @@ def evaluate(
         generate: Also write so many texts and measure their diversity, repetition, likeness to
             the original and copying.
         shuffle_sources: Also evaluate with the sources in another order.
+        by: "novel", "chapter" or "length" (of the source): also the BPC of each group of pairs.
         device: "auto", "cpu" or "cuda".
         on_text: Called after every text with how many are written, and of how many.
         options: Fields of `DecodingConfig`, for `generate`; `task` also says which task is
@@ -136,12 +164,14 @@ def evaluate(
     """
     # 1. The request.
     wanted = _request(part, corpus, pairs, encoding, errors)
+    _check_groups(by, wanted)
     options = {name: value for name, value in options.items() if value is not None}
     _check_writing(generate, options)
 
     # Torch is imported behind the checks, which answer at once.
-    from novelgen.api.evaluation_data import pairs_by_task
+    from novelgen.api.evaluation_data import group_places, pairs_by_task
     from novelgen.decoding.generator import Generator
+    from novelgen.evaluation.groups import grouped
     from novelgen.evaluation.sweep import SEED, held_out_texts, product, sweep
     from novelgen.training.checkpoint import load_run
 
@@ -150,7 +180,12 @@ def evaluate(
     opened = load_run(directory, device)
     by_task = pairs_by_task(opened, directory, wanted, options.get("task"))
     main_pairs = next(iter(by_task.values()))
-    figures = {task: _measured(opened, each) for task, each in by_task.items()}
+    measured = {task: _measured(opened, each) for task, each in by_task.items()}
+    figures = {task: {**_figures(losses), **more} for task, (losses, more) in measured.items()}
+    main_losses, _more = next(iter(measured.values()))
+    groups: list[Group] = []
+    if by is not None:
+        groups = grouped(main_losses, *group_places(opened, directory, main_pairs, by))
     # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
     cached: dict[str, Any] = {}
     if options.get("cache_weight"):
@@ -174,6 +209,7 @@ def evaluate(
         **cached,
         by_task=figures if len(figures) > 1 else {},
         bits_per_character_shuffled=shuffled,
+        groups=groups,
         sweep=rows,
         texts=texts,
         copying_unknown=copying_unknown,
@@ -228,6 +264,16 @@ def _check_writing(generate: int, options: Mapping[str, Any]) -> None:
         raise ConfigError(_("decoding options are for --generate N only; add it"))
 
 
+def _check_groups(by: str | None, wanted: EvaluationData) -> None:
+    """Raises ConfigError for a grouping that there is not, or not of these texts."""
+    if by is None:
+        return
+    validate_choice(by, GROUPINGS, "--by")
+    if by != "length" and (wanted.corpus or wanted.pairs):
+        message = _("--by {by}: only the run's own data has chapters; use --by length")
+        raise ConfigError(message.format(by=by))
+
+
 def _training_text(run: Run, directory: Path) -> tuple[Training | None, str | None]:
     """What gives the lines that a run was trained on, None where they are gone; and then why."""
     from novelgen.training.stores import data_of_run
@@ -248,19 +294,33 @@ def _loss(run: Run, pairs: Pairs) -> LossStats:
     return evaluate_loss(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
 
 
-def _measured(run: Run, pairs: Pairs) -> dict[str, Any]:
-    """The figures of some pairs, those of the n-gram model too where there is one."""
-    from novelgen.training.interpolation import mixture_loss, token_probs
+def _measured(run: Run, pairs: Pairs) -> tuple[PairLosses, dict[str, Any]]:
+    """The losses of the network, and the figures of the n-gram model where there is one."""
+    import numpy as np
+
+    from novelgen.evaluation.pair_losses import losses_of, pair_losses
+    from novelgen.training.interpolation import TokenProbs, mixture_loss, token_probs
+    from novelgen.training.loss import evaluation_plan
 
     ngram = run.ngram
-    if ngram is None:
-        return _figures(_loss(run, pairs))
-    weight = run.info["ngram"]["weight"]
     batch_tokens = run.config.training.evaluation_tokens
+    if ngram is None:
+        losses = pair_losses(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
+        return losses, {}
+    weight = run.info["ngram"]["weight"]
     probs = token_probs(run.model, ngram, pairs, batch_tokens=batch_tokens, device=run.device)
-    loss = mixture_loss(probs, weight)
+    log_probs = []
+
+    def noted() -> Iterator[TokenProbs]:
+        for each in probs:
+            # A probability may be too small for a float.
+            log_probs.append(np.log(np.maximum(each.network, np.finfo(float).tiny)))
+            yield each
+
+    loss = mixture_loss(noted(), weight)
+    losses = losses_of(pairs, evaluation_plan(pairs, batch_tokens), log_probs)
     found = (loss.ngram.bits_per_character, loss.mixture.bits_per_character, weight)
-    return {**_figures(loss.network), **dict(zip(_NGRAM_FIGURES, found, strict=True))}
+    return losses, dict(zip(_NGRAM_FIGURES, found, strict=True))
 
 
 def _with_cache(run: Run, pairs: Pairs, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,6 +344,7 @@ def _with_cache(run: Run, pairs: Pairs, options: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def _figures(measured: LossStats | Evaluation) -> dict[str, Any]:
+def _figures(measured: PairLosses | Evaluation) -> dict[str, Any]:
     """What is measured in every task, by its key in JSON."""
-    return {name: getattr(measured, name) for name in _FIGURES}
+    found = {name: getattr(measured, name) for name in _FIGURES}
+    return {name: value for name, value in found.items() if value is not None}

@@ -8,12 +8,17 @@ import operator
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from novelgen.api.evaluation import EvaluationData
 from novelgen.config import DataConfig
+from novelgen.data.novel import Novel
 from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store, is_store
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.errors import ConfigError
+from novelgen.evaluation.groups import chapter_places, length_places, novel_places
 from novelgen.i18n import _
 from novelgen.text.importing import CorpusImport
 from novelgen.training.checkpoint import Run
@@ -53,6 +58,25 @@ def pairs_by_task(
             raise ConfigError(_("--corpus holds no two consecutive paragraphs"))
         found[name] = Pairs.from_texts(texts, run.tokenizer, first=firsts[name])
     return found
+
+
+def group_places(
+    run: Run, directory: Path, pairs: Pairs, by: str
+) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """The group of each pair (n,), and the names of the groups: "novel", "chapter" or "length".
+
+    Raises ConfigError where a run of text pairs is asked for its chapters.
+    """
+    if by == "length":
+        texts = pairs.texts(range(len(pairs)), run.tokenizer, run.source_tokenizer)
+        lengths = [len(source.replace("\n", "")) for source, _target in texts]
+        return length_places(np.array(lengths))
+    data = data_of_run(directory, run.info)
+    if not isinstance(data, Novel):
+        message = _("--by {by}: only the run's own data has chapters; use --by length")
+        raise ConfigError(message.format(by=by))
+    places = novel_places if by == "novel" else chapter_places
+    return places(data.store, pairs)
 
 
 def _text_pairs(

@@ -24,6 +24,7 @@ from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.i18n import _, join_list
 from novelgen.os_errors import reason_of
+from novelgen.terminal import table_lines
 
 if TYPE_CHECKING:
     import torch
@@ -303,12 +304,15 @@ def _print_summary(output: Path, comparison: Comparison) -> None:
     """Prints where the tables and figures are."""
     from novelgen.report.comparison import DIFFERENT_TEXTS
 
-    # What a reader of the table must know comes before its name.
     print()
+    if len(comparison.results) > 1:
+        print("\n".join(table_lines(comparison.summary())))
+        print()
+    # What a reader of the table must know comes before its name.
     if not comparison.same_texts:
         print(_("note: {note}").format(note=_(DIFFERENT_TEXTS)))
         print()
-    files = join_list(("table.csv", "table.json", "curves.png", "by_length.png"))
+    files = join_list(("table.csv", "table.json", "losses.json", "curves.png", "by_length.png"))
     message = _("compared: {table}, and beside it {files}")
     print(message.format(table=output / "table.md", files=files), flush=True)
 

@@ -5,19 +5,40 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from novelgen.api.evaluation import evaluate
+from novelgen.api.evaluation import GROUPINGS, SWEPT, Evaluation, evaluate
 from novelgen.cli import add_section, explicit_options, whole_number
+from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.config import DEVICES, DecodingConfig
+from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, ngettext
-from novelgen.terminal import aligned_lines
+from novelgen.report.sweep_tables import (
+    FORMATS,
+    log_probability_note,
+    measures_heading,
+    measures_table,
+    save_sweep,
+)
+from novelgen.report.tables import (
+    INTERVAL,
+    MEASURES,
+    PREDICTION,
+    interval_text,
+    shown,
+    translate,
+)
+from novelgen.terminal import aligned_lines, table_lines
+
+if TYPE_CHECKING:
+    from novelgen.evaluation.groups import Group
+    from novelgen.evaluation.sweep import SweepRow
 
 # What the figures are called; --json has the keys. The measures' own names have no translation.
 _LABELS = {
-    "bits_per_character": N_("bits per character (BPC)"),
-    "perplexity": N_("perplexity per token"),
+    **PREDICTION,
     "bits_per_character_ngram": N_("BPC of the n-gram model alone"),
     "bits_per_character_interpolated": N_("BPC of both together"),
     "ngram_weight": N_("weight of the n-gram model"),
@@ -27,15 +48,15 @@ _LABELS = {
     "characters": N_("target characters"),
     "tokens": N_("target tokens"),
     "bits_per_character_shuffled": N_("BPC with shuffled sources"),
-    "log_probability": N_("log-probability per character"),
-    "distinct_1": "distinct-1",
-    "distinct_2": "distinct-2",
-    "repeated_4grams": N_("repeated 4-grams"),
-    "length": N_("mean length in characters"),
-    "finished": N_("ended by itself"),
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "copied_8grams": N_("8-grams copied from the training text"),
+    **MEASURES,
+}
+
+
+# What the groups of --by are.
+_GROUPS = {
+    "novel": N_("novel"),
+    "chapter": N_("chapter"),
+    "length": N_("characters of the source"),
 }
 
 
@@ -57,13 +78,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=_(
             "also write N texts and measure their diversity, repetition, likeness to the original "
-            "and copying"
+            "and copying; with lists of decoding options, as --temperature 0.5,1.0 --beam-size "
+            "1,5, every combination on the same prompts"
+        ),
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help=_(
+            "with --generate: save prompts, true paragraphs, texts and settings, as .csv, .md or "
+            ".json"
         ),
     )
     parser.add_argument(
         "--shuffle-sources",
         action="store_true",
         help=_("also evaluate with shuffled sources: the worse, the more the model uses them"),
+    )
+    parser.add_argument(
+        "--by",
+        metavar="|".join(GROUPINGS),
+        help=_("also the BPC of every novel, every chapter, or by the length of the source"),
     )
     parser.add_argument(
         "--device",
@@ -79,6 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "decoding options, for --generate; --task also says which task to evaluate, "
             "--cache-weight also measures with the cache"
         ),
+        lists=SWEPT,
     )
 
 
@@ -117,6 +153,9 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Runs `evaluate`; the request is checked before anything is computed."""
+    check_output("--output", args.output, FORMATS)
+    if args.output and not args.generate:
+        raise ConfigError(_("--output is for --generate N only; add it"))
     evaluation = evaluate(
         args.checkpoint,
         part=args.part,
@@ -126,6 +165,7 @@ def main(args: argparse.Namespace) -> None:
         errors=args.errors,
         generate=args.generate,
         shuffle_sources=args.shuffle_sources,
+        by=args.by,
         device=args.device,
         on_text=_show_progress,
         **explicit_options(args, DecodingConfig),
@@ -138,6 +178,12 @@ def main(args: argparse.Namespace) -> None:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
         print("\n".join(_report(result)))
+        if evaluation.groups:
+            print("\n" + "\n".join(_groups_report(evaluation.groups, args.by)))
+        if len(evaluation.sweep) > 1:
+            print("\n" + "\n".join(_sweep_report(evaluation.sweep)))
+    if args.output:
+        _save(evaluation, Path(args.output))
 
 
 def _report(result: dict[str, Any]) -> list[str]:
@@ -146,8 +192,7 @@ def _report(result: dict[str, Any]) -> list[str]:
     rows = []
     for name, value in result.items():
         if name in _LABELS:
-            shown = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-            rows.append((_(_LABELS[name]), shown))
+            rows.append((_(_LABELS[name]), _shown(value)))
     lines = aligned_lines(rows)
     # A line for each task, where the model has learned several.
     for task, figures in result.get("tasks", {}).items():
@@ -159,6 +204,44 @@ def _report(result: dict[str, Any]) -> list[str]:
         )
         lines.append(message.format(task=task, bpc=figures["bits_per_character"], count=pairs))
     return lines
+
+
+def _shown(value: Any) -> str:
+    """A count with separators, a measure with four digits, an interval with both ends."""
+    if isinstance(value, tuple):
+        return interval_text(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _groups_report(groups: Sequence[Group], by: str) -> list[str]:
+    """The BPC of every group as an aligned table."""
+    heading = [_(_GROUPS[by]), _("pairs"), _("target characters"), "BPC", _(INTERVAL)]
+    lines = [
+        [
+            group.name,
+            f"{group.pairs:,}",
+            f"{group.characters:,}",
+            f"{group.bits_per_character:.3f}",
+            interval_text(group.interval),
+        ]
+        for group in groups
+    ]
+    return table_lines([heading, *lines])
+
+
+def _sweep_report(rows: Sequence[SweepRow]) -> list[str]:
+    """The measures of every setting as an aligned table, and what its first figure is."""
+    lines = [[shown(value) for value in line] for line in measures_table(rows)]
+    return [*table_lines([translate(measures_heading(rows)), *lines]), log_probability_note()]
+
+
+def _save(evaluation: Evaluation, path: Path) -> None:
+    """Writes the file of --output; says so on standard error."""
+    try:
+        save_sweep(path, evaluation.texts, evaluation.sweep)
+    except OSError as error:
+        refuse_file(path, error)
+    print(_("texts: {path}").format(path=path), file=sys.stderr)
 
 
 def _show_progress(done: int, total: int) -> None:

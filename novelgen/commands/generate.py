@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, explicit_options
+from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
-from novelgen.i18n import N_, _, pgettext
+from novelgen.i18n import N_, _
 from novelgen.models.zoo import NO_ATTENTION, attends
-from novelgen.os_errors import reason_of
 from novelgen.shipped import shipped_base
 
 if TYPE_CHECKING:
@@ -85,8 +84,8 @@ def main(args: argparse.Namespace) -> None:
     config = DecodingConfig(**{"min_length": 0, **options})
     validate_choice(args.device, DEVICES, "--device")
     validate_choice(args.precision, PRECISIONS, "--precision")
-    _check_output("--attention", args.attention, ATTENTION_FORMATS)
-    _check_output("--heatmap", args.heatmap, (HEATMAP_FORMAT,))
+    check_output("--attention", args.attention, ATTENTION_FORMATS)
+    check_output("--heatmap", args.heatmap, (HEATMAP_FORMAT,))
     prompt = args.prompt
     if prompt == "-":
         prompt = _standard_input()
@@ -125,27 +124,6 @@ def _base_model() -> Path:
     message = _("writing with the base model; --checkpoint DIR names one that you have trained")
     print(message, file=sys.stderr, flush=True)
     return path
-
-
-def _check_output(name: str, path: str | None, suffixes: tuple[str, ...]) -> None:
-    """Raises ConfigError when a file could not be written at `path`."""
-    if path is None:
-        return
-    file = Path(path)
-    if file.suffix.lower() not in suffixes:
-        message = _("{option} {path}: the name must end in {suffixes}")
-        listed = pgettext("between the items of a list of alternatives", " or ").join(suffixes)
-        raise ConfigError(message.format(option=name, path=path, suffixes=listed))
-    if not file.parent.is_dir():
-        message = _("{option} {path}: there is no folder {folder}; create it first")
-        raise ConfigError(message.format(option=name, path=path, folder=file.parent))
-    # A new file needs a folder that can be written to, an old one only itself.
-    touched = file
-    if not file.exists():
-        touched = file.parent
-    if file.is_dir() or not os.access(touched, os.W_OK):
-        message = _("{option} {path}: cannot be written; choose another place")
-        raise ConfigError(message.format(option=name, path=path))
 
 
 def _standard_input() -> str:
@@ -254,7 +232,7 @@ def _draw_heatmaps(generation: Generation, path: Path) -> None:
         try:
             attention_heatmap(paragraph, file)
         except OSError as error:
-            _refuse_file(file, error)
+            refuse_file(file, error)
         print(_("heatmap: {path}").format(path=file), file=sys.stderr)
 
 
@@ -271,7 +249,7 @@ def _save_attention(generations: list[Generation], path: Path) -> None:
         else:
             _write_npz(generations, path)
     except OSError as error:
-        _refuse_file(path, error)
+        refuse_file(path, error)
 
 
 def _write_json(generations: list[Generation], path: Path) -> None:
@@ -301,11 +279,3 @@ def _write_npz(generations: list[Generation], path: Path) -> None:
     # Given a name, numpy would put a suffix of its own behind .NPZ; given a file, it does not.
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
-
-
-def _refuse_file(path: Path, error: OSError) -> NoReturn:
-    """Raises ConfigError for a file that the system cannot write after all."""
-    message = _("{path}: cannot be written ({reason}); choose another place")
-    raise ConfigError(
-        message.format(path=error.filename or path, reason=reason_of(error))
-    ) from None

@@ -4,46 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import nn
 
-from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
+from novelgen.evaluation.groups import LengthClass, by_length
+from novelgen.evaluation.pair_losses import Interval, bootstrap, pair_losses
 from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
 from novelgen.evaluation.writing import spread
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
-from novelgen.training.loss import LossStats, evaluate_loss
 from novelgen.training.stores import Data, data_of_run
 from novelgen.training.validation import affordable_characters, sample_size
 
 _PROMPTS = 3
-# The longest source of each class, in characters; the last class is open.
-_EDGES = (10, 20, 40, 60, 80, 100, 150, 200, 400)
-
-
-class LengthClass(NamedTuple):
-    """The test pairs with a source of `shortest` to `longest` characters; None: of any length."""
-
-    shortest: int
-    longest: int | None
-    pairs: int
-    characters: int  # of the targets
-    bpc: float
-
-    @property
-    def label(self) -> str:
-        """The class as a person reads it: "11–20", or "≥ 401" for the last."""
-        if self.longest:
-            return f"{self.shortest}–{self.longest}"
-        return f"≥ {self.shortest}"
+_DIGITS = 4  # of the bits of a pair that are kept
 
 
 class ValidationPoint(NamedTuple):
@@ -73,6 +53,10 @@ class Result:
     test_bpc: float | None = None
     test_is_sample: bool = False
     held_out: str | None = None  # a hash of the texts that test_bpc is about
+    prediction: dict[str, Any] = field(default_factory=dict)  # of `PairLosses.figures`
+    # −log₂ p of every measured pair, and the characters of its target, in the order of the text.
+    pair_bits: list[float] = field(default_factory=list)
+    pair_characters: list[int] = field(default_factory=list)
     writing: dict[str, float] = field(default_factory=dict)  # of `Measures.known`
     continuations: list[str] = field(default_factory=list)  # of the comparison's prompts
     by_length: list[LengthClass] = field(default_factory=list)
@@ -84,6 +68,32 @@ class Result:
         by_length = [LengthClass(*each) for each in data["by_length"]]
         points = [ValidationPoint(*each) for each in data["curve"]]
         return cls(**{**data, "by_length": by_length, "curve": points})
+
+
+class Difference(NamedTuple):
+    """How much more bits per character a run needs than another one, on the same held-out text."""
+
+    bpc: float
+    interval: Interval  # with 95 %, by a paired bootstrap over the pairs
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.interval.low > 0 or self.interval.high < 0
+
+
+def difference(result: Result, other: Result) -> Difference | None:
+    """The BPC of a run less that of another; None where they have no held-out text in common.
+
+    Both are resampled together: pairs that are hard for every model do not widen the interval.
+    """
+    if not result.pair_bits or result.held_out != other.held_out:
+        return None
+    if result.pair_characters != other.pair_characters:
+        return None
+    more = np.array(result.pair_bits) - np.array(other.pair_bits)
+    characters = np.array(result.pair_characters)
+    return Difference(float(more.sum() / characters.sum()), bootstrap(more, characters))
 
 
 def prompts_of(data: Data) -> list[str]:
@@ -125,7 +135,7 @@ def result_of(
     texts = measured.texts(range(len(measured)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
     batch_tokens = run.config.training.evaluation_tokens
-    stats, classes = measure_by_length(run.model, measured, lengths, batch_tokens, run.device)
+    losses = pair_losses(run.model, measured, batch_tokens=batch_tokens, device=run.device)
 
     # 2. What it writes.
     generator = Generator.of(run, "float32")
@@ -152,39 +162,17 @@ def result_of(
         best_step=best.get("step"),
         validation_bpc=best.get("validation_bpc"),
         validation_is_sample=best.get("is_sample", False),
-        test_bpc=stats.bits_per_character,
+        test_bpc=losses.bits_per_character,
         test_is_sample=len(measured) < len(pairs),
         held_out=_hash(target for _, target in texts),
+        prediction=losses.figures(),
+        pair_bits=np.round(losses.nll / math.log(2), _DIGITS).tolist(),
+        pair_characters=losses.character_counts.tolist(),
         writing=writing,
         continuations=continuations,
-        by_length=classes,
+        by_length=by_length(losses, lengths),
         curve=curve(records),
     )
-
-
-def measure_by_length(
-    model: nn.Module,
-    pairs: Pairs,
-    lengths: npt.NDArray[np.int64],
-    batch_tokens: int,
-    device: torch.device,
-) -> tuple[LossStats, list[LengthClass]]:
-    """The loss over all pairs, and BPC by the length of the source, in classes that hold a pair.
-
-    lengths: (n,) characters of the sources.
-    """
-    total = LossStats()
-    classes = []
-    for before, longest in zip((0, *_EDGES), (*_EDGES, None), strict=True):
-        is_in_class = (lengths > before) & (lengths <= (longest or np.inf))
-        if not is_in_class.any():
-            continue
-        subset = pairs.subset(is_in_class)
-        stats = evaluate_loss(model, subset, batch_tokens=batch_tokens, device=device)
-        bpc = stats.bits_per_character
-        classes.append(LengthClass(before + 1, longest, stats.pairs, stats.characters, bpc))
-        total += stats
-    return total, classes
 
 
 def speed(records: Sequence[dict[str, Any]]) -> float | None:

@@ -5,28 +5,29 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from novelgen.errors import CheckpointError
-from novelgen.evaluation.comparison import Result
+from novelgen.evaluation.comparison import Result, difference
 from novelgen.i18n import N_, _, join_list
 from novelgen.report.comparison_figures import draw_by_length, draw_validations
-from novelgen.report.tables import Value, to_csv, to_markdown, translate
+from novelgen.report.tables import (
+    INTERVAL,
+    MEASURES,
+    PREDICTION,
+    Value,
+    quoted,
+    shown,
+    to_csv,
+    to_markdown,
+    translate,
+)
 from novelgen.training.atomic_write import write_whole
 
 FORMAT = 1
-# The measures of a run's writing, and the names of their columns.
-_WRITING = {
-    "distinct_1": "distinct-1",
-    "distinct_2": "distinct-2",
-    "repeated_4grams": N_("repeated 4-grams"),
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "copied_8grams": N_("copied 8-grams"),
-}
 # The columns of the table; table.csv keeps these names.
 _HEADING = (
     N_("run"),
@@ -39,8 +40,21 @@ _HEADING = (
     N_("minutes"),
     N_("validation BPC"),
     N_("test BPC"),
-    *_WRITING.values(),
+    *MEASURES.values(),
 )
+# The columns of the table of how well the runs predict; table.csv has them behind the others.
+_PREDICTION = (
+    *PREDICTION.values(),
+    N_("BPC more than the best run"),
+    N_("95 % interval of the difference"),
+    N_("verdict"),
+)
+# The lists with a number for every pair: they are in a file of their own.
+_LOSSES = ("pair_bits", "pair_characters")
+BEST = N_("the lowest BPC")
+WORSE = N_("worse")
+NO_DIFFERENCE = N_("no difference shown")
+NOT_COMPARABLE = N_("not comparable: other held-out text")
 DIFFERENT_TEXTS = N_(
     "these runs were measured on different held-out texts, so their BPC do not compare directly"
 )
@@ -70,12 +84,18 @@ class Comparison:
         return sum(found.pairs for found in first.by_length)
 
     def save(self, folder: Path) -> None:
-        """Writes all files, table.json first: it alone is what a comparison goes on from."""
+        """Writes all files, first those that a comparison goes on from, of them table.json last."""
+        losses = {result.name: _losses(result) for result in self.results}
+        _write(folder / "losses.json", json.dumps(losses, ensure_ascii=False) + "\n")
         data = json.dumps(self._to_dict(), ensure_ascii=False, indent=2)
         _write(folder / "table.json", data + "\n")
-        rows = [[*_row(result), *result.continuations] for result in self.results]
-        prompts = [f"after: {prompt}" for prompt in self.prompts]
-        _write(folder / "table.csv", to_csv([*_HEADING, *prompts], rows))
+        rows = [
+            [*_row(result), *self._prediction(result, str), *result.continuations]
+            for result in self.results
+        ]
+        # The prompts themselves, of whole paragraphs, are in table.json and table.md.
+        prompts = [f"after prompt {number}" for number in range(1, len(self.prompts) + 1)]
+        _write(folder / "table.csv", to_csv([*_HEADING, *_PREDICTION, *prompts], rows))
         _write(folder / "table.md", self._markdown())
         # Failed runs are in the tables, with the reason, and in no figure.
         measured = [result for result in self.results if not result.error]
@@ -90,8 +110,45 @@ class Comparison:
             "machines": self.machines,
             "prompts": self.prompts,
             "same_test_texts": self.same_texts,
-            "runs": [dataclasses.asdict(result) for result in self.results],
+            "runs": [_without_losses(result) for result in self.results],
         }
+
+    @property
+    def best(self) -> Result | None:
+        """The run with the lowest test BPC."""
+        measured = [result for result in self.results if result.test_bpc is not None]
+        return min(measured, key=lambda result: result.test_bpc or 0.0, default=None)
+
+    def _prediction(self, result: Result, translated: Callable[[str], str]) -> list[Value]:
+        """The cells of a run under _PREDICTION."""
+        cells: list[Value] = [result.prediction.get(name) for name in PREDICTION]
+        interval = list(PREDICTION).index("bits_per_character_interval")
+        cells[interval] = _interval(result.prediction.get("bits_per_character_interval"))
+        best = self.best
+        if best is None or result is best:
+            verdict = "" if best is None else translated(BEST)
+            return [*cells, None, None, verdict]
+        found = difference(result, best)
+        if found is None:
+            # A run that failed has no held-out text.
+            is_other = result.held_out and result.held_out != best.held_out
+            return [*cells, None, None, translated(NOT_COMPARABLE) if is_other else None]
+        verdict = translated(WORSE if found.is_shown else NO_DIFFERENCE)
+        return [*cells, found.bpc, _interval(found.interval), verdict]
+
+    def summary(self) -> list[list[str]]:
+        """How well the runs predict as rows of cells, the first one the heading, for a terminal."""
+        chosen = ("bits_per_character", "bits_per_character_interval", "character_perplexity")
+        places = [list(PREDICTION).index(name) for name in chosen]
+        # The last three are about the best run.
+        places += range(len(PREDICTION), len(_PREDICTION))
+        interval = _(INTERVAL)
+        bpc = [_("test BPC"), interval, _("perplexity per character")]
+        rows = [[_("run"), *bpc, _("more than the best"), interval, _("verdict")]]
+        for result in self.results:
+            cells = self._prediction(result, _)
+            rows.append([result.name, *(shown(cells[place]) for place in places)])
+        return rows
 
     def _markdown(self) -> str:
         """The tables for a report, with what a reader must know about them."""
@@ -108,16 +165,28 @@ class Comparison:
             by_length = _("test BPC by source length")
             lengths_title = _("Test BPC by the number of characters of the source")
             prompts_title = _("The same prompts, continued by each run")
-            heading = [_("run"), *self.prompts]
-            continuations = [[result.name, *result.continuations] for result in measured]
+            prediction_title = _("How well the runs predict the held-out text")
             parts += [
+                f"## {prediction_title}\n",
+                to_markdown(
+                    [_("run"), *translate(_PREDICTION)],
+                    [[result.name, *self._prediction(result, _)] for result in measured],
+                ),
+                difference_note() + "\n",
                 f"![{curves}](curves.png)\n",
                 f"## {lengths_title}\n",
                 _lengths_table(measured),
                 f"![{by_length}](by_length.png)\n",
                 f"## {prompts_title}\n",
-                to_markdown(heading, continuations),
             ]
+            for number, prompt in enumerate(self.prompts):
+                title = _("Prompt {number}").format(number=number + 1)
+                rows = [[result.name, result.continuations[number]] for result in measured]
+                parts += [
+                    f"### {title}\n",
+                    quoted(prompt) + "\n",
+                    to_markdown([_("run"), _("text")], rows),
+                ]
         return "\n".join(parts)
 
     def _notes(self) -> list[str]:
@@ -170,6 +239,32 @@ class Comparison:
         return _("machine: {machine}").format(machine=facts)
 
 
+def difference_note() -> str:
+    """What the differences of the table are, and when a run is called worse."""
+    return _(
+        "Intervals are bootstrapped over the paragraphs with a fixed seed. A run is called worse "
+        "than the best one only where the interval of the difference, over the same paragraphs, "
+        "excludes 0. BPC and perplexity per character compare runs of words and of characters; "
+        "perplexity per token does not."
+    )
+
+
+def _interval(interval: Sequence[float] | None) -> str | None:
+    """An interval as a cell, the same in every language."""
+    return None if interval is None else f"{interval[0]:.3f} … {interval[1]:.3f}"
+
+
+def _losses(result: Result) -> dict[str, Any]:
+    """What losses.json has of a run."""
+    return {name: getattr(result, name) for name in _LOSSES}
+
+
+def _without_losses(result: Result) -> dict[str, Any]:
+    """What table.json has of a run."""
+    data = dataclasses.asdict(result)
+    return {name: value for name, value in data.items() if name not in _LOSSES}
+
+
 def _test_part_note(result: Result) -> str:
     pairs = sum(found.pairs for found in result.by_length)
     characters = sum(found.characters for found in result.by_length)
@@ -190,18 +285,27 @@ def load_comparison(folder: Path) -> Comparison | None:
     # Whatever the file lacks, it is no comparison of this version.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         data = json.loads(path.read_text(encoding="utf-8"))
+        losses = _saved_losses(folder / "losses.json")
         if data["format"] == FORMAT:
             return Comparison(
                 data["request"],
                 data["machines"],
                 data["prompts"],
-                [Result.from_dict(run) for run in data["runs"]],
+                [Result.from_dict({**run, **losses.get(run["name"], {})}) for run in data["runs"]],
             )
     raise CheckpointError(
         _("{path}: damaged, or no comparison of this version; choose another --output").format(
             path=path
         )
     )
+
+
+def _saved_losses(path: Path) -> dict[str, Any]:
+    """What losses.json holds; nothing where a comparison of before has none."""
+    if not path.exists():
+        return {}
+    losses: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return losses
 
 
 def _row(result: Result) -> list[Value]:
@@ -220,7 +324,7 @@ def _row(result: Result) -> list[Value]:
         result.minutes,
         result.validation_bpc,
         result.test_bpc,
-        *(result.writing.get(name) for name in _WRITING),
+        *(result.writing.get(name) for name in MEASURES),
     ]
 
 

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from novelgen.evaluation.comparison import LengthClass, Result
+from novelgen.evaluation.comparison import Result
+from novelgen.evaluation.groups import LengthClass
 from novelgen.i18n import _
 from novelgen.report.fonts import figure_language, font_properties
 

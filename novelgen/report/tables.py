@@ -7,29 +7,53 @@ import dataclasses
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from novelgen.config import DecodingConfig, flag
 from novelgen.config_decoding import applies
-from novelgen.evaluation.grid import Row
 from novelgen.i18n import N_, _
+
+if TYPE_CHECKING:
+    from novelgen.evaluation.grid import Row
 
 Value = str | int | float | None
 EMPTY = "—"
+INTERVAL = N_("95 % interval")
+# How well a model predicts; fields of `PairLosses`. What is said of ends is of those of paragraphs.
+PREDICTION = {
+    "bits_per_character": N_("BPC (bits per character, ends counted)"),
+    "bits_per_character_interval": N_("95 % interval of the BPC"),
+    "bits_per_character_without_end": N_("BPC, ends not counted"),
+    "character_perplexity": N_("perplexity per character, ends counted"),
+    "character_perplexity_without_end": N_("perplexity per character, ends not counted"),
+    "perplexity": N_("perplexity per token, ends counted (not comparable across tokenizers)"),
+    "perplexity_without_end": N_(
+        "perplexity per token, ends not counted (not comparable across tokenizers)"
+    ),
+}
+# The columns of the fields of `Measures`.
+MEASURES = {
+    "log_probability": N_("log p per character"),
+    "distinct_1": "distinct-1",
+    "distinct_2": "distinct-2",
+    "repeated_4grams": N_("repeated 4-grams"),
+    "copied_8grams": N_("copied 8-grams"),
+    "length": N_("mean length"),
+    "finished": N_("ended by itself"),
+    "bleu": "BLEU",
+    "chrf": "chrF",
+}
+# Of these in a grid; they come when a text is finished.
+_GRID_MEASURES = ("log_probability", "distinct_2", "repeated_4grams", "copied_8grams")
 # The columns of a grid's rows; CSV keeps these names, for a person `translate` them.
 COMPARISON = (
     N_("run"),
     N_("decoder"),
     N_("temperature"),
     N_("text"),
-    N_("log p per character"),
-    "distinct-2",
-    N_("repeated 4-grams"),
-    N_("copied 8-grams"),
+    *(MEASURES[name] for name in _GRID_MEASURES),
     N_("seed"),
 )
-# Of these the four columns before the seed; they come when a text is finished.
-_GRID_MEASURES = ("log_probability", "distinct_2", "repeated_4grams", "copied_8grams")
 _DECIMALS = 3
 # A spreadsheet takes a text that begins so for a formula; in some languages also in full width.
 _SIGNS = "=+-@"
@@ -88,6 +112,14 @@ def _plain(value: Value) -> Value:
     return f"{value:g}" if isinstance(value, float) else value
 
 
+def interval_text(interval: Sequence[float] | None) -> str:
+    """An interval as a person reads it: "5.21 to 5.50"."""
+    if interval is None:
+        return EMPTY
+    low, high = interval
+    return _("{low:.3f} to {high:.3f}").format(low=low, high=high)
+
+
 def translate(heading: Sequence[str]) -> list[str]:
     """The names of columns in the reader's language."""
     return [_(name) for name in heading]
@@ -123,6 +155,11 @@ def to_markdown(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     lines = [[literal(name) for name in heading], ["---"] * len(heading)]
     lines += [[literal(shown(value)) for value in row] for row in rows]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def quoted(text: str) -> str:
+    """A text as a quotation in Markdown; it stays a text, whatever it contains."""
+    return f"> {literal(text)}"
 
 
 def literal(text: str) -> str:

@@ -55,10 +55,15 @@ class LossStats:
     @property
     def perplexity(self) -> float:
         """Exp of the mean loss of a token; inf where that overflows."""
-        mean = self.nll_sum / max(self.tokens, 1)
-        if not mean < _LARGEST_EXPONENT:
-            return math.inf
-        return math.exp(mean)
+        return perplexity_of(self.nll_sum, self.tokens)
+
+
+def perplexity_of(nll_sum: float, count: int) -> float:
+    """Exp of the mean of a sum of losses; inf where that overflows."""
+    mean = nll_sum / max(count, 1)
+    if not mean < _LARGEST_EXPONENT:
+        return math.inf
+    return math.exp(mean)
 
 
 def batch_loss(

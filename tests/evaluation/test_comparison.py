@@ -2,78 +2,18 @@ import dataclasses
 import json
 import math
 
-import numpy as np
-import pytest
-import torch
-from torch.nn.functional import cross_entropy
-
 from novelgen.config import Config
 from novelgen.data.novel import Novel
-from novelgen.data.pairs import Pairs
 from novelgen.data.prepare import open_or_build
 from novelgen.evaluation.comparison import (
-    LengthClass,
     Result,
     ValidationPoint,
     curve,
-    measure_by_length,
+    difference,
     prompts_of,
     speed,
 )
-from novelgen.models.build import build_model
-
-# Of 1, 10, 11, 22, 1 and 25 characters.
-SOURCES = [
-    "我",
-    "我说你去来好不好宝玉",
-    "我说你去来好不好宝玉笑",
-    ["宝玉" * 5, "黛玉" * 6],
-    "龘",
-    "天" * 25,
-]
-
-
-def bits(model, pair, tokenizer):
-    """−log₂ p of one target and its end, from the logits of a pair that is alone."""
-    batch = Pairs.from_texts([pair], tokenizer).batch([0])
-    source, lengths, target = (
-        torch.from_numpy(part) for part in (batch.source, batch.source_lengths, batch.target)
-    )
-    logits, _ = model.unroll(target, *model.start(source, lengths))
-    return cross_entropy(logits[0].double(), target[0], reduction="sum").item() / math.log(2)
-
-
-def test_bpc_by_length_is_that_of_each_pair_computed_alone(toy):
-    torch.manual_seed(1)
-    model = build_model(
-        Config().replace(embedding_size=8, decoder_size=16).model, toy.tokenizer.size
-    ).eval()
-    texts = [(source, "笑道：“" + "来" * number) for number, source in enumerate(SOURCES, 1)]
-    lengths = np.array([len("".join(source)) for source, _ in texts])
-    pairs = Pairs.from_texts(texts, toy.tokenizer)
-    total, classes = measure_by_length(model, pairs, lengths, 1000, torch.device("cpu"))
-    assert [(found.label, found.pairs) for found in classes] == [
-        ("1–10", 3),
-        ("11–20", 1),
-        ("21–40", 2),
-    ]
-    with torch.no_grad():
-        for found, members in zip(classes, ([0, 1, 4], [2], [3, 5]), strict=True):
-            characters = sum(len(texts[member][1]) for member in members)
-            expected = (
-                sum(bits(model, texts[member], toy.tokenizer) for member in members) / characters
-            )
-            assert found.characters == characters
-            assert found.bpc == pytest.approx(expected, rel=1e-5)
-        everything = sum(bits(model, pair, toy.tokenizer) for pair in texts) / sum(
-            len(target) for _, target in texts
-        )
-    assert total.bits_per_character == pytest.approx(everything, rel=1e-5)
-
-
-def test_the_longest_class_is_open():
-    assert LengthClass(401, None, 1, 1, 2.0).label == "≥ 401"
-
+from novelgen.evaluation.groups import LengthClass
 
 RECORDS = [
     {"step": 1, "loss": 1.0, "characters": 100, "seconds": 0.0},
@@ -125,3 +65,16 @@ def test_prompts_are_held_out_and_the_same_for_both_tokenizers(novel, tmp_path):
     assert not set(prompts) & train
     assert (stores[0].parts == stores[1].parts).all()
     assert (stores[0].chapters == stores[1].chapters).all()
+
+
+def test_a_difference_is_paired_and_only_of_the_same_held_out_text():
+    hard = [100.0, 5.0] * 20  # that some pairs are hard for both must not hide the difference
+    characters = [10] * 40
+    first = Result("a", "lm", "char", 1, held_out="x", pair_bits=hard, pair_characters=characters)
+    worse = dataclasses.replace(first, pair_bits=[bits + 1 + bits % 3 for bits in hard])
+    found = difference(worse, first)
+    assert found.is_shown
+    assert 0.1 <= found.interval.low <= found.bpc <= found.interval.high <= 0.3
+    assert not difference(first, first).is_shown
+    assert difference(dataclasses.replace(worse, held_out="y"), first) is None
+    assert difference(dataclasses.replace(worse, pair_characters=[9] * 40), first) is None

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.image import imread
 
 from novelgen.errors import CheckpointError
-from novelgen.evaluation.comparison import LengthClass, Result, ValidationPoint
+from novelgen.evaluation.comparison import Result, ValidationPoint
+from novelgen.evaluation.groups import LengthClass
 from novelgen.i18n import use_language
 from novelgen.report.comparison import Comparison, load_comparison
 
@@ -28,6 +29,9 @@ def result(name, model, bpc, tokenizer="char"):
         validation_bpc=bpc,
         test_bpc=bpc + 0.125,
         held_out="x",
+        prediction={"bits_per_character": bpc + 0.125, "bits_per_character_interval": [bpc, 8.5]},
+        pair_bits=[10 * bpc, 10 * bpc + 2.5] * 10,
+        pair_characters=[10] * 20,
         writing={"distinct_1": 0.25, "bleu": 3.5},
         continuations=[f"{name}写的", "=二", "三"],
         by_length=[LengthClass(1, 10, 7, 70, bpc), LengthClass(401, None, 2, 20, bpc + 1)],
@@ -67,12 +71,13 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
     comparison.save(tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
     trained = "| lm-char-1 | lm | char | 1 | 1234 | 100 | 20 | 0.500 | 6.000 | 6.125 |"
-    assert f"{trained} 0.250 | — | — | 3.500 | — | — |" in text
+    assert f"{trained} — | 0.250 | — | — | — | — | — | 3.500 | — |" in text
     assert "| run | model | tokenizer | seed | parameters | characters/s | steps |" in text
     assert "| lm-char-1 | 6.000 (7) | 7.000 (2) |" in text
     assert "≥ 401" in text
-    assert "| cho-char-1 | cho-char-1写的 | =二 | 三 |" in text
-    assert r"上\|文二" in text
+    # A prompt may be a whole paragraph: it is no heading of a column.
+    assert "### Prompt 2\n\n> 上\\|文二\n\n| run | text |" in text
+    assert "| cho-char-1 | cho-char-1写的 |" in text
     assert "luong-char-1: damaged" in text
     assert "novel.txt" in text
     assert "Z80" in text
@@ -85,7 +90,7 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
         )
     )
     assert [row[0] for row in rows[1:]] == ["lm-char-1", "cho-char-1", "luong-char-1"]
-    assert rows[0][-3:] == ["after: 上文一", "after: 上|文二", "after: 上文三"]
+    assert rows[0][-3:] == ["after prompt 1", "after prompt 2", "after prompt 3"]
     assert rows[1][-2:] == ["'=二", "三"]
     assert len(rows[1]) == len(rows[0])
     assert rows[0][:4] == ["run", "model", "tokenizer", "seed"]
@@ -93,6 +98,23 @@ def test_the_tables_hold_what_was_found(comparison, tmp_path):
     assert data["machines"] == [{"cpu": "Z80"}]
     assert data["runs"][1]["test_bpc"] == 7.125
     assert data["same_test_texts"]
+
+
+def test_a_run_is_worse_only_where_the_interval_of_the_difference_excludes_zero(comparison):
+    noise = [70.0, 50.0] * 10
+    alike = dataclasses.replace(comparison.results[0], name="b", pair_bits=noise, test_bpc=6.2)
+    other = dataclasses.replace(comparison.results[1], name="c", held_out="y")
+    comparison.results += [alike, other]
+    heading, *rows = comparison.summary()
+    assert len({len(row) for row in (heading, *rows)}) == 1
+    verdicts = {row[0]: (row[-3], row[-1]) for row in rows}
+    assert verdicts == {
+        "lm-char-1": ("—", "the lowest BPC"),
+        "cho-char-1": ("1.000", "worse"),
+        "luong-char-1": ("—", "—"),
+        "b": ("-0.125", "no difference shown"),
+        "c": ("—", "not comparable: other held-out text"),
+    }
 
 
 def test_a_report_in_chinese_keeps_the_column_names_of_its_csv(comparison, tmp_path):
@@ -159,4 +181,6 @@ def test_a_second_machine_is_noted(comparison, tmp_path):
 
 def test_without_results_there_are_tables_and_no_figures(comparison, tmp_path):
     dataclasses.replace(comparison, results=comparison.results[2:]).save(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"table.md", "table.csv", "table.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("table.md", "table.csv", "table.json", "losses.json")
+    }

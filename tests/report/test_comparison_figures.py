@@ -1,7 +1,8 @@
 import pytest
 from matplotlib.axes import Axes
 
-from novelgen.evaluation.comparison import LengthClass, Result
+from novelgen.evaluation.comparison import Result
+from novelgen.evaluation.groups import LengthClass
 from novelgen.report.comparison_figures import draw_by_length
 
 

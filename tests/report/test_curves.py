@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
+from novelgen.report import curves
 from novelgen.report.curves import draw_curves, smooth
 
 
@@ -61,3 +62,19 @@ def test_a_validation_that_is_no_number_is_left_out(tmp_path):
     draw_curves(records(100), tmp_path / "good.png")
     draw_curves([*records(100), *bad], tmp_path / "loss.png")
     assert (imread(tmp_path / "loss.png") == imread(tmp_path / "good.png")).all()
+
+
+def test_no_step_is_cut_off_but_the_few_that_would_press_all_others_flat(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(curves.Figure, "savefig", lambda figure, _path: drawn.append(figure))
+    chance = np.random.default_rng(0)
+    noisy = [{**record, "bpc": 5 + chance.normal(0, 0.3)} for record in records(400)[:400]]
+    draw_curves(noisy, tmp_path / "loss.png")
+    draw_curves([{**noisy[0], "bpc": 50.0}, *noisy[1:]], tmp_path / "loss.png")
+    whole, cut = (figure.axes[0].get_ylim() for figure in drawn)
+    values = [record["bpc"] for record in noisy]
+    assert whole[0] < min(values) < max(values) < whole[1]
+    assert cut[1] < 10
+    scale = drawn[0].axes[0].child_axes[0]
+    drawn[0].canvas.draw()
+    assert scale.get_ylim() == pytest.approx(tuple(2**end for end in whole))
