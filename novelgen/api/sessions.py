@@ -32,9 +32,11 @@ from novelgen.training.hardware import (
     tune_malloc,
 )
 from novelgen.training.interpolation import best_weight, count_ngrams, mixture_loss, token_probs
+from novelgen.training.memory import estimate_peak, memory_note
 from novelgen.training.progress import NoProgress, ProgressLine
 from novelgen.training.recipe import (
     Text,
+    advice,
     complete,
     describe,
     is_open,
@@ -238,6 +240,8 @@ def _trainer(
         if ranks.is_first:
             run.note_config(chosen)
         line.note(describe(chosen, text, speed))
+        if note := advice(chosen, text, speed):
+            line.note(note)
         return chosen.training
 
     line = ProgressLine() if reporting.verbose else NoProgress()
@@ -264,6 +268,9 @@ def _trainer(
         hardware = f"{device.type} {precision.removeprefix('torch.')}"
         parameters = sum(parameter.numel() for parameter in model.parameters())
         _print_model(parameters, data.tokenizer.size, hardware, ranks.size)
+        if device.type == "cpu":
+            peak = estimate_peak(config, parameters, _text(config, data).tokens)
+            print(memory_note(peak, read_memory()), flush=True)
     return trainer
 
 
