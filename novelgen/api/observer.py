@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import cast
 
 import torch
@@ -13,9 +15,11 @@ from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.protocol import ReadoutModel
+from novelgen.evaluation.attention import heaviest_share, teacher_forced
 from novelgen.evaluation.writing import spread
 from novelgen.i18n import _
 from novelgen.report.curves import draw_curves
+from novelgen.training.alarms import Alarm, stuck_attention
 from novelgen.training.checkpoint import RunDirectory, load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.results import Validation
@@ -23,6 +27,9 @@ from novelgen.training.stores import Data, data_of_run
 
 # The same for every validation, so that samples differ by the weights alone.
 _SEED = 1
+# Pairs whose attention is looked at, and tokens in the shortest source of one.
+_ATTENTION_PAIRS = 8
+_SHORTEST_SOURCE = 10
 
 
 class Observer:
@@ -37,8 +44,8 @@ class Observer:
         self._valid = valid
         self._device = device
 
-    def __call__(self, model: nn.Module, validation: Validation) -> None:
-        """Adds a sample of each task to samples.md and draws the curves."""
+    def __call__(self, model: nn.Module, validation: Validation) -> list[Alarm]:
+        """Adds a sample of each task to samples.md and draws the curves; returns alarms."""
         # 1. A text for each task; where there are several, its name stands before it.
         prompt = _prompts(self._data, self._valid, 1)[0]
         generator = Generator(
@@ -62,6 +69,26 @@ class Observer:
         with self._run.samples.open("a", encoding="utf-8") as file:
             file.write("".join(f"{block}\n\n" for block in blocks))
         draw_curves(read_metrics(self._run.metrics), self._run.path / "loss.png")
+        # 3. What attention looks at.
+        share = attention_share(model, self._valid, self._device)
+        alarm = stuck_attention(share, validation.step)
+        return [] if alarm is None else [alarm]
+
+
+def attention_share(model: nn.Module, pairs: Pairs, device: torch.device) -> float:
+    """The mean weight of the source position that gets most, of some pairs; NaN without attention.
+
+    `model` is in evaluation mode.
+    """
+    # A short source has hardly another place to look at.
+    long_enough = pairs.subset(pairs.source_lengths >= _SHORTEST_SOURCE)
+    shares = []
+    for place in spread(long_enough, _ATTENTION_PAIRS):
+        _log_probs, weights = teacher_forced(model, long_enough.batch([place]), device)
+        if weights.shape[2] < _SHORTEST_SOURCE:
+            return math.nan
+        shares.append(heaviest_share(weights[0]))
+    return fmean(shares) if shares else math.nan
 
 
 def sample_texts(directory: Path, count: int, device: str) -> Iterator[tuple[str, str]]:

@@ -20,14 +20,23 @@ from novelgen.i18n import _
 from novelgen.models.build import set_dropout
 from novelgen.models.zoo import present
 from novelgen.text.tokenizers import Tokenizer
+from novelgen.training.alarms import Alarm, Watch, small_corpus, unused_gpu
 from novelgen.training.baselines import Baselines, measure_baselines
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
-from novelgen.training.hardware import choose_precision, limit_onednn_cache, tune_malloc
+from novelgen.training.hardware import (
+    choose_precision,
+    find_gpu,
+    limit_onednn_cache,
+    read_memory,
+    tune_malloc,
+)
 from novelgen.training.interpolation import best_weight, count_ngrams, mixture_loss, token_probs
+from novelgen.training.memory import estimate_peak, memory_note
 from novelgen.training.progress import NoProgress, ProgressLine
 from novelgen.training.recipe import (
     Text,
+    advice,
     complete,
     describe,
     is_open,
@@ -218,10 +227,11 @@ def _trainer(
         print(baselines.describe(), flush=True)
     observer = Observer(run, config, data, next(iter(valid.values())), device)
 
-    def observe(model: nn.Module, validation: Validation) -> None:
-        observer(model, validation)
+    def observe(model: nn.Module, validation: Validation) -> list[Alarm]:
+        alarms = observer(model, validation)
         if reporting.on_validation is not None:
             reporting.on_validation(validation)
+        return alarms
 
     def choose(speed: float) -> TrainingConfig:
         text = _text(config, data)
@@ -230,6 +240,8 @@ def _trainer(
         if ranks.is_first:
             run.note_config(chosen)
         line.note(describe(chosen, text, speed))
+        if note := advice(chosen, text, speed):
+            line.note(note)
         return chosen.training
 
     line = ProgressLine() if reporting.verbose else NoProgress()
@@ -243,6 +255,12 @@ def _trainer(
         choose=choose if needs_speed(config) else None,
         observe=observe,
         baselines=baselines,
+        watch=Watch(
+            warmup_steps=config.training.warmup_steps or 0,
+            is_warm=config.training.init != NO_INIT,
+            memory=read_memory,
+        ),
+        alarms=[unused_gpu(find_gpu()), small_corpus(_text(config, data).characters)],
         line=line,
     )
     if reporting.verbose:
@@ -250,6 +268,9 @@ def _trainer(
         hardware = f"{device.type} {precision.removeprefix('torch.')}"
         parameters = sum(parameter.numel() for parameter in model.parameters())
         _print_model(parameters, data.tokenizer.size, hardware, ranks.size)
+        if device.type == "cpu":
+            peak = estimate_peak(config, parameters, _text(config, data).tokens)
+            print(memory_note(peak, read_memory()), flush=True)
     return trainer
 
 

@@ -56,7 +56,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SPACES = re.compile("[\t\xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3164]")
 _RUN_OF_SPACES = re.compile("[ 　]{2,}")
 # Of spaces only those within a line: several empty lines are no ruler.
-_RULER = re.compile(r"^(?:(?:[-=_~#+*＝－＊＿～]|[^\S\n]){3,}|—{5,}|[·.]{12,})$", re.MULTILINE)
+_RULER = re.compile(r"^(?:(?:[-=_~#+*＝－＊＿～※☆★◇◆]|[^\S\n]){3,}|—{5,}|[·.]{12,})$", re.MULTILINE)
 # Both neighbours of the dot in 约翰．史密斯 are characters that transcribe foreign names.
 _NAME = frozenset(
     "阿艾爱安奥巴白柏班邦保贝比彼别宾波伯勃博布查达大戴丹道德登迪蒂丁杜多顿恩尔法范菲费弗福夫"

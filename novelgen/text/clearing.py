@@ -22,6 +22,9 @@ _NOTE_CHARACTERS = 1_000
 _SHORT_NOTE = 100
 # Characters of a book's title above its data.
 _LONGEST_TITLE = 25
+# Characters of a book's summary.
+_LONGEST_SUMMARY = 500
+_QUOTES = "『』「」"
 # What says that the page ends here and its chapter goes on.
 _TURNS_PAGE = re.compile("[上下]一?[页頁]|翻[页頁]|未完|手打中|刷新|加[载載]")
 # What every form of junk has: a way to begin, a colon near the beginning, or a word of an end.
@@ -65,7 +68,8 @@ class _Judge:
     def __init__(self, around: Surroundings, evidence: FileEvidence) -> None:
         self._around = around
         self._evidence = evidence
-        self._head_end = around.head_end()
+        self._head = around.head()
+        self._head_end = self._head.end
         self._data_in_head = sum(map(junk.is_book_line, around.lines[: self._head_end]))
         # What would go if the line before, which ends in a colon, did not introduce it.
         self._introduced: dict[int, Verdict] = {}
@@ -83,6 +87,7 @@ class _Judge:
                 verdict = self._judge(place, line)
                 if verdict:
                     around.verdicts[place] = verdict
+        self._take_summary()
         self._take_title_above_data()
         # An introduction that goes itself introduces nothing.
         for place in sorted(self._introduced):
@@ -185,9 +190,15 @@ class _Judge:
     def _judge_advert(self, place: int, line: str) -> Verdict | None:
         if not adverts.SIGN.search(line):
             return None
+        # What stands above the first heading is no chapter's, whatever is between.
+        is_in_head = self._head.ends_at_heading and place < self._head_end
+        if is_in_head:
+            line = line.strip(_QUOTES)
         found = adverts.judge(
             line,
-            at_edge=self._around.ends_chapter(place) or self._around.begins_chapter(place),
+            at_edge=(
+                is_in_head or self._around.ends_chapter(place) or self._around.begins_chapter(place)
+            ),
             recurs=line_key(line) in self._evidence.recurring,
         )
         if found is None:
@@ -195,10 +206,31 @@ class _Judge:
         rule = "page_marks" if _TURNS_PAGE.search(line) else "adverts"
         return Verdict(rule, found.reason, found.is_doubtful)
 
+    def _take_summary(self) -> None:
+        """What a book is about: the lines between 内容简介： and the first heading."""
+        around = self._around
+        if not self._head.ends_at_heading:
+            return
+        head = range(around.own.start, min(self._head_end, around.own.stop))
+        for place in head:
+            if not junk.opens_summary(around.lines[place]) or not around.goes(place):
+                continue
+            inside = [each for each in head[head.index(place) + 1 :] if around.lines[each]]
+            # A longer text is a prologue.
+            if sum(len(around.lines[each]) for each in inside) <= _LONGEST_SUMMARY:
+                for each in inside:
+                    around.verdicts.setdefault(each, Verdict("book_data", "file_head"))
+            return
+
     def _take_title_above_data(self) -> None:
-        """The book's title on a line of its own at the head of a file, right above its data."""
+        """The book's title on a line of its own, the first that stays, right above its data.
+
+        Above an advert too where a heading is all that follows.
+        """
         around = self._around
         first = around.next(-1)
+        while first is not None and around.goes(first):
+            first = around.next(first)
         if first is None or first not in around.own or first in around.verdicts:
             return
         data = around.next(first)
@@ -206,7 +238,8 @@ class _Judge:
             return
         line = around.lines[first]
         is_title = len(line) <= _LONGEST_TITLE and not _STOP.search(line)
-        if around.verdicts[data].rule == "book_data" and is_title:
+        is_data = around.verdicts[data].rule == "book_data" or self._head.ends_at_heading
+        if is_data and is_title:
             around.verdicts[first] = Verdict("book_data", "title_above_data")
 
 

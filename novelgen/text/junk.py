@@ -23,9 +23,10 @@ _BOOK_KEYS = (
     "內容簡介|簡介|標籤|關鍵字"
 )
 _BOOK_LINE = re.compile(
-    rf"[ 　*＊【\[〖《·•◎●■◆★☆-]{{0,4}}(?P<key>{_BOOK_KEYS})[】\]〗]?[ 　]*[:：]"
+    rf"[ 　*＊【\[〖《『「·•◎●■◆★☆-]{{0,4}}(?P<key>{_BOOK_KEYS})[】\]〗』」]?[ 　]*[:：]"
     r"[ 　]*(?P<value>[^\n。！？]{0,50})"
 )
+_SUMMARY_KEY = re.compile("简介|介绍|文案|簡介")
 # Those that stand at the head of a chapter too.
 _CHAPTER_KEYS = re.compile(
     "作[ 　]*者|字数|本章字数|更新时间|更新日期|更新|发布时间|发布日期|上传时间|来源|文章来源"
@@ -143,7 +144,18 @@ def is_chapter_data(line: str) -> bool:
 def is_certain_data(line: str) -> bool:
     """Whether a line of data has a value that only data has: a date, a size, a state."""
     found = _BOOK_LINE.fullmatch(line)
-    return found is not None and _DATA_VALUE.fullmatch(found["value"].strip().lower()) is not None
+    return found is not None and _DATA_VALUE.fullmatch(_value(found).lower()) is not None
+
+
+def opens_summary(line: str) -> bool:
+    """Whether the line announces what a book is about, which follows on lines of its own."""
+    found = _BOOK_LINE.fullmatch(line)
+    return found is not None and _SUMMARY_KEY.search(found["key"]) is not None and not _value(found)
+
+
+def _value(line: re.Match[str]) -> str:
+    """The value in a line of data, without the brackets that close around all of it."""
+    return line["value"].strip(" 　』」】]〗》*＊")
 
 
 def is_forum_line(line: str) -> bool:

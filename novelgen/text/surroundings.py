@@ -28,6 +28,13 @@ class Verdict(NamedTuple):
     is_doubtful: bool = False
 
 
+class Head(NamedTuple):
+    """The lines of a file in which its book's data stands."""
+
+    end: int  # 0 where the file begins elsewhere
+    ends_at_heading: bool
+
+
 class Surroundings:
     """All lines, of which `own` are the block's; `verdicts` says which of these go, by place.
 
@@ -130,20 +137,20 @@ class Surroundings:
             return None
         return earlier if self.lines[earlier].endswith(("：", ":")) else None
 
-    def head_end(self) -> int:
-        """Where the file's head ends: at the first heading, or after some lines."""
+    def head(self) -> Head:
+        """The file's head, which ends at the first heading, or after some lines."""
         if not self.is_first:
-            return 0
+            return Head(0, ends_at_heading=False)
         texts = 0
         for place, line in enumerate(self.lines):
             texts += bool(line)
             if texts > _HEAD:
-                return place
+                return Head(place, ends_at_heading=False)
             heading = find_heading(line, self._headings)
             # What introduces a book belongs to its data, though it has the form of a heading.
             if heading is not None and heading.unit != "内容简介":
-                return place
-        return len(self.lines)
+                return Head(place, ends_at_heading=True)
+        return Head(len(self.lines), ends_at_heading=False)
 
     def cut_sentence(self, place: int, shortest: int = _SHORTEST_PART) -> tuple[int, int] | None:
         """The two parts of a sentence that the line cuts in two, as places; None for none."""

@@ -8,6 +8,7 @@ steps than in a few large ones. The rules were chosen by measurement: docs/bench
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,9 @@ _SMALLEST_BATCH = 400
 _BATCHES = 2000
 
 _LONGEST_WARMUP = 50
+
+# Passes after which more of them gain little.
+_ENOUGH_PASSES = 4
 
 # The learning rate of a run that begins from scratch, and of one that begins with trained weights.
 _LEARNING_RATE = 3e-3
@@ -126,6 +130,32 @@ def describe(config: Config, text: Text, speed: float | None = None) -> str:
         dropout=config.model.dropout,
         batch=config.training.batch_tokens,
         warmup=config.training.warmup_steps,
+    )
+
+
+def advice(config: Config, text: Text, speed: float) -> str:
+    """A line on a budget of minutes that does not buy a single pass over the text; else ""."""
+    training = config.training
+    bought = passes(training, text, speed)
+    if training.max_minutes is None or bought >= 1:
+        return ""
+    minutes = text.characters * _ENOUGH_PASSES / speed / 60
+    message = _(
+        "{minutes:g} minutes on this machine are about {passes:.2f} passes over the text "
+        "({characters:,} characters, {speed:,.0f} a second); consider --max-minutes {more}"
+    )
+    if training.init == NO_INIT:
+        message = _(
+            "{minutes:g} minutes on this machine are about {passes:.2f} passes over the text "
+            "({characters:,} characters, {speed:,.0f} a second); consider --max-minutes {more}, or "
+            "beginning with the base model (--init auto)"
+        )
+    return message.format(
+        minutes=training.max_minutes,
+        passes=bought,
+        characters=text.characters,
+        speed=speed,
+        more=10 * math.ceil(minutes / 10),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -14,6 +14,7 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.tasks import TaskPairs
 from novelgen.errors import TrainingError
 from novelgen.i18n import _
+from novelgen.training.alarms import Alarm, Watch, not_finite
 from novelgen.training.baselines import Baselines, beaten, standing_note
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
@@ -22,7 +23,7 @@ from novelgen.training.epochs import EpochPlan, plan_epoch
 from novelgen.training.gradient_step import GradientStep
 from novelgen.training.hardware import release_freed_memory
 from novelgen.training.interrupt import Interrupt
-from novelgen.training.journal import Journal, NoJournal
+from novelgen.training.journal import Journal, NoJournal, read_metrics
 from novelgen.training.optimizer import build_optimizer
 from novelgen.training.prefetch import BatchPrefetcher
 from novelgen.training.progress import ProgressLine, validation_note, whole_note
@@ -41,9 +42,10 @@ class Trainer:
     `valid` are the validation pairs of each task. The first is the main one, which decides; the
     others are reported. `choose`, where given, is called once, after a few steps, with their speed
     in target characters a second, and returns the configuration to go on with. `observe` is called
-    with the model, in evaluation mode, after every validation. `baselines`, where given, are what a
-    validation is compared with. `line` shows the progress; None prints it. `clock` gives the time
-    in seconds.
+    with the model, in evaluation mode, after every validation, and may return alarms. `baselines`,
+    where given, are what a validation is compared with. `watch` gives alarms; `alarms` are those of
+    before the first step. `line` shows the progress; None prints it. `clock` gives the time in
+    seconds.
 
     Everything random in a step follows from the seed and the step's number, and the batches from
     the seed and the epoch: a run that is resumed from its last save goes on bit for bit (on CPU) as
@@ -64,8 +66,10 @@ class Trainer:
         *,
         ranks: Ranks = SINGLE_PROCESS,
         choose: Callable[[float], TrainingConfig] | None = None,
-        observe: Callable[[nn.Module, Validation], None] | None = None,
+        observe: Callable[[nn.Module, Validation], Sequence[Alarm] | None] | None = None,
         baselines: Baselines | None = None,
+        watch: Watch | None = None,
+        alarms: Sequence[Alarm | None] = (),
         line: ProgressLine | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -80,6 +84,8 @@ class Trainer:
         self._choose = choose
         self._observe = observe
         self._baselines = baselines
+        self._watch = watch or Watch()
+        self._alarms = alarms
         self._line = line or ProgressLine(clock=clock)
         self._clock = clock
         ranks.sync_parameters(self.model)
@@ -118,6 +124,7 @@ class Trainer:
             self._open_journal() as journal,
             self._prefetcher,
         ):
+            self._begin_watch(journal)
             if start.step == 0:
                 self._save(journal)  # so that a run that dies early can be resumed as well
             if self._choose is not None:
@@ -126,7 +133,7 @@ class Trainer:
             # All ranks make the same decisions here, from reduced numbers.
             reason = self._stop_reason(interrupt)
             while reason is None:
-                journal.write(self.step())
+                self._record_step(journal)
                 self._tick()
                 if self.position.step % every == 0:
                     self._validate(journal)
@@ -161,7 +168,7 @@ class Trainer:
             if self._stop_reason(interrupt) is not None:
                 return
             before = (self._characters, self.position.seconds)
-            journal.write(self.step())
+            self._record_step(journal)
             self._tick()
             if number >= _SLOW_STEPS:
                 characters += self._characters - before[0]
@@ -173,6 +180,29 @@ class Trainer:
         self.schedule = Schedule(self.config, self._plan_epoch)
         self.schedule.position = Position(step=position.step, seconds=position.seconds)
         self._save(journal)
+
+    def _record_step(self, journal: Journal | NoJournal) -> None:
+        """Takes a step, which is recorded, and gives the alarms that it sets off."""
+        try:
+            record = self.step()
+        except TrainingError as error:
+            journal.write(not_finite(str(error)).record(self.position.step))
+            raise
+        journal.write(record)
+        self._give(self._watch.after_step(record), journal)
+
+    def _begin_watch(self, journal: Journal | NoJournal) -> None:
+        """Lets the watch go on where it was, and gives the alarms of before the first step."""
+        if self._ranks.is_first:
+            for record in read_metrics(self.run.metrics):
+                self._watch.replay(record)
+        self._give(self._watch.new(*self._alarms), journal)
+
+    def _give(self, alarms: Sequence[Alarm], journal: Journal | NoJournal) -> None:
+        """Shows and records alarms."""
+        for alarm in alarms:
+            journal.write(alarm.record(self.position.step))
+            self._line.note(alarm.message)
 
     def step(self) -> dict[str, Any]:
         """Takes one optimizer step; returns what the journal keeps of it."""
@@ -301,9 +331,11 @@ class Trainer:
         journal.write({"step": step, **found.record(), **rest})
         self._save(journal)
         self._line.note(" · ".join(notes))
+        self._give(self._watch.after_validation(value), journal)
         if self._ranks.is_first and self._observe is not None:
             self.model.eval()
-            self._observe(self.model, Validation(step, value, is_best))
+            alarms = self._observe(self.model, Validation(step, value, is_best)) or ()
+            self._give(self._watch.new(*alarms), journal)
             self.model.train()
         release_freed_memory()
         self._line.pause()

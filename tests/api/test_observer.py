@@ -1,10 +1,11 @@
+import math
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from novelgen.api import observer as observer_module
-from novelgen.api.observer import Observer
+from novelgen.api.observer import Observer, attention_share
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
@@ -46,3 +47,26 @@ def test_of_several_tasks_each_is_named(observe):
     blocks = observe(2, tasks="next,same")
     assert blocks[2].startswith("**next** ")
     assert blocks[3].startswith("**same** ")
+
+
+class Attending:
+    """Gives its tokens equal chances and `weights` (S,) at every step."""
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def start(self, source, lengths):
+        return source, lengths
+
+    def unroll(self, target, memory, state, first):
+        return torch.zeros(*target.shape, 300), self.weights.expand(*target.shape, -1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "share"),
+    [(torch.eye(15)[4], 1.0), (torch.full((15,), 1 / 15), 1 / 15), (torch.zeros(0), math.nan)],
+)
+def test_the_share_of_the_heaviest_place_is_that_of_long_sources(toy, weights, share):
+    pairs = Pairs.from_texts([("宝" * 14, "黛玉说"), ("凤", "贾母")], toy.tokenizer)
+    found = attention_share(Attending(weights), pairs, CPU)
+    assert found == pytest.approx(share, nan_ok=True)

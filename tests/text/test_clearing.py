@@ -90,6 +90,40 @@ def test_a_books_data_at_the_head_of_its_file_goes_with_the_title_above():
     assert kept(f"{STORY}\n作者：佚名\n{text}") == [STORY, *text.split("\n")]
 
 
+SITE_HEADERS = [
+    """本书由青灯网提供下载 http://www.example.com 更多精彩好书尽在青灯网
+☆声明：本书由青灯网(www.example.com)自网络收集整理制作，仅供交流学习使用，版权归原作者所有。
+《渡口》
+作者：佚名""",
+    """欢迎光临 青灯电子书 http://www.example.net
+最好的武侠小说下载站
+书名：渡口
+内容简介：
+灯下的江湖。
+少年走出了山。""",
+    """渡口　佚名
+（青灯网 www.example.com 整理收藏，转载请注明）""",
+    """『状态：已完结』
+『书名：渡口』
+『作者：佚名』
+『声明：本站所有小说均由网友上传，版权归作者所有』""",
+]
+
+
+@pytest.mark.parametrize("header", SITE_HEADERS)
+def test_what_a_site_puts_above_the_first_chapter_goes(header):
+    assert kept(f"{header}\n\n{chapters()}") == chapters().split("\n")
+
+
+def test_a_prologue_is_no_summary():
+    prologue = [STORY] * 40
+    text = "\n".join(["书名：渡口", "作者：佚名", "内容简介：", *prologue, chapters()])
+    assert kept(text) == [*prologue, *chapters().split("\n")]
+    # Without a heading nobody knows where a summary ends.
+    text = "\n".join(["书名：渡口", "作者：佚名", "内容简介：", STORY, OTHER])
+    assert kept(text) == [STORY, OTHER]
+
+
 def test_data_below_a_heading_goes_and_in_the_story_it_stays():
     text = f"第一章 灯\n作者：佚名\n字数：3021\n{STORY}\n来源：县志\n{OTHER}"
     assert kept(text) == ["第一章 灯", STORY, "来源：县志", OTHER]

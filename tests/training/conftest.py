@@ -84,9 +84,11 @@ class Workshop:
         name: str = "run",
         observe=None,
         choose=None,
-        baselines=None,
         resume: bool = False,
         clock: Callable[[], float] = time.perf_counter,
+        baselines=None,
+        watch=None,
+        alarms=(),
         **changes,
     ) -> Trainer:
         config, run = self.config(**changes), RunDirectory(self.directory / name)
@@ -102,8 +104,10 @@ class Workshop:
             run,
             observe=observe,
             choose=choose,
-            baselines=baselines,
             clock=clock,
+            baselines=baselines,
+            watch=watch,
+            alarms=alarms,
         )
         if resume:
             trainer.resume()

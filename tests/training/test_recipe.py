@@ -16,6 +16,7 @@ from novelgen.models.zoo import VARIANTS
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.recipe import (
     Text,
+    advice,
     complete,
     needs_speed,
     passes,
@@ -40,6 +41,17 @@ def test_passes_are_those_of_the_budget_that_ends_first():
     assert passes(config, NOVEL, speed=5000.0) == 9
     config = Config().replace(max_steps=100, batch_tokens=1200).training
     assert passes(config, NOVEL, speed=None) == 2
+
+
+def test_a_budget_below_one_pass_is_told_with_what_would_do():
+    text = Text(tokens=9_200_000, characters=9_000_000)
+    config = Config().replace(max_minutes=20, init="run")
+    told = advice(config, text, speed=5250.0)
+    assert "20 minutes on this machine are about 0.70 passes" in told
+    assert "--max-minutes 120" in told
+    assert "base model" not in told
+    assert "base model" in advice(config.replace(init="none"), text, speed=5250.0)
+    assert advice(config, text, speed=7600.0) == ""
 
 
 def test_what_is_given_is_kept():
