@@ -136,13 +136,13 @@ class Measurer:
             info=info,
             records=read_metrics(RunDirectory(self._directory).metrics),
             samples=read_samples(RunDirectory(self._directory).samples),
-            evaluation=prediction["test"],
-            train_bpc=prediction["train_bpc"],
+            bpc=prediction,
             result=result,
             sweep=rows,
             prompts=[source for source, _target in self._prompts(generator, self._effort.prompts)],
             written=texts,
             written_options=written.options,
+            measures=written.measures,
             failures=count_failures(texts, vocabulary),
             true_failures=_true_failures(texts, vocabulary, copied["true_texts"]),
             copying_texts=copied["texts"],
@@ -162,6 +162,7 @@ class Measurer:
         return {
             **self._run.info,
             "baselines": baselines,
+            "is_all_training": not self.data.holds_out,
             "vocabulary_size": self._run.tokenizer.size,
             "training_characters": int(self.data.pairs("train").target_characters.sum()),
         }
@@ -184,36 +185,22 @@ class Measurer:
         return {**measure_baselines(parts, self._run.tokenizer.size).by_part}
 
     def _prediction(self) -> dict[str, Any]:
-        """The figures of the test part, and the BPC of as much training text."""
-        training = self.data.pairs("train").sample(len(self._test))
-        test = self._figures(self._test)
-        shuffled = self._loss(self._test.shuffled_sources(seed=1))
-        test["bits_per_character_shuffled"] = shuffled.bits_per_character
-        return {"test": test, "train_bpc": self._loss(training).bits_per_character}
-
-    def _figures(self, pairs: Pairs) -> dict[str, Any]:
+        """The BPC with exchanged sources, beside an n-gram model, and on as much training text."""
         run = self._run
-        interpolated = {}
-        if run.ngram is None:
-            loss = self._loss(pairs)
-        else:
+        shuffled = self._loss(self._test.shuffled_sources(seed=1))
+        training = self.data.pairs("train").sample(len(self._test))
+        found = {
+            "shuffled": shuffled.bits_per_character,
+            "train": self._loss(training).bits_per_character,
+        }
+        if run.ngram is not None:
+            batch_tokens = run.config.training.evaluation_tokens
             probs = token_probs(
-                run.model,
-                run.ngram,
-                pairs,
-                batch_tokens=run.config.training.evaluation_tokens,
-                device=run.device,
+                run.model, run.ngram, self._test, batch_tokens=batch_tokens, device=run.device
             )
             mixed = mixture_loss(probs, run.info["ngram"]["weight"])
-            loss = mixed.network
-            interpolated["bits_per_character_interpolated"] = mixed.mixture.bits_per_character
-        return {
-            "bits_per_character": loss.bits_per_character,
-            "perplexity": loss.perplexity,
-            "pairs": loss.pairs,
-            "characters": loss.characters,
-            **interpolated,
-        }
+            found["interpolated"] = mixed.mixture.bits_per_character
+        return found
 
     def _loss(self, pairs: Pairs) -> LossStats:
         run = self._run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from novelgen.evaluation.comparison import difference
 from novelgen.i18n import _
 from novelgen.report.comparison_figures import validations_figure
 from novelgen.report.paper.phrases import TOKENS, bpc, count, decimal, percent
@@ -41,40 +42,38 @@ def write_comparison(writer: ReportWriter, report: Report) -> None:
             "comparison",
             validations_figure(measured),
         )
-    lines = [difference_text(report, run) for run in report.runs[1:]]
-    if report.differences:
-        writer.paragraph(
-            _(
-                "Differences of the test BPC to {main}, with the 95 % interval of a bootstrap over "
-                "the paragraphs {koehn}:"
-            ).format(main=report.main.name, koehn=writer.cite("koehn2004"))
-        )
-    writer.bullets(lines)
+    writer.paragraph(
+        _(
+            "Differences of the test BPC to {main}, with the 95 % interval of a bootstrap over the "
+            "paragraphs, both runs resampled together {koehn}:"
+        ).format(main=report.main.name, koehn=writer.cite("koehn2004"))
+    )
+    writer.bullets([difference_text(report, run) for run in report.runs[1:]])
 
 
 def difference_text(report: Report, run: RunStudy) -> str:
     """Whether a run predicts better than the main one, and by how much."""
-    found = report.differences.get(run.name)
+    found = difference(run.result, report.main.result)
     if found is None:
         return _(
             "{run}: measured on other held-out texts than {main}, so the two do not compare"
         ).format(run=run.name, main=report.main.name)
-    mean, low, high = found
     numbers = {
         "run": run.name,
-        "mean": f"{mean:+.3f}",
-        "low": f"{low:+.3f}",
-        "high": f"{high:+.3f}",
+        "mean": f"{found.bpc:+.3f}",
+        "low": f"{found.interval.low:+.3f}",
+        "high": f"{found.interval.high:+.3f}",
     }
-    if high < 0:
-        return _("{run} is better: {mean} BPC, between {low} and {high}").format(**numbers)
-    if low > 0:
-        return _("{run} is worse: {mean} BPC, between {low} and {high}").format(**numbers)
-    return _("{run} cannot be told apart: {mean} BPC, between {low} and {high}").format(**numbers)
+    if not found.is_shown:
+        message = _("{run} cannot be told apart: {mean} BPC, between {low} and {high}")
+    elif found.bpc < 0:
+        message = _("{run} is better: {mean} BPC, between {low} and {high}")
+    else:
+        message = _("{run} is worse: {mean} BPC, between {low} and {high}")
+    return message.format(**numbers)
 
 
 def _row(run: RunStudy) -> list[str]:
-    writing = run.result.writing
     return [
         run.name,
         run.config.model.model,
@@ -82,8 +81,8 @@ def _row(run: RunStudy) -> list[str]:
         count(run.info.get("parameters")),
         count(run.result.steps),
         bpc(run.result.validation_bpc),
-        bpc(run.evaluation["bits_per_character"]),
-        decimal(run.evaluation["perplexity"]),
-        decimal(writing.get("distinct_2"), 3),
-        percent(writing.get("repeated_4grams")),
+        bpc(run.test_bpc),
+        decimal(run.result.prediction["perplexity"]),
+        decimal(run.measures.distinct_2, 3),
+        percent(run.measures.repeated_4grams),
     ]

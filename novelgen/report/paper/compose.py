@@ -47,7 +47,7 @@ def _abstract(writer: ReportWriter, report: Report) -> None:
         tokens=_(TOKENS[run.config.data.tokenizer]),
         parameters=count(run.info.get("parameters")),
         budget=budget_text(run),
-        bpc=bpc(run.evaluation["bits_per_character"]),
+        bpc=bpc(run.test_bpc),
     )
     # The first conclusions say how good that is.
     first = conclusions(report)[:2]

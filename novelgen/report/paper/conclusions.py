@@ -35,7 +35,7 @@ def conclusions(report: Report) -> list[str]:
 
 def _against_baselines(report: Report) -> Iterator[str]:
     """The test BPC beside those of the n-gram models on the same text."""
-    found = report.main.evaluation["bits_per_character"]
+    found = report.main.test_bpc
     baselines = report.main.info.get("baselines", {})
     names = {"unigram": _("unigram"), "bigram": _("bigram"), "trigram": _("trigram")}
     beaten = [name for name in names if baselines.get(name, {}).get("test", 0) > found]
@@ -91,10 +91,8 @@ def _training_bpc(report: Report, step: int) -> float:
 
 def _gap(report: Report) -> Iterator[str]:
     """The difference between training and test text."""
-    train = report.main.train_bpc
-    test = report.main.evaluation["bits_per_character"]
-    if train is None:
-        return
+    train = report.main.bpc["train"]
+    test = report.main.test_bpc
     yield _(
         "Training text costs the kept weights {train} BPC, test text {test}: a gap of {gap}."
     ).format(train=bpc(train), test=bpc(test), gap=bpc(test - train))
@@ -102,11 +100,7 @@ def _gap(report: Report) -> Iterator[str]:
 
 def _source(report: Report) -> Iterator[str]:
     """What the source is worth."""
-    found = report.main.evaluation
-    shuffled = found.get("bits_per_character_shuffled")
-    if shuffled is None:
-        return
-    cost = shuffled - found["bits_per_character"]
+    cost = report.main.bpc["shuffled"] - report.main.test_bpc
     if cost > _NOTABLE:
         yield _(
             "With a wrong source the same targets cost {cost} BPC more: the model uses what stands "

@@ -32,6 +32,14 @@ _BASELINES = {
 }
 
 
+# Of `PairLosses.figures`; each has a twin without the end.
+_PERPLEXITIES = {
+    "bits_per_character": N_("bits per character (BPC)"),
+    "character_perplexity": N_("perplexity per character"),
+    "perplexity": N_("perplexity per token"),
+}
+
+
 def write_experiments(writer: ReportWriter, report: Report) -> None:
     """Writes the chapter."""
     writer.heading(1, _("Experimental studies"))
@@ -39,6 +47,7 @@ def write_experiments(writer: ReportWriter, report: Report) -> None:
         _corpus(writer, report.corpus)
     _setting(writer, report.main)
     _curves(writer, report.main)
+    _alarms(writer, report.main)
     _prediction(writer, report.main)
     if len(report.runs) > 1:
         write_comparison(writer, report)
@@ -214,6 +223,16 @@ def _curves(writer: ReportWriter, run: RunStudy) -> None:
     )
 
 
+def _alarms(writer: ReportWriter, run: RunStudy) -> None:
+    """What the program warned of while it trained."""
+    alarms = [
+        f"{count(each['step'])}: {each['message']}" for each in run.records if "alarm" in each
+    ]
+    if alarms:
+        writer.paragraph(_("While it trained, the program warned at these steps:"))
+        writer.bullets(alarms)
+
+
 def _spread(items: Sequence[Any], most: int) -> list[Any]:
     """At most so many of the items, evenly from the first to the last."""
     places = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).astype(int))
@@ -222,42 +241,40 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:
 
 def _prediction(writer: ReportWriter, run: RunStudy) -> None:
     """How well the run predicts what it has not seen, beside n-gram models."""
-    found = run.evaluation
     writer.heading(2, _("Prediction"))
-    rows = [
-        [_("this model"), bpc(found["bits_per_character"]), decimal(found["perplexity"])],
-    ]
-    if "bits_per_character_interpolated" in found:
-        rows.append(
-            [
-                _("with the n-gram model beside it"),
-                bpc(found["bits_per_character_interpolated"]),
-                "—",
-            ]
+    if run.info["is_all_training"]:
+        writer.paragraph(
+            _(
+                "The corpus is too small to be divided: nothing was held out, and the figures are "
+                "of text that the model was trained on."
+            )
         )
-    for name, label in _BASELINES.items():
-        baseline = run.info.get("baselines", {}).get(name)
-        if baseline:
-            rows.append([_(label), bpc(baseline.get("test")), "—"])
-    if "bits_per_character_shuffled" in found:
-        rows.append(
-            [_("this model, sources exchanged"), bpc(found["bits_per_character_shuffled"]), "—"]
-        )
-    if run.train_bpc is not None:
-        rows.append([_("this model, on training text"), bpc(run.train_bpc), "—"])
+    found = run.result.prediction
     table = writer.table(
-        _("Prediction of the test part ({pairs} pairs, {characters} characters)").format(
-            pairs=count(found["pairs"]), characters=count(found["characters"])
+        _("BPC on the test part ({pairs} pairs, {characters} characters)").format(
+            pairs=count(len(run.result.pair_bits)),
+            characters=count(sum(run.result.pair_characters)),
         ),
-        ["", _("BPC"), _("perplexity per token")],
-        rows,
+        ["", _("BPC")],
+        _bpc_rows(run),
+        [3, 2],
     )
     writer.paragraph(
         _(
-            "{table} gives the figures of the kept weights. The n-gram models are counted on the "
-            "same training text (modified Kneser-Ney {paper}). With exchanged sources every target "
-            "gets the source of another one: what that costs is what the source is worth."
-        ).format(table=table, paper=writer.cite("chen1999"))
+            "{table} gives the figures of the kept weights; the interval holds with 95 %, by a "
+            "bootstrap over the paragraphs {koehn}. The n-gram models are counted on the same "
+            "training text (modified Kneser-Ney {chen}). With exchanged sources every target gets "
+            "the source of another one: what that costs is what the source is worth."
+        ).format(table=table, koehn=writer.cite("koehn2004"), chen=writer.cite("chen1999"))
+    )
+    rows = [
+        [_(label), decimal(found[name], 3), decimal(found[f"{name}_without_end"], 3)]
+        for name, label in _PERPLEXITIES.items()
+    ]
+    writer.table(
+        _("The same prediction, with the end of a paragraph counted and not counted"),
+        ["", _("end counted"), _("end not counted")],
+        rows,
     )
     if run.result.by_length:
         writer.table(
@@ -266,4 +283,19 @@ def _prediction(writer: ReportWriter, run: RunStudy) -> None:
             [[each.label, count(each.pairs), bpc(each.bpc)] for each in run.result.by_length],
         )
     if run.result.test_is_sample:
-        writer.paragraph(_("The figures by length are of a sample of the pairs."))
+        writer.paragraph(_("The test part is large: these figures are of a sample of its pairs."))
+
+
+def _bpc_rows(run: RunStudy) -> list[list[str]]:
+    """The model's BPC, and beside it those that say what it means."""
+    low, high = run.result.prediction["bits_per_character_interval"]
+    rows = [[_("this model"), f"{bpc(run.test_bpc)} ({bpc(low)} – {bpc(high)})"]]
+    if "interpolated" in run.bpc:
+        rows.append([_("with the n-gram model beside it"), bpc(run.bpc["interpolated"])])
+    for name, label in _BASELINES.items():
+        baseline = run.info["baselines"].get(name, {}).get("test")
+        if baseline is not None:
+            rows.append([_(label), bpc(baseline)])
+    rows.append([_("this model, sources exchanged"), bpc(run.bpc["shuffled"])])
+    rows.append([_("this model, on training text"), bpc(run.bpc["train"])])
+    return rows

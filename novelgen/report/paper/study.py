@@ -14,6 +14,7 @@ from novelgen.decoding.results import Paragraph
 from novelgen.evaluation.comparison import Result
 from novelgen.evaluation.failures import Failure, WrittenText
 from novelgen.evaluation.sweep import SweepRow
+from novelgen.evaluation.writing import Measures
 from novelgen.models.zoo import resolve
 from novelgen.report.samples import TrainingSample
 
@@ -44,9 +45,11 @@ class RunStudy:
     info: Mapping[str, Any]  # of config.json
     records: Sequence[dict[str, Any]]  # of metrics.jsonl
     samples: Sequence[TrainingSample]
-    evaluation: Mapping[str, Any]  # of the test part, as `evaluate` returns it
-    train_bpc: float | None
+    # "shuffled": of the test part with exchanged sources; "train": of training text; where there
+    # is an n-gram model, "interpolated": of both together.
+    bpc: Mapping[str, float]
     result: Result
+    measures: Measures  # of the texts that failures are counted in
     sweep: Sequence[SweepRow] = ()
     prompts: Sequence[str] = ()  # the sources of the sweep
     # What failures are counted in, how it was written, and what of it the training text has.
@@ -74,6 +77,11 @@ class RunStudy:
         return resolve(self.config.model)
 
     @property
+    def test_bpc(self) -> float:
+        """Bits per character of the test part."""
+        return float(self.result.prediction["bits_per_character"])
+
+    @property
     def validations(self) -> list[dict[str, Any]]:
         """The validations, in order."""
         return [record for record in self.records if "validation_bpc" in record]
@@ -99,8 +107,6 @@ class Report:
     quick: bool = False
     title: str | None = None
     details: Sequence[tuple[str, str]] = field(default_factory=list)
-    # The 95 % interval of the BPC of a run minus that of the first one, by name.
-    differences: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
     @property
     def main(self) -> RunStudy:
