@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import errno
 import io
 import os
+import shlex
 import signal
 import sys
 import typing
@@ -15,9 +17,12 @@ from typing import Any, NoReturn
 
 from novelgen.config import flag
 from novelgen.errors import NovelgenError
-from novelgen.i18n import LANGUAGES, N_, _, detect_language, set_language
+from novelgen.i18n import LANGUAGES, N_, _, detect_language, join_list, set_language
 from novelgen.options import AUTO, split_list
 from novelgen.terminal import wrapped_lines
+
+# What a command is about: the options that a word without one may be meant for.
+_MAIN = ("--corpus", "--prompt", "--checkpoint")
 
 # What argparse itself says, in the Python versions that we support: it looks these up through
 # gettext, which `set_language` points at our catalogue.
@@ -65,10 +70,54 @@ class Parser(argparse.ArgumentParser):
             help=_("language of all messages (default: NOVELGEN_LANG, else the locale)"),
         )
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's; what a command does not know is refused with what may be meant.
+
+        A command's parser is called by that of the program, which would not know its options.
+        """
+        found, unknown = super().parse_known_args(args, namespace)
+        suggestions = self._suggestions(unknown)
+        if suggestions:
+            message = _("unknown: {words}; did you mean {suggestions}?")
+            shown = join_list(suggestions)
+            self.error(message.format(words=shlex.join(unknown), suggestions=shown))
+        return found, unknown
+
+    def _suggestions(self, unknown: Sequence[str]) -> list[str]:
+        """What may be meant by the words that are no option, nor the value of one."""
+        suggestions = []
+        before = ""
+        for word in unknown:
+            if word.startswith("-"):
+                suggestions.append(nearest_option(word.split("=")[0], self._option_string_actions))
+            elif not before.startswith("-"):
+                # The one thing that a command is about needs its option too.
+                main = next((name for name in _MAIN if name in self._option_string_actions), "")
+                suggestions.append(main and shlex.join([main, word]))
+            before = word
+        return [suggestion for suggestion in suggestions if suggestion]
+
     def error(self, message: str) -> NoReturn:
         """Prints one line and exits with code 2."""
         complain(_("{message} (see {program} --help)").format(message=message, program=self.prog))
         raise SystemExit(2)
+
+
+def nearest_option(word: str, known: Collection[str]) -> str:
+    """The known option that a word stands for most likely; empty where none is near.
+
+    Its beginning (`--epoch`), its initials (`--lr` for `--learning-rate`), or nearly its letters.
+    """
+    names = [name for name in known if name.startswith("--")]
+    longer = [name for name in names if name.startswith(word) or word.startswith(f"{name}-")]
+    initials = word.lstrip("-")
+    short = [
+        name for name in names if "".join(part[:1] for part in name[2:].split("-")) == initials
+    ]
+    close = difflib.get_close_matches(word, names, n=1)
+    return next(iter([*longer[:1], *(short if len(initials) > 1 else ()), *close]), "")
 
 
 def complain(message: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,13 @@ class DecodingConfig(Checked):
     )
 
     def __post_init__(self) -> None:
+        # What people type for "no chance at all" is the name of a decoder.
+        if type(self.temperature) in (int, float) and self.temperature == 0:
+            message = _(
+                "--temperature 0: must be above 0; for the likeliest token every time use "
+                "--decoder greedy"
+            )
+            raise ConfigError(message)
         super().__post_init__()
         # Each option is in its range by now; what follows is about two options together.
         if self.min_length > self.max_length:
@@ -161,6 +168,18 @@ _ONLY_FOR = {
 def applies(name: str, decoder: str) -> bool:
     """Whether a field of DecodingConfig has an effect with a decoder."""
     return decoder in _ONLY_FOR.get(name, (decoder,))
+
+
+def without_effect(options: Iterable[str], decoders: Collection[str]) -> list[str]:
+    """Which fields of `options` none of the decoders has a use for.
+
+    A seed is none of them: one that is given to be sure does no harm.
+    """
+    return [
+        name
+        for name in options
+        if name != "seed" and not any(applies(name, decoder) for decoder in decoders)
+    ]
 
 
 def decoding_defaults(from_pairs: bool) -> dict[str, Any]:

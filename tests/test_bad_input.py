@@ -237,3 +237,56 @@ def test_evaluation_options(checkpoint, arguments, complaint):
         arguments[0].strip("-") in complaint("evaluate", "--checkpoint", checkpoint, *arguments)
         or "none" in arguments[1]
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["train", "corpus/novel.txt"], "--corpus corpus/novel.txt"),
+        (["train", "--epoch", "3"], "--epochs"),
+        (["train", "--lr=0.1"], "--learning-rate"),
+        (["train", "--max_steps", "3"], "--max-steps"),
+        (["app", "novel"], "--checkpoint novel"),
+    ],
+)
+def test_what_a_command_does_not_know_is_answered_with_what_may_be_meant(complaint, words, meant):
+    line = complaint(*words)
+    assert f"did you mean {meant}?" in line
+    assert f"{words[0]} --help" in line
+
+
+def test_what_nothing_is_near_to_is_only_refused(complaint):
+    assert "did you mean" not in complaint("train", "--xyzzy", "3")
+
+
+def test_a_folder_of_runs_is_answered_with_the_runs_in_it(complaint, make_run, tmp_path):
+    for name in ("one", "two"):
+        make_run(tmp_path / "runs" / name)
+    (tmp_path / "runs" / "notes.txt").write_text("", encoding="utf-8")
+    line = complaint("generate", "--checkpoint", "runs", "--prompt", "你好")
+    assert "a folder of runs" in line
+    assert all(str(Path("runs") / name) in line for name in ("one", "two"))
+    assert "notes" not in line
+
+
+def test_no_temperature_at_all_is_greedy(complaint, checkpoint):
+    words = ("generate", "--checkpoint", checkpoint, "--prompt", "你", "--temperature", "0")
+    assert "--decoder greedy" in complaint(*words)
+
+
+@pytest.mark.parametrize(
+    ("options", "unused"),
+    [
+        (["--decoder", "beam", "--temperature", "0.7"], "note: --temperature: without effect"),
+        (["--decoder", "greedy", "--top-k", "3", "--top-p", "0.5"], "note: --top-k, --top-p:"),
+        (["--beam-size", "3"], "note: --beam-size: without effect with --decoder sample"),
+        (["--decoder", "beam", "--beam-size", "3", "--seed", "1"], None),
+    ],
+)
+def test_an_option_without_effect_is_said_to_be_one(run, checkpoint, options, unused):
+    words = ("--checkpoint", checkpoint, "--prompt", "宝玉", "--max-length", "5", *options)
+    printed, code = run("generate", *words)
+    assert code == 0
+    notes = [line for line in printed.err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == (unused is not None)
+    assert unused is None or unused in notes[0]

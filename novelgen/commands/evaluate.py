@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from novelgen.api.evaluation import GROUPINGS, SWEPT, Evaluation, evaluate
 from novelgen.cli import add_section, explicit_options, whole_number
+from novelgen.commands.decoding_remarks import remark_on_options
 from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.config import DEVICES, DecodingConfig
 from novelgen.errors import ConfigError
@@ -156,6 +157,11 @@ def main(args: argparse.Namespace) -> None:
     check_output("--output", args.output, FORMATS)
     if args.output and not args.generate:
         raise ConfigError(_("--output is for --generate N only; add it"))
+    options = explicit_options(args, DecodingConfig)
+    # Where no decoder is named, they are those that have a use for what is given.
+    if "decoder" in options:
+        named = options["decoder"]
+        remark_on_options(options, named if isinstance(named, list) else [named])
     evaluation = evaluate(
         args.checkpoint,
         part=args.part,
@@ -168,7 +174,7 @@ def main(args: argparse.Namespace) -> None:
         by=args.by,
         device=args.device,
         on_text=_show_progress,
-        **explicit_options(args, DecodingConfig),
+        **options,
     )
     if evaluation.copying_unknown:
         message = _("warning: copying is not measured: {reason}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, explicit_options
+from novelgen.commands.decoding_remarks import remark_on_options
 from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
@@ -96,6 +97,7 @@ def main(args: argparse.Namespace) -> None:
     generator = Generator.load(checkpoint, args.device, args.precision)
     if (args.attention or args.heatmap) and not attends(generator.config.model):
         raise ConfigError(_(NO_ATTENTION))
+    remark_on_options(options, [generator.decoding_config(**options).decoder])
     # 3. The text. It is flushed before the files are written: drawing takes a while.
     is_live = sys.stdout.isatty() and not args.json and config.num_samples == 1
     if is_live:

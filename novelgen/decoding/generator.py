@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import abc
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from novelgen.decoding.session import GenerationSession
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.text.tokenizers import EOS, Tokenizer
+from novelgen.text.user_words import is_chinese
 
 if TYPE_CHECKING:
     from novelgen.models.ngram import NgramModel
@@ -85,6 +87,12 @@ class Generator:
         return cls(
             model, run.tokenizer, run.config, run.device, source_tokenizer, lambda: run.ngram
         )
+
+    @cached_property
+    def reads_chinese(self) -> bool:
+        """Whether most characters of the source's vocabulary are Chinese."""
+        characters = self.source_tokenizer.characters
+        return sum(map(is_chinese, characters)) > len(characters) / 2
 
     def __repr__(self) -> str:
         name = self.config.model.model

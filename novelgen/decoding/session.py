@@ -29,6 +29,7 @@ from novelgen.i18n import _
 from novelgen.text.cleaning import plain
 from novelgen.text.prompt import clean_prompt, plain_prompt
 from novelgen.text.tokenizers import EOS
+from novelgen.text.words import is_spaced
 
 if TYPE_CHECKING:
     from novelgen.decoding.generator import Generator
@@ -97,6 +98,13 @@ class GenerationSession:
             raise ConfigError(_("--prompt: the prompt holds no text; give a paragraph of a novel"))
         if len(segments) > self._context:
             self._notes.append(self._note_of_unread(len(segments)))
+        if is_spaced(self._prompt.replace("\n", " ")) and self._generator.reads_chinese:
+            self._notes.append(
+                _(
+                    "the prompt has no Chinese characters, but this model has learned from Chinese "
+                    "text: what it writes will hardly follow from the prompt"
+                )
+            )
         return segments
 
     def _note_of_unread(self, count: int) -> str:

@@ -111,7 +111,7 @@ def chapter_places(store: Store, pairs: Pairs) -> tuple[npt.NDArray[np.int64], l
     for novel, number in chapters.tolist():
         name = _("before the first heading")
         if 0 < number <= len(titles):
-            name = titles[number - 1].replace("\u3000", " ")
+            name = " ".join(titles[number - 1].split())
         elif number:
             name = _("chapter {number}").format(number=number)
         if len(novel_names) > 1:

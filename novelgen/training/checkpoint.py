@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from novelgen.config import Config
 from novelgen.data.tasks import first_tokens
 from novelgen.errors import CheckpointError, ConfigError
-from novelgen.i18n import _
+from novelgen.i18n import _, join_list
 from novelgen.models import build
 from novelgen.models.ngram import NgramModel
 from novelgen.models.zoo import resolve
@@ -42,6 +42,7 @@ from novelgen.training.hardware import choose_device
 from novelgen.training.run_lock import LOCK_FILES, unwritable_reported
 
 FORMAT = 1  # of the whole directory, in config.json
+_MOST_RUNS = 6  # of a folder of runs, that an error names
 
 
 class RunDirectory:
@@ -201,15 +202,25 @@ class RunDirectory:
             state: dict[str, Any] = torch.load(self._trainer, map_location="cpu", weights_only=True)
         return state
 
+    def _missing(self) -> str:
+        """What to say where there is no run: the runs within, if it is a folder of them."""
+        # An entry may be no folder, or go while it is looked at.
+        runs = [path for path in self.path.glob("*") if RunDirectory(path).exists]
+        if runs:
+            shown = join_list(map(str, sorted(runs)[:_MOST_RUNS]))
+            if len(runs) > _MOST_RUNS:
+                shown = _("{runs}, …").format(runs=shown)
+            message = _("{path}: a folder of runs; name one of them: {runs}")
+            return message.format(path=self.path, runs=shown)
+        return _(
+            "{path}: no trained model here (no config.json); run python -m novelgen train first, "
+            "or check --checkpoint"
+        ).format(path=self.path)
+
     def load_info(self) -> dict[str, Any]:
         """The content of config.json, with "config" as a Config."""
         if not self.exists:
-            raise CheckpointError(
-                _(
-                    "{path}: no trained model here (no config.json); run python -m novelgen train "
-                    "first, or check --checkpoint"
-                ).format(path=self.path)
-            )
+            raise CheckpointError(self._missing())
         # 1. The format, before anything that depends on it.
         with _damage_reported(self._config):
             info = json.loads(self._config.read_text(encoding="utf-8"))

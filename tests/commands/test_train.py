@@ -35,6 +35,16 @@ def test_a_training_ends_with_samples_and_the_commands_that_use_it(ended):
     assert "the budget is spent\nbest validation: 4.500 BPC" in printed
     assert "prompt:        船来了。\ncontinuation:  水落了。" in printed
     assert "novelgen generate --checkpoint" in printed
+    assert "loss.png" not in printed  # where there is none
+
+
+@pytest.mark.parametrize("reason", ["budget", "interrupted"])
+def test_what_there_is_to_look_at_is_named_at_the_end(ended, tmp_path, reason):
+    for name in ("loss.png", "samples.md", "metrics.jsonl"):
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / name).write_text("", encoding="utf-8")
+    printed = ended(reason, 20)
+    assert all(f"run/{name}" in printed for name in ("loss.png", "samples.md", "metrics.jsonl"))
 
 
 def test_a_resumed_run_that_took_no_step_says_what_to_pass(ended):

@@ -470,3 +470,21 @@ def test_every_sample_has_a_seed_of_its_own_and_the_first_is_generated(toy):
     assert samples == alone
     assert len(set(samples)) == 3
     assert generator.generate(PROMPT, num_samples=3, **options).text == samples[0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_remarked"),
+    [("Hello there!", True), ("Hello\nthere", True), ("Hello，宝玉", False), ("……", False)],
+)
+def test_a_prompt_without_chinese_is_remarked_where_the_model_knows_chinese(
+    toy, prompt, is_remarked
+):
+    generator = toy.generator(**FAVOUR)
+    notes = generator.generate(prompt, max_length=5).notes
+    assert any("no Chinese characters" in note for note in notes) == is_remarked
+
+
+def test_a_model_of_another_language_may_be_asked_in_it():
+    tokenizer = Tokenizer("abcdehlo 宝")
+    generator = Generator(None, tokenizer, Config(), torch.device("cpu"))
+    assert not generator.reads_chinese

@@ -1,0 +1,19 @@
+"""What `generate` and `evaluate` say of decoding options that do nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable
+
+from novelgen.config import flag
+from novelgen.config_decoding import without_effect
+from novelgen.i18n import _, join_list
+
+
+def remark_on_options(options: Iterable[str], decoders: Collection[str]) -> None:
+    """Says on standard error which of the given options have no effect with these decoders."""
+    unused = without_effect(options, decoders)
+    if unused:
+        message = _("note: {options}: without effect with --decoder {decoders}")
+        names = join_list(map(flag, unused))
+        print(message.format(options=names, decoders=",".join(decoders)), file=sys.stderr)
