@@ -31,6 +31,7 @@ from novelgen.presets import preset
 if TYPE_CHECKING:
     from novelgen.api.evaluation import Evaluation, evaluate
     from novelgen.api.preparation import prepare
+    from novelgen.api.report import write_report
     from novelgen.api.training import TrainingResult, resume, train
     from novelgen.data.store import Store
     from novelgen.decoding.generator import Generation, Generator
@@ -44,6 +45,7 @@ __all__ = [
     "train",
     "resume",
     "evaluate",
+    "write_report",
     "Generator",
     # Options, and what the functions return.
     "Config",
@@ -76,6 +78,7 @@ _LAZY = {
     "TrainingResult": "novelgen.api.training",
     "evaluate": "novelgen.api.evaluation",
     "Evaluation": "novelgen.api.evaluation",
+    "write_report": "novelgen.api.report",
     "Generator": "novelgen.decoding.generator",
     "Generation": "novelgen.decoding.generator",
     "shipped_novel": "novelgen.shipped",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -49,15 +50,13 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
             elem_id="report-files",
         )
 
-    # Measured once a run; kept while the page is served.
-    folder = Path(tempfile.mkdtemp(prefix="novelgen-report-"))
 
     @localized
     def write_it(chosen: str | None, *values: Any) -> Iterator[Values]:
         with errors_as_toasts():
             path = registry.run(chosen).path
             request = ReportRequest(path, *values)
-            with closing(write(request, folder / path.name)) as steps:
+            with closing(write(request, _folder() / path.name)) as steps:
                 for step in steps:
                     yield step.status, [str(file) for file in step.files] or None
 
@@ -70,6 +69,12 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         api_visibility="private",
     )
     stop.click(lambda: None, cancels=[begun], **LIGHT)
+
+
+@functools.cache
+def _folder() -> Path:
+    """Where reports are written while the page is served: what is measured is measured once."""
+    return Path(tempfile.mkdtemp(prefix="novelgen-report-"))
 
 
 def _fields() -> list[gr.Component]:
