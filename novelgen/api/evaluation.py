@@ -192,7 +192,8 @@ def evaluate(
     # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
     cached: dict[str, Any] = {}
     if options.get("cache_weight"):
-        cached = with_cache(opened, main_pairs, options)
+        asked = {name: options[name] for name in ("task", "cache_weight") if name in options}
+        cached = with_cache(opened, main_pairs, asked)
     shuffled = None
     if shuffle_sources:
         shuffled = network_loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
