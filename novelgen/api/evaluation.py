@@ -192,7 +192,10 @@ def evaluate(
     # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
     cached: dict[str, Any] = {}
     if options.get("cache_weight"):
-        asked = {name: options[name] for name in ("task", "cache_weight") if name in options}
+        asked: dict[str, Any] = {
+            "cache_weight": options["cache_weight"],
+            "task": options.get("task"),
+        }
         cached = with_cache(opened, main_pairs, asked)
     shuffled = None
     if shuffle_sources:
