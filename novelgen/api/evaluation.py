@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from novelgen.api.request import Paths, as_paths
 from novelgen.config_decoding import decoding_config
-from novelgen.errors import CheckpointError, ConfigError
+from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.options import check_one_of, flag, validate_choice
 
 if TYPE_CHECKING:
-    from novelgen.data.pairs import Pairs
     from novelgen.evaluation.groups import Group
     from novelgen.evaluation.pair_losses import PairLosses
-    from novelgen.evaluation.sweep import SweepRow, TextPair, Training
-    from novelgen.training.checkpoint import Run
-    from novelgen.training.loss import LossStats
+    from novelgen.evaluation.sweep import SweepRow, TextPair
 
 
 # Decoding options that may be lists.
@@ -41,7 +38,7 @@ _FIGURES = (
     "tokens",
 )
 # And beside them where the run has an n-gram model.
-_NGRAM_FIGURES = ("bits_per_character_ngram", "bits_per_character_interpolated", "ngram_weight")
+NGRAM_FIGURES = ("bits_per_character_ngram", "bits_per_character_interpolated", "ngram_weight")
 # In the main task, where they were asked for.
 _EXTRA_FIGURES = (
     "bits_per_character_cache",
@@ -100,7 +97,7 @@ class Evaluation:
         """Plain data for JSON, without what was not asked for."""
         result = _figures(self)
         if self.ngram_weight is not None:
-            result |= {name: getattr(self, name) for name in _NGRAM_FIGURES}
+            result |= {name: getattr(self, name) for name in NGRAM_FIGURES}
         if self.by_task:
             result["tasks"] = self.by_task
         extra = {name: getattr(self, name) for name in _EXTRA_FIGURES}
@@ -170,6 +167,12 @@ def evaluate(
 
     # Torch is imported behind the checks, which answer at once.
     from novelgen.api.evaluation_data import group_places, pairs_by_task
+    from novelgen.api.evaluation_losses import (
+        measured_losses,
+        network_loss,
+        training_text,
+        with_cache,
+    )
     from novelgen.decoding.generator import Generator
     from novelgen.evaluation.groups import grouped
     from novelgen.evaluation.sweep import SEED, held_out_texts, product, sweep
@@ -180,7 +183,7 @@ def evaluate(
     opened = load_run(directory, device)
     by_task = pairs_by_task(opened, directory, wanted, options.get("task"))
     main_pairs = next(iter(by_task.values()))
-    measured = {task: _measured(opened, each) for task, each in by_task.items()}
+    measured = {task: measured_losses(opened, each) for task, each in by_task.items()}
     figures = {task: {**_figures(losses), **more} for task, (losses, more) in measured.items()}
     main_losses, _more = next(iter(measured.values()))
     groups: list[Group] = []
@@ -189,15 +192,19 @@ def evaluate(
     # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
     cached: dict[str, Any] = {}
     if options.get("cache_weight"):
-        cached = _with_cache(opened, main_pairs, options)
+        asked: dict[str, Any] = {
+            "cache_weight": options["cache_weight"],
+            "task": options.get("task"),
+        }
+        cached = with_cache(opened, main_pairs, asked)
     shuffled = None
     if shuffle_sources:
-        shuffled = _loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
+        shuffled = network_loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
     texts: list[TextPair] = []
     rows: list[SweepRow] = []
     copying_unknown = None
     if generate:
-        training, copying_unknown = _training_text(opened, directory)
+        training, copying_unknown = training_text(opened, directory)
         # In float32: what is reported and compared is the text of the model itself.
         generator = Generator.of(opened, "float32")
         texts = held_out_texts(generator, main_pairs, generate)
@@ -272,76 +279,6 @@ def _check_groups(by: str | None, wanted: EvaluationData) -> None:
     if by != "length" and (wanted.corpus or wanted.pairs):
         message = _("--by {by}: only the run's own data has chapters; use --by length")
         raise ConfigError(message.format(by=by))
-
-
-def _training_text(run: Run, directory: Path) -> tuple[Training | None, str | None]:
-    """What gives the lines that a run was trained on, None where they are gone; and then why."""
-    from novelgen.training.stores import data_of_run
-
-    try:
-        data = data_of_run(directory, run.info)
-    except CheckpointError as error:
-        return None, str(error)
-    return lambda: data.targets("train"), None
-
-
-def _loss(run: Run, pairs: Pairs) -> LossStats:
-    """The loss of the network alone."""
-    from novelgen.training.loss import evaluate_loss
-
-    # Nothing is kept for a backward pass, so that twice the batch of training fits.
-    batch_tokens = run.config.training.evaluation_tokens
-    return evaluate_loss(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
-
-
-def _measured(run: Run, pairs: Pairs) -> tuple[PairLosses, dict[str, Any]]:
-    """The losses of the network, and the figures of the n-gram model where there is one."""
-    import numpy as np
-
-    from novelgen.evaluation.pair_losses import losses_of, pair_losses
-    from novelgen.training.interpolation import TokenProbs, mixture_loss, token_probs
-    from novelgen.training.loss import evaluation_plan
-
-    ngram = run.ngram
-    batch_tokens = run.config.training.evaluation_tokens
-    if ngram is None:
-        losses = pair_losses(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
-        return losses, {}
-    weight = run.info["ngram"]["weight"]
-    probs = token_probs(run.model, ngram, pairs, batch_tokens=batch_tokens, device=run.device)
-    log_probs = []
-
-    def noted() -> Iterator[TokenProbs]:
-        for each in probs:
-            # A probability may be too small for a float.
-            log_probs.append(np.log(np.maximum(each.network, np.finfo(float).tiny)))
-            yield each
-
-    loss = mixture_loss(noted(), weight)
-    losses = losses_of(pairs, evaluation_plan(pairs, batch_tokens), log_probs)
-    found = (loss.ngram.bits_per_character, loss.mixture.bits_per_character, weight)
-    return losses, dict(zip(_NGRAM_FIGURES, found, strict=True))
-
-
-def _with_cache(run: Run, pairs: Pairs, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of the network with a cache, of the n-gram model beside both where there is one.
-
-    `options` are fields of DecodingConfig. Raises ConfigError for a run that cannot have a cache.
-    """
-    from novelgen.decoding.generator import Generator
-    from novelgen.evaluation.cache import cached_token_probs
-    from novelgen.training.interpolation import mixture_loss
-
-    generator = Generator.of(run, "float32")
-    weight = generator.decoding_config(**options).cache_weight
-    ngram_weight = 0.0
-    if run.ngram is not None:
-        ngram_weight = run.info["ngram"]["weight"]
-    loss = mixture_loss(cached_token_probs(run, generator.model, pairs, weight), ngram_weight)
-    found = {"bits_per_character_cache": loss.network.bits_per_character}
-    if run.ngram is not None:
-        found["bits_per_character_cache_interpolated"] = loss.mixture.bits_per_character
-    return found
 
 
 def _figures(measured: PairLosses | Evaluation) -> dict[str, Any]:

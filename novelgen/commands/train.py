@@ -57,9 +57,9 @@ def _print_summary(result: TrainingResult) -> None:
             print(note)
     # An interrupted run may have no sensible weights yet.
     if result.reason == "interrupted":
-        _print_files(result.run)
         command = f"python -m novelgen train --output {directory} --resume"
-        print(_("to continue: {command}").format(command=command))
+        lines = [*_files(result.run), (_("to continue:"), command)]
+        print("\n".join(aligned_lines(lines)))
         return
     for prompt, text in sample_texts(result.run, _SAMPLES, config.training.device):
         print()
@@ -72,21 +72,18 @@ def _print_summary(result: TrainingResult) -> None:
         (_("evaluate:"), f"python -m novelgen evaluate --checkpoint {directory}"),
     )
     print()
-    _print_files(result.run)
-    print("\n".join(aligned_lines(commands)))
+    print("\n".join(aligned_lines([*_files(result.run), *commands])))
 
 
-def _print_files(run: Path) -> None:
-    """Prints what the run directory holds of the training to be looked at."""
+def _files(run: Path) -> list[tuple[str, str]]:
+    """What the run directory holds of the training to be looked at, each with its label."""
     files = (
         (_("curves, loss and perplexity:"), "loss.png"),
         (_("texts along the way:"), "samples.md"),
         (_("figures of every step:"), "metrics.jsonl"),
     )
     # Without a font there are no curves, and before the first validation no texts.
-    found = [(label, str(run / name)) for label, name in files if (run / name).exists()]
-    if found:
-        print("\n".join(aligned_lines(found)))
+    return [(label, str(run / name)) for label, name in files if (run / name).exists()]
 
 
 def _reason(result: TrainingResult, config: TrainingConfig) -> str:

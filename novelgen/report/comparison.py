@@ -5,56 +5,30 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from novelgen.errors import CheckpointError
-from novelgen.evaluation.comparison import Result, difference
+from novelgen.evaluation.comparison import Result
 from novelgen.i18n import N_, _, join_list
 from novelgen.report.comparison_figures import draw_by_length, draw_validations
-from novelgen.report.tables import (
-    INTERVAL,
-    MEASURES,
-    PREDICTION,
-    Value,
-    quoted,
-    shown,
-    to_csv,
-    to_markdown,
-    translate,
+from novelgen.report.comparison_tables import (
+    HEADING,
+    PREDICTION_HEADING,
+    difference_note,
+    lengths_table,
+    prediction_cells,
+    row_cells,
+    summary_rows,
 )
+from novelgen.report.tables import quoted, to_csv, to_markdown, translate
 from novelgen.training.atomic_write import write_whole
 
 FORMAT = 1
-# The columns of the table; table.csv keeps these names.
-_HEADING = (
-    N_("run"),
-    N_("model"),
-    N_("tokenizer"),
-    N_("seed"),
-    N_("parameters"),
-    N_("characters/s"),
-    N_("steps"),
-    N_("minutes"),
-    N_("validation BPC"),
-    N_("test BPC"),
-    *MEASURES.values(),
-)
-# The columns of the table of how well the runs predict; table.csv has them behind the others.
-_PREDICTION = (
-    *PREDICTION.values(),
-    N_("BPC more than the best run"),
-    N_("95 % interval of the difference"),
-    N_("verdict"),
-)
 # The lists with a number for every pair: they are in a file of their own.
 _LOSSES = ("pair_bits", "pair_characters")
-BEST = N_("the lowest BPC")
-WORSE = N_("worse")
-NO_DIFFERENCE = N_("no difference shown")
-NOT_COMPARABLE = N_("not comparable: other held-out text")
 DIFFERENT_TEXTS = N_(
     "these runs were measured on different held-out texts, so their BPC do not compare directly"
 )
@@ -89,13 +63,14 @@ class Comparison:
         _write(folder / "losses.json", json.dumps(losses, ensure_ascii=False) + "\n")
         data = json.dumps(self._to_dict(), ensure_ascii=False, indent=2)
         _write(folder / "table.json", data + "\n")
+        best = self.best
         rows = [
-            [*_row(result), *self._prediction(result, str), *result.continuations]
+            [*row_cells(result), *prediction_cells(result, best, str), *result.continuations]
             for result in self.results
         ]
         # The prompts themselves, of whole paragraphs, are in table.json and table.md.
         prompts = [f"after prompt {number}" for number in range(1, len(self.prompts) + 1)]
-        _write(folder / "table.csv", to_csv([*_HEADING, *_PREDICTION, *prompts], rows))
+        _write(folder / "table.csv", to_csv([*HEADING, *PREDICTION_HEADING, *prompts], rows))
         _write(folder / "table.md", self._markdown())
         # Failed runs are in the tables, with the reason, and in no figure.
         measured = [result for result in self.results if not result.error]
@@ -119,36 +94,9 @@ class Comparison:
         measured = [result for result in self.results if result.test_bpc is not None]
         return min(measured, key=lambda result: result.test_bpc or 0.0, default=None)
 
-    def _prediction(self, result: Result, translated: Callable[[str], str]) -> list[Value]:
-        """The cells of a run under _PREDICTION."""
-        cells: list[Value] = [result.prediction.get(name) for name in PREDICTION]
-        interval = list(PREDICTION).index("bits_per_character_interval")
-        cells[interval] = _interval(result.prediction.get("bits_per_character_interval"))
-        best = self.best
-        if best is None or result is best:
-            verdict = "" if best is None else translated(BEST)
-            return [*cells, None, None, verdict]
-        found = difference(result, best)
-        if found is None:
-            # A run that failed has no held-out text.
-            is_other = result.held_out and result.held_out != best.held_out
-            return [*cells, None, None, translated(NOT_COMPARABLE) if is_other else None]
-        verdict = translated(WORSE if found.is_shown else NO_DIFFERENCE)
-        return [*cells, found.bpc, _interval(found.interval), verdict]
-
     def summary(self) -> list[list[str]]:
         """How well the runs predict as rows of cells, the first one the heading, for a terminal."""
-        chosen = ("bits_per_character", "bits_per_character_interval", "character_perplexity")
-        places = [list(PREDICTION).index(name) for name in chosen]
-        # The last three are about the best run.
-        places += range(len(PREDICTION), len(_PREDICTION))
-        interval = _(INTERVAL)
-        bpc = [_("test BPC"), interval, _("perplexity per character")]
-        rows = [[_("run"), *bpc, _("more than the best"), interval, _("verdict")]]
-        for result in self.results:
-            cells = self._prediction(result, _)
-            rows.append([result.name, *(shown(cells[place]) for place in places)])
-        return rows
+        return summary_rows(self.results, self.best)
 
     def _markdown(self) -> str:
         """The tables for a report, with what a reader must know about them."""
@@ -156,7 +104,7 @@ class Comparison:
         parts = [
             f"# {title}\n",
             "".join(f"- {line}\n" for line in self._notes()),
-            to_markdown(translate(_HEADING), [_row(result) for result in self.results]),
+            to_markdown(translate(HEADING), [row_cells(result) for result in self.results]),
         ]
         measured = [result for result in self.results if not result.error]
         if measured:
@@ -169,13 +117,13 @@ class Comparison:
             parts += [
                 f"## {prediction_title}\n",
                 to_markdown(
-                    [_("run"), *translate(_PREDICTION)],
-                    [[result.name, *self._prediction(result, _)] for result in measured],
+                    [_("run"), *translate(PREDICTION_HEADING)],
+                    [[result.name, *prediction_cells(result, self.best)] for result in measured],
                 ),
                 difference_note() + "\n",
                 f"![{curves}](curves.png)\n",
                 f"## {lengths_title}\n",
-                _lengths_table(measured),
+                lengths_table(measured),
                 f"![{by_length}](by_length.png)\n",
                 f"## {prompts_title}\n",
             ]
@@ -239,21 +187,6 @@ class Comparison:
         return _("machine: {machine}").format(machine=facts)
 
 
-def difference_note() -> str:
-    """What the differences of the table are, and when a run is called worse."""
-    return _(
-        "Intervals are bootstrapped over the paragraphs with a fixed seed. A run is called worse "
-        "than the best one only where the interval of the difference, over the same paragraphs, "
-        "excludes 0. BPC and perplexity per character compare runs of words and of characters; "
-        "perplexity per token does not."
-    )
-
-
-def _interval(interval: Sequence[float] | None) -> str | None:
-    """An interval as a cell, the same in every language."""
-    return None if interval is None else f"{interval[0]:.3f} … {interval[1]:.3f}"
-
-
 def _losses(result: Result) -> dict[str, Any]:
     """What losses.json has of a run."""
     return {name: getattr(result, name) for name in _LOSSES}
@@ -306,39 +239,6 @@ def _saved_losses(path: Path) -> dict[str, Any]:
         return {}
     losses: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return losses
-
-
-def _row(result: Result) -> list[Value]:
-    """The cells of a run under _HEADING."""
-    speed = None
-    if result.characters_per_second is not None:
-        speed = round(result.characters_per_second)
-    return [
-        result.name,
-        result.model,
-        result.tokenizer,
-        result.seed,
-        result.parameters,
-        speed,
-        result.steps,
-        result.minutes,
-        result.validation_bpc,
-        result.test_bpc,
-        *(result.writing.get(name) for name in MEASURES),
-    ]
-
-
-def _lengths_table(results: Sequence[Result]) -> str:
-    """BPC and the number of pairs of every run, one column for each class of source length."""
-    labels = {found.shortest: found.label for result in results for found in result.by_length}
-    classes = sorted(labels)
-    heading = [_("run (number of pairs)"), *(labels[shortest] for shortest in classes)]
-    # A run on other texts may lack a class: its cell is empty.
-    rows = []
-    for result in results:
-        cells = {found.shortest: f"{found.bpc:.3f} ({found.pairs:,})" for found in result.by_length}
-        rows.append([result.name, *(cells.get(shortest) for shortest in classes)])
-    return to_markdown(heading, rows)
 
 
 def _shown(value: Any) -> str:
