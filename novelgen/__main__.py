@@ -28,6 +28,9 @@ _COMMANDS = {
     "evaluate": _Command("novelgen.commands.evaluate", N_("evaluate a trained model")),
     "compare": _Command("novelgen.commands.compare", N_("train and compare several models")),
     "prepare": _Command("novelgen.commands.prepare", N_("import a corpus and report on it")),
+    "doctor": _Command(
+        "novelgen.commands.doctor", N_("check the machine, the packages, a run and a corpus")
+    ),
 }
 
 
