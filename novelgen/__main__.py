@@ -29,6 +29,9 @@ _COMMANDS = {
     "compare": _Command("novelgen.commands.compare", N_("train and compare several models")),
     "report": _Command("novelgen.commands.report", N_("write a report about trained runs")),
     "prepare": _Command("novelgen.commands.prepare", N_("import a corpus and report on it")),
+    "doctor": _Command(
+        "novelgen.commands.doctor", N_("check the machine, the packages, a run and a corpus")
+    ),
 }
 
 

@@ -497,7 +497,9 @@ def test_a_language_that_does_not_exist_is_one_line(words):
     assert "argument --lang: invalid choice: 'fr'" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["train", "app", "generate", "evaluate", "prepare", "compare"])
+@pytest.mark.parametrize(
+    "name", ["train", "app", "generate", "evaluate", "prepare", "compare", "doctor"]
+)
 def test_help_answers_at_once(name):
     slow_imports = ["torch", "gradio"]
     # What `prepare` reports on is in arrays.

@@ -122,16 +122,14 @@ def resume(
     data = shared_data(ranks, lambda: data_of_run(run.path, info))
     # A run that was interrupted at once may have none yet.
     config = _with_recipe(config, data, reporting)
-    # 2. The trainer; `save_info` adds the number of the format itself.
-    info = {name: value for name, value in info.items() if name != "format"}
-    info["config"] = config.to_dict()
+    # 2. The trainer.
     model = build_model(config, data.tokenizer, data.source_tokenizer)
     trainer = _trainer(config, data, model, run, ranks, reporting)
     trainer.resume()
     # 3. What has changed is written when nothing can refuse it any more: it is that of the next
     # session too.
     if ranks.is_first:
-        run.save_info(info)
+        run.note_config(config)
     if reporting.verbose:
         print(_("going on from step {step}").format(step=trainer.position.step), flush=True)
     return _fit(trainer, data, run, ranks, reporting)

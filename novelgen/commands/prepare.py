@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from novelgen.api.preparation import prepare
+from novelgen.api.preparation import check_names_file, prepare, write_names
 from novelgen.cli import add_section, explicit_options
 from novelgen.commands.removed_lines import CHOICES, WORDS, import_removals
 from novelgen.config import Config, DataConfig, TextConfig, validate_choice
@@ -18,6 +18,10 @@ from novelgen.data.split import NONE
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
+from novelgen.text.names import Name
+
+# How many of the names that were found are printed.
+_SHOWN_NAMES = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "ends and the like as well (default: words)"
         ),
     )
+    parser.add_argument(
+        "--find-names",
+        type=Path,
+        metavar="FILE",
+        help=_(
+            "also write the names and new words that are found, with their counts: a user "
+            "dictionary to look over, for --tokenizer word --user-dict"
+        ),
+    )
     parser.add_argument("--json", action="store_true", help=_("print the report as JSON"))
     add_section(parser, TextConfig, N_("text options"))
     # Tasks are chosen in training: one prepared corpus serves them all.
@@ -78,6 +91,8 @@ def main(args: argparse.Namespace) -> None:
         )
     if args.show_removed is not None:
         validate_choice(args.show_removed, CHOICES, "--show-removed")
+    if args.find_names:
+        check_names_file(args.find_names, overwrite=args.overwrite)
     text = TextConfig(**explicit_options(args, TextConfig))
     data = DataConfig(**data_options)
     # 2. The import, and what it leaves out. The list comes first, so that it is there even when too
@@ -91,11 +106,26 @@ def main(args: argparse.Namespace) -> None:
     exported: list[Path] = []
     if args.export_pairs:
         exported = export_pairs(store, args.export_pairs, data.context_paragraphs)
+    names = None
+    if args.find_names:
+        names = write_names(store, args.find_names, overwrite=args.overwrite)
     # 3. The report.
     if args.json:
-        print(json.dumps(to_dict(store, removals, exported), ensure_ascii=False, indent=2))
-    else:
-        print(to_text(store, exported))
+        report = to_dict(store, removals, exported)
+        if names is not None:
+            report["names"] = [name._asdict() for name in names]
+        print(json.dumps(report, ensure_ascii=False, indent=2))
+        return
+    if names is not None:
+        print(_names_line(names, args.find_names))
+    print(to_text(store, exported))
+
+
+def _names_line(names: list[Name], path: Path) -> str:
+    """What was found, with the most frequent ones."""
+    first = " ".join(name.word for name in names[:_SHOWN_NAMES])
+    message = _("{count:,} names and new words, to look over in {path}: {first} …")
+    return message.format(count=len(names), path=path, first=first)
 
 
 def to_dict(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 Cutter = Callable[[str], list[str]]
 """A function that cuts a text into words whose concatenation is the text."""
+
+Tagger = Callable[[str], Sequence[tuple[str, str]]]
+"""A function that cuts a text into words, each with its part of speech as jieba calls it."""
 
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff〇]+")
 # Letters and digits of which a word goes on: all but the scripts that put no spaces between words.

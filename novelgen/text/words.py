@@ -12,7 +12,7 @@ import itertools
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.text.user_words import Cutter as Cutter
-from novelgen.text.user_words import is_chinese, keeping_whole
+from novelgen.text.user_words import Tagger, is_chinese, keeping_whole
 
 # jieba leaves the ideographs outside the basic block alone, each a word of its own; rjieba would
 # join them.
@@ -44,6 +44,8 @@ _TAGS = (
 # part of speech.
 _ENTRY = re.compile(rf"(.+?)(?:\s+([0-9]+))?(?:\s+(?:{_TAGS}))?")
 
+_COMMENT = re.compile(r"(?:^|\s+)#.*")
+
 
 class UserWord(NamedTuple):
     """A word that the user wants kept whole.
@@ -58,7 +60,8 @@ class UserWord(NamedTuple):
 def read_user_dict(path: str | Path) -> list[UserWord]:
     """The words of a jieba user dictionary in UTF-8, `word [frequency] [tag]`, one a line.
 
-    The tags are not used. Raises ConfigError when the file cannot be read, is not UTF-8, or gives a
+    The tags are not used, nor is what follows a # at the beginning of a line or behind a space.
+    Raises ConfigError when the file cannot be read, is not UTF-8, or gives a
     frequency of 0.
     """
     try:
@@ -77,7 +80,7 @@ def read_user_dict(path: str | Path) -> list[UserWord]:
         ) from None
     words: dict[str, UserWord] = {}
     for number, line in enumerate(lines, 1):
-        entry = _ENTRY.fullmatch(line.strip())
+        entry = _ENTRY.fullmatch(_COMMENT.sub("", line).strip())
         if entry is None:
             continue
         word = entry[1]
@@ -142,6 +145,31 @@ def spaced_word_cutter(user_words: tuple[UserWord, ...] = ()) -> Cutter:
         return words
 
     return cut
+
+
+def word_tagger() -> tuple[Tagger, Callable[[str], bool]]:
+    """A function that cuts and tags a text, and one that says which words its dictionary has.
+
+    Raises ConfigError where no segmenter is installed.
+    """
+    with contextlib.suppress(ImportError):
+        from rjieba import Jieba
+
+        rjieba = Jieba()
+        return rjieba.tag, rjieba.has_word
+    with contextlib.suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import jieba
+        import jieba.posseg
+
+        jieba.setLogLevel(logging.CRITICAL)
+        jieba.initialize()
+
+        def tag(text: str) -> list[tuple[str, str]]:
+            return [(pair.word, pair.flag) for pair in jieba.posseg.cut(text)]
+
+        return tag, lambda word: bool(jieba.dt.FREQ.get(word))
+    raise ConfigError(_("--find-names needs a word segmenter: pip install rjieba (or jieba)"))
 
 
 def _spaced_words(text: str) -> list[str]:

@@ -15,6 +15,8 @@ from novelgen.data.pairs import Pairs
 from novelgen.data.store import Store
 from novelgen.errors import ConfigError, CorpusError
 from novelgen.text.report import Removal
+from novelgen.text.words import UserWord, read_user_dict
+from tests.text.test_names import story_of_people
 
 
 @pytest.fixture
@@ -258,3 +260,14 @@ def test_a_failed_export_keeps_the_old_file(run, novel, tmp_path, monkeypatch):
         run(*arguments)
     assert (tmp_path / "pairs" / "train.tsv").read_bytes() == before
     assert len(list((tmp_path / "pairs").iterdir())) == 3
+
+
+def test_names_are_written_to_look_over_and_not_over_what_was_looked_over(run, tmp_path):
+    corpus = tmp_path / "novel.txt"
+    corpus.write_text("\n".join(story_of_people()), encoding="utf-8")
+    names = tmp_path / "names.txt"
+    arguments = ("--corpus", corpus, "--output", tmp_path / "store", "--find-names", names)
+    assert f"look over in {names}: " in run(*arguments)
+    assert UserWord("鲍绫舟") in read_user_dict(names)
+    with pytest.raises(ConfigError, match="exists"):
+        run(*arguments)

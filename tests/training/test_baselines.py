@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import novelgen
 from novelgen.training import baselines
 from novelgen.training.baselines import NAMES, final_note, measure_baselines, standing_note
 from tests.models.ngram_reference import Reference
@@ -102,3 +103,18 @@ def test_every_target_counts_once(workshop, parts):
     found = measure_baselines(parts, workshop.tokenizer.size)
     assert sorted(found.places) == list(range(len(workshop.valid)))
     assert not any(np.isnan(nll).any() for nll in found.nll.values())
+
+
+@pytest.mark.slow
+def test_a_run_of_before_gets_its_baselines_when_it_is_resumed(novel, tmp_path):
+    sizes = {"embedding_size": 8, "decoder_size": 8, "device": "cpu", "init": "none"}
+    novelgen.train(novel, tmp_path / "run", "tiny", max_steps=2, verbose=False, **sizes)
+    path = tmp_path / "run" / "config.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    found = info.pop("baselines")
+    assert all(set(parts) == {"valid", "test"} for parts in found.values())
+    path.write_text(json.dumps(info), encoding="utf-8")
+    novelgen.resume(tmp_path / "run", max_steps=3, verbose=False)
+    resumed = json.loads(path.read_text(encoding="utf-8"))
+    assert resumed["baselines"] == found
+    assert resumed["config"]["training"]["max_steps"] == 3
