@@ -50,7 +50,6 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
             elem_id="report-files",
         )
 
-
     @localized
     def write_it(chosen: str | None, *values: Any) -> Iterator[Values]:
         with errors_as_toasts():
