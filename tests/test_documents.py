@@ -109,7 +109,7 @@ def options_of(command):
 
 @cache
 def all_options():
-    commands = ("train", "app", "generate", "evaluate", "compare", "prepare")
+    commands = ("train", "app", "generate", "evaluate", "compare", "report", "prepare", "doctor")
     return frozenset().union(*map(options_of, commands))
 
 

@@ -27,6 +27,7 @@ _PARTS = {
     "result": N_("prediction by length of the source"),
     "sweep": N_("texts of the decoding settings"),
     "written": N_("texts for the failure analysis"),
+    "names": N_("names"),
     "copied": N_("copied spans"),
     "attention": N_("attention"),
 }

@@ -26,7 +26,9 @@ from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep
 from novelgen.models.zoo import attends
 from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
 from novelgen.report.samples import read_samples
+from novelgen.text.names import find_names
 from novelgen.text.tokenizers import EOS
+from novelgen.text.words import word_tagger
 from novelgen.training.atomic_write import write_whole
 from novelgen.training.baselines import measure_baselines
 from novelgen.training.checkpoint import Run, RunDirectory, load_run
@@ -42,6 +44,7 @@ Progress = Callable[[str, int, int], None]
 _HEATMAP_SOURCES = 40
 _LONGEST_DRAWN = 60  # of a source, in characters
 _SHORTEST_DRAWN = 15  # of what is written
+_PERSON = "nr"  # jieba's tag
 _WRITTEN = "written"  # the setting that failures are counted in: the program's own default
 
 
@@ -131,6 +134,7 @@ class Measurer:
         if attends(self._run.config.model):
             attention = self._part("attention", lambda: self._attention(generator))
         vocabulary = frozenset(self._run.tokenizer.symbols)
+        names = frozenset(self._part("names", self._names)["names"])
         return RunStudy(
             name=self._name,
             info=info,
@@ -143,8 +147,8 @@ class Measurer:
             written=texts,
             written_options=written.options,
             measures=written.measures,
-            failures=count_failures(texts, vocabulary),
-            true_failures=_true_failures(texts, vocabulary, copied["true_texts"]),
+            failures=count_failures(texts, vocabulary, names),
+            true_failures=_true_failures(texts, vocabulary, names, copied["true_texts"]),
             copying_texts=copied["texts"],
             copied=[CopiedSpan(**span) for span in copied["spans"]],
             attention=[_paragraph(each) for each in attention.get("paragraphs", [])],
@@ -183,6 +187,13 @@ class Measurer:
         """The BPC of n-gram models, by name and part."""
         parts = {part: self.data.pairs(part) for part in PARTS}
         return {**measure_baselines(parts, self._run.tokenizer.size).by_part}
+
+    def _names(self) -> dict[str, Any]:
+        """The people of the novel, as far as they are found; none in pairs of texts."""
+        if not isinstance(self.data, Novel):
+            return {"names": []}
+        found = find_names(self.data.targets("train"), *word_tagger())
+        return {"names": [name.word for name in found if name.tag == _PERSON]}
 
     def _prediction(self) -> dict[str, Any]:
         """The BPC with exchanged sources, beside an n-gram model, and on as much training text."""
@@ -227,11 +238,13 @@ class Measurer:
             kept = {row.label: row for row in map(SweepRow.from_dict, map(json.loads, lines))}
         missing = [setting for setting in settings if setting.label not in kept]
         texts = self._prompts(generator, prompts)
+        # Read once: every row looks it through.
+        training = list(self.data.targets("train")) if missing else []
         rows = sweep(
             generator,
             texts,
             missing,
-            lambda: self.data.targets("train"),
+            lambda: training,
             on_text=lambda done, total: self._tell(name, done, total),
         )
         for row in rows:
@@ -311,13 +324,16 @@ def study_corpus(data: Data) -> CorpusStudy | None:
 
 
 def _true_failures(
-    texts: Sequence[WrittenText], vocabulary: Collection[str], copying: int
+    texts: Sequence[WrittenText],
+    vocabulary: Collection[str],
+    names: Collection[str],
+    copying: int,
 ) -> dict[str, float]:
     """The share of the true paragraphs with each failure; `copying` of them copy."""
     true = [text._replace(text=text.target, finished=True) for text in texts]
     shares = {
         failure.name: len(failure.places) / len(texts)
-        for failure in count_failures(true, vocabulary)
+        for failure in count_failures(true, vocabulary, names)
     }
     # A truth is not shorter than itself.
     del shares["early"]

@@ -32,6 +32,17 @@ _BASELINES = {
 }
 
 
+# By the names of `novelgen.training.alarms`; their messages are in the language of the training.
+_ALARMS = {
+    "small_corpus": N_("the corpus is small"),
+    "unused_gpu": N_("a GPU is there and was not used"),
+    "low_memory": N_("memory was nearly full"),
+    "no_fall": N_("the loss did not fall"),
+    "exploding_gradients": N_("the gradients were large"),
+    "not_finite": N_("the loss was no number"),
+    "learning_by_heart": N_("validation rose: the model learned by heart"),
+    "stuck_attention": N_("attention looked at one place"),
+}
 # Of `PairLosses.figures`; each has a twin without the end.
 _PERPLEXITIES = {
     "bits_per_character": N_("bits per character (BPC)"),
@@ -226,7 +237,9 @@ def _curves(writer: ReportWriter, run: RunStudy) -> None:
 def _alarms(writer: ReportWriter, run: RunStudy) -> None:
     """What the program warned of while it trained."""
     alarms = [
-        f"{count(each['step'])}: {each['message']}" for each in run.records if "alarm" in each
+        f"{count(each['step'])}: {_(_ALARMS.get(each['alarm'], each['alarm']))}"
+        for each in run.records
+        if "alarm" in each
     ]
     if alarms:
         writer.paragraph(_("While it trained, the program warned at these steps:"))
