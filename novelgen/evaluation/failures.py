@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from novelgen.evaluation.text import repeated
+from novelgen.text.marks import ends_a_sentence, has_unpaired_marks
 
 # A text with a larger share of repeated 4-grams turns in circles.
 LOOP_SHARE = 0.2
 # A text is short when it has fewer characters than this share of the true paragraph, and few.
 SHORT_SHARE = 0.25
 SHORT_LENGTH = 15
-# What may end a paragraph of a novel.
-_ENDS = '。！？…—”’」』）》.!?"'
-_OPENING = "“‘「『（《"
-_CLOSING = "”’」』）》"
 
 
 class WrittenText(NamedTuple):
@@ -43,14 +40,7 @@ def is_looping(text: WrittenText) -> bool:
 
 def has_broken_quotation(text: WrittenText) -> bool:
     """A quotation mark or a bracket that is never closed, never opened, or crossed."""
-    waiting: list[str] = []
-    for character in text.text:
-        if character in _OPENING:
-            waiting.append(_CLOSING[_OPENING.index(character)])
-        elif character in _CLOSING and (not waiting or waiting.pop() != character):
-            return True
-    # A straight mark opens and closes.
-    return bool(waiting) or text.text.count('"') % 2 == 1
+    return has_unpaired_marks(text.text)
 
 
 def ends_early(text: WrittenText) -> bool:
@@ -61,7 +51,7 @@ def ends_early(text: WrittenText) -> bool:
 
 def breaks_off(text: WrittenText) -> bool:
     """It did not end by itself, or not with the end of a sentence."""
-    return not text.finished or not text.text.endswith(tuple(_ENDS))
+    return not text.finished or not ends_a_sentence(text.text)
 
 
 RULES: Mapping[str, Callable[[WrittenText], bool]] = {

@@ -37,7 +37,7 @@ _FEWEST_RESAMPLES = 200
 _SEED = 1
 # Pairs that are drawn, of all resamples together: a few seconds; and at a time: 40 MB of places.
 _MOST_DRAWN = 200_000_000
-_DRAWN_AT_ONCE = 5_000_000
+DRAWN_AT_ONCE = 5_000_000
 
 
 class Interval(NamedTuple):
@@ -156,7 +156,7 @@ def bootstrap(sums: Float64s, counts: Int64s) -> Interval:
     count = len(sums)
     chance = np.random.default_rng(_SEED)
     resamples = min(_RESAMPLES, max(_FEWEST_RESAMPLES, _MOST_DRAWN // count))
-    rows = max(1, _DRAWN_AT_ONCE // count)
+    rows = max(1, DRAWN_AT_ONCE // count)
     found: list[Float64s] = []
     for first in range(0, resamples, rows):
         places = chance.integers(0, count, (min(rows, resamples - first), count))

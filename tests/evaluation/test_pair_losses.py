@@ -112,7 +112,7 @@ def test_more_pairs_than_are_drawn_at_once_change_nothing(monkeypatch):
     sums = np.arange(30.0)
     counts = np.full(30, 2)
     whole = bootstrap(sums, counts)
-    monkeypatch.setattr("novelgen.evaluation.pair_losses._DRAWN_AT_ONCE", 100)
+    monkeypatch.setattr("novelgen.evaluation.pair_losses.DRAWN_AT_ONCE", 100)
     assert bootstrap(sums, counts) == whole
 
 

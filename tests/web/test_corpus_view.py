@@ -129,6 +129,7 @@ def test_the_section_is_on_the_page_where_files_are_taken(tmp_path):
     for takes_novels in (True, False):
         components = build_page(tmp_path, takes_novels)
         files = [each for each in components if isinstance(each, gr.File)]
+        files = [each for each in files if each.elem_id != "report-files"]
         assert len(files) == takes_novels
 
 

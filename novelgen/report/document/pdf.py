@@ -43,6 +43,7 @@ from novelgen.report.document.labels import caption, contents_title
 from novelgen.report.document.layout import TEXT_WIDTH, column_shares
 from novelgen.report.document.pdf_font import registered_font
 from novelgen.report.fonts import require_font
+from novelgen.text.marks import BEGINS_NO_LINE
 
 _MARGIN = 2.5 * cm
 _TALLEST = 22 * cm  # of a figure, so that its caption has room
@@ -51,7 +52,7 @@ _NUMBER_WIDTH = 1.2  # centimetres, of an equation's number
 _ALWAYS = set(map(chr, range(0x20, 0x7F)))
 # reportlab knows what cannot begin a line in Japanese; these are the marks of Chinese.
 for _module in (textsplit, text_module):
-    _module.ALL_CANNOT_START += "，；：？！》”’…—"
+    _module.ALL_CANNOT_START += BEGINS_NO_LINE
 _GREY = colors.HexColor("#555555")
 
 

@@ -30,9 +30,9 @@ from novelgen.report.document.labels import caption, contents_title
 from novelgen.report.document.layout import TEXT_WIDTH, column_shares
 
 # Latin and Chinese fonts by style; every Word and WPS in Chinese has them.
-_BODY = ("Times New Roman", "宋体")
-_TITLES = ("Arial", "黑体")
-_MONOSPACE = ("Consolas", "宋体")
+_BODY = ("Times New Roman", "SimSun")
+_TITLES = ("Arial", "SimHei")
+_MONOSPACE = ("Consolas", "SimSun")
 _MARGIN = 2.5  # centimetres
 _BLACK = RGBColor(0, 0, 0)
 
