@@ -197,7 +197,7 @@ def _curves(writer: ReportWriter, run: RunStudy) -> None:
         writer.paragraph(_("The run has no record of its training."))
         return
     figure = writer.figure(
-        _("BPC and perplexity per token in training and validation"),
+        _("BPC and perplexity per character in training and validation"),
         "loss",
         curves_figure(run.records),
     )
