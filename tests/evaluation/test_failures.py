@@ -25,6 +25,7 @@ def kinds(text, **more):
         ("quotation", written('她说"走吧，今天的水比昨天高得多。')),
         ("early", written("是。")),
         ("broken_off", written(GOOD, finished=False)),
+        ("broken_off", written("是。", finished=False)),
         ("broken_off", written("小满今天走到了河边去看船，又")),
     ],
 )
