@@ -91,7 +91,8 @@ def write_report(
         require_font()
 
     # Torch is imported behind the checks, which answer at once.
-    from novelgen.api.study import FULL, QUICK, Measurer, study_corpus
+    from novelgen.api.effort import FULL, QUICK
+    from novelgen.api.study import Measurer, study_corpus
     from novelgen.report.paper.compose import compose
     from novelgen.report.paper.study import Report
     from novelgen.training.distributed import SINGLE_PROCESS

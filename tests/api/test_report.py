@@ -6,8 +6,8 @@ import re
 import pytest
 
 import novelgen
+from novelgen.api.effort import QUICK
 from novelgen.api.report import FORMATS, write_report
-from novelgen.api.study import QUICK
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import use_language
 
