@@ -1,6 +1,7 @@
 """Choosing, comparing and training models, in the browser."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -183,20 +184,21 @@ def test_a_grid_grows_row_by_row_and_is_kept_as_files(page):
             page.locator(f"#compare-{name}").click()
         files[name] = download.value.path().read_text(encoding="utf-8")
         assert download.value.suggested_filename.startswith("novelgen-")
-    heading, *rows = csv.reader(files["csv"].removeprefix("\ufeff").splitlines())
+    rows = list(csv.DictReader(io.StringIO(files["csv"].removeprefix("\ufeff"), newline="")))
     assert files["csv"].startswith("\ufeff")
-    assert len(heading) == 9
-    assert [row[1:3] for row in rows] == [
+    assert {row["prompt"] for row in rows} == {PROMPT + MARKUP}
+    assert [[row["decoder"], row["temperature"]] for row in rows] == [
         ["sample", "0.5"],
         ["sample", "0.8"],
         ["sample", "1"],
         ["beam", ""],
         ["greedy", ""],
     ]
-    assert all(float(row[4]) < 0 and 0 <= float(row[7]) <= 1 for row in rows)
+    assert all(float(row["log p per character"]) < 0 for row in rows)
+    assert all(0 <= float(row["copied 8-grams"]) <= 1 for row in rows)
     assert files["markdown"].count("\n") == 7
     table = page.locator("#compare-table").inner_text()
-    assert all(row[4] in table for row in rows)
+    assert all(row["log p per character"] in table for row in rows)
     assert page.evaluate("window.harm") is None
 
 
