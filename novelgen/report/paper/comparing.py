@@ -35,7 +35,8 @@ def write_comparison(writer: ReportWriter, report: Report) -> None:
             "token compares only runs with the same tokens and vocabulary."
         ).format(table=table)
     )
-    measured = [run.result for run in report.runs if run.result.curve]
+    # A single point is no curve.
+    measured = [run.result for run in report.runs if len(run.result.curve) > 1]
     if measured:
         writer.figure(
             _("Validation BPC over time and over the text that was read"),
