@@ -6,6 +6,7 @@ import zipfile
 from xml.etree import ElementTree
 
 import docx
+import pypdf
 import pytest
 from matplotlib.figure import Figure
 
@@ -96,7 +97,6 @@ def test_html_needs_no_other_file(document, tmp_path):
 
 
 def test_pdf_text_can_be_taken_out_again(document, tmp_path):
-    pypdf = pytest.importorskip("pypdf")
     path = tmp_path / "report.pdf"
     write_pdf(document, path)
     pages = pypdf.PdfReader(io.BytesIO(path.read_bytes())).pages
