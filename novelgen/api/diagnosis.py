@@ -34,8 +34,6 @@ _LEAST_DISK = 1 * _GIB
 _SHOWN_FILES = 5  # of those that are not read
 # Without these something is slower or left out, and all else works.
 _OPTIONAL = frozenset({"numba", "llvmlite", "opencc", "tensorboard"})
-# The beginning of a requirement: its name, perhaps with extras, and the versions.
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)")
 
 
 class Finding(NamedTuple):
@@ -108,45 +106,29 @@ def check_packages(
     required: Sequence[str], version_of: Callable[[str], str | None]
 ) -> Iterator[Finding]:
     """Packages that are missing or of a version that was not tried; one line where all are well."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError as error:
+        yield Finding("wrong", "packaging", _first_line(error), "pip install packaging")
+        return
     fitting = 0
-    for requirement in required:
-        parts = _REQUIREMENT.match(requirement)
-        if parts is None:
-            continue
-        name, wanted = parts[1], parts[2].strip()
+    for text in required:
+        requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue  # for another system
+        name, wanted = requirement.name, str(requirement.specifier)
         found = version_of(name)
-        remedy = f'pip install "{requirement.partition(";")[0].strip()}"'
+        remedy = f'pip install "{text.partition(";")[0].strip()}"'
         if found is None:
             status: Status = "warning" if name in _OPTIONAL else "wrong"
             yield Finding(status, name, _("is not installed"), remedy)
-        elif not _fits(found, wanted):
+        elif not requirement.specifier.contains(found, prereleases=True):
             message = _("version {found}, tried are {wanted}").format(found=found, wanted=wanted)
             yield Finding("warning", name, message, remedy)
         else:
             fitting += 1
     if fitting:
         yield Finding("ok", _("packages"), _("as they should be: {count}").format(count=fitting))
-
-
-def _fits(version: str, wanted: str) -> bool:
-    """Whether a version lies in a range such as >=2.2,<3."""
-    found = _numbers(version)
-    for bound in filter(None, (part.strip() for part in wanted.split(","))):
-        operator = re.match("[<>=!~]+", bound)
-        if operator is None:
-            continue
-        limit = _numbers(bound[operator.end() :])
-        if operator[0] == ">=" and found < limit:
-            return False
-        if operator[0] == "<" and found >= limit:
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The numbers of a version before any letter: 2.13.0+cpu is 2, 13, 0."""
-    release = re.split(r"[^\d.]", version, maxsplit=1)[0]
-    return tuple(int(part) for part in release.split(".") if part)
 
 
 def check_processor(threads: int) -> Iterator[Finding]:
@@ -236,15 +218,14 @@ def check_cache() -> Iterator[Finding]:
 
 def check_font() -> Iterator[Finding]:
     """A font with Chinese characters, for figures."""
-    from novelgen.report.fonts import find_font
+    from novelgen.report.fonts import require_font
 
-    font = find_font()
-    if font is not None:
-        yield Finding("ok", _("Chinese font"), font.path.name)
+    try:
+        font = require_font()
+    except ConfigError as error:
+        yield Finding("warning", _("Chinese font"), str(error))
         return
-    remedy = _("apt install fonts-wqy-zenhei on Debian or Ubuntu, Noto Sans CJK elsewhere")
-    message = _("none was found: figures are in English, heatmaps are not drawn")
-    yield Finding("warning", _("Chinese font"), message, remedy)
+    yield Finding("ok", _("Chinese font"), font.path.name)
 
 
 def check_disk(free: int) -> Iterator[Finding]:

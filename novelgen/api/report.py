@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from novelgen.api.request import run_names
 from novelgen.config import NO_INIT, Config, ModelConfig, flag, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
@@ -35,7 +36,9 @@ FORMATS = ("md", "docx", "pdf", "html")
 NAME = "report"  # of the files, before the suffix
 _MEASURED = "measured"  # the folder of what is measured
 _PACKAGES = ("novelgen", "torch", "numpy", "jieba", "rjieba", "matplotlib", "gradio", "sacrebleu")
-# Options of a training that its command leaves out: the budget is given in steps.
+# Options of a training that hold a path, relative to the run directory.
+_PATHS = ("init", "pairs", "valid_pairs", "test_pairs")
+# Those that its command leaves out: the budget is given in steps.
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
 
 
@@ -85,6 +88,7 @@ def write_report(
         validate_choice(name, FORMATS, "--format")
     if not directories or not formats:
         raise ConfigError(_("a report needs at least one run and one format"))
+    names = run_names(directories, "--checkpoint")
     if "pdf" in formats:
         from novelgen.report.fonts import require_font
 
@@ -109,7 +113,7 @@ def write_report(
             device,
             on_progress or (lambda _name, _done, _total: None),
         )
-        for directory, name in zip(directories, _names(directories), strict=True)
+        for directory, name in zip(directories, names, strict=True)
     ]
     studies = [measurer.measure() for measurer in measurers]
     report = Report(
@@ -123,16 +127,6 @@ def write_report(
         details=_details(author, student_id, course),
     )
     return _render(compose(report), folder, formats)
-
-
-def _names(directories: Sequence[Path]) -> list[str]:
-    """What the runs are called: their folders' names, with numbers where some are equal."""
-    names: list[str] = []
-    for directory in directories:
-        name = directory.resolve().name
-        same = sum(each.resolve().name == name for each in directories)
-        names.append(name if same == 1 else f"{name}-{len(names) + 1}")
-    return names
 
 
 def _details(
@@ -184,10 +178,11 @@ def _option(name: str, value: Any, directory: Path) -> list[str]:
     """An option with its value; a switch has none."""
     if isinstance(value, bool):
         return [flag(name) if value else flag(name).replace("--", "--no-", 1)]
-    if name == "init" and value != NO_INIT:
+    if name in _PATHS and value != NO_INIT:
         path = directory / value
         # A run begins with the base model by itself.
-        return [] if path.resolve() == shipped_base() else [flag(name), _shown(path)]
+        is_usual = name == "init" and path.resolve() == shipped_base()
+        return [] if is_usual else [flag(name), _shown(path)]
     return [flag(name), shlex.quote(str(value))]
 
 

@@ -188,3 +188,18 @@ def check_same_corpus(
     if [path.resolve() for path in named] != trained_on:
         message = _("--resume: this run is trained on {corpus}, not on {named}; leave {option} out")
         raise ConfigError(message.format(corpus=trained_on[0], named=named[0], option=option))
+
+
+def run_names(paths: Sequence[Path], option: str) -> list[str]:
+    """What runs are called: their directories' own names, or their paths where those are equal.
+
+    Raises ConfigError, which names the option, for a directory that occurs twice.
+    """
+    # A path such as ".." has no name of its own before it is resolved.
+    names = [path.resolve().name for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    if len(set(names)) < len(names):
+        message = _("{option}: a directory occurs twice; give each once")
+        raise ConfigError(message.format(option=option))
+    return names

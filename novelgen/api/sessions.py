@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from torch import nn
 from novelgen.api.observer import Observer
 from novelgen.api.request import apply_budget
 from novelgen.config import NO_INIT, Config, TrainingConfig, check_budget
-from novelgen.errors import NovelgenError
 from novelgen.i18n import _
 from novelgen.models.build import set_dropout
 from novelgen.models.zoo import present
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.alarms import Alarm, Watch, small_corpus, unused_gpu
-from novelgen.training.baselines import Baselines, measure_baselines
+from novelgen.training.baselines import Baselines, baselines_of
 from novelgen.training.checkpoint import RunDirectory, build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.hardware import (
@@ -231,8 +229,9 @@ def _trainer(
             reporting.on_validation(validation)
         return alarms
 
+    text = _text(config, data)
+
     def choose(speed: float) -> TrainingConfig:
-        text = _text(config, data)
         chosen = complete(config, text, speed)
         set_dropout(model, present(chosen.model.dropout))
         if ranks.is_first:
@@ -258,7 +257,7 @@ def _trainer(
             is_warm=config.training.init != NO_INIT,
             memory=read_memory,
         ),
-        alarms=[unused_gpu(find_gpu()), small_corpus(_text(config, data).characters)],
+        alarms=[unused_gpu(find_gpu()), small_corpus(text.characters)],
         line=line,
     )
     if reporting.verbose:
@@ -267,21 +266,16 @@ def _trainer(
         parameters = sum(parameter.numel() for parameter in model.parameters())
         _print_model(parameters, data.tokenizer.size, hardware, ranks.size)
         if device.type == "cpu":
-            peak = estimate_peak(config, parameters, _text(config, data).tokens)
+            peak = estimate_peak(config, parameters, text.tokens)
             print(memory_note(peak, read_memory()), flush=True)
     return trainer
 
 
 def _measure_baselines(data: Data, run: RunDirectory) -> Baselines | None:
-    """What n-gram models reach on the held-out parts; None where they are the training part."""
-    if not data.holds_out:
-        return None
-    parts = {part: data.pairs(part) for part in ("train", "valid")}
-    # A training needs no test part: it may have no pair, and that of a run may be gone.
-    with contextlib.suppress(NovelgenError):
-        parts["test"] = data.pairs("test")
-    baselines = measure_baselines(parts, data.tokenizer.size)
-    run.note_baselines(baselines.record())
+    """What n-gram models reach on the held-out parts; the run keeps it."""
+    baselines = baselines_of(data)
+    if baselines is not None:
+        run.note_baselines(baselines.record())
     return baselines
 
 

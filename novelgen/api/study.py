@@ -13,9 +13,8 @@ import numpy as np
 
 from novelgen import __version__
 from novelgen.api.effort import Effort
+from novelgen.api.evaluation_losses import measured_losses, network_loss
 from novelgen.data.novel import Novel
-from novelgen.data.pairs import Pairs
-from novelgen.data.split import PARTS
 from novelgen.data.store import Store
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.results import Paragraph
@@ -31,11 +30,9 @@ from novelgen.text.names import find_names
 from novelgen.text.tokenizers import EOS
 from novelgen.text.words import word_tagger
 from novelgen.training.atomic_write import write_whole
-from novelgen.training.baselines import measure_baselines
+from novelgen.training.baselines import baselines_of
 from novelgen.training.checkpoint import Run, RunDirectory, load_run
-from novelgen.training.interpolation import mixture_loss, token_probs
 from novelgen.training.journal import read_metrics
-from novelgen.training.loss import LossStats, evaluate_loss
 from novelgen.training.stores import Data, data_of_run
 
 # Called with what is measured, how much of it is done, and of how much.
@@ -59,14 +56,14 @@ class Measurer:
         self._directory = directory
         self._name = name
         self._effort = effort
-        self._device = device
         self._tell = tell
         self._run: Run = load_run(directory, device)
         self.data: Data = data_of_run(directory, self._run.info)
         self._test = self.data.pairs("test").sample(effort.pairs)
         # Parts of other weights, of another effort or another version are others.
         of = f"{_weights_hash(directory)} {effort!r} {__version__}"
-        self._folder = folder / f"{name}-{hashlib.sha1(of.encode()).hexdigest()[:10]}"
+        own_name = directory.resolve().name
+        self._folder = folder / f"{own_name}-{hashlib.sha1(of.encode()).hexdigest()[:10]}"
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def measure(self) -> RunStudy:
@@ -82,7 +79,8 @@ class Measurer:
         attention = {}
         if attends(self._run.config.model):
             attention = self._part("attention", lambda: self._attention(generator))
-        vocabulary = frozenset(self._run.tokenizer.symbols)
+        # All that words are made of, too.
+        vocabulary = frozenset("".join(self._run.tokenizer.symbols))
         names = frozenset(self._part("names", self._names)["names"])
         return RunStudy(
             name=self._name,
@@ -109,12 +107,12 @@ class Measurer:
     def _facts(self) -> dict[str, Any]:
         """What config.json says, and what it may lack."""
         baselines = self._run.info.get("baselines")
-        if baselines is None:
+        if baselines is None and self.data.holds_out:
             # Of a run of before they were measured in training.
             baselines = self._part("baselines", self._baselines)
         return {
             **self._run.info,
-            "baselines": baselines,
+            "baselines": baselines or {},
             "is_all_training": not self.data.holds_out,
             "vocabulary_size": self._run.tokenizer.size,
             "training_characters": int(self.data.pairs("train").target_characters.sum()),
@@ -134,8 +132,8 @@ class Measurer:
 
     def _baselines(self) -> dict[str, Any]:
         """The BPC of n-gram models, by name and part."""
-        parts = {part: self.data.pairs(part) for part in PARTS}
-        return {**measure_baselines(parts, self._run.tokenizer.size).by_part}
+        baselines = baselines_of(self.data)
+        return {} if baselines is None else {**baselines.by_part}
 
     def _names(self) -> dict[str, Any]:
         """The people of the novel, as far as they are found; none in pairs of texts."""
@@ -146,32 +144,19 @@ class Measurer:
 
     def _prediction(self) -> dict[str, Any]:
         """The BPC with exchanged sources, beside an n-gram model, and on as much training text."""
-        run = self._run
-        shuffled = self._loss(self._test.shuffled_sources(seed=1))
+        shuffled = self._test.shuffled_sources(seed=1)
         training = self.data.pairs("train").sample(len(self._test))
         found = {
-            "shuffled": shuffled.bits_per_character,
-            "train": self._loss(training).bits_per_character,
+            "shuffled": network_loss(self._run, shuffled).bits_per_character,
+            "train": network_loss(self._run, training).bits_per_character,
         }
-        if run.ngram is not None:
-            batch_tokens = run.config.training.evaluation_tokens
-            probs = token_probs(
-                run.model, run.ngram, self._test, batch_tokens=batch_tokens, device=run.device
-            )
-            mixed = mixture_loss(probs, run.info["ngram"]["weight"])
-            found["interpolated"] = mixed.mixture.bits_per_character
+        if self._run.ngram is not None:
+            _losses, figures = measured_losses(self._run, self._test)
+            found["interpolated"] = figures["bits_per_character_interpolated"]
         return found
 
-    def _loss(self, pairs: Pairs) -> LossStats:
-        run = self._run
-        batch_tokens = run.config.training.evaluation_tokens
-        return evaluate_loss(run.model, pairs, batch_tokens=batch_tokens, device=run.device)
-
     def _result(self) -> dict[str, Any]:
-        result = result_of(
-            self._directory, self._name, [], 0, self._device, test_pairs=len(self._test)
-        )
-        return dataclasses.asdict(result)
+        return dataclasses.asdict(result_of(self._run, self._name, [], 0, len(self._test)))
 
     def _prompts(self, generator: Generator, count: int) -> list[tuple[str, str]]:
         return held_out_texts(generator, self.data.pairs("test"), count)

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from novelgen.api.request import run_names
 from novelgen.cli import explicit_options
 from novelgen.commands.compare_request import (
     SECTIONS,
     add_arguments,
     check_same,
     earlier_comparison,
-    names_of,
     training_request,
 )
 from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
@@ -218,7 +218,7 @@ def _train(
     """Trains one run, from where it stands; None when Ctrl-C ended it."""
     from novelgen.api import sessions
     from novelgen.evaluation.comparison import Result, affordable_pairs, result_of
-    from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.checkpoint import RunDirectory, load_run
     from novelgen.training.run_lock import locked
 
     run = RunDirectory(args.output / plan.name)
@@ -247,7 +247,8 @@ def _train(
     print(_("evaluating"), flush=True)
     # All runs are measured on the pairs for which the first one had time.
     pairs = comparison.test_pairs or affordable_pairs(run.path)
-    return result_of(run.path, plan.name, comparison.prompts, args.generate, device.type, pairs)
+    trained = load_run(run.path, device.type)
+    return result_of(trained, plan.name, comparison.prompts, args.generate, pairs)
 
 
 def _compare_runs(args: argparse.Namespace) -> None:
@@ -264,7 +265,7 @@ def _compare_runs(args: argparse.Namespace) -> None:
     if unused:
         message = _("--runs trains nothing; leave out {options}")
         raise ConfigError(message.format(options=join_list(unused)))
-    names = names_of(args.runs)
+    names = run_names(args.runs, "--runs")
     device = choose_device(explicit_options(args, TrainingConfig).get("device", "auto"))
     request = {
         "runs": [os.path.relpath(path, args.output) for path in args.runs],
@@ -278,7 +279,8 @@ def _compare_runs(args: argparse.Namespace) -> None:
     # 3. The runs.
     for number, (name, path) in enumerate(zip(names, args.runs, strict=True), 1):
         print(_heading(number, len(names), name), flush=True)
-        result = result_of(path, name, comparison.prompts, args.generate, device.type)
+        run = load_run(path, device.type)
+        result = result_of(run, name, comparison.prompts, args.generate)
         comparison.results.append(result)
         _print_result(result)
     comparison.save(args.output)

@@ -251,14 +251,3 @@ def _first_difference(before: Mapping[str, Any], request: Mapping[str, Any]) -> 
         if name != "options" and was.get(name) != now.get(name):
             return name
     return None
-
-
-def names_of(paths: list[Path]) -> list[str]:
-    """The directories' own names, or their paths where the names do not tell them apart."""
-    # A path such as ".." has no name of its own before it is resolved.
-    names = [path.resolve().name for path in paths]
-    if len(set(names)) < len(names):
-        names = [str(path) for path in paths]
-    if len(set(names)) < len(names):
-        raise ConfigError(_("--runs: a directory occurs twice; give each once"))
-    return names

@@ -17,7 +17,7 @@ from novelgen.evaluation.groups import LengthClass, by_length
 from novelgen.evaluation.pair_losses import Interval, bootstrap, pair_losses
 from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
 from novelgen.evaluation.writing import spread
-from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.checkpoint import Run, RunDirectory
 from novelgen.training.journal import read_metrics
 from novelgen.training.stores import Data, data_of_run
 from novelgen.training.validation import affordable_characters, sample_size
@@ -114,22 +114,19 @@ def affordable_pairs(directory: Path) -> int:
 
 
 def result_of(
-    directory: Path,
+    run: Run,
     name: str,
     prompts: Sequence[str],
     paragraphs: int,
-    device: str,
     test_pairs: int | None = None,
 ) -> Result:
-    """Measures the weights that a run kept, on the test part of its corpus, in its main task.
+    """Measures an open run on the test part of its corpus, in its main task.
 
     With `test_pairs` on a sample of so many pairs, always the same ones. So many `paragraphs` are
-    written and measured, and the prompts continued. Raises CheckpointError when the run is damaged,
-    or its data gone.
+    written and measured, and the prompts continued. Raises CheckpointError when its data is gone.
     """
     # 1. How well it predicts, by the length of the source.
-    run = load_run(directory, device)
-    data = data_of_run(directory, run.info)
+    data = data_of_run(run.directory.path, run.info)
     pairs = data.pairs("test")
     measured = pairs.sample(len(pairs) if test_pairs is None else test_pairs)
     texts = measured.texts(range(len(measured)), run.tokenizer, run.source_tokenizer)
@@ -147,7 +144,7 @@ def result_of(
     continuations = [generator.generate(prompt, seed=SEED).text for prompt in prompts]
 
     # 3. How it was trained.
-    records = read_metrics(RunDirectory(directory).metrics)
+    records = read_metrics(run.directory.metrics)
     steps = [record["step"] for record in records if "loss" in record]
     best = run.info.get("best") or {}
     return Result(

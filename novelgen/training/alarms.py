@@ -74,7 +74,7 @@ def unused_gpu(support: GpuSupport) -> Alarm | None:
         return Alarm(
             "unused_gpu",
             _(
-                "alarm: this machine has an NVIDIA GPU that torch cannot use: its driver is too "
+                "this machine has an NVIDIA GPU that torch cannot use: its driver is too "
                 "old for CUDA {cuda}; install a newer driver, and see what nvidia-smi says"
             ).format(cuda=support.cuda_version),
         )
@@ -83,7 +83,7 @@ def unused_gpu(support: GpuSupport) -> Alarm | None:
     return Alarm(
         "unused_gpu",
         _(
-            "alarm: this machine has an NVIDIA GPU, but this torch ({found}) is a build for CPUs; "
+            "this machine has an NVIDIA GPU, but this torch ({found}) is a build for CPUs; "
             "the build for GPUs: {command}"
         ).format(found=support.torch_version, command=command),
     )
@@ -96,7 +96,7 @@ def small_corpus(characters: int) -> Alarm | None:
     return Alarm(
         "small_corpus",
         _(
-            "alarm: only {count:,} characters to learn from: a novel's tone takes some ten "
+            "only {count:,} characters to learn from: a novel's tone takes some ten "
             "thousand, sense a million; put more novels into the folder"
         ).format(count=characters),
     )
@@ -109,7 +109,7 @@ def low_memory(memory: Memory | None) -> Alarm | None:
     return Alarm(
         "low_memory",
         _(
-            "alarm: of {total:.1f} GiB of memory {available:.1f} are left; close other programs, "
+            "of {total:.1f} GiB of memory {available:.1f} are left; close other programs, "
             "or stop with Ctrl-C and go on with --resume --accumulation-steps 4"
         ).format(total=memory.total / _GIB, available=memory.available / _GIB),
     )
@@ -123,7 +123,7 @@ def no_fall(first: float, last: float, step: int, is_warm: bool) -> Alarm | None
     return Alarm(
         "no_fall",
         _(
-            "alarm: after {step} steps the loss has not fallen ({first:.2f}, now {last:.2f}); stop "
+            "after {step} steps the loss has not fallen ({first:.2f}, now {last:.2f}); stop "
             "with Ctrl-C and train again with {option} auto"
         ).format(step=step, first=first, last=last, option=flag("learning_rate")),
     )
@@ -137,7 +137,7 @@ def exploding_gradients(norms: Sequence[float], rate: float) -> Alarm | None:
     return Alarm(
         "exploding_gradients",
         _(
-            "alarm: the gradients explode (norm {norm:.3g}, normal are 0.2 to 1); stop with Ctrl-C "
+            "the gradients explode (norm {norm:.3g}, normal are 0.2 to 1); stop with Ctrl-C "
             "and train again with a lower {option} (now {rate:.2g})"
         ).format(norm=usual, option=flag("learning_rate"), rate=rate),
     )
@@ -155,7 +155,7 @@ def learning_by_heart(best: float, validations: Sequence[float]) -> Alarm | None
     return Alarm(
         "learning_by_heart",
         _(
-            "alarm: validation rises ({best:.3f}, now {last:.3f} BPC) while the training loss "
+            "validation rises ({best:.3f}, now {last:.3f} BPC) while the training loss "
             "falls: the model learns by heart. The best weights are kept; more text or a higher "
             "{option} help"
         ).format(best=best, last=validations[-1], option=flag("dropout")),
@@ -170,7 +170,7 @@ def stuck_attention(share: float, step: int) -> Alarm | None:
     return Alarm(
         "stuck_attention",
         _(
-            "alarm: attention looks at one place only, which gets {share:.0%} of its weight; "
+            "attention looks at one place only, which gets {share:.0%} of its weight; "
             "--token-in-query with --guide 1, the default, prevents it"
         ).format(share=share),
     )

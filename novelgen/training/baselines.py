@@ -11,6 +11,7 @@ n pairs of the validation part.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novelgen.data.pairs import Pairs
+from novelgen.errors import NovelgenError
 from novelgen.i18n import N_, _
 from novelgen.models.ngram import NgramModel
 from novelgen.training.interpolation import count_ngrams, target_tokens
+from novelgen.training.stores import Data
 
 Float64s = NDArray[np.float64]
 
@@ -67,6 +70,17 @@ class Baselines:
                 "{unigram:.3f}, bigram {bigram:.3f}, trigram {trigram:.3f} BPC"
             )
         return message.format(**{name: parts["valid"] for name, parts in self.by_part.items()})
+
+
+def baselines_of(data: Data) -> Baselines | None:
+    """The baselines of what a run learns from; None where no part is held out."""
+    if not data.holds_out:
+        return None
+    parts = {part: data.pairs(part) for part in ("train", "valid")}
+    # A training needs no test part: it may have no pair, and that of a run may be gone.
+    with contextlib.suppress(NovelgenError):
+        parts["test"] = data.pairs("test")
+    return measure_baselines(parts, data.tokenizer.size)
 
 
 def measure_baselines(parts: Mapping[str, Pairs], vocabulary_size: int) -> Baselines:

@@ -202,7 +202,7 @@ class Trainer:
         """Shows and records alarms."""
         for alarm in alarms:
             journal.write(alarm.record(self.position.step))
-            self._line.note(alarm.message)
+            self._line.note(_("alarm: {message}").format(message=alarm.message))
 
     def step(self) -> dict[str, Any]:
         """Takes one optimizer step; returns what the journal keeps of it."""

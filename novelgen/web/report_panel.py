@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from novelgen.api.report import FORMATS
+from novelgen.i18n import _
 from novelgen.web import limits
 from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT
@@ -67,7 +68,9 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         show_progress_on=status,
         api_visibility="private",
     )
-    stop.click(lambda: None, cancels=[begun], **LIGHT)
+    # What was measured stays: the next time it goes on behind it.
+    ended = stop.click(lambda: None, cancels=[begun], **LIGHT)
+    ended.then(localized(lambda: _("stopped")), None, status, **LIGHT)
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from novelgen.api.diagnosis import (
     installed_version,
     requirements,
 )
+from novelgen.report.fonts import require_font
 from novelgen.training.alarms import Memory
 
 GIB = 2**30
@@ -88,9 +89,10 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path, monkeypatch):
 
 def test_a_missing_font_is_told(monkeypatch):
     monkeypatch.setattr("novelgen.report.fonts.find_font", lambda: None)
+    require_font.cache_clear()
     (finding,) = check_font()
     assert finding.status == "warning"
-    assert "apt install" in finding.remedy
+    assert "apt install" in finding.message
 
 
 def test_a_run_is_opened_whole(make_run, tmp_path):

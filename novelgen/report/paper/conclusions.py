@@ -11,6 +11,7 @@ from novelgen.report.paper.method import passes
 from novelgen.report.paper.phrases import bpc, count, decimal, percent, setting_text
 from novelgen.report.paper.study import Report
 from novelgen.report.paper.writer import ReportWriter
+from novelgen.training.baselines import NAMES
 
 # By how much validation must rise, or training fall, to be worth a sentence, in BPC.
 _NOTABLE = 0.02
@@ -37,8 +38,7 @@ def _against_baselines(report: Report) -> Iterator[str]:
     """The test BPC beside those of the n-gram models on the same text."""
     found = report.main.test_bpc
     baselines = report.main.info.get("baselines", {})
-    names = {"unigram": _("unigram"), "bigram": _("bigram"), "trigram": _("trigram")}
-    beaten = [name for name in names if baselines.get(name, {}).get("test", 0) > found]
+    beaten = [name for name in NAMES if baselines.get(name, {}).get("test", 0) > found]
     if not baselines:
         return
     if beaten:
@@ -46,7 +46,7 @@ def _against_baselines(report: Report) -> Iterator[str]:
         yield _(
             "The model predicts better than a {name} model: {bpc} against {other} BPC on the test "
             "part."
-        ).format(name=names[best], bpc=bpc(found), other=bpc(baselines[best]["test"]))
+        ).format(name=_(best), bpc=bpc(found), other=bpc(baselines[best]["test"]))
     trigram = baselines.get("trigram", {}).get("test")
     if trigram and trigram <= found:
         yield _(

@@ -10,10 +10,10 @@ import numpy as np
 from novelgen.i18n import N_, _
 from novelgen.report.curves import curves_figure
 from novelgen.report.paper.comparing import write_comparison
-from novelgen.report.paper.figures import chapters_figure, corpus_figure
+from novelgen.report.paper.corpus import write_corpus
 from novelgen.report.paper.method import budget_text
 from novelgen.report.paper.phrases import bpc, count, decimal, value_text
-from novelgen.report.paper.study import CorpusStudy, Report, RunStudy
+from novelgen.report.paper.study import Report, RunStudy
 from novelgen.report.paper.writer import ReportWriter
 from novelgen.report.paper.writing import (
     write_attention,
@@ -21,16 +21,7 @@ from novelgen.report.paper.writing import (
     write_samples,
     write_sweep,
 )
-from novelgen.text.report import RULE_NAMES
-
-_MOST_NOVELS = 40  # in the table; the rest is summed up
-_PARTS = {"train": N_("training"), "valid": N_("validation"), "test": N_("test")}
-_BASELINES = {
-    "unigram": N_("unigram model"),
-    "bigram": N_("bigram model"),
-    "trigram": N_("trigram model"),
-}
-
+from novelgen.training.baselines import NAMES
 
 # By the names of `novelgen.training.alarms`; their messages are in the language of the training.
 _ALARMS = {
@@ -55,7 +46,7 @@ def write_experiments(writer: ReportWriter, report: Report) -> None:
     """Writes the chapter."""
     writer.heading(1, _("Experimental studies"))
     if report.corpus is not None:
-        _corpus(writer, report.corpus)
+        write_corpus(writer, report.corpus)
     _setting(writer, report.main)
     _curves(writer, report.main)
     _alarms(writer, report.main)
@@ -66,106 +57,6 @@ def write_experiments(writer: ReportWriter, report: Report) -> None:
     write_samples(writer, report.main)
     write_attention(writer, report.main)
     write_failures(writer, report.main)
-
-
-def _corpus(writer: ReportWriter, corpus: CorpusStudy) -> None:
-    meta = corpus.meta
-    novels = meta["novels"]
-    found = meta["import"]
-    writer.heading(2, _("Corpus"))
-    # 1. Every novel.
-    rows = [
-        [
-            novel["name"],
-            count(novel["chapters"]),
-            count(novel["paragraphs"]),
-            count(novel["characters"]),
-            count(novel["vocabulary"]),
-            " / ".join(count(novel["pairs"][part]) for part in _PARTS),
-        ]
-        for novel in novels[:_MOST_NOVELS]
-    ]
-    parts = ("chapters", "paragraphs", "characters")
-    total = [
-        _("all"),
-        *(count(sum(novel[part] for novel in novels)) for part in parts),
-        count(meta["statistics"]["vocabulary"]),
-        " / ".join(count(meta["pairs"][part]) for part in _PARTS),
-    ]
-    if len(novels) > 1:
-        rows.append(total)
-    heading = [
-        _("novel"),
-        _("chapters"),
-        _("paragraphs"),
-        _("characters"),
-        _("different characters"),
-        _("pairs (training / validation / test)"),
-    ]
-    table = writer.table(_("The corpus"), heading, rows)
-    lengths = meta["statistics"]["paragraph_lengths"]
-    writer.paragraph(
-        _(
-            "{table} shows the corpus after cleaning. Half of the paragraphs have at most {p50} "
-            "characters, nine of ten at most {p90}, the longest {longest}."
-        ).format(table=table, p50=lengths["p50"], p90=lengths["p90"], longest=lengths["max"])
-    )
-    if len(novels) > _MOST_NOVELS:
-        writer.paragraph(
-            _("The table lists the first {count} of {all} novels.").format(
-                count=_MOST_NOVELS, all=len(novels)
-            )
-        )
-    _cleaning(writer, found)
-    # 2. What it looks like.
-    writer.figure(
-        _(
-            "Lengths of the segments, and the share of all tokens that the most frequent symbols "
-            "cover"
-        ),
-        "corpus",
-        corpus_figure(corpus),
-    )
-    names, chapters = _chapter_lengths(corpus)
-    if sum(map(len, chapters)) > 1:
-        writer.figure(
-            _("Lengths of the chapters; a colour for each novel"),
-            "chapters",
-            chapters_figure(chapters, names),
-        )
-
-
-def _cleaning(writer: ReportWriter, found: Any) -> None:
-    """What was taken out or changed, by rule, and what is no novel."""
-    rows = [
-        [
-            _(RULE_NAMES.get(rule, rule)),
-            count(places),
-            count(found["removed_characters"].get(rule, 0)),
-        ]
-        for rule, places in found["removed"].items()
-    ]
-    if rows:
-        writer.table(
-            _("What cleaning changed or took out"),
-            [_("rule"), _("places"), _("characters taken out")],
-            rows,
-        )
-    else:
-        writer.paragraph(_("Cleaning found nothing to change."))
-
-
-def _chapter_lengths(corpus: CorpusStudy) -> tuple[list[str], list[list[int]]]:
-    """The names of the novels, and the characters of each chapter of each of them."""
-    names = [novel["name"] for novel in corpus.meta["novels"]]
-    by_novel: list[list[int]] = [[] for _name in names]
-    places = corpus.meta["import"].get("places") or []
-    for chapter, length in enumerate(np.bincount(corpus.chapters, weights=corpus.segment_lengths)):
-        # Chapter 0 is what stands before the first heading of the corpus.
-        file = places[chapter - 1]["file"] if chapter and chapter <= len(places) else 0
-        if length:
-            by_novel[file].append(int(length))
-    return names, by_novel
 
 
 def _setting(writer: ReportWriter, run: RunStudy) -> None:
@@ -305,10 +196,10 @@ def _bpc_rows(run: RunStudy) -> list[list[str]]:
     rows = [[_("this model"), f"{bpc(run.test_bpc)} ({bpc(low)} – {bpc(high)})"]]
     if "interpolated" in run.bpc:
         rows.append([_("with the n-gram model beside it"), bpc(run.bpc["interpolated"])])
-    for name, label in _BASELINES.items():
+    for name in NAMES:
         baseline = run.info["baselines"].get(name, {}).get("test")
         if baseline is not None:
-            rows.append([_(label), bpc(baseline)])
+            rows.append([_(name), bpc(baseline)])
     rows.append([_("this model, sources exchanged"), bpc(run.bpc["shuffled"])])
     rows.append([_("this model, on training text"), bpc(run.bpc["train"])])
     return rows

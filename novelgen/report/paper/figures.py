@@ -13,6 +13,7 @@ from novelgen.evaluation.sweep import SweepRow
 from novelgen.i18n import N_, _
 from novelgen.report.fonts import figure_language, font_properties
 from novelgen.report.paper.study import CorpusStudy
+from novelgen.report.tables import MEASURES
 
 _BLUE = "#2f6db3"
 _ORANGE = "#c8502d"
@@ -32,12 +33,7 @@ FAMILIES = (
     Family("top_p", N_("top-p"), False),
     Family("beam_size", N_("beam size"), False),
 )
-_MEASURES = (
-    ("log_probability", N_("log p per character")),
-    ("distinct_2", "distinct-2"),
-    ("repeated_4grams", N_("repeated 4-grams")),
-    ("copied_8grams", N_("copied 8-grams")),
-)
+_MEASURES = ("log_probability", "distinct_2", "repeated_4grams", "copied_8grams")
 
 
 def family_rows(rows: Sequence[SweepRow], option: str) -> list[SweepRow]:
@@ -69,7 +65,7 @@ def sweep_figure(rows: Sequence[SweepRow]) -> Figure:
         for column, family in enumerate(families):
             chosen = family_rows(rows, family.option)
             x = [float(row.options[family.option]) for row in chosen]
-            for line, (name, label) in enumerate(_MEASURES):
+            for line, name in enumerate(_MEASURES):
                 axes = panels[line][column]
                 y = [_number(getattr(row.measures, name)) for row in chosen]
                 axes.plot(x, y, color=_BLUE, marker="o", markersize=3.5, linewidth=1.2)
@@ -77,7 +73,7 @@ def sweep_figure(rows: Sequence[SweepRow]) -> Figure:
                 if family.is_logarithmic:
                     _scale_logarithmically(axes, x)
                 if column == 0:
-                    axes.set_ylabel(_(label), fontproperties=font)
+                    axes.set_ylabel(_(MEASURES[name]), fontproperties=font)
                 if line == len(_MEASURES) - 1:
                     axes.set_xlabel(_(family.label), fontproperties=font)
     return figure

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from novelgen.i18n import N_, _
+from novelgen.report.tables import EMPTY as UNKNOWN
 
-UNKNOWN = "—"
 # What a variant is called in a sentence.
 VARIANTS = {
     "bahdanau": N_("an LSTM encoder-decoder with Bahdanau attention"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 
 from novelgen.decoding.results import Paragraph
 from novelgen.evaluation.failures import LOOP_SHARE, SHORT_LENGTH, SHORT_SHARE
@@ -15,9 +17,22 @@ from novelgen.report.paper.figures import sweep_figure
 from novelgen.report.paper.phrases import bpc, count, decimal, percent, setting_text, shortened
 from novelgen.report.paper.study import RunStudy
 from novelgen.report.paper.writer import ReportWriter
+from novelgen.report.tables import MEASURES
 
 _EXAMPLES = 3  # prompts in the table of three columns
 _MOST_COPIES = 12
+# The measures of the table of settings, and how each is shown.
+_SHOWN: dict[str, Callable[[float | None], str]] = {
+    "log_probability": decimal,
+    "distinct_1": partial(decimal, digits=3),
+    "distinct_2": partial(decimal, digits=3),
+    "repeated_4grams": percent,
+    "copied_8grams": percent,
+    "length": partial(decimal, digits=1),
+    "bleu": partial(decimal, digits=1),
+    "chrf": partial(decimal, digits=1),
+    "finished": percent,
+}
 FAILURES = {
     "loop": N_("turns in circles"),
     "quotation": N_("broken quotation marks or brackets"),
@@ -36,18 +51,7 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
     prompts = len({text.prompt for text in run.sweep[0].texts})
     table = writer.table(
         _("Decoding settings on the same {count} held-out sources").format(count=prompts),
-        [
-            _("setting"),
-            _("log p per character"),
-            "distinct-1",
-            "distinct-2",
-            _("repeated 4-grams"),
-            _("copied 8-grams"),
-            _("length"),
-            "BLEU",
-            "chrF",
-            _("ended"),
-        ],
+        [_("setting"), *(_(MEASURES[name]) for name in _SHOWN)],
         [_sweep_row(row) for row in run.sweep],
         [14, 9, 9, 9, 9, 9, 7, 7, 7, 7],
     )
@@ -73,19 +77,8 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
 
 
 def _sweep_row(row: SweepRow) -> list[str]:
-    measures = row.measures
-    return [
-        setting_text(row.options),
-        decimal(measures.log_probability),
-        decimal(measures.distinct_1, 3),
-        decimal(measures.distinct_2, 3),
-        percent(measures.repeated_4grams),
-        percent(measures.copied_8grams),
-        decimal(measures.length, 1),
-        decimal(measures.bleu, 1),
-        decimal(measures.chrf, 1),
-        f"{measures.finished:.0%}",
-    ]
+    shown = [show(getattr(row.measures, name)) for name, show in _SHOWN.items()]
+    return [setting_text(row.options), *shown]
 
 
 def write_samples(writer: ReportWriter, run: RunStudy) -> None:
