@@ -103,7 +103,6 @@ def write_report(
     from novelgen.training.hardware import describe_machine
 
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
     measurers = [
         Measurer(
             directory,
@@ -202,6 +201,7 @@ def _render(document: Document, folder: Path, formats: Sequence[str]) -> list[Pa
     from novelgen.report.document.word import write_word
 
     writers = {"md": write_markdown, "docx": write_word, "pdf": write_pdf, "html": write_html}
+    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name in formats:
         path = folder / f"{NAME}.{name}"

@@ -135,4 +135,4 @@ def test_mistakes_are_told_before_anything_is_measured(runs, tmp_path):
         write_report([], tmp_path / "report")
     with pytest.raises(CheckpointError):
         write_report(tmp_path / "nowhere", tmp_path / "report", device="cpu")
-    assert not (tmp_path / "report" / "report.md").exists()
+    assert not (tmp_path / "report").exists()

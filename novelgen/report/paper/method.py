@@ -31,7 +31,7 @@ def write_method(writer: ReportWriter, report: Report) -> None:
     _data(writer, run)
     _model(writer, run)
     _training(writer, run)
-    _decoding(writer)
+    _decoding(writer, run)
     _measures(writer)
 
 
@@ -225,7 +225,7 @@ def _training(writer: ReportWriter, run: RunStudy) -> None:
     )
 
 
-def _decoding(writer: ReportWriter) -> None:
+def _decoding(writer: ReportWriter, run: RunStudy) -> None:
     writer.heading(2, _("Decoding"))
     writer.paragraph(
         _(
@@ -249,6 +249,9 @@ def _decoding(writer: ReportWriter) -> None:
         ).format(search=writer.cite("sutskever2014"), wu=writer.cite("wu2016"))
     )
     writer.equations(eq.BEAM)
+    # A translation, say, may repeat what its source repeats.
+    if run.config.from_pairs:
+        return
     writer.paragraph(
         _(
             "Two rules hold for every decoder, as they do in the program by default: the "

@@ -51,6 +51,15 @@ def test_parts_that_are_chosen_change_the_equations():
     assert any(each == r"q_i = s_{i-1}" for each in latex(token_in_query=False, guide=0))
 
 
+def test_rules_against_repetition_are_those_of_novels():
+    def says(**options):
+        texts = (each.text for each in written(**options) if isinstance(each, Paragraph))
+        return any("no n-gram is written twice" in text for text in texts)
+
+    assert says()
+    assert not says(pairs="pairs.tsv")
+
+
 def test_training_that_is_not_usual_is_said():
     texts = " ".join(
         each.text
