@@ -145,6 +145,7 @@ def result_of(
 
     # 3. How it was trained.
     records = read_metrics(run.directory.metrics)
+    spent = timed(records)
     steps = [record["step"] for record in records if "loss" in record]
     best = run.info.get("best") or {}
     return Result(
@@ -154,7 +155,7 @@ def result_of(
         run.config.training.seed,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         steps=steps[-1] if steps else None,
-        minutes=records[-1]["seconds"] / 60 if records else None,
+        minutes=spent[-1]["seconds"] / 60 if spent else None,
         characters_per_second=speed(records),
         best_step=best.get("step"),
         validation_bpc=best.get("validation_bpc"),
@@ -172,6 +173,11 @@ def result_of(
     )
 
 
+def timed(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records of steps and validations: that of an alarm has no time."""
+    return [record for record in records if "seconds" in record]
+
+
 def speed(records: Sequence[dict[str, Any]]) -> float | None:
     """Target characters a second over all training steps; None without any.
 
@@ -182,7 +188,7 @@ def speed(records: Sequence[dict[str, Any]]) -> float | None:
     seen = 0  # characters of all steps so far
     # A record's time is when its step began: the step took until the record behind it, which is
     # the validation's where there was one.
-    for record, following in itertools.pairwise(records):
+    for record, following in itertools.pairwise(timed(records)):
         if "loss" in record:
             seconds += following["seconds"] - record["seconds"]
             characters += record["characters"] - seen

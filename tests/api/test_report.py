@@ -29,6 +29,9 @@ def runs(tmp_path_factory):
     for model in ("bahdanau", "seq2seq"):
         options = {**TINY, "model": model, "init": "none", "verbose": False}
         novelgen.train(novel, folder / model, max_steps=4, validate_every=2, **options)
+    # As a training that ended with an alarm leaves it.
+    with (folder / "bahdanau" / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": 4, "alarm": "stuck_attention", "message": "stuck"}) + "\n")
     return [folder / "bahdanau", folder / "seq2seq"]
 
 
@@ -60,6 +63,7 @@ def test_figures_in_the_text_are_those_of_the_run(report, runs):
     assert f"{info['parameters']:,}" in text
     assert f"{info['baselines']['trigram']['test']:.3f}" in text
     assert "张三" in text
+    assert "4: attention looked at one place" in text
 
 
 def test_every_cited_paper_is_listed_and_every_listed_one_cited(report):

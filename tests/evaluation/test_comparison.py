@@ -26,6 +26,8 @@ RECORDS = [
 
 def test_speed_leaves_validations_out():
     assert speed(RECORDS) == 400 / (1 + 1 + 2)
+    alarm = {"step": 1, "alarm": "no_fall", "message": ""}
+    assert speed([alarm, RECORDS[0], alarm, *RECORDS[1:], alarm]) == speed(RECORDS)
     assert speed([]) is None
     assert speed(RECORDS[:1]) is None
 
