@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import importlib.metadata
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from novelgen.api.diagnosis import installed_version
 from novelgen.api.request import run_names
 from novelgen.config import NO_INIT, Config, ModelConfig, flag, validate_choice
 from novelgen.errors import ConfigError
@@ -35,11 +35,18 @@ _PARTS = {
 FORMATS = ("md", "docx", "pdf", "html")
 NAME = "report"  # of the files, before the suffix
 _MEASURED = "measured"  # the folder of what is measured
-_PACKAGES = ("novelgen", "torch", "numpy", "jieba", "rjieba", "matplotlib", "gradio", "sacrebleu")
+# Beside those of `describe_machine`.
+_PACKAGES = ("jieba", "rjieba", "matplotlib", "gradio", "sacrebleu")
 # Options of a training that hold a path, relative to the run directory.
 _PATHS = ("init", "pairs", "valid_pairs", "test_pairs")
 # Those that its command leaves out: the budget is given in steps.
 _BUDGETS = ("epochs", "max_steps", "max_minutes")
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of packages that figures may depend on; those that are missing are left out."""
+    found = {name: installed_version(name) for name in _PACKAGES}
+    return {name: version for name, version in found.items() if version is not None}
 
 
 def part_name(part: str) -> str:
@@ -120,7 +127,7 @@ def write_report(
         corpus=study_corpus(measurers[0].data),
         machine=describe_machine(SINGLE_PROCESS.device(device)),
         commands=_commands(directories, studies, formats, quick),
-        versions={name: importlib.metadata.version(name) for name in _PACKAGES},
+        versions=package_versions(),
         quick=quick,
         title=title,
         details=_details(author, student_id, course),
