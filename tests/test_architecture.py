@@ -106,3 +106,11 @@ def test_stages_before_the_model_import_no_torch(folder):
     code = f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
+
+
+def test_services_of_the_page_import_no_gradio():
+    files = sorted((PACKAGE / "web" / "services").glob("*.py"))
+    assert files
+    for path in files:
+        wrong = [name for name in imports(path) if name.startswith(("gradio", "novelgen.web.tabs"))]
+        assert not wrong, path.name

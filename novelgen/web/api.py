@@ -18,9 +18,10 @@ from novelgen.config import DecodingConfig, decoding_defaults
 from novelgen.decoding.generator import Generation
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.i18n import _
-from novelgen.web import generation_service, limits
+from novelgen.web import limits
 from novelgen.web.language import in_language, visitor_language
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.services import streaming
+from novelgen.web.services.model_registry import ModelRegistry
 
 # The most that one request may ask for; DecodingConfig's own bounds hold as well.
 LARGEST = {
@@ -106,7 +107,7 @@ def _answers(
     try:
         prompt = _text("prompt", options.pop("prompt"))
         model = _text("model", options.pop("model") or "") or registry.newest()
-        for result in generation_service.write(registry, model, prompt, checked(options)):
+        for result in streaming.write(registry, model, prompt, checked(options)):
             yield answer(result)
     except NovelgenError as error:
         raise gr.Error(str(error), print_exception=False) from None
@@ -206,7 +207,7 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
-def answer(result: generation_service.GenerationResult) -> dict[str, Any]:
+def answer(result: streaming.GenerationResult) -> dict[str, Any]:
     """What a program gets, plain data for JSON."""
     candidates = [_candidate(generation) for generation in result.generations]
     return {

@@ -9,11 +9,9 @@ others are English in its code, whatever the browser speaks: static/gradio_texts
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from novelgen.i18n import N_, catalogue
-
-_SCRIPT = Path(__file__).with_name("static") / "gradio_texts.js"
+from novelgen.web import static_files
 
 # Gradio's keys, as in its own lang/en.json. A key with a dot in it goes before its nested ones.
 KEYS = {
@@ -110,4 +108,4 @@ def script() -> str:
     table = {text: to_chinese(text) for text in FIXED_TEXTS}
     # "<" would end the script element where "</script" stood in a text.
     literal = json.dumps(table, ensure_ascii=False).replace("<", "\\u003c")
-    return _SCRIPT.read_text(encoding="utf-8").replace("CHINESE_BY_ENGLISH", literal)
+    return static_files.read("gradio_texts.js").replace("CHINESE_BY_ENGLISH", literal)

@@ -6,23 +6,21 @@ from typing import cast
 
 import gradio as gr
 
-from novelgen.web import (
-    api,
-    attention_tab,
-    compare_tab,
-    corpus_tab,
-    gradio_texts,
-    limits,
-    model_tab,
-    run_names,
-    training_panel,
-    writing_tab,
-)
+from novelgen.web import api, gradio_texts, limits
 from novelgen.web.events import LIGHT
 from novelgen.web.language import browser_text, localized
-from novelgen.web.model_registry import ModelRegistry
-from novelgen.web.training import PageTraining
-from novelgen.web.writing_view import Values
+from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.services.training import PageTraining
+from novelgen.web.tabs import (
+    attention,
+    comparison,
+    corpus,
+    model,
+    run_names,
+    training_panel,
+    writing,
+)
+from novelgen.web.tabs.writing_view import Values
 
 # The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
 _SANS = (
@@ -117,13 +115,13 @@ def _tabs(blocks: gr.Blocks, registry: ModelRegistry, run: gr.Dropdown, takes_no
     training = PageTraining()
     training_panel.build(training, registry, run, takes_novels)
     with gr.Tab(browser_text("Write"), id="write", elem_id="write-tab"):
-        writing = writing_tab.build(registry, run, takes_novels)
+        write = writing.build(registry, run, takes_novels)
     with gr.Tab(browser_text("Attention"), id="attention", elem_id="attention-tab"):
-        attention_tab.build(registry, writing)
+        attention.build(registry, write)
     with gr.Tab(browser_text("Compare"), id="compare", elem_id="compare-tab"):
-        compare_tab.build(registry, run, writing)
+        comparison.build(registry, run, write)
     with gr.Tab(browser_text("Model"), id="model", elem_id="model-tab"):
-        model_tab.build(registry, run)
+        model.build(registry, run)
         if takes_novels:
-            corpus_tab.build(training, registry, run)
+            corpus.build(training, registry, run)
     api.add(registry, blocks)

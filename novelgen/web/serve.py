@@ -20,7 +20,7 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.os_errors import reason_of_number
 from novelgen.shipped import shipped_base
-from novelgen.web import limits
+from novelgen.web import limits, static_files
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -32,7 +32,6 @@ _SESSIONS = 300
 RUNS = Path(
     "checkpoints"
 ).absolute()  # where `novelgen train` leaves them: in the working directory
-_STATIC = Path(__file__).with_name("static")
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not on Windows
 
 
@@ -85,7 +84,7 @@ def main(args: argparse.Namespace) -> None:
     # 1. Gradio reads the environment when it is imported, so the options come first.
     _quiet_environment(args.share)
     from novelgen.web import page
-    from novelgen.web.model_registry import ModelRegistry
+    from novelgen.web.services.model_registry import ModelRegistry
 
     # 2. The page, and the server in threads of its own.
     registry = ModelRegistry(RUNS, args.checkpoint, args.device, base=shipped_base())
@@ -136,8 +135,8 @@ def start(
         i18n=translations(),
         theme=page.theme(),
         head=page.head(),
-        css_paths=sorted(_STATIC.glob("*.css")),
-        favicon_path=_STATIC / "favicon.svg",
+        css_paths=sorted(static_files.FOLDER.glob("*.css")),
+        favicon_path=static_files.FOLDER / "favicon.svg",
         # Gradio's settings would offer thirty languages, of which we have two, and are in English.
         footer_links=["api"],
         run_history=False,

@@ -13,11 +13,11 @@ from novelgen.decoding.session import GenerationSession
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.report.card import card
 from novelgen.training.checkpoint import RunDirectory, load_run
-from novelgen.web import generation_service
-from novelgen.web.attention_view import choose, payload
-from novelgen.web.examples import examples
-from novelgen.web.model_registry import ModelRegistry
-from novelgen.web.run_type import learned_pairs
+from novelgen.web.services import streaming
+from novelgen.web.services.attention import choose, payload
+from novelgen.web.services.examples import examples
+from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.tabs.run_type import learned_pairs
 
 NUMBERS = {"one": "一", "two": "二", "three": "三", "four": "四", "five": "五", "six": "六"}
 LINES = [f"{a} and {b}\t{NUMBERS[a]}和{NUMBERS[b]}\n" for a in NUMBERS for b in NUMBERS]
@@ -225,11 +225,11 @@ def test_the_page_knows_a_run_of_pairs(runs):
     assert learned_pairs(registry, "own")
     assert not learned_pairs(registry, "none")
     assert examples(registry, "own") == ["one and four", "one and five", "one and six"]
-    *_, result = generation_service.write(
+    *_, result = streaming.write(
         registry, "own", "one and two", {"decoder": "beam", "max_length": 6}
     )
     assert payload(choose(result, {}))["source"] == ["one", " and", " two", "<EOS>"]
-    *_, again = generation_service.write_from(registry, result, 0, 0, "三")
+    *_, again = streaming.write_from(registry, result, 0, 0, "三")
     assert again.generations[0].text.startswith("三")
     facts = card(RunDirectory(runs / "runs" / "own"))
     assert "numbers.tsv" in facts.corpus

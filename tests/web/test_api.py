@@ -180,7 +180,7 @@ from pathlib import Path
 import gradio as gr
 from gradio_client import Client
 from novelgen.web import api
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.services.model_registry import ModelRegistry
 
 with gr.Blocks() as blocks:
     api.add(ModelRegistry(Path("checkpoints")), blocks)

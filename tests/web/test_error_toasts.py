@@ -8,7 +8,7 @@ from novelgen.errors import ConfigError
 from novelgen.web import error_toasts, page
 from novelgen.web.error_toasts import LABELS, as_on_the_page, errors_as_toasts
 from novelgen.web.language import translations
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.services.model_registry import ModelRegistry
 
 
 def toast_of(make):

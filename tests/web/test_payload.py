@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from novelgen.web.attention_view import choose, payload
-from novelgen.web.generation_service import write
+from novelgen.web.services.attention import choose, payload
+from novelgen.web.services.streaming import write
 
 
 @pytest.fixture

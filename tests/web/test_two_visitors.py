@@ -10,7 +10,7 @@ import pytest
 from gradio.state_holder import SessionState
 
 from novelgen.web import limits, page
-from novelgen.web.model_registry import ModelRegistry
+from novelgen.web.services.model_registry import ModelRegistry
 
 FIRST = "宝玉笑道：“我来了。”"
 SECOND = "黛玉道：“我不来。”"

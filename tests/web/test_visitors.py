@@ -8,11 +8,11 @@ import pytest
 from novelgen.config import TextConfig
 from novelgen.errors import ConfigError
 from novelgen.web import limits
-from novelgen.web.corpus_view import text_config
-from novelgen.web.generation_service import write
 from novelgen.web.guard import BodyLimit
-from novelgen.web.metrics import Metrics
 from novelgen.web.serve import takes_files
+from novelgen.web.services.metrics import Metrics
+from novelgen.web.services.streaming import write
+from novelgen.web.tabs.corpus_view import text_config
 
 
 def answer(headers):

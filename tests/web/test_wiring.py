@@ -11,11 +11,11 @@ import pytest
 from novelgen.errors import ConfigError
 from novelgen.web import limits, page
 from novelgen.web.api import endpoint
-from novelgen.web.compare_request import read_request
-from novelgen.web.corpus_import import Dropped
-from novelgen.web.corpus_view import text_config
-from novelgen.web.model_registry import ModelRegistry
-from novelgen.web.writing_request import read_state
+from novelgen.web.services.comparison import read_request
+from novelgen.web.services.corpus_import import Dropped
+from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.tabs.corpus_view import text_config
+from novelgen.web.tabs.writing_request import read_state
 
 
 def build(folder, takes_novels):
@@ -62,7 +62,7 @@ def test_the_switches_of_a_corpus_are_read_in_the_order_of_the_page(blocks):
 
 
 def test_each_button_saves_the_file_of_its_kind(blocks, monkeypatch):
-    monkeypatch.setattr("novelgen.web.compare_tab.table_file", lambda made, kind: kind)
+    monkeypatch.setattr("novelgen.web.tabs.comparison.table_file", lambda made, kind: kind)
     # The first value is Gradio's request, which tells the visitor's language.
     assert function(blocks, "compare-csv")(None, None) == "csv"
     assert function(blocks, "compare-markdown")(None, None) == "md"

@@ -1,0 +1,290 @@
+"""The Attention tab: where the model looked, what else it might have written, and how it goes on.
+
+The view is one HTML component that attention.js fills. It sends four events:
+
+- `show`    show a paragraph, or the last one that was generated
+- `look`    ask the model what it expected at every token of the paragraph that is shown
+- `choose`  an alternative was clicked: write the paragraph again from there
+- `halt`    stop that
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from typing import Any, NamedTuple, TypeAlias
+
+import gradio as gr
+
+from novelgen.decoding.inspection import Alternative, Place
+from novelgen.web import limits, static_files
+from novelgen.web.error_toasts import errors_as_toasts
+from novelgen.web.events import LIGHT
+from novelgen.web.language import localized
+from novelgen.web.services import streaming
+from novelgen.web.services.attention import Shown, choose, ended, growing, is_end, payload
+from novelgen.web.services.attention_words import words
+from novelgen.web.services.manuscript import CancellationToken
+from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.services.streaming import GenerationResult
+from novelgen.web.tabs.writing import Writing
+from novelgen.web.tabs.writing_view import Values, result_values
+
+# One script, in this order.
+_SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")
+# Seconds between signs of life. Gradio notices only then that a visitor has left.
+_HEARTBEAT = 0.25
+# Revisions of what is shown, for all sessions. They start at the present microsecond, so that they
+# keep rising for a view that was open when the server was restarted.
+_revisions = itertools.count(time.time_ns() // 1000)
+# Tells the view that a text was generated. It asks for the text when the visitor sees the tab.
+_NOTIFY = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
+
+
+class ViewUpdate(NamedTuple):
+    """What the view and its state become."""
+
+    payload: dict[str, Any]
+    shown: Shown | None
+    # The text as far as it has been generated; None where the Write tab stays as it is.
+    result: GenerationResult | None = None
+
+
+# They are generators and no mere iterators: closing them stops the model.
+_Updates: TypeAlias = Generator[ViewUpdate, None, None]
+_Inspection: TypeAlias = Generator[Shown | None, None, None]
+
+
+def build(registry: ModelRegistry, writing: Writing) -> None:
+    """Makes the tab where it is called; it shows the last result of `writing` and can change it."""
+    script = "\n".join(static_files.read(name) for name in _SCRIPTS)
+    # Empty, above the view. Gradio shows the place in the queue there, and attention.css only to
+    # those who wait for a while.
+    queue_place = gr.HTML("", elem_id="attention-line", container=False, padding=False)
+    view = gr.HTML(
+        {},
+        html_template=static_files.read("attention.html"),
+        js_on_load=script,
+        words=words(),
+        apply_default_css=False,
+        elem_id="attention-view",
+    )
+    _wire_view(registry, writing, view, queue_place)
+    for event in writing.events:
+        event.then(None, None, None, js=_NOTIFY, **LIGHT)
+    writing.stop.click(None, None, None, js=_NOTIFY, **LIGHT)
+
+
+class _Handlers:
+    """What happens at the view's events."""
+
+    def __init__(self, registry: ModelRegistry, writing: Writing) -> None:
+        self._registry = registry
+        # For the outputs of the Write tab when there is no new result.
+        self._unchanged: Values = (gr.skip(),) * len(writing.outputs)
+
+    def show(
+        self, event: gr.EventData, result: GenerationResult | None, before: Shown | None
+    ) -> Values:
+        """Values for the view and its state."""
+        return view_values(event._data or {}, result, before)
+
+    def look(self, before: Shown | None) -> Iterator[Values]:
+        """Values for the view and the inspected paragraph."""
+        if before is None:
+            yield gr.skip(), gr.skip()
+            return
+        with errors_as_toasts(), closing(inspect_paragraph(self._registry, before)) as stream:
+            for after in stream:
+                if after is None:
+                    yield gr.skip(), gr.skip()
+                else:
+                    yield payload(after), after
+
+    def choose(
+        self, event: gr.EventData, before: Shown | None, cancellation: CancellationToken
+    ) -> Iterator[Values]:
+        """Values for the view, its state and the outputs of the Write tab."""
+        place, alternative = chosen_alternative(before, event._data or {})
+        if before is None or alternative is None:
+            yield gr.skip(), gr.skip(), *self._unchanged
+            return
+        updates = continue_from(self._registry, before, cancellation, place, alternative)
+        with errors_as_toasts(), closing(updates):
+            for update in updates:
+                yield update.payload, update.shown, *self._writing_values(update.result)
+
+    def halt(self, result: GenerationResult | None, before: Shown | None) -> Values:
+        """Values for the view, its state and the outputs of the Write tab.
+
+        The Write tab is updated as well: the browser may have passed over the last drafts, which
+        were on their way when it was told to stop.
+        """
+        asked = {}
+        if before is not None and before.result is result:
+            asked = {"paragraph": before.number, "candidate": before.candidate}
+        return *_new_revision(choose(result, asked)), *self._writing_values(result)
+
+    def _writing_values(self, result: GenerationResult | None) -> Values:
+        if result is None:
+            return self._unchanged
+        return result_values(result)
+
+
+def _wire_view(registry: ModelRegistry, writing: Writing, view: Any, queue_place: gr.HTML) -> None:
+    """Connects the events of attention.js."""
+    handlers = _Handlers(registry, writing)
+    # The model is asked after the paragraph is shown, and meanwhile another paragraph may be: so
+    # there are two states. Both are Shown or None; `inspected` has places.
+    shown = gr.State(None)
+    inspected = gr.State(None)
+    view_outputs = [view, shown]
+    all_outputs = [view, shown, *writing.outputs]
+    queued: dict[str, Any] = {
+        **limits.TURN,
+        "show_progress": "minimal",
+        "show_progress_on": queue_place,
+        "api_visibility": "private",
+    }
+    # None of these events may be dropped while another one is being answered: what is shown last
+    # counts, and its revision says which that is.
+    never_dropped: dict[str, Any] = {"trigger_mode": "multiple"}
+
+    # 1. Another paragraph.
+    view.show(handlers.show, [writing.result, shown], view_outputs, **never_dropped, **LIGHT)
+    # 2. An alternative. Cancelling is an event of its own: with `cancels` in the next one, the
+    #    browser would cancel only when that one is through.
+    view.choose(None, cancels=writing.events, **LIGHT)
+    choose_inputs = [inspected, writing.cancellation]
+    continuation = view.choose(localized(handlers.choose), choose_inputs, all_outputs, **queued)
+    # 3. Stopping that, here or under Write.
+    view.halt(None, cancels=[continuation], **LIGHT)
+    view.halt(CancellationToken.cancel, writing.cancellation, None, **LIGHT)
+    view.halt(localized(handlers.halt), [writing.result, shown], all_outputs, **LIGHT)
+    writing.stop.click(None, cancels=[continuation], **LIGHT)
+    # 4. What the model expected. The view asks only for a paragraph without places, so that nobody
+    #    waits in the queue for what is known.
+    look = localized(handlers.look)
+    view.look(look, shown, [view, inspected], **never_dropped, **queued)
+
+
+def view_values(
+    asked: dict[str, Any], result: GenerationResult | None, before: Shown | None
+) -> Values:
+    """Values for the view and its state: the paragraph asked for, or what was generated last.
+
+    Nothing changes where it is shown already, unless it is asked for "again", because the model's
+    answer to what it had expected there has failed.
+    """
+    if before is None or before.result is not result:
+        return _new_revision(choose(result, asked))
+    if asked.get("again"):
+        return _new_revision(before)
+    wanted = choose(result, asked)
+    is_shown = wanted is not None and wanted.position == before.position
+    if wanted is not None and ("paragraph" not in asked or is_shown):
+        return gr.skip(), gr.skip()
+    return _new_revision(wanted)
+
+
+def _new_revision(shown: Shown | None, selected: int = 0) -> Values:
+    """Values for the view and its state, newer than all that were sent before."""
+    update = _update(shown, selected)
+    return update.payload, update.shown
+
+
+def _update(shown: Shown | None, selected: int = 0) -> ViewUpdate:
+    if shown is not None:
+        shown = shown._replace(revision=next(_revisions))
+    return ViewUpdate(payload(shown, selected), shown)
+
+
+def inspect_paragraph(
+    registry: ModelRegistry, shown: Shown, clock: Callable[[], float] = time.monotonic
+) -> _Inspection:
+    """The paragraph with what the model expected at every token, as the last item.
+
+    Before it comes None several times a second, by `clock`, as a sign of life. Raises
+    CheckpointError when the model has been replaced. Closing the stream frees the model.
+    """
+    places: list[Place] = []
+    last_sign = clock()
+    generator = streaming.generator_of(registry, shown.result)
+    with closing(generator.inspect(shown.paragraph)) as stream:
+        for place in stream:
+            places.append(place)
+            if clock() - last_sign >= _HEARTBEAT:
+                yield None
+                last_sign = clock()
+    yield shown._replace(places=places)
+
+
+def chosen_alternative(
+    shown: Shown | None, asked: dict[str, Any]
+) -> tuple[int, Alternative | None]:
+    """The place and the alternative that were clicked.
+
+    None where the model cannot go on from it, or where the browser sent anything else.
+    """
+    place = asked.get("place")
+    number = asked.get("alternative")
+    if shown is None or shown.places is None:
+        return 0, None
+    if not isinstance(place, int) or not 0 <= place < len(shown.places):
+        return 0, None
+    alternatives = shown.places[place].alternatives
+    if not isinstance(number, int) or not 0 <= number < len(alternatives):
+        return 0, None
+    alternative = alternatives[number]
+    if not alternative.opening:
+        return place, None
+    return place, alternative
+
+
+def continue_from(
+    registry: ModelRegistry,
+    before: Shown,
+    cancellation: CancellationToken,
+    place: int,
+    alternative: Alternative,
+) -> _Updates:
+    """The updates while the model writes the paragraph again from an alternative on.
+
+    Ends when another request of the session cancels this one. When the model fails, the view gets
+    back what it showed. Raises NovelgenError.
+    """
+    # All snapshots have one revision; the paragraph at the end gets a newer one.
+    revision = next(_revisions)
+    request = cancellation.start()
+    opening = alternative.opening or ""
+    result = None
+    try:
+        with closing(rewritten(registry, before, place, alternative)) as stream:
+            for result in stream:
+                if cancellation.is_cancelled(request):
+                    return
+                yield ViewUpdate(growing(result, opening, revision), None, result)
+    except Exception:
+        # Whatever it was: the caller reports it, and the view must not stay half written.
+        yield _update(before, place)
+        raise
+    # It is the only candidate now.
+    asked = {"paragraph": before.number, "candidate": 0}
+    yield _update(choose(result, asked), place)
+
+
+def rewritten(
+    registry: ModelRegistry, shown: Shown, place: int, alternative: Alternative
+) -> streaming.ResultStream:
+    """Snapshots of the paragraph from an alternative on; an end needs no model.
+
+    Raises NovelgenError.
+    """
+    if is_end(alternative):
+        yield ended(shown, place, alternative)
+        return
+    yield from streaming.write_from(
+        registry, shown.result, shown.candidate, shown.number, alternative.opening or ""
+    )

@@ -1,0 +1,88 @@
+"""The Compare tab: one prompt over a grid of runs, decoders and temperatures, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import gradio as gr
+
+from novelgen.web import limits
+from novelgen.web.error_toasts import errors_as_toasts
+from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
+from novelgen.web.language import localized
+from novelgen.web.services.comparison import Comparison, compare, read_request
+from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.tabs.comparison_layout import lay_out
+from novelgen.web.tabs.comparison_view import (
+    run_choices,
+    snapshot_values,
+    stopped_values,
+    table_file,
+    table_value,
+)
+from novelgen.web.tabs.run_names import choices
+from novelgen.web.tabs.writing import Writing
+from novelgen.web.tabs.writing_view import Values
+
+
+def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
+    """Makes the tab where it is called.
+
+    `run` is the run to begin with, `writing` has the manuscript.
+    """
+    parts = lay_out(registry, run)
+    made = gr.State(Comparison())
+    outputs = [parts.table, parts.status, made]
+
+    @localized
+    def start(*values: Any) -> Iterator[Values]:
+        # Closing the stream frees the model when the visitor leaves.
+        with (
+            errors_as_toasts(),
+            closing(compare(registry, read_request(registry, *values))) as snapshots,
+        ):
+            for snapshot in snapshots:
+                yield snapshot_values(snapshot)
+
+    @localized
+    def take(manuscript: str | None) -> str:
+        return (manuscript or "").strip()
+
+    # 1. The table is made, and stopped.
+    begun = parts.start.click(
+        start,
+        parts.inputs,
+        outputs,
+        **limits.TURN,
+        show_progress_on=parts.status,
+        api_visibility="private",
+    )
+    # Only when the writing has ended can no row come any more.
+    ended = parts.stop.click(lambda: None, cancels=[begun], **LIGHT)
+    ended.then(localized(stopped_values), made, [parts.table, parts.status], **LIGHT)
+    for kind, button in parts.files.items():
+        button.click(localized(_saver(kind)), made, parts.saver, **WITH_TOASTS)
+    # 2. What it is made of.
+    parts.take.click(take, writing.manuscript, parts.prompt, **LIGHT)
+    gr.on(
+        [run.change, page_load()],
+        lambda chosen, picked: run_choices(registry, chosen, picked),
+        [run, parts.runs],
+        parts.runs,
+        **LIGHT,
+    )
+    parts.runs.focus(lambda: gr.update(choices=choices(registry)), None, parts.runs, **LIGHT)
+    # 3. The headings, which the browser does not translate.
+    page_load()(localized(lambda: table_value([])), None, parts.table, **LIGHT)
+
+
+def _saver(kind: str) -> Callable[[Comparison], dict[str, str]]:
+    """The handler that makes a file of the table: "csv" or "md"."""
+
+    @errors_as_toasts()
+    def save(made: Comparison) -> dict[str, str]:
+        return table_file(made, kind)
+
+    return save
