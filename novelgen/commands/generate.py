@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from novelgen.cli import add_section, explicit_options
 from novelgen.commands.decoding_remarks import remark_on_options
 from novelgen.commands.output_file import check_output, refuse_file
+from novelgen.commands.why_file import WHY_FORMATS, save_why
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
@@ -66,6 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png",
         help=_("draw the attention weights, a figure for each paragraph"),
     )
+    parser.add_argument(
+        "--why",
+        metavar="FILE",
+        help=_(
+            "explain each paragraph, as .json, .png or .svg: bits saved by the source, attention, "
+            "gradients, and what leaving each part of the source out costs"
+        ),
+    )
     add_section(
         parser,
         DecodingConfig,
@@ -87,6 +96,7 @@ def main(args: argparse.Namespace) -> None:
     validate_choice(args.precision, PRECISIONS, "--precision")
     check_output("--attention", args.attention, ATTENTION_FORMATS)
     check_output("--heatmap", args.heatmap, (HEATMAP_FORMAT,))
+    check_output("--why", args.why, WHY_FORMATS)
     prompt = args.prompt
     if prompt == "-":
         prompt = _standard_input()
@@ -112,6 +122,8 @@ def main(args: argparse.Namespace) -> None:
         _save_attention(generations, Path(args.attention))
     if args.heatmap:
         _draw_heatmaps(generations[0], Path(args.heatmap))
+    if args.why:
+        save_why(generator, generations[0], Path(args.why))
 
 
 def _base_model() -> Path:
