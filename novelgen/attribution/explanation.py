@@ -5,7 +5,7 @@ S source positions, T written tokens, U parts of the source.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,31 +115,46 @@ def explain(generator: Generator, paragraph: Paragraph, other: str = "") -> Expl
     """Why `generator` wrote `paragraph`, which must be one of its own.
 
     `other` is the text that the source is compared with; none by default. Takes seconds for a
-    source and a paragraph of a hundred characters each. Raises ConfigError where `other` holds no
-    text.
+    source and a paragraph of a hundred characters each.
     """
+    *_steps, explanation = explaining(generator, paragraph, other)
+    assert explanation is not None
+    return explanation
+
+
+def explaining(
+    generator: Generator, paragraph: Paragraph, other: str = ""
+) -> Iterator[Explanation | None]:
+    """Computes what `explain` returns, view by view: None after each, then the explanation."""
     network = generator.network
     device = generator.device
     written = Written(paragraph.source_ids, paragraph.ids, paragraph.first)
-    characters = characters_of(written.source)
     tokenizer = generator.source_tokenizer
-
-    def without(positions: list[list[int]]) -> Parts:
+    attention = paragraph.attention
+    if not attends(generator.config.model):
+        attention = np.zeros((len(written.tokens), 0), np.float32)
+    surprise = -log_probs_given(network, written, [written.source], device)[0]
+    information = information_of_source(network, written, device, source_ids(generator, other))
+    yield None
+    gradient = gradient_times_input(network, written, device)
+    yield None
+    parts = []
+    for positions in (
+        characters_of(written.source),
+        words_of(written.source, tokenizer),
+        sentences_of(written.source, tokenizer),
+    ):
         texts = [tokenizer.decode(written.source[place] for place in part) for part in positions]
-        return Parts(texts, positions, leave_out(network, written, positions, device))
-
-    return Explanation(
-        source_tokens=paragraph.source_tokens,
-        tokens=paragraph.tokens,
-        surprise=-log_probs_given(network, written, [written.source], device)[0],
-        information=information_of_source(network, written, device, source_ids(generator, other)),
-        attention=paragraph.attention
-        if attends(generator.config.model)
-        else np.zeros((len(written.tokens), 0)),
-        gradient=gradient_times_input(network, written, device),
-        characters=without(characters),
-        words=without(words_of(written.source, tokenizer)),
-        sentences=without(sentences_of(written.source, tokenizer)),
+        parts.append(Parts(texts, positions, leave_out(network, written, positions, device)))
+        yield None
+    yield Explanation(
+        paragraph.source_tokens,
+        paragraph.tokens,
+        surprise,
+        information,
+        attention,
+        gradient,
+        *parts,
     )
 
 

@@ -1,6 +1,6 @@
 import asyncio
 import dataclasses
-import os
+import math
 import re
 import runpy
 from itertools import pairwise
@@ -30,12 +30,12 @@ PROMPT = "宝玉笑道：“我来了。”"
 
 
 @pytest.fixture
-def registry(toy):
+def registry(toy, registry_of):
     """A registry with one model, which writes characters rather than bytes."""
     generator = toy.generator(
         favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 8.0)}
     )
-    return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
+    return registry_of(generator)
 
 
 @pytest.fixture
@@ -182,18 +182,32 @@ def test_bytes_and_empty_paragraphs_cannot_be_chosen(shown):
         )
 
 
-def test_a_replaced_model_is_not_asked_about_the_text(folder_registry):
+def test_a_text_keeps_the_weights_that_wrote_it(folder_registry):
+    """As when every better validation of a training replaces the weights."""
+    registry, folder, make_run = folder_registry
+    *_, result = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
+    shown = choose(result, {})
+    make_run(folder / "run", seed=2)  # the same tokenizer, other weights
+    *_, newer = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
+    for each in (shown, choose(newer, {})):
+        places = inspected(registry, each).places
+        told = [math.log(place.probability) for place in places]
+        assert told == pytest.approx(each.paragraph.log_probabilities, abs=1e-4)
+    place, alternative = some_alternative(inspected(registry, shown))
+    *_, again = rewritten(registry, shown, place, alternative)
+    assert again.weights == result.weights != newer.weights
+
+
+def test_weights_that_are_in_memory_no_more_are_not_asked(folder_registry):
     registry, folder, make_run = folder_registry
     *_, result = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
     shown = inspected(registry, choose(result, {}))
-    make_run(folder / "run", seed=2)  # the same tokenizer, other weights
-    os.utime(folder / "run" / "model.safetensors", (1, 1))
+    make_run(folder / "run", seed=2)
+    another = ModelRegistry(folder)
     with pytest.raises(CheckpointError, match="changed"):
-        inspected(registry, shown)
+        inspected(another, shown)
     with pytest.raises(CheckpointError, match="changed"):
-        next(rewritten(registry, shown, *some_alternative(shown)))
-    *_, result = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
-    assert inspected(registry, choose(result, {})).places
+        next(rewritten(another, shown, *some_alternative(shown)))
 
 
 @pytest.fixture
