@@ -5,7 +5,8 @@ S source positions, T written tokens, U parts of the source.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +125,7 @@ def explain(generator: Generator, paragraph: Paragraph, other: str = "") -> Expl
 
 def explaining(
     generator: Generator, paragraph: Paragraph, other: str = ""
-) -> Iterator[Explanation | None]:
+) -> abc.Generator[Explanation | None, None, None]:
     """Computes what `explain` returns, view by view: None after each, then the explanation."""
     network = generator.network
     device = generator.device

@@ -18,8 +18,8 @@ from novelgen.text.tokenizers import BOS, PAD
 
 Floats = npt.NDArray[np.floating[Any]]
 
-# Rows that are read at a time: logits (16, T, V) of a long paragraph take some 100 MB.
-_ROWS = 16
+# Target tokens that are read at a time, all rows together: their logits take some 70 MB.
+_TOKENS = 2560
 
 
 class Written(NamedTuple):
@@ -52,14 +52,20 @@ def log_probs_given(
     target = torch.tensor([written.tokens], device=device)  # (1, T)
     first = torch.tensor([written.first], device=device)
     found = []
-    for start in range(0, len(sources), _ROWS):
-        source, lengths = padded(sources[start : start + _ROWS], device)
+    step = rows_for(len(written.tokens))
+    for start in range(0, len(sources), step):
+        source, lengths = padded(sources[start : start + step], device)
         rows = len(source)
         log_probs, _ = _unrolled(
             model, source, lengths, target.expand(rows, -1), first.expand(rows)
         )
         found.append(log_probs.double().cpu().numpy() / np.log(2))
     return np.concatenate(found)
+
+
+def rows_for(tokens: int) -> int:
+    """How many rows of so many target tokens are read at a time."""
+    return max(_TOKENS // max(tokens, 1), 1)
 
 
 def padded(sources: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from novelgen.attribution.forced import Floats, Written, chosen_log_probs
-
-# Tokens whose gradients are computed at a time.
-_ROWS = 16
+from novelgen.attribution.forced import Floats, Written, chosen_log_probs, rows_for
 
 
 def gradient_times_input(model: nn.Module, written: Written, device: torch.device) -> Floats:
@@ -28,9 +25,10 @@ def gradient_times_input(model: nn.Module, written: Written, device: torch.devic
     with torch.inference_mode(False), torch.enable_grad():
         source = torch.tensor([written.source], device=device)  # (1, S)
         target = torch.tensor([written.tokens], device=device)  # (1, T)
-        for start in range(0, len(written.tokens), _ROWS):
+        step = rows_for(len(written.tokens))
+        for start in range(0, len(written.tokens), step):
             # What comes behind a token has no part in it.
-            until = target[:, : start + _ROWS]
+            until = target[:, : start + step]
             found.append(_attributed(model, source, until, written.first, start))
     return np.concatenate(found)
 

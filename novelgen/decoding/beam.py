@@ -67,6 +67,15 @@ class _Step(NamedTuple):
     weights: NDArray[np.float32]  # (N, S)
 
 
+class KeptToken(NamedTuple):
+    """A token of a beam, as it was kept for a step."""
+
+    parent: int  # place among those of the step before
+    token: int
+    log_probability: float  # the model's own, of all tokens up to and with it
+    ended: bool
+
+
 class _Ended(NamedTuple):
     """A hypothesis out of the beam: where its last token is, and its score."""
 
@@ -210,6 +219,34 @@ class Search:
             ]
             for item in range(len(self._sources))
         ]
+
+    def kept(self, item: int) -> list[list[KeptToken]]:
+        """All tokens that the beam of a source kept, step by step."""
+        found: list[list[KeptToken]] = []
+        ended = {(entry.step, entry.place) for entry in self._ended[item]}
+        # In the first step a row is a source; later a parent is a place of the step before.
+        places = {item: 0}
+        sums = {item: 0.0}
+        for number, step in enumerate(self._steps):
+            parents = step.parents.tolist()
+            own = [place for place, parent in enumerate(parents) if parent in places]
+            if not own:
+                break
+            after = {place: sums[parents[place]] + step.log_probabilities[place] for place in own}
+            found.append(
+                [
+                    KeptToken(
+                        places[parents[place]],
+                        int(step.tokens[place]),
+                        float(after[place]),
+                        (number, place) in ended,
+                    )
+                    for place in own
+                ]
+            )
+            places = {place: row for row, place in enumerate(own)}
+            sums = after
+        return found
 
     def _ranked(self, item: int) -> list[_Ended]:
         return sorted(self._ended[item], key=lambda entry: -entry.score)[: self._count]

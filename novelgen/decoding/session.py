@@ -22,7 +22,7 @@ from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
 from novelgen.decoding.history import History, content_units, following
 from novelgen.decoding.inspection import whole_characters
 from novelgen.decoding.protocol import Hypothesis
-from novelgen.decoding.results import Generation, Paragraph
+from novelgen.decoding.results import BeamNode, Generation, Paragraph
 from novelgen.decoding.sampling import Draft, SeededSampler, Task, greedy, write
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
@@ -145,16 +145,30 @@ class GenerationSession:
         for _number in range(self._config.paragraphs):
             for draft in self._strategy(self.task(prefix), count):
                 yield draft
-            self._continue_with(draft.hypotheses())
+            self._continue_with(draft)
             prefix = ()
             count = 1
 
-    def _continue_with(self, hypotheses: list[list[Hypothesis]]) -> None:
+    def _continue_with(self, draft: Draft | Search) -> None:
         """Every candidate goes on with each of its hypotheses, as candidates of their own."""
-        self._candidates = [
-            self._continued(candidate, hypothesis)
-            for candidate, found in zip(self._candidates, hypotheses, strict=True)
-            for hypothesis in found
+        continued = []
+        for row, hypotheses in enumerate(draft.hypotheses()):
+            beam = self._beam(draft, row)
+            candidate = self._candidates[row]
+            continued += [self._continued(candidate, each, beam) for each in hypotheses]
+        self._candidates = continued
+
+    def _beam(self, draft: Draft | Search, row: int) -> list[list[BeamNode]]:
+        """All that a beam kept for a candidate; nothing of another decoder."""
+        if not isinstance(draft, Search):
+            return []
+        labels = self._tokenizer.labels
+        return [
+            [
+                BeamNode(kept.parent, label, kept.log_probability, kept.ended)
+                for kept, label in zip(step, labels(kept.token for kept in step), strict=True)
+            ]
+            for step in draft.kept(row)
         ]
 
     def task(self, prefix: Sequence[int]) -> Task:
@@ -198,8 +212,11 @@ class GenerationSession:
             segments = candidate.segments[: self._context]
         return [token for segment in segments for token in segment]
 
-    def _continued(self, candidate: _Candidate, hypothesis: Hypothesis) -> _Candidate:
-        paragraphs = [*candidate.paragraphs, self._paragraph(candidate, hypothesis)]
+    def _continued(
+        self, candidate: _Candidate, hypothesis: Hypothesis, beam: list[list[BeamNode]]
+    ) -> _Candidate:
+        written = dataclasses.replace(self._paragraph(candidate, hypothesis), beam=beam)
+        paragraphs = [*candidate.paragraphs, written]
         tokens = _without_end(hypothesis.tokens)
         if not tokens:  # nothing that could be a source
             return dataclasses.replace(candidate, paragraphs=paragraphs)

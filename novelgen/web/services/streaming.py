@@ -102,6 +102,18 @@ def generator_of(registry: ModelRegistry, result: GenerationResult) -> Generator
     return registry.generator_with(result.run, result.weights)
 
 
+def write_instead(
+    registry: ModelRegistry,
+    result: GenerationResult,
+    manuscript: str,
+    options: Mapping[str, Any],
+    clock: Clock = time.monotonic,
+) -> ResultStream:
+    """Continues another manuscript with the weights that wrote `result`; as `write` else."""
+    model = LoadedModel(result.weights, generator_of(registry, result))
+    return _stream(registry, result.run, manuscript, options, (), clock, model)
+
+
 def write_from(
     registry: ModelRegistry,
     result: GenerationResult,

@@ -15,16 +15,11 @@ from novelgen.web import page
 from novelgen.web.services import streaming
 from novelgen.web.services.attention import choose, is_end
 from novelgen.web.services.attention_words import words
+from novelgen.web.services.inspection import chosen_alternative, inspect_paragraph, rewritten
 from novelgen.web.services.manuscript import CancellationToken
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs import attention
-from novelgen.web.tabs.attention import (
-    chosen_alternative,
-    continue_from,
-    inspect_paragraph,
-    rewritten,
-    view_values,
-)
+from novelgen.web.tabs.attention import continue_from, view_values
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -317,5 +312,15 @@ def test_every_text_that_the_script_or_the_template_names_exists(view):
     for source in (view.js_on_load, view.html_template):
         named |= set(re.findall(r"\bwords\.(\w+)", source))
         named |= set(re.findall(r'data-(?:word|title)="(\w+)"', source))
-    kinds = {f"alternative_{kind}" for kind in ("write", "end", "byte", "empty")}
+    # The names that the script puts together.
+    views = ("attention", "gradient", "characters", "words", "sentences")
+    kinds = {
+        *(f"alternative_{kind}" for kind in ("write", "end", "byte", "empty")),
+        *(f"most_{view}" for view in views),
+        *(f"cell_{unit}" for unit in ("share", "bits")),
+        *(f"beam_{state}" for state in ("lived", "ended", "died")),
+        "agreement_attention_gradient",
+        "agreement_attention_leaving_out",
+        "agreement_gradient_leaving_out",
+    }
     assert named | kinds == words()["en"].keys()
