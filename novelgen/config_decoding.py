@@ -45,6 +45,15 @@ class DecodingConfig(Checked):
         minimum=0,
         maximum=1,
     )
+    typical_p: float = option(
+        1.0,
+        N_(
+            "choose among the most typical tokens whose probabilities sum to p (locally typical "
+            "sampling); 1 turns this off"
+        ),
+        above=0,
+        maximum=1,
+    )
     # Beam search, and how many texts a request gives.
     beam_size: int = option(5, N_("beam size"), minimum=1, maximum=1000)
     length_penalty: float = option(
@@ -75,6 +84,36 @@ class DecodingConfig(Checked):
         N_("never write an n-gram of this size twice, punctuation not counted; 0 turns this off"),
         minimum=0,
         maximum=100,
+    )
+    dry_multiplier: float = option(
+        0.0,
+        N_(
+            "DRY sampling: what would extend a repetition of n tokens loses this times base ** "
+            "(n - allowed length) of its log-probability, earlier paragraphs included; 0.8 is "
+            "common, 0 turns this off"
+        ),
+        minimum=0,
+        maximum=100,
+    )
+    dry_base: float = option(
+        1.75,
+        N_("DRY sampling: how much the penalty grows with each repeated token"),
+        minimum=1,
+        maximum=10,
+    )
+    # Of the characters of "Dream of the Red Chamber" 1.5 % extend what repeats three before them in
+    # the last thousand, 6 % two.
+    dry_allowed_length: int = option(
+        3,
+        N_("DRY sampling: the shortest repetition that must not be extended, in tokens"),
+        minimum=1,
+        maximum=50,
+    )
+    dry_window: int = option(
+        1000,
+        N_("DRY sampling: how many recent tokens are compared, punctuation not counted"),
+        minimum=1,
+        maximum=100_000,
     )
     # Lengths, in tokens, and what is written.
     min_length: int = option(4, N_("fewest tokens in a paragraph"), minimum=0)
@@ -158,6 +197,7 @@ _ONLY_FOR = {
     "top_k": ("sample",),
     "top_p": ("sample",),
     "min_p": ("sample",),
+    "typical_p": ("sample",),
     "seed": ("sample",),
     "beam_size": ("beam",),
     "length_penalty": ("beam",),

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from novelgen.config import DecodingConfig
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
-from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
-from novelgen.decoding.history import History, content_units, following
+from novelgen.decoding.filters import build_rules
+from novelgen.decoding.history import ContentUnits, Earlier, History, content_units
 from novelgen.decoding.inspection import whole_characters
 from novelgen.decoding.protocol import Hypothesis
+from novelgen.decoding.repetition import known_paragraphs
 from novelgen.decoding.results import Generation, Paragraph
 from novelgen.decoding.sampling import Draft, SeededSampler, Task, greedy, write
 from novelgen.errors import ConfigError
@@ -42,7 +43,7 @@ class _Candidate:
     # Tokens, EOS behind each: the prompt's segments and the written ones, in reading order.
     segments: list[list[int]]
     # The content units of the segments; of pairs those of the target side alone.
-    units: list[list[int]]
+    units: list[ContentUnits]
     paragraphs: list[Paragraph]
 
 
@@ -73,7 +74,7 @@ class GenerationSession:
         self._prefix = self._prefix_tokens()
         # 3. What it must not repeat. A source of pairs is no earlier paragraph: what it says may be
         # said again, and its ids may be of another vocabulary.
-        units: list[list[int]] = []
+        units: list[ContentUnits] = []
         if not self._from_pairs:
             units = [content_units(generator.vocabulary, segment) for segment in segments]
         # 4. A beam is one row of the request that later becomes its n best; samples are rows of
@@ -159,19 +160,12 @@ class GenerationSession:
 
     def task(self, prefix: Sequence[int]) -> Task:
         """The next paragraph of all B candidates, as the strategies are asked for it."""
-        # To write the same again is no repetition where that is the task.
-        size = EARLIER_FACTOR * self._config.no_repeat_ngram
-        if self._task_name == "same":
-            size = 0
-        earlier = None
-        if size:
-            earlier = [following(candidate.units, size) for candidate in self._candidates]
         generator = self._generator
         config = self._config
         manuscripts = [candidate.segments for candidate in self._candidates]
         network = generator.network_with(config.cache_weight, manuscripts, self._reader)
         rows = len(self._candidates)
-        history = History(generator.vocabulary, rows, self._config.max_length, earlier)
+        history = History(generator.vocabulary, rows, config.max_length, self._earlier())
         return Task(
             generator.model_with(config.ngram_weight, network),
             generator.device,
@@ -182,6 +176,21 @@ class GenerationSession:
             prefix,
             self._first,
         )
+
+    def _earlier(self) -> list[Earlier] | None:
+        """What no candidate may repeat of what stands before its paragraph; None where it may."""
+        # To write the same again is no repetition where that is the task.
+        config = self._config
+        has_dry = config.dry_multiplier > 0
+        if self._task_name == "same" or not (config.no_repeat_ngram or has_dry):
+            return None
+        # The samples of a prompt are one candidate at first.
+        units = {id(candidate): candidate.units for candidate in self._candidates}
+        known = {
+            place: known_paragraphs(each, config.no_repeat_ngram, has_dry)
+            for place, each in units.items()
+        }
+        return [known[id(candidate)] for candidate in self._candidates]
 
     def _strategy(self, task: Task, count: int) -> Iterator[Draft | Search]:
         config = self._config
