@@ -7,7 +7,7 @@ allowed the paragraph ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,15 @@ from novelgen.decoding.history import (
     History,
     Vocabulary,
 )
+from novelgen.decoding.lexical import (
+    CAST_STRENGTH,
+    WordAutomaton,
+    ban,
+    favour,
+    keep,
+    name_keeper,
+    sparing,
+)
 from novelgen.decoding.logits import (
     FORBIDDEN,
     Logits,
@@ -31,31 +40,31 @@ from novelgen.decoding.logits import (
 )
 from novelgen.decoding.repetition import dry, no_repeat_ngram, repetition_penalty
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
+from novelgen.word_lists import word_list
 
 
-def build_rules(config: DecodingConfig, vocabulary: Vocabulary) -> list[Rule]:
+def build_rules(
+    config: DecodingConfig,
+    vocabulary: Vocabulary,
+    text: str = "",
+    clean: Callable[[str], str] = str,
+) -> list[Rule]:
     """The rules that a configuration asks for, in the order in which they apply.
 
-    Those that are off are left out.
+    Those that are off are left out. `text` is what stands before, for `name_keeper`; `clean` makes
+    the words that are banned or wanted look as the text does.
     """
     # 1. What every text must keep to.
     rules = [well_formed(vocabulary, config.max_length)]
     if config.min_length > 0:
         rules.append(minimum_length(config.min_length))
-    # 2. Against repetition.
-    if config.repetition_penalty != 1:
-        rules.append(repetition_penalty(config.repetition_penalty, config.repetition_window))
-    if config.dry_multiplier > 0:
-        rules.append(
-            dry(
-                config.dry_multiplier,
-                config.dry_base,
-                config.dry_allowed_length,
-                config.dry_window,
-            )
-        )
-    if config.no_repeat_ngram > 0:
-        rules.append(no_repeat_ngram(config.no_repeat_ngram))
+    # 2. What is said of words, then what is against repetition.
+    words, names = _word_rules(config, vocabulary, text, clean)
+    rules += words
+    against_repetition = _repetition_rules(config)
+    if names:
+        against_repetition = [sparing(names, rule) for rule in against_repetition]
+    rules += against_repetition
     # 3. The shape of the distribution that is drawn from. All but `typical_p` keep the likeliest
     # token the likeliest. A beam's pruning, which they would steer, is by the distribution as it
     # is.
@@ -71,6 +80,40 @@ def build_rules(config: DecodingConfig, vocabulary: Vocabulary) -> list[Rule]:
         rules.append(top_p(config.top_p))
     if config.min_p > 0:
         rules.append(min_p(config.min_p))
+    return rules
+
+
+def _word_rules(
+    config: DecodingConfig, vocabulary: Vocabulary, text: str, clean: Callable[[str], str]
+) -> tuple[list[Rule], WordAutomaton | None]:
+    """The rules of words, and what keeps the names of the cast, where there is one."""
+    rules: list[Rule] = []
+    banned = [clean(word) for word in word_list("--ban", config.ban)]
+    cast = [clean(name) for name in word_list("--cast", config.cast)]
+    weights = word_list("--favour", config.favour, weighted=True)
+    favoured = {
+        **dict.fromkeys(cast, CAST_STRENGTH),
+        **{clean(word): strength for word, strength in weights.items()},
+    }
+    if banned:
+        rules.append(ban(banned, vocabulary))
+    if favoured:
+        rules.append(favour(favoured, vocabulary))
+    if not cast:
+        return rules, None
+    names = name_keeper(cast, vocabulary, text)
+    return [*rules, keep(names)], names
+
+
+def _repetition_rules(config: DecodingConfig) -> list[Rule]:
+    rules: list[Rule] = []
+    if config.repetition_penalty != 1:
+        rules.append(repetition_penalty(config.repetition_penalty, config.repetition_window))
+    if config.dry_multiplier > 0:
+        length = config.dry_allowed_length
+        rules.append(dry(config.dry_multiplier, config.dry_base, length, config.dry_window))
+    if config.no_repeat_ngram > 0:
+        rules.append(no_repeat_ngram(config.no_repeat_ngram))
     return rules
 
 

@@ -84,6 +84,14 @@ _NAME_DOTS = frozenset(
 )
 
 
+class ByteTable(NamedTuple):
+    """The UTF-8 bytes of N tokens of at most L bytes, the longest tokens first."""
+
+    tokens: NDArray[np.int64]  # (N,)
+    bytes: NDArray[np.uint8]  # (N, L)
+    counts: list[int]  # L: how many tokens have a byte at each place
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """What the rules must know about the tokens.
@@ -131,6 +139,18 @@ class Vocabulary:
         """The UTF-8 bytes of every token; none for PAD, BOS and EOS."""
         single = [bytes([value]) for value in range(BYTES)]
         return [b""] * FIRST_BYTE + single + [symbol.encode("utf-8") for symbol in self.symbols]
+
+    @cached_property
+    def byte_table(self) -> ByteTable:
+        """The bytes of all tokens that have some, the longest tokens first."""
+        lengths = np.array([len(each) for each in self.spelling])  # (V,)
+        order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+        table = np.zeros((len(order), lengths.max()), dtype=np.uint8)
+        for row, token in enumerate(order.tolist()):
+            spelled = self.spelling[token]
+            table[row, : len(spelled)] = np.frombuffer(spelled, dtype=np.uint8)
+        counts = [int((lengths > place).sum()) for place in range(table.shape[1])]
+        return ByteTable(order, table, counts)
 
     def is_byte(self, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the tokens (any shape) are single bytes."""

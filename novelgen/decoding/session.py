@@ -59,7 +59,6 @@ class GenerationSession:
         self._context = generator.config.data.context_paragraphs
         self._from_pairs = generator.config.from_pairs
         self._reader = generator.manuscript_reader()
-        self._rules = build_rules(config, generator.vocabulary)
         # 1. What the model is asked for: the first token names the task.
         self._task_name = trained_task(generator.config.data, config.task)
         firsts = first_tokens(generator.config.data, self._tokenizer.size)
@@ -70,8 +69,13 @@ class GenerationSession:
         self.seed = seed
         # 2. What it reads, and what it must begin with.
         encode = generator.source_tokenizer.encode
-        segments = [[*encode(segment), EOS] for segment in self._prompt_segments()]
+        texts = self._prompt_segments()
+        segments = [[*encode(text), EOS] for text in texts]
         self._prefix = self._prefix_tokens()
+        # Words are cleaned as texts are; one of which nothing is left is meant as it is.
+        self._rules = build_rules(
+            config, generator.vocabulary, "".join(texts), lambda word: self._clean(word) or word
+        )
         # 3. What it must not repeat. A source of pairs is no earlier paragraph: what it says may be
         # said again, and its ids may be of another vocabulary.
         units: list[ContentUnits] = []
@@ -120,12 +124,7 @@ class GenerationSession:
 
     def _prefix_tokens(self) -> list[int]:
         """The tokens of the given opening; raises ConfigError where they leave no room."""
-        given = self._config.prefix
-        if self._from_pairs:
-            prefix = plain(given).lstrip()
-        else:
-            prefix = "".join(clean_prompt(given, self._generator.config.text))
-        tokens = list(self._tokenizer.encode(prefix))
+        tokens = list(self._tokenizer.encode(self._clean(self._config.prefix)))
         if len(tokens) >= self._config.max_length:
             raise ConfigError(
                 _(
@@ -134,6 +133,12 @@ class GenerationSession:
                 ).format(count=len(tokens), limit=self._config.max_length)
             )
         return tokens
+
+    def _clean(self, text: str) -> str:
+        """A text as those that were learned from look, on one line."""
+        if self._from_pairs:
+            return plain(text).lstrip()
+        return "".join(clean_prompt(text, self._generator.config.text))
 
     def write(self) -> Iterator[Draft | Search]:
         """Writes paragraph after paragraph, for all candidates in step.
