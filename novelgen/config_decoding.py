@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
 from novelgen.options import Checked, option, validate_choice
+from novelgen.word_lists import word_list
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,15 @@ class DecodingConfig(Checked):
         minimum=0,
         maximum=1,
     )
+    typical_p: float = option(
+        1.0,
+        N_(
+            "choose among the most typical tokens whose probabilities sum to p (locally typical "
+            "sampling); 1 turns this off"
+        ),
+        above=0,
+        maximum=1,
+    )
     # Beam search, and how many texts a request gives.
     beam_size: int = option(5, N_("beam size"), minimum=1, maximum=1000)
     length_penalty: float = option(
@@ -75,6 +86,52 @@ class DecodingConfig(Checked):
         N_("never write an n-gram of this size twice, punctuation not counted; 0 turns this off"),
         minimum=0,
         maximum=100,
+    )
+    dry_multiplier: float = option(
+        0.0,
+        N_(
+            "DRY sampling: what would extend a repetition of n tokens loses this times base ** "
+            "(n - allowed length) of its log-probability, earlier paragraphs included; 0.8 is "
+            "common, 0 turns this off"
+        ),
+        minimum=0,
+        maximum=100,
+    )
+    dry_base: float = option(
+        1.75,
+        N_("DRY sampling: how much the penalty grows with each repeated token"),
+        minimum=1,
+        maximum=10,
+    )
+    # Of the characters of "Dream of the Red Chamber" 1.5 % extend what repeats three before them in
+    # the last thousand, 6 % two.
+    dry_allowed_length: int = option(
+        3,
+        N_("DRY sampling: the shortest repetition that must not be extended, in tokens"),
+        minimum=1,
+        maximum=50,
+    )
+    dry_window: int = option(
+        1000,
+        N_("DRY sampling: how many recent tokens are compared, punctuation not counted"),
+        minimum=1,
+        maximum=100_000,
+    )
+    # Words, in lists with commas.
+    ban: str = option("", N_("words and characters that are never written, with commas between"))
+    favour: str = option(
+        "",
+        N_(
+            "words to favour, with commas between, each with its strength if you like: what is "
+            "added to the log-probability of its characters (word:2.0; without one 1.5)"
+        ),
+    )
+    cast: str = option(
+        "",
+        N_(
+            "names of the story, with commas between: they are favoured, and a name that has begun "
+            "is kept"
+        ),
     )
     # Lengths, in tokens, and what is written.
     min_length: int = option(4, N_("fewest tokens in a paragraph"), minimum=0)
@@ -138,10 +195,24 @@ class DecodingConfig(Checked):
         if self.decoder == "beam" and self.num_samples > self.beam_size:
             message = _("--n-best {count} exceeds --beam-size {size}; raise --beam-size")
             raise ConfigError(message.format(count=self.num_samples, size=self.beam_size))
+        self._check_words()
         if self.decoder == "greedy" and self.num_samples > 1:
             raise ConfigError(
                 _("--decoder greedy writes one text; for several candidates use sample or beam")
             )
+
+    def _check_words(self) -> None:
+        """Raises ConfigError for lists of words that are wrong, or contradict each other."""
+        banned = word_list("--ban", self.ban)
+        wanted = {
+            "--favour": word_list("--favour", self.favour, weighted=True),
+            "--cast": word_list("--cast", self.cast),
+        }
+        for name, words in wanted.items():
+            for word, out in itertools.product(words, banned):
+                if out in word:
+                    message = _("{option} {word}: --ban {banned} forbids it; leave out one of them")
+                    raise ConfigError(message.format(option=name, word=word, banned=out))
 
 
 # A translation is to be likely, may be as short as its source, and repeats what its source repeats.
@@ -158,6 +229,7 @@ _ONLY_FOR = {
     "top_k": ("sample",),
     "top_p": ("sample",),
     "min_p": ("sample",),
+    "typical_p": ("sample",),
     "seed": ("sample",),
     "beam_size": ("beam",),
     "length_penalty": ("beam",),

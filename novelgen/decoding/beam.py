@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.filters import apply, candidates, log_sum_exp, places_within
+from novelgen.decoding.filters import apply
+from novelgen.decoding.logits import candidates, log_sum_exp, places_within
 from novelgen.decoding.protocol import Hypothesis, Prediction, normalized, predict, select, start
 from novelgen.decoding.sampling import Task
 from novelgen.text.tokenizers import EOS

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from novelgen.config import DecodingConfig
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
-from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
-from novelgen.decoding.history import History, content_units, following
+from novelgen.decoding.filters import build_rules
+from novelgen.decoding.history import ContentUnits, Earlier, History, content_units
 from novelgen.decoding.inspection import whole_characters
 from novelgen.decoding.protocol import Hypothesis
+from novelgen.decoding.repetition import known_paragraphs
 from novelgen.decoding.results import BeamNode, Generation, Paragraph
 from novelgen.decoding.sampling import Draft, SeededSampler, Task, greedy, write
 from novelgen.errors import ConfigError
@@ -42,7 +43,7 @@ class _Candidate:
     # Tokens, EOS behind each: the prompt's segments and the written ones, in reading order.
     segments: list[list[int]]
     # The content units of the segments; of pairs those of the target side alone.
-    units: list[list[int]]
+    units: list[ContentUnits]
     paragraphs: list[Paragraph]
 
 
@@ -58,7 +59,6 @@ class GenerationSession:
         self._context = generator.config.data.context_paragraphs
         self._from_pairs = generator.config.from_pairs
         self._reader = generator.manuscript_reader()
-        self._rules = build_rules(config, generator.vocabulary)
         # 1. What the model is asked for: the first token names the task.
         self._task_name = trained_task(generator.config.data, config.task)
         firsts = first_tokens(generator.config.data, self._tokenizer.size)
@@ -69,11 +69,16 @@ class GenerationSession:
         self.seed = seed
         # 2. What it reads, and what it must begin with.
         encode = generator.source_tokenizer.encode
-        segments = [[*encode(segment), EOS] for segment in self._prompt_segments()]
+        texts = self._prompt_segments()
+        segments = [[*encode(text), EOS] for text in texts]
         self._prefix = self._prefix_tokens()
+        # Words are cleaned as texts are; one of which nothing is left is meant as it is.
+        self._rules = build_rules(
+            config, generator.vocabulary, "".join(texts), lambda word: self._clean(word) or word
+        )
         # 3. What it must not repeat. A source of pairs is no earlier paragraph: what it says may be
         # said again, and its ids may be of another vocabulary.
-        units: list[list[int]] = []
+        units: list[ContentUnits] = []
         if not self._from_pairs:
             units = [content_units(generator.vocabulary, segment) for segment in segments]
         # 4. A beam is one row of the request that later becomes its n best; samples are rows of
@@ -119,12 +124,7 @@ class GenerationSession:
 
     def _prefix_tokens(self) -> list[int]:
         """The tokens of the given opening; raises ConfigError where they leave no room."""
-        given = self._config.prefix
-        if self._from_pairs:
-            prefix = plain(given).lstrip()
-        else:
-            prefix = "".join(clean_prompt(given, self._generator.config.text))
-        tokens = list(self._tokenizer.encode(prefix))
+        tokens = list(self._tokenizer.encode(self._clean(self._config.prefix)))
         if len(tokens) >= self._config.max_length:
             raise ConfigError(
                 _(
@@ -133,6 +133,12 @@ class GenerationSession:
                 ).format(count=len(tokens), limit=self._config.max_length)
             )
         return tokens
+
+    def _clean(self, text: str) -> str:
+        """A text as those that were learned from look, on one line."""
+        if self._from_pairs:
+            return plain(text).lstrip()
+        return "".join(clean_prompt(text, self._generator.config.text))
 
     def write(self) -> Iterator[Draft | Search]:
         """Writes paragraph after paragraph, for all candidates in step.
@@ -173,19 +179,12 @@ class GenerationSession:
 
     def task(self, prefix: Sequence[int]) -> Task:
         """The next paragraph of all B candidates, as the strategies are asked for it."""
-        # To write the same again is no repetition where that is the task.
-        size = EARLIER_FACTOR * self._config.no_repeat_ngram
-        if self._task_name == "same":
-            size = 0
-        earlier = None
-        if size:
-            earlier = [following(candidate.units, size) for candidate in self._candidates]
         generator = self._generator
         config = self._config
         manuscripts = [candidate.segments for candidate in self._candidates]
         network = generator.network_with(config.cache_weight, manuscripts, self._reader)
         rows = len(self._candidates)
-        history = History(generator.vocabulary, rows, self._config.max_length, earlier)
+        history = History(generator.vocabulary, rows, config.max_length, self._earlier())
         return Task(
             generator.model_with(config.ngram_weight, network),
             generator.device,
@@ -196,6 +195,21 @@ class GenerationSession:
             prefix,
             self._first,
         )
+
+    def _earlier(self) -> list[Earlier] | None:
+        """What no candidate may repeat of what stands before its paragraph; None where it may."""
+        # To write the same again is no repetition where that is the task.
+        config = self._config
+        has_dry = config.dry_multiplier > 0
+        if self._task_name == "same" or not (config.no_repeat_ngram or has_dry):
+            return None
+        # The samples of a prompt are one candidate at first.
+        units = {id(candidate): candidate.units for candidate in self._candidates}
+        known = {
+            place: known_paragraphs(each, config.no_repeat_ngram, has_dry)
+            for place, each in units.items()
+        }
+        return [known[id(candidate)] for candidate in self._candidates]
 
     def _strategy(self, task: Task, count: int) -> Iterator[Draft | Search]:
         config = self._config
