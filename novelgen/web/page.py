@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+
 import gradio as gr
 
-from novelgen.web import api, gradio_texts, limits
+from novelgen.web import api, gradio_texts, limits, static_files
 from novelgen.web.events import LIGHT, building
 from novelgen.web.language import browser_text, localized
 from novelgen.web.services.model_registry import ModelRegistry
@@ -50,8 +52,11 @@ _PHONE_STYLE = """
 
 
 def head() -> str:
-    """What goes into the page's <head>: a style, and the script for Gradio's own texts."""
-    return f"{_PHONE_STYLE}<script>{gradio_texts.script()}</script>"
+    """What goes into the page's <head>: a style, an icon, and the script for Gradio's own texts."""
+    # Below a path of its own the page would else ask the host for its icon, which is another's.
+    picture = base64.b64encode(static_files.read("favicon.svg").encode()).decode()
+    icon = f'<link rel="icon" href="data:image/svg+xml;base64,{picture}">'
+    return f"{_PHONE_STYLE}{icon}<script>{gradio_texts.script()}</script>"
 
 
 def theme() -> gr.Theme:
