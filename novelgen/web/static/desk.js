@@ -16,10 +16,14 @@ for (const each of root.querySelectorAll("[data-name]")) {
     if (each.tagName === "INPUT") each.placeholder = each.title;
 }
 
+// Every request has a number, so that no answer equals the one before it.
+let number = 0;
+const ask = (name, asked = {}) => trigger(name, {...asked, number: ++number});
+
 const buttons = new Buttons(words);
-const sheet = new Sheet(words);
-const finding = new Finding(root, words, sheet, manuscript => trigger("edit", {manuscript}));
-const stories = new Stories(words, story => trigger("open", story));
+const sheet = new Sheet(words, asked => ask("window", asked));
+const finding = new Finding(root, words, sheet, manuscript => ask("edit", {manuscript}));
+const stories = new Stories(words, story => ask("open", story));
 
 function tell(text) {
     told.textContent = text;
@@ -35,7 +39,7 @@ function refresh() {
         isAwaited = false;
         if (!tab()) return;
         buttons.refresh();
-        sheet.mark();
+        sheet.ask();
         finding.look(false);
         sheet.grow();
         const count = countOf(textOf("manuscript")).toLocaleString();
@@ -110,7 +114,7 @@ const KEYS = {
     "ctrl shift backspace": () => press("discard"),
     "alt enter": () => press("rewrite"),
     "ctrl f": () => finding.toggle(true),
-    "ctrl s": () => trigger("file", {kind: "json"}),
+    "ctrl s": () => ask("file", {kind: "json"}),
 };
 addEventListener("keydown", event => {
     if (!isSeen() || event.isComposing) return;
@@ -137,7 +141,7 @@ function escape() {
 
 // 4. Chapters.
 const chapters = part("chapters");
-chapters.addEventListener("toggle", () => chapters.open && trigger("chapters", {}));
+chapters.addEventListener("toggle", () => chapters.open && ask("chapters"));
 function listChapters(found) {
     const list = chapters.querySelector("ol");
     list.replaceChildren(...found.map(({offset, title}) => {
@@ -176,9 +180,9 @@ part("download").addEventListener("click", () => {
     const blob = new Blob([text], {type: "text/plain;charset=utf-8"});
     save(blob, `${[...plain].slice(0, 60).join("") || "novel"}.txt`);
 });
-part("save").addEventListener("click", () => trigger("file", {kind: "json"}));
-part("markdown").addEventListener("click", () => trigger("file", {kind: "md"}));
-part("word").addEventListener("click", () => trigger("file", {kind: "docx"}));
+part("save").addEventListener("click", () => ask("file", {kind: "json"}));
+part("markdown").addEventListener("click", () => ask("file", {kind: "md"}));
+part("word").addEventListener("click", () => ask("file", {kind: "docx"}));
 part("open").addEventListener("click", () => part("open-file").click());
 part("open-file").addEventListener("change", async event => {
     const [file] = event.target.files;
@@ -189,7 +193,7 @@ part("open-file").addEventListener("change", async event => {
         const story = await readStory(file);
         window.novelgenStories?.receive();
         tell("");
-        trigger("open", story);
+        ask("open", story);
     } catch {
         tell(filled(words.unreadable, {name: file.name}));
     }
@@ -220,6 +224,7 @@ watch("value", () => {
     const value = JSON.parse(JSON.stringify(props.value ?? {}));
     if (value.chapters) listChapters(value.chapters);
     if (value.file) saveMade(value.file);
+    if (value.read) sheet.answer(value.read);
 });
 document.addEventListener("input", event => event.target.closest?.("#write") && refresh());
 refresh();

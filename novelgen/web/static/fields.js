@@ -40,5 +40,5 @@ function jsonOf(name) {
     return parsed[name].value;
 }
 
-// Characters as a reader counts them: without spaces and line ends.
-const countOf = text => [...text.replace(/\s/g, "")].length;
+// Characters as a reader counts them: without spaces and line ends, a surrogate pair once.
+const countOf = text => text.length - (text.match(/[\s\udc00-\udfff]/g)?.length ?? 0);

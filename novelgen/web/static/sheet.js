@@ -1,24 +1,23 @@
 // The sheet: what the model reads of it is marked, and what is being written is kept in sight.
 
+const PAUSE = 250; // milliseconds from a change to asking what is read
 const LONG = 4000; // characters of a manuscript that is higher than its box at the least
 
-// Where the paragraphs begin and end that the model reads: [start, end, how many].
-function readPart(text, window) {
-    const {paragraphs, characters, is_backwards: isBackwards} = window;
-    const limit = isBackwards ? Math.min(text.length, characters) : Math.max(0, text.length - characters);
-    const part = isBackwards ? text.slice(0, limit) : text.slice(limit);
-    const lines = [];
-    for (const match of part.matchAll(/[^\n]*\S[^\n]*/g)) lines.push(match);
-    const read = isBackwards ? lines.slice(0, paragraphs) : lines.slice(-paragraphs);
-    if (!read.length) return [0, 0, 0];
-    const offset = isBackwards ? 0 : limit;
-    const last = read.at(-1);
-    return [offset + read[0].index, offset + last.index + last[0].length, read.length];
+// Where the line begins that has the character `count` from the end, and where the one ends that has
+// the character `count` from the beginning.
+const lineStart = (text, count) => text.lastIndexOf("\n", Math.max(0, text.length - count)) + 1;
+function lineEnd(text, count) {
+    const end = text.indexOf("\n", count);
+    return end < 0 ? text.length : end;
 }
 
 class Sheet {
-    constructor(words) {
+    // `onAsk` sends a text, of which the model reads a part, to be answered with `read`.
+    constructor(words, onAsk) {
         this.words = words;
+        this.onAsk = onAsk;
+        this.asked = {};
+        this.read = null; // {start, end, count, is_all}, in the whole manuscript
         this.isFollowing = false;
         this.layer = node("div", "sheet-layer");
         this.mirror = node("div", "sheet-mirror");
@@ -54,36 +53,71 @@ class Sheet {
             {x: box.x - origin.x, y: box.y - origin.y, width: box.width, height: box.height}));
     }
 
+    // Asks what the model reads of the manuscript, when nothing has changed for a moment.
+    ask() {
+        this.attach();
+        const text = textOf("manuscript"), window = textOf("window");
+        if (this.asked.text === text && this.asked.window === window) return;
+        this.asked = {text, window};
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => {
+            const {reach, is_backwards: isBackwards} = jsonOf("window") ?? {};
+            if (reach === undefined) return;
+            // Whole lines, as many as it takes.
+            const [offset, end] = isBackwards ? [0, lineEnd(text, reach)] : [lineStart(text, reach), text.length];
+            this.asked.offset = offset;
+            const isCut = text.slice(0, offset).trim() !== "" || text.slice(end).trim() !== "";
+            this.onAsk({text: text.slice(offset, end), is_cut: isCut});
+        }, PAUSE);
+    }
+
+    // The server's answer, for the text that was sent.
+    answer({start, end, count, is_all: isAll}) {
+        const {offset = 0, text} = this.asked;
+        this.read = {start: start + offset, end: end + offset, count, isAll};
+        if (text !== textOf("manuscript")) this.read = null;
+        this.mark();
+    }
+
     // Marks what the model reads.
     mark() {
-        this.attach();
-        const window = jsonOf("window");
         const text = textOf("manuscript");
-        const [start, end, count] = window ? readPart(text, window) : [0, 0, 0];
-        const hint = part("reads");
-        this.band.hidden = count === 0;
-        hint.textContent = count === 0 ? "" : this.#hint(text, window, count);
-        if (count === 0) return;
+        const {start, end, count} = this.read ?? {count: 0};
+        this.band.hidden = count === 0 || end > text.length;
+        part("reads").textContent = count === 0 ? "" : this.#hint();
+        if (this.band.hidden) return;
         const style = getComputedStyle(field("manuscript"));
         const [above, below] = [parseFloat(style.paddingTop), parseFloat(style.paddingBottom)];
-        const height = this.#height(text.slice(start, end));
+        // From the line in which it begins to that in which it ends.
+        const origin = text.lastIndexOf("\n", start - 1) + 1;
+        const [first] = this.#lines(text, origin, start, start + 1);
+        const [, last] = this.#lines(text, origin, end - 1, end);
         let top = 0;
-        if (text.length - start < LONG && text.length > LONG) {
-            const after = this.#height(text.slice(start).replace(/^\n/, ""));
+        if (text.length - origin < LONG && text.length > LONG) {
+            const after = this.#height(text.slice(origin));
             top = field("manuscript").scrollHeight - above - below - after;
-        } else if (start > 0) {
+        } else if (origin > 0) {
             // The line end before it begins no line.
-            top = this.#height(text.slice(0, start - 1));
+            top = this.#height(text.slice(0, origin - 1));
         }
-        this.band.style.top = `${above + top}px`;
-        this.band.style.height = `${height}px`;
+        this.band.style.top = `${above + top + first}px`;
+        this.band.style.height = `${last - first}px`;
         this.mirror.textContent = "";
     }
 
-    #hint(text, window, count) {
-        const lines = text.slice(-window.characters).match(/[^\n]*\S[^\n]*/g)?.length ?? 0;
-        if (count === lines && text.length <= window.characters) return this.words.reads_all;
-        const name = window.is_backwards ? "reads_first" : "reads";
+    // [top, bottom] of the line of a range, below the line in which `origin` stands.
+    #lines(text, origin, start, end) {
+        const found = node("span", "", text.slice(start, end));
+        this.mirror.replaceChildren(text.slice(origin, start), found, text.slice(end, end + 80));
+        const height = parseFloat(getComputedStyle(this.mirror).lineHeight);
+        const top = Math.round(found.offsetTop / height) * height;
+        return [top, top + height];
+    }
+
+    #hint() {
+        const {count, isAll} = this.read;
+        if (isAll) return this.words.reads_all;
+        const name = jsonOf("window")?.is_backwards ? "reads_first" : "reads";
         return filled(count === 1 ? this.words[`${name}_one`] : this.words[name], {count});
     }
 

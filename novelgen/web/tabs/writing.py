@@ -27,7 +27,7 @@ from novelgen.web.services.manuscript import (
     next_seed,
 )
 from novelgen.web.services.model_registry import ModelRegistry
-from novelgen.web.services.reading_window import reading_window
+from novelgen.web.services.reading_window import read_part, reading_window
 from novelgen.web.services.streaming import GenerationResult
 from novelgen.web.services.undo_journal import journal_of
 from novelgen.web.tabs import run_type, writing_desk, writing_editing
@@ -200,11 +200,27 @@ def _wire_tasks(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None
 
 def _wire_window(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
     """Tells the desk which part of the manuscript the chosen run reads."""
+    desk: Any = parts.desk
+    window: Any = parts.hidden.window
     # mypy: Gradio adds the events of a component when its class is made.
     task: Any = parts.controls.fields["task"]
 
     def tell(name: str | None, task: str | None) -> str:
         return reading_window(registry, name, task)
 
+    def read(event: gr.EventData, name: str | None, task: str | None) -> Any:
+        asked = event._data or {}
+        text = str(asked.get("text", ""))
+        try:
+            config = registry.run(name).load_info()["config"]
+            part = read_part(config, text[-limits.PROMPT :], task)
+        except NovelgenError:
+            return gr.skip()
+        is_all = part.is_all and not asked.get("is_cut")
+        return writing_desk.answer(event, read=part._replace(is_all=is_all)._asdict())
+
     inputs = [run, task]
-    gr.on([run.change, task.change, page_load()], tell, inputs, parts.hidden.window, **LIGHT)
+    gr.on([run.change, task.change, page_load()], tell, inputs, window, **LIGHT)
+    desk.window(read, inputs, desk, **LIGHT)
+    changed = static_files.read("notify.js").replace("NAME", "novelgen-changed")
+    window.change(None, None, None, js=changed, **LIGHT)

@@ -127,6 +127,11 @@ def _unchanged(parts: Parts) -> Values:
     return (gr.skip(),) * (len(editor_outputs(parts)) - 1)
 
 
+def answer(event: gr.EventData, **values: Any) -> dict[str, Any]:
+    """What the desk gets: the values, and the number of its request."""
+    return {**values, "number": (event._data or {}).get("number")}
+
+
 def _notify(name: str) -> str:
     """A script that tells desk.js of an event."""
     return static_files.read("notify.js").replace("NAME", name)
@@ -163,8 +168,9 @@ def _wire_files(run: gr.Dropdown, parts: Parts) -> None:
         *parts.controls.components,
     ]
 
-    def list_chapters(manuscript: str) -> dict[str, Any]:
-        return {"chapters": [chapter._asdict() for chapter in chapters(manuscript)]}
+    def list_chapters(event: gr.EventData, manuscript: str) -> dict[str, Any]:
+        found = [chapter._asdict() for chapter in chapters(manuscript)]
+        return answer(event, chapters=found)
 
     def make_file(
         event: gr.EventData,
@@ -190,7 +196,7 @@ def _wire_files(run: gr.Dropdown, parts: Parts) -> None:
             settings={"paragraphs": paragraphs, **settings},
         )
         kind = str((event._data or {}).get("kind"))
-        return {"file": story_file(kind, story)._asdict()}
+        return answer(event, file=story_file(kind, story)._asdict())
 
     desk.chapters(list_chapters, parts.manuscript, desk, **LIGHT)
     desk.file(make_file, inputs, desk, **LIGHT)
