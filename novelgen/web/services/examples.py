@@ -19,7 +19,7 @@ from novelgen.text.importing import CorpusImport
 from novelgen.training.stores import Data, ready_data
 from novelgen.web.services.model_registry import BASE, ModelRegistry
 
-_COUNT = 6
+_COUNT = 3
 # Characters of a paragraph: enough to go on from, and not too much to read.
 _SHORTEST = 25
 _LONGEST = 80

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from novelgen.web import limits
+from novelgen.web.services.draft_source import DraftSource
 from novelgen.web.services.streaming import GenerationResult
 
 # Steps that can be undone.
@@ -28,6 +29,8 @@ class EditorState(NamedTuple):
     drafts: tuple[str, ...] = NO_DRAFTS
     # The last generation, from which the drafts come.
     result: GenerationResult | None = None
+    # What the drafts continue; None for drafts that the writer has typed.
+    source: DraftSource | None = None
 
     @property
     def size(self) -> int:
@@ -89,20 +92,35 @@ def append(manuscript: str, text: str, task: str = "next") -> str:
     return f"{manuscript.rstrip()}\n{text.strip()}".lstrip("\n")
 
 
-def first_draft(state: EditorState) -> int | None:
-    """Index of the draft that is accepted when none is picked; None without any."""
-    return next((place for place, draft in enumerate(state.drafts) if draft.strip()), None)
+def only_draft(state: EditorState) -> int | None:
+    """Index of the draft where there is one; None without any, and where there are several."""
+    places = [place for place, draft in enumerate(state.drafts) if draft.strip()]
+    return places[0] if len(places) == 1 else None
+
+
+def draft_to_continue(state: EditorState) -> int | None:
+    """Index of the draft that Continue accepts.
+
+    None where there is none, where there are several, and where the manuscript is another one by
+    now than the draft was written for: nobody may have meant that draft to follow it.
+    """
+    if state.source is not None and not state.source.is_of(state.manuscript):
+        return None
+    return only_draft(state)
 
 
 def accept(state: EditorState, undo_history: UndoHistory, chosen: int | None) -> EditorState:
     """The state with the draft of index `chosen` moved into the manuscript, the others removed."""
     if chosen is None or not state.drafts[chosen].strip():
         return state
-    task = "next"
-    if state.result is not None:
-        task = state.result.generations[0].task
+    task = "next" if state.source is None else state.source.task
     manuscript = append(_continued_text(state, undo_history), state.drafts[chosen], task)
     return EditorState(manuscript, NO_DRAFTS, state.result)
+
+
+def discard(state: EditorState) -> EditorState:
+    """The state without its drafts; the result stays, for the Attention tab."""
+    return EditorState(state.manuscript, NO_DRAFTS, state.result)
 
 
 def _continued_text(state: EditorState, undo_history: UndoHistory) -> str:

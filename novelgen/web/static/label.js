@@ -1,10 +1,9 @@
 // Names for screen readers: a text box is called what its label says. Gradio puts the copy button
 // inside the label, which would otherwise belong to that button. The status line is read out when
-// the model has ended.
+// the model has ended; desk.js says when that is.
 () => {
     const root = document.querySelector("#write");
-    const line = root.querySelector("#write-status");
-    line.setAttribute("aria-live", "polite");
+    root.querySelector("#write-status").setAttribute("aria-live", "polite");
     const setNames = () => {
         for (const label of root.querySelectorAll("label:not([for]):has(button)")) {
             const field = label.querySelector("textarea");
@@ -14,12 +13,8 @@
             words.id = `${name}-label`;
             field.setAttribute("aria-labelledby", words.id);
         }
-        const busy = root.querySelector("#write-draft-1 :is(.generating, .progress-text)");
-        line.ariaBusy = String(busy !== null);
     };
-    new MutationObserver(setNames).observe(root, {
-        childList: true, subtree: true, attributes: true, attributeFilter: ["class"],
-    });
+    new MutationObserver(setNames).observe(root, {childList: true, subtree: true});
     setNames();
     return [];
 }

@@ -1,54 +1,44 @@
 """The Write tab: the manuscript, and the model's drafts of how it may go on.
 
-This module connects the components of writing_layout with what their events do: the buttons that
-run the model (writing_request), those that only move text (manuscript), and what happens in the
-browser alone (static/*.js).
+This module connects the buttons that run the model with what they do (writing_request).
+writing_editing has those that only move text, writing_desk the menus above the sheet and what the
+browser keeps.
 """
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from novelgen.errors import ConfigError, NovelgenError
+from novelgen.errors import NovelgenError
 from novelgen.web import limits, static_files
 from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
 from novelgen.web.language import localized
 from novelgen.web.services.examples import examples
 from novelgen.web.services.manuscript import (
-    CancellationToken,
-    EditorState,
     UndoHistory,
     accept,
-    first_draft,
+    draft_to_continue,
     next_opening,
     next_seed,
-    record_change,
-    redo,
-    undo,
 )
 from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.services.reading_window import read_part, reading_window
 from novelgen.web.services.streaming import GenerationResult
-from novelgen.web.tabs import run_type
+from novelgen.web.services.undo_journal import journal_of
+from novelgen.web.tabs import run_type, writing_desk, writing_editing
 from novelgen.web.tabs.controls import Controls, tasks_of
 from novelgen.web.tabs.writing_layout import Parts, lay_out
 from novelgen.web.tabs.writing_request import (
     check_rewrite_differs,
     read_request,
-    read_state,
     request_inputs,
     stream_values,
 )
-from novelgen.web.tabs.writing_view import Values, editor_values, stopped_line
-
-# The editor's state, its undo history, and the opening of the next paragraph.
-_Editor: TypeAlias = tuple[EditorState, UndoHistory, str]
-# What a button does that only moves text.
-_Move: TypeAlias = Callable[[EditorState, UndoHistory, str], _Editor]
+from novelgen.web.tabs.writing_view import Values, stopped_line
 
 
 class Writing(NamedTuple):
@@ -72,12 +62,19 @@ def build(registry: ModelRegistry, run: gr.Dropdown, takes_novels: bool) -> Writ
     `takes_novels` says whether the Model tab takes a visitor's novel.
     """
     parts = lay_out(takes_novels)
-    outputs = [parts.result, parts.status, *parts.draft_texts, *parts.draft_columns]
+    outputs = [
+        parts.result,
+        parts.status,
+        parts.hidden.source,
+        *parts.draft_texts,
+        *parts.draft_columns,
+    ]
     events = _wire_generation(registry, run, parts, outputs)
-    _wire_editing(parts, events)
-    _wire_browser(parts)
+    writing_editing.wire(parts, events)
+    writing_desk.wire(run, parts, events)
     _wire_examples(registry, run, parts)
     _wire_tasks(registry, run, parts)
+    _wire_window(registry, run, parts)
     run_type.wire_base_note(run, parts.base_note)
     run_type.wire(registry, run, parts.manuscript, parts.paragraphs, parts.controls)
     return Writing(
@@ -98,10 +95,10 @@ class _GenerationHandlers:
         self._controls = controls
 
     def continue_writing(self, *values: Any) -> Iterator[Values]:
-        """Accepts a draft and writes what follows it."""
+        """Writes what follows the manuscript, and the draft where there is one that fits it."""
         with errors_as_toasts():
             request = read_request(self._controls, *values)
-            chosen = first_draft(request.state)
+            chosen = draft_to_continue(request.state)
             # A run of pairs reads its source alone: no draft becomes a part of it.
             if run_type.learned_pairs(self._registry, request.run):
                 chosen = None
@@ -134,7 +131,8 @@ def _wire_generation(
     handlers = _GenerationHandlers(registry, parts.controls)
     inputs = request_inputs(run, parts)
     seed = parts.controls.seed
-    targets = [parts.manuscript, parts.opening, seed, parts.undo_history, *outputs]
+    history = [parts.undo_history, parts.hidden.journal]
+    targets = [parts.manuscript, parts.opening, seed, *history, *outputs]
     # The place in the queue is shown on the draft; the manuscript can be edited meanwhile.
     queued: dict[str, Any] = {
         **limits.TURN,
@@ -145,7 +143,7 @@ def _wire_generation(
     continue_writing = localized(handlers.continue_writing)
     continued = buttons["continue"].click(continue_writing, inputs, targets, **queued)
     # 2. Rewrite: cancel, check, write.
-    _cancel_on_click([buttons["rewrite"]], [continued], parts.cancellation)
+    writing_editing.cancel_on_click([buttons["rewrite"]], [continued], parts.cancellation)
     number = gr.State(0)
     start_rewriting = localized(handlers.start_rewriting)
     # A rewrite that would change nothing is refused at once.
@@ -153,155 +151,24 @@ def _wire_generation(
     rewrite_inputs = [number, *inputs]
     rewritten = started.success(localized(handlers.rewrite), rewrite_inputs, targets, **queued)
     # 3. Stop.
-    _cancel_on_click([buttons["stop"]], [continued, rewritten], parts.cancellation)
-    buttons["stop"].click(_stopped, parts.result, parts.status, **LIGHT)
+    writing_editing.cancel_on_click([buttons["stop"]], [continued, rewritten], parts.cancellation)
+    stop_inputs = [parts.result, parts.undo_history]
+    stop_outputs = [parts.status, parts.hidden.journal]
+    buttons["stop"].click(_stopped, stop_inputs, stop_outputs, **LIGHT)
+    # 4. The desk shows whether something is being written.
+    ended = static_files.read("notify.js").replace("NAME", "novelgen-ended")
+    for event in (continued, started, rewritten):
+        end = event.failure if event is started else event.then
+        end(None, None, None, js=ended, **LIGHT)
     return [continued, rewritten]
 
 
-def _cancel_on_click(buttons: Sequence[Any], events: list[Any], cancellation: gr.State) -> None:
-    """Lets the buttons cancel what is being generated; to be called before their other events.
-
-    The browser goes through the events of one click in the order in which they were made, and waits
-    for the end of each: with `cancels` in the other event, it would cancel when that one is
-    through. A moment after the click that started it, the browser does not know the number of an
-    event yet and cannot cancel it: hence the token.
-    """
-    for button in buttons:
-        button.click(None, cancels=events, **LIGHT)
-        button.click(CancellationToken.cancel, cancellation, None, **LIGHT)
-
-
 @localized
-def _stopped(result: GenerationResult | None) -> Any:
-    """The status line after Stop."""
+def _stopped(result: GenerationResult | None, undo_history: UndoHistory) -> Values:
+    """The status line and the journal after Stop."""
     if result is None or result.finished:
-        return gr.skip()
-    return stopped_line(result)
-
-
-def _pinned_seed(result: GenerationResult | None) -> Any:
-    if result is None:
-        return gr.skip()
-    return str(result.generations[0].seed)
-
-
-def _wire_editing(parts: Parts, events: list[Any]) -> None:
-    """The buttons that only move text; they cancel what is being generated."""
-    buttons = parts.buttons
-    inputs = [
-        parts.manuscript,
-        parts.result,
-        parts.undo_history,
-        parts.opening,
-        *parts.draft_texts,
-    ]
-    outputs = [
-        parts.status,
-        parts.manuscript,
-        parts.result,
-        parts.undo_history,
-        parts.opening,
-        *parts.draft_texts,
-        *parts.draft_columns,
-    ]
-    handlers = {
-        buttons["accept"]: _handler(_accept(None)),
-        buttons["clear"]: _handler(_replace_manuscript("")),
-        buttons["undo"]: _handler(lambda state, history, opening: (*undo(state, history), opening)),
-        buttons["redo"]: _handler(lambda state, history, opening: (*redo(state, history), opening)),
-    }
-    for place, draft in enumerate(parts.drafts):
-        handlers[draft.accept] = _handler(_accept(place))
-
-    @localized
-    def take_example(sample: list[str], *values: Any) -> Values:
-        return _moved(_replace_manuscript(sample[0]), *values)
-
-    # First cancel, then move the text: the events of a click are handled in this order.
-    _cancel_on_click([*handlers, parts.examples], events, parts.cancellation)
-    stable_prefix = static_files.read("stable_prefix.js")
-    for button, handler in handlers.items():
-        button.click(handler, inputs, outputs, js=stable_prefix, **LIGHT)
-    example_inputs = [parts.examples, *inputs]
-    parts.examples.click(take_example, example_inputs, outputs, cancels=events, **LIGHT)
-    # When text came last: more may be on its way; see stable_prefix.js.
-    note_time = "() => { window.novelgenDraftChanged = performance.now(); return []; }"
-    parts.drafts[0].text.change(None, js=note_time, **LIGHT)
-    buttons["pin"].click(_pinned_seed, parts.result, parts.controls.seed, **LIGHT)
-
-
-def _accept(place: int | None) -> _Move:
-    """Moves a draft into the manuscript: that of index `place`, or the first one with text."""
-
-    def move(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
-        chosen = first_draft(state) if place is None else place
-        after = accept(state, undo_history, chosen)
-        recorded = record_change(undo_history, state, after)
-        return after, recorded, next_opening(state, after, opening)
-
-    return move
-
-
-def _replace_manuscript(text: str) -> _Move:
-    """Begins a new manuscript with `text`."""
-
-    def move(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
-        # The result stays, for the Attention tab.
-        after = EditorState(text, result=state.result)
-        return after, record_change(undo_history, state, after), opening
-
-    return move
-
-
-def _handler(move: _Move) -> Callable[..., Values]:
-    """The event handler of a button that moves text."""
-
-    @localized
-    def handler(*values: Any) -> Values:
-        return _moved(move, *values)
-
-    return handler
-
-
-def _moved(
-    move: _Move,
-    manuscript: str,
-    result: GenerationResult | None,
-    undo_history: UndoHistory,
-    opening: str,
-    *drafts: str | None,
-) -> Values:
-    """Values for the status line and the editor after a move."""
-    try:
-        state = read_state(manuscript, drafts, result)
-    except ConfigError as error:
-        # An event outside of the queue has no toasts: the error becomes the status line.
-        unchanged = [gr.skip()] * (4 + 2 * len(drafts))
-        return html.escape(str(error)), *unchanged
-    return gr.skip(), *editor_values(*move(state, undo_history, opening))
-
-
-def _wire_browser(parts: Parts) -> None:
-    """What happens in the browser alone.
-
-    The text survives a reload, its fields have names for screen readers, and the manuscript becomes
-    a file.
-    """
-    load = page_load()
-    texts = [parts.title, parts.manuscript, parts.opening, *parts.draft_texts]
-    restored = [*texts, *parts.draft_columns]
-    # 1. What the browser has kept is put back, and kept again after every change.
-    keep = static_files.read("keep.js").replace("COUNT", str(limits.CANDIDATES))
-    load(None, None, restored, js=keep, **LIGHT)
-    keep_again = "(...texts) => window.novelgenKeep?.(...texts) ?? []"
-    for text in texts:
-        text.change(None, texts, None, js=keep_again, **LIGHT)
-    # 2. Names for screen readers.
-    load(None, None, None, js=static_files.read("label.js"), **LIGHT)
-    # 3. The file.
-    file_texts = [parts.title, parts.manuscript]
-    download = static_files.read("download.js")
-    parts.buttons["download"].click(None, file_texts, None, js=download, **LIGHT)
+        return gr.skip(), gr.skip()
+    return stopped_line(result), journal_of(undo_history)
 
 
 def _wire_examples(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
@@ -328,3 +195,31 @@ def _wire_tasks(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None
             return tasks_of(None)
 
     gr.on([run.change, page_load()], offer, run, task, **LIGHT)
+
+
+def _wire_window(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
+    """Tells the desk which part of the manuscript the chosen run reads."""
+    desk: Any = parts.desk
+    window: Any = parts.hidden.window
+    # mypy: Gradio adds the events of a component when its class is made.
+    task: Any = parts.controls.fields["task"]
+
+    def tell(name: str | None, task: str | None) -> str:
+        return reading_window(registry, name, task)
+
+    def read(event: gr.EventData, name: str | None, task: str | None) -> Any:
+        asked = event._data or {}
+        text = str(asked.get("text", ""))
+        try:
+            config = registry.run(name).load_info()["config"]
+            part = read_part(config, text[-limits.PROMPT :], task)
+        except NovelgenError:
+            return gr.skip()
+        is_all = part.is_all and not asked.get("is_cut")
+        return writing_desk.answer(event, read=part._replace(is_all=is_all)._asdict())
+
+    inputs = [run, task]
+    gr.on([run.change, task.change, page_load()], tell, inputs, window, **LIGHT)
+    desk.window(read, inputs, desk, **LIGHT)
+    changed = static_files.read("notify.js").replace("NAME", "novelgen-changed")
+    window.change(None, None, None, js=changed, **LIGHT)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import gradio as gr
 
-from novelgen.web import limits
+from novelgen.web import limits, static_files
 from novelgen.web.language import BrowserText, browser_text
+from novelgen.web.services.desk_words import words
 from novelgen.web.services.manuscript import CancellationToken, UndoHistory
 from novelgen.web.tabs.controls import Controls
 from novelgen.web.tabs.controls import build as build_controls
 
-_Variant = Literal["primary", "secondary", "stop"]
+# Lines of a text box that grows with its text.
+_ENDLESS = 100_000
 # Of the draft boxes and of the buttons below them, limits.CANDIDATES each.
 _DRAFT_LABELS = (
     browser_text("Draft 1"),
@@ -26,18 +28,24 @@ _ACCEPT_LABELS = (
     browser_text("Accept draft 3"),
     browser_text("Accept draft 4"),
 )
-# By the name in the element's id.
+# Below the sheet, by the name in the element's id, in the order of the page.
 _BUTTON_LABELS = {
     "continue": browser_text("Continue"),
     "stop": browser_text("Stop"),
-    "rewrite": browser_text("Rewrite"),
     "accept": browser_text("Accept"),
+    "discard": browser_text("Discard"),
+    "rewrite": browser_text("Rewrite"),
     "undo": browser_text("Undo"),
     "redo": browser_text("Redo"),
-    "pin": browser_text("Pin seed"),
-    "clear": browser_text("New"),
 }
-_BUTTON_VARIANTS: dict[str, _Variant] = {"continue": "primary", "stop": "stop"}
+_DESK_SCRIPTS = (
+    "fields.js",
+    "buttons.js",
+    "sheet.js",
+    "finding.js",
+    "stories.js",
+    "desk.js",
+)
 
 
 class Draft(NamedTuple):
@@ -48,19 +56,31 @@ class Draft(NamedTuple):
     accept: gr.Button
 
 
+class Hidden(NamedTuple):
+    """Texts that the browser has and shows to nobody."""
+
+    # Of services.undo_journal, draft_source and reading_window.
+    journal: gr.Textbox
+    source: gr.Textbox
+    window: gr.Textbox
+
+
 class Parts(NamedTuple):
     """The components of the tab."""
 
     base_note: gr.Markdown
+    title: gr.Textbox
+    # The menus above the sheet, and all that the browser does by itself.
+    desk: gr.HTML
     manuscript: gr.Textbox
-    examples: gr.Dataset
-    buttons: dict[str, gr.Button]
     drafts: list[Draft]
     status: gr.HTML
-    title: gr.Textbox
+    buttons: dict[str, gr.Button]
+    examples: gr.Dataset
     opening: gr.Textbox
     paragraphs: gr.Slider
     controls: Controls
+    hidden: Hidden
     # What the server keeps for the session: GenerationResult or None, UndoHistory and
     # CancellationToken.
     result: gr.State
@@ -88,30 +108,39 @@ def lay_out(takes_novels: bool) -> Parts:
     cancellation = gr.State(CancellationToken())
     with gr.Row(elem_id="write"):
         # 1. The wide column: the text.
-        with gr.Column(scale=5, min_width=320):
+        with gr.Column(scale=5, min_width=320, elem_id="write-paper"):
             base_note = _base_note(takes_novels)
-            manuscript = _manuscript()
+            with gr.Row(elem_id="write-head"):
+                title = _title()
+                clear = gr.Button(
+                    browser_text("New"), size="sm", min_width=60, scale=0, elem_id="write-clear"
+                )
+            desk = _desk()
+            with gr.Column(elem_id="write-sheet"):
+                manuscript = _manuscript()
+                drafts = _drafts()
+            status, buttons = _bar()
+            buttons["clear"] = clear
             examples = _examples()
-            buttons = _buttons()
-            drafts = _drafts()
-            status = gr.HTML(elem_id="write-status", container=False)
-            title, buttons["download"] = _file()
+            hidden = Hidden(*(_hidden(name) for name in Hidden._fields))
         # 2. The narrow column: how it is to go on.
-        with gr.Column(scale=2, min_width=280):
+        with gr.Column(scale=2, min_width=280, elem_id="write-settings"):
             opening = _opening()
             paragraphs = _paragraphs()
             controls = build_controls()
     return Parts(
         base_note=base_note,
+        title=title,
+        desk=desk,
         manuscript=manuscript,
-        examples=examples,
-        buttons=buttons,
         drafts=drafts,
         status=status,
-        title=title,
+        buttons=buttons,
+        examples=examples,
         opening=opening,
         paragraphs=paragraphs,
         controls=controls,
+        hidden=hidden,
         result=result,
         undo_history=undo_history,
         cancellation=cancellation,
@@ -134,11 +163,33 @@ def _base_note(takes_novels: bool) -> gr.Markdown:
     return gr.Markdown(words, visible=False, elem_id="write-base")
 
 
+def _title() -> gr.Textbox:
+    return gr.Textbox(
+        label=browser_text("Title"),
+        placeholder=browser_text("Untitled"),
+        elem_id="write-title",
+        max_lines=1,
+    )
+
+
+def _desk() -> gr.HTML:
+    return gr.HTML(
+        {},
+        html_template=static_files.read("desk.html"),
+        js_on_load="\n".join(static_files.read(name) for name in _DESK_SCRIPTS),
+        words=words(),
+        apply_default_css=False,
+        elem_id="write-desk",
+    )
+
+
 def _manuscript() -> gr.Textbox:
     return gr.Textbox(
         label=browser_text("Manuscript"),
-        lines=12,
-        max_lines=18,
+        lines=1,
+        # The page scrolls, not the box.
+        max_lines=_ENDLESS,
+        autoscroll=False,
         buttons=["copy"],
         elem_id="write-manuscript",
         placeholder=browser_text(
@@ -146,32 +197,6 @@ def _manuscript() -> gr.Textbox:
             "then press Continue."
         ),
     )
-
-
-def _examples() -> gr.Dataset:
-    """Paragraphs to start from, empty and hidden until the run is known."""
-    return gr.Dataset(
-        components=["textbox"],
-        samples=[],
-        type="values",
-        layout="gallery",
-        elem_id="write-examples",
-        visible=False,
-        label=browser_text("Examples: paragraphs that the model has not read"),
-    )
-
-
-def _buttons() -> dict[str, gr.Button]:
-    with gr.Row(elem_id="write-buttons"):
-        return {
-            name: gr.Button(
-                label,
-                variant=_BUTTON_VARIANTS.get(name, "secondary"),
-                min_width=72,
-                elem_id=f"write-{name}",
-            )
-            for name, label in _BUTTON_LABELS.items()
-        }
 
 
 def _drafts() -> list[Draft]:
@@ -191,8 +216,9 @@ def _draft(number: int, label: BrowserText, accept_label: BrowserText) -> Draft:
     with gr.Column(min_width=220, visible=is_first, elem_classes="write-candidate") as column:
         text = gr.Textbox(
             label=label,
-            lines=4,
-            max_lines=14,
+            lines=1,
+            max_lines=_ENDLESS,
+            autoscroll=False,
             elem_id=f"write-draft-{number}",
             buttons=["copy"],
             interactive=True,
@@ -204,20 +230,44 @@ def _draft(number: int, label: BrowserText, accept_label: BrowserText) -> Draft:
     return Draft(column, text, accept)
 
 
-def _file() -> tuple[gr.Textbox, gr.Button]:
-    """The title and the button with which the manuscript becomes a file."""
-    with gr.Row(elem_id="write-file"):
-        title = gr.Textbox(
-            label=browser_text("Title"),
-            placeholder=browser_text("Untitled"),
-            scale=3,
-            elem_id="write-title",
-            max_lines=1,
-        )
-        download = gr.Button(
-            browser_text("Download .txt"), scale=1, min_width=120, elem_id="write-download"
-        )
-    return title, download
+def _bar() -> tuple[gr.HTML, dict[str, gr.Button]]:
+    """The status line and the buttons, which stay in sight below the sheet."""
+    with gr.Column(elem_id="write-bar"):
+        with gr.Row(elem_id="write-state"):
+            status = gr.HTML(elem_id="write-status", container=False)
+            pin = gr.Button(
+                browser_text("Pin seed"), size="sm", min_width=60, scale=0, elem_id="write-pin"
+            )
+        with gr.Row(elem_id="write-buttons"):
+            buttons = {
+                name: gr.Button(
+                    label,
+                    variant="primary" if name == "continue" else "secondary",
+                    min_width=60,
+                    elem_id=f"write-{name}",
+                )
+                for name, label in _BUTTON_LABELS.items()
+            }
+    buttons["pin"] = pin
+    return status, buttons
+
+
+def _examples() -> gr.Dataset:
+    """Paragraphs to start from, empty and hidden until the run is known."""
+    return gr.Dataset(
+        components=["textbox"],
+        samples=[],
+        type="values",
+        layout="gallery",
+        elem_id="write-examples",
+        visible=False,
+        label=browser_text("Examples: paragraphs that the model has not read"),
+    )
+
+
+def _hidden(name: str) -> gr.Textbox:
+    # One that is not visible at all would not be in the browser.
+    return gr.Textbox(visible="hidden", show_label=False, elem_id=f"write-{name}")
 
 
 def _opening() -> gr.Textbox:

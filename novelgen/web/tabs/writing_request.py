@@ -12,6 +12,7 @@ from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.web import limits
 from novelgen.web.services import streaming
+from novelgen.web.services.draft_source import source_from_text, source_of
 from novelgen.web.services.manuscript import (
     CancellationToken,
     EditorState,
@@ -21,6 +22,7 @@ from novelgen.web.services.manuscript import (
 )
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.streaming import GenerationResult
+from novelgen.web.services.undo_journal import journal_of
 from novelgen.web.tabs.controls import Controls
 from novelgen.web.tabs.writing_layout import Parts
 from novelgen.web.tabs.writing_view import Values, result_values
@@ -48,6 +50,7 @@ def request_inputs(run: gr.Dropdown, parts: Parts) -> list[gr.Component]:
         parts.undo_history,
         parts.opening,
         parts.paragraphs,
+        parts.hidden.source,
         *parts.draft_texts,
         *parts.controls.components,
     ]
@@ -62,6 +65,7 @@ def read_request(
     undo_history: UndoHistory,
     opening: str,
     paragraphs: int,
+    source: str,
     *drafts_and_settings: Any,
 ) -> Request:
     """The request from the values of `request_inputs`. Raises ConfigError."""
@@ -72,18 +76,22 @@ def read_request(
         **controls.options(dict(zip(controls.components, settings, strict=True))),
         "paragraphs": paragraphs,
     }
-    state = read_state(manuscript, drafts, result)
+    state = read_state(manuscript, drafts, result, source)
     return Request(run, cancellation, state, undo_history, opening, options)
 
 
 def read_state(
-    manuscript: str, drafts: Sequence[str | None], result: GenerationResult | None
+    manuscript: str,
+    drafts: Sequence[str | None],
+    result: GenerationResult | None,
+    source: str | None = None,
 ) -> EditorState:
     """The editor's state from what the browser sends: null for a draft that it does not show.
 
     Raises ConfigError where the text is longer than the app keeps for one session.
     """
-    state = EditorState(manuscript, tuple(draft or "" for draft in drafts), result)
+    texts = tuple(draft or "" for draft in drafts)
+    state = EditorState(manuscript, texts, result, source_from_text(source))
     if state.size > limits.MANUSCRIPT:
         raise ConfigError(
             _(
@@ -121,8 +129,8 @@ def stream_values(
 ) -> Iterator[Values]:
     """Continues the manuscript of `source`; yields values for the outputs of the request.
 
-    They are manuscript, opening, seed, undo history, and Writing.outputs. A `seed` replaces the
-    request's. Raises NovelgenError.
+    They are manuscript, opening, seed, undo history and its journal, and Writing.outputs. A `seed`
+    replaces the request's. Raises NovelgenError.
     """
     if not source.manuscript.strip():
         raise ConfigError(
@@ -141,15 +149,22 @@ def stream_values(
     # From here on the requests before this one are cancelled, in all tabs of the session.
     number = request.cancellation.start()
     results = streaming.write(registry, request.run, source.manuscript, options)
+    is_first = True
     with closing(results):
         for result in results:
             # Nothing may be shown any more once another request has started.
             if request.cancellation.is_cancelled(number):
                 return
-            after = EditorState(source.manuscript, drafts_of(result), result)
+            drafts = drafts_of(result)
+            after = EditorState(source.manuscript, drafts, result, source_of(result))
             undo_history = record_change(request.undo_history, request.state, after)
-            yield *fields, undo_history, *result_values(result)
+            # The browser hears of a step back when it is there, and of the whole text at its end.
+            journal: Any = gr.skip()
+            if is_first or result.finished:
+                journal = journal_of(undo_history)
+            yield *fields, undo_history, journal, *result_values(result)
             fields = (gr.skip(),) * len(fields)
+            is_first = False
 
 
 def _if_changed(before: str, after: str) -> Any:

@@ -9,8 +9,10 @@ import gradio as gr
 
 from novelgen.config_decoding import applies
 from novelgen.i18n import _, ngettext
+from novelgen.web.services.draft_source import source_of
 from novelgen.web.services.manuscript import EditorState, UndoHistory, drafts_of
 from novelgen.web.services.streaming import GenerationResult
+from novelgen.web.services.undo_journal import journal_of
 
 # What an event handler returns: a value for each of its output components, in their order.
 Values: TypeAlias = tuple[Any, ...]
@@ -49,7 +51,7 @@ def _seeds(result: GenerationResult) -> str:
 def result_values(result: GenerationResult) -> Values:
     """Values for Writing.outputs."""
     drafts = draft_values(drafts_of(result), len(result.generations))
-    return result, status_line(result), *drafts
+    return result, status_line(result), source_of(result).as_text(), *drafts
 
 
 def draft_values(drafts: tuple[str, ...], count: int) -> Values:
@@ -62,6 +64,18 @@ def draft_values(drafts: tuple[str, ...], count: int) -> Values:
 def editor_values(state: EditorState, undo_history: UndoHistory, opening: str) -> Values:
     """Values for the components that the buttons which only move text update."""
     # The last draft with text, and those before it.
-    count = max((place + 1 for place, draft in enumerate(state.drafts) if draft), default=1)
-    drafts = draft_values(state.drafts, count)
-    return state.manuscript, state.result, undo_history, opening, *drafts
+    count = max((place + 1 for place, draft in enumerate(state.drafts) if draft), default=0)
+    status = ""
+    if count and state.result is not None:
+        status = status_line(state.result)
+    source = "" if state.source is None else state.source.as_text()
+    return (
+        status,
+        state.manuscript,
+        state.result,
+        undo_history,
+        opening,
+        journal_of(undo_history),
+        source,
+        *draft_values(state.drafts, count),
+    )

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen.web import limits
+from novelgen.web.services.draft_source import source_of
 from novelgen.web.services.manuscript import (
     NO_DRAFTS,
     CancellationToken,
@@ -12,10 +13,12 @@ from novelgen.web.services.manuscript import (
     UndoHistory,
     accept,
     append,
+    discard,
+    draft_to_continue,
     drafts_of,
-    first_draft,
     next_opening,
     next_seed,
+    only_draft,
     record_change,
     redo,
     undo,
@@ -30,7 +33,7 @@ def result_of(source="", *texts, seed=1, finished=True, task="next", **options):
         SimpleNamespace(text=text, seed=seed + place, task=task) for place, text in enumerate(texts)
     )
     return SimpleNamespace(
-        manuscript=source, generations=generations, options=options, finished=finished
+        manuscript=source, generations=generations, options=options, finished=finished, run="run"
     )
 
 
@@ -44,9 +47,8 @@ def test_append_puts_paragraphs_one_a_line():
 
 
 def test_previous_paragraphs_are_put_before_the_manuscript():
-    state = EditorState(
-        "三。\n四。", drafts("二。\n一。"), result_of("三。\n四。", "二。\n一。", task="previous")
-    )
+    result = result_of("三。\n四。", "二。\n一。", task="previous")
+    state = EditorState("三。\n四。", drafts("二。\n一。"), result, source_of(result))
     assert accept(state, UndoHistory(), 0).manuscript == "一。\n二。\n三。\n四。"
 
 
@@ -62,10 +64,30 @@ def test_the_picked_draft_is_accepted_and_the_others_are_removed(text, texts, ch
         assert after.manuscript.startswith(text.rstrip().lstrip("\n"))
 
 
-def test_without_a_pick_the_first_draft_with_text_is_accepted():
-    assert first_draft(EditorState("一。", drafts(" ", "二。", "三。"))) == 1
-    assert first_draft(EditorState("一。")) is None
+def test_without_a_pick_the_only_draft_is_accepted():
+    assert only_draft(EditorState("一。", drafts(" ", "二。"))) == 1
+    assert only_draft(EditorState("一。")) is None
+    assert only_draft(EditorState("一。", drafts("二。", "三。"))) is None
     assert accept(EditorState("一。"), UndoHistory(), None) == EditorState("一。")
+
+
+def test_continue_takes_a_draft_only_behind_the_manuscript_it_was_written_for():
+    source = source_of(result_of("一。", "二。"))
+    written = EditorState("一。", drafts("二。"), source=source)
+    assert draft_to_continue(written) == 0
+    assert draft_to_continue(written._replace(drafts=drafts("改过。"))) == 0
+    assert draft_to_continue(written._replace(manuscript="一。\n我写的。")) is None
+    assert draft_to_continue(written._replace(drafts=drafts("二。", "三。"))) is None
+    # What the writer has typed there follows whatever stands above it.
+    assert draft_to_continue(EditorState("一。", drafts("我写的。"))) == 0
+
+
+@given(TEXTS, DRAFTS)
+def test_discarded_drafts_are_gone_and_come_back(text, texts):
+    state = EditorState(text, texts)
+    after = discard(state)
+    assert after.texts == (text, NO_DRAFTS)
+    assert undo(after, record_change(UndoHistory(), state, after))[0].texts == state.texts
 
 
 @given(st.lists(st.tuples(TEXTS, DRAFTS), max_size=12))

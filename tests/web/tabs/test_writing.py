@@ -1,5 +1,6 @@
 import pytest
 
+from novelgen.web.services.draft_source import source_from_text
 from novelgen.web.services.streaming import write
 from novelgen.web.tabs.writing_view import result_values, status_line, stopped_line
 
@@ -46,8 +47,9 @@ def test_notes_are_escaped(generate):
 
 def test_as_many_drafts_are_shown_as_there_are_candidates(generate):
     result = generate(num_samples=3)
-    state, _, *rest = result_values(result)
+    state, _, source, *rest = result_values(result)
     drafts, columns = rest[:4], rest[4:]
     assert state is result
+    assert source_from_text(source).is_of(PROMPT)
     assert drafts == [*(each.text for each in result.generations), ""]
     assert [column["visible"] for column in columns] == [True, True, True, False]

@@ -14,7 +14,7 @@ from novelgen.web.tabs.writing_view import editor_values
     ],
 )
 def test_drafts_are_shown_as_far_as_the_last_one_with_text(drafts, shown):
-    manuscript, result, _, opening, *rest = editor_values(
+    _, manuscript, result, _, opening, _, _, *rest = editor_values(
         EditorState("渡口", drafts), UndoHistory(), "船"
     )
     assert (manuscript, result, opening) == ("渡口", None, "船")
