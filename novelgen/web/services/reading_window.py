@@ -35,7 +35,7 @@ class ReadPart(NamedTuple):
     start: int
     end: int
     # Segments that are read, and whether they are all that there are.
-    count: int
+    segments: int
     is_all: bool
 
 
