@@ -34,8 +34,8 @@ class ReadPart(NamedTuple):
 
     start: int
     end: int
-    # Segments that are read, and whether they are all that there are.
-    count: int
+    # How many segments that is, and whether they are all that there are.
+    segments: int
     is_all: bool
 
 

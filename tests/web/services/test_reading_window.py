@@ -19,7 +19,7 @@ def config_of(context=1, tasks="next"):
 
 def read(text, config=CONFIG, task=None):
     part = read_part(config, text, task)
-    return text[part.start : part.end], part.count, part.is_all
+    return text[part.start : part.end], part.segments, part.is_all
 
 
 @pytest.mark.parametrize(
