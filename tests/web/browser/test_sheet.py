@@ -112,6 +112,9 @@ def test_the_text_is_one_sheet_with_its_buttons_in_sight(open_page, press, settl
     before = page.evaluate(TOP, "#write-bar"), page.evaluate(TOP, "#write-sheet")
     field(page, "manuscript").press_sequentially("船")
     settled(page)
+    field(page, "manuscript").press("Enter")
+    field(page, "manuscript").press_sequentially("水")
+    assert field(page, "manuscript").input_value() == "船\n水"
     assert (page.evaluate(TOP, "#write-bar"), page.evaluate(TOP, "#write-sheet")) == before
     # 2. The page scrolls, not the box; the buttons stay.
     field(page, "manuscript").fill(LONG)
