@@ -22,6 +22,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from novelgen.attribution.agreement import rank_correlation
+from novelgen.attribution.forced import Written, teacher_forced
+from novelgen.attribution.source import leave_out
 from novelgen.data.pairs import Pairs
 from novelgen.data.split import PARTS
 from novelgen.evaluation.attention import (
@@ -29,10 +32,7 @@ from novelgen.evaluation.attention import (
     entropy_bits,
     find_spans,
     heaviest_share,
-    leave_one_out,
     name_hits,
-    rank_correlation,
-    teacher_forced,
 )
 from novelgen.training.checkpoint import Run, load_run
 from novelgen.training.hardware import describe_machine
@@ -104,7 +104,11 @@ def agreement(run: Run, pairs: Pairs, sample: int) -> dict[str, float]:
         batch = pairs.batch([index])
         if batch.source.shape[1] < 6:  # of so few characters no rank says anything
             continue
-        effects, weights = leave_one_out(run.model, batch, run.device)
+        _, weights = teacher_forced(run.model, batch, run.device)
+        weights = weights[0, :, :-1]  # the end mark is never left out
+        written = Written(batch.source[0], batch.target[0], int(batch.first[0]))
+        characters = [[place] for place in range(weights.shape[1])]
+        effects = leave_out(run.model, written, characters, run.device)
         found[""].append(rank_correlation(weights, abs(effects)))
         found["_signed"].append(rank_correlation(weights, effects))
     return {

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from novelgen.api.preparation import prepare
     from novelgen.api.report import write_report
     from novelgen.api.training import TrainingResult, resume, train
+    from novelgen.attribution.explanation import Explanation, explain
     from novelgen.data.store import Store
     from novelgen.decoding.generator import Generation, Generator
     from novelgen.shipped import shipped_novel
@@ -47,6 +48,7 @@ __all__ = [
     "evaluate",
     "write_report",
     "Generator",
+    "explain",
     # Options, and what the functions return.
     "Config",
     "TextConfig",
@@ -61,6 +63,7 @@ __all__ = [
     "Validation",
     "Evaluation",
     "Generation",
+    "Explanation",
     "shipped_novel",
     # What they raise.
     "NovelgenError",
@@ -81,6 +84,8 @@ _LAZY = {
     "write_report": "novelgen.api.report",
     "Generator": "novelgen.decoding.generator",
     "Generation": "novelgen.decoding.generator",
+    "explain": "novelgen.attribution.explanation",
+    "Explanation": "novelgen.attribution.explanation",
     "shipped_novel": "novelgen.shipped",
     "Store": "novelgen.data.store",
     "Validation": "novelgen.training.results",

@@ -34,6 +34,26 @@ _KIND_NAMES = {
 _WIDE_COMMA = unicodedata.lookup("FULLWIDTH COMMA")
 
 
+@dataclass(frozen=True)
+class Control:
+    """How the page shows an option. What is left out follows from the option: all of it may be.
+
+    `label` and `info` are messages marked with `N_`; without them the field's name and the help
+    are shown. `choices` names the choices. `group` is one of the page's groups; what is not
+    `common` stands in a part of the page that is closed at first. A number moves by `step`, between
+    bounds that may be closer than those of the option.
+    """
+
+    label: str = ""
+    info: str = ""
+    group: str = ""
+    common: bool = False
+    choices: Mapping[str, str] = field(default_factory=dict)
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+
+
 def option(
     default: Any,
     help: str,
@@ -45,18 +65,20 @@ def option(
     maximum: float | None = None,
     flags: tuple[str, ...] = (),
     auto: bool = False,
+    control: Control = Control(),  # it is frozen
 ) -> Any:
     """Returns a dataclass field with a help text and bounds.
 
     `help` is a message marked with `N_`; whoever shows it translates it. `above` is an exclusive
     bound, `minimum` and `maximum` are inclusive. `flags` are further names on the command line.
     `meanings` are lines below the help text: a choice, and a message that says what it is. Where
-    `auto` is set the default is None, for which AUTO may be given: the program chooses.
+    `auto` is set the default is None, for which AUTO may be given: the program chooses. `control`
+    says how the page shows an option of decoding.
     """
     # A field's metadata is what dataclasses keep for such uses.
     bounds = {"choices": choices, "above": above, "minimum": minimum, "maximum": maximum}
     shown = {"help": help, "meanings": meanings or {}, "flags": flags, "auto": auto}
-    return field(default=default, metadata={**shown, **bounds})
+    return field(default=default, metadata={**shown, **bounds, "control": control})
 
 
 def flag(name: str) -> str:
@@ -99,13 +121,13 @@ class Checked:
 
     def __post_init__(self) -> None:
         section: type = type(self)
-        kinds = _kinds(section)
+        kinds = kinds_of(section)
         for spec in dataclasses.fields(self):
             _check_field(spec, getattr(self, spec.name), kinds[spec.name])
 
 
 @cache  # a section is made for every text that is written, and its types are always the same
-def _kinds(section: type) -> dict[str, tuple[type, ...]]:
+def kinds_of(section: type) -> dict[str, tuple[type, ...]]:
     """The plain types that each field allows: both of `int | None`."""
     hints = typing.get_type_hints(section)
     return {name: typing.get_args(hint) or (hint,) for name, hint in hints.items()}

@@ -189,11 +189,13 @@ def toy():
 def make_run(toy):
     """Makes a run directory of an untrained model, whose weights follow from `seed`."""
 
-    def make(directory, seed=1):
+    def make(directory, seed=1, model=None):
         directory.mkdir(parents=True, exist_ok=True)
-        config = Config().replace(
-            embedding_size=16, encoder_size=8, decoder_size=16, attention_size=8
-        )
+        sizes = {"embedding_size": 16, "decoder_size": 16}
+        if model is None:
+            config = Config().replace(**sizes, encoder_size=8, attention_size=8)
+        else:  # a variant with parts of its own
+            config = Config().replace(**sizes, model=model)
         torch.manual_seed(seed)
         run = RunDirectory(directory)
         run.save_info(

@@ -11,11 +11,12 @@ from typing import cast
 import torch
 from torch import nn
 
+from novelgen.attribution.forced import teacher_forced
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.protocol import ReadoutModel
-from novelgen.evaluation.attention import heaviest_share, teacher_forced
+from novelgen.evaluation.attention import heaviest_share
 from novelgen.evaluation.writing import spread
 from novelgen.i18n import _
 from novelgen.report.curves import draw_curves

@@ -14,11 +14,12 @@ import numpy as np
 from novelgen import __version__
 from novelgen.api.effort import Effort
 from novelgen.api.evaluation_losses import measured_losses, network_loss
+from novelgen.attribution.forced import teacher_forced
 from novelgen.data.novel import Novel
 from novelgen.data.store import Store
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.results import Paragraph
-from novelgen.evaluation.attention import entropy_bits, heaviest_share, teacher_forced
+from novelgen.evaluation.attention import entropy_bits, heaviest_share
 from novelgen.evaluation.comparison import Result, result_of
 from novelgen.evaluation.failures import WrittenText, count_failures
 from novelgen.evaluation.origins import find_origins, locate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from novelgen.cli import add_section, explicit_options
 from novelgen.commands.decoding_remarks import remark_on_options
 from novelgen.commands.output_file import check_output, refuse_file
+from novelgen.commands.why_file import WHY_FORMATS, save_why
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
@@ -18,7 +20,10 @@ from novelgen.models.zoo import NO_ATTENTION, attends
 from novelgen.shipped import shipped_base
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from novelgen.decoding.generator import Generation, Generator, Paragraph
+    from novelgen.evaluation.origins import Copy
 
 # By the suffix of the file.
 ATTENTION_FORMATS = (".json", ".npz")
@@ -66,6 +71,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.png",
         help=_("draw the attention weights, a figure for each paragraph"),
     )
+    parser.add_argument(
+        "--why",
+        metavar="FILE",
+        help=_(
+            "explain each paragraph, as .json, .png or .svg: bits saved by the source, attention, "
+            "gradients, and what leaving each part of the source out costs"
+        ),
+    )
     add_section(
         parser,
         DecodingConfig,
@@ -87,6 +100,7 @@ def main(args: argparse.Namespace) -> None:
     validate_choice(args.precision, PRECISIONS, "--precision")
     check_output("--attention", args.attention, ATTENTION_FORMATS)
     check_output("--heatmap", args.heatmap, (HEATMAP_FORMAT,))
+    check_output("--why", args.why, WHY_FORMATS)
     prompt = args.prompt
     if prompt == "-":
         prompt = _standard_input()
@@ -105,13 +119,15 @@ def main(args: argparse.Namespace) -> None:
     else:
         generations = generator.candidates(prompt, **options)
         _report(generations[0])
-        _print(generations, as_json=args.json)
+        _print(generations, Path(checkpoint) if args.json else None)
     sys.stdout.flush()
     # 4. The files, the weights first: they need no font.
     if args.attention:
         _save_attention(generations, Path(args.attention))
     if args.heatmap:
         _draw_heatmaps(generations[0], Path(args.heatmap))
+    if args.why:
+        save_why(generator, generations[0], Path(args.why))
 
 
 def _base_model() -> Path:
@@ -165,11 +181,15 @@ def _show_live(generator: Generator, prompt: str, options: dict[str, Any]) -> Ge
     return snapshot
 
 
-def _print(generations: list[Generation], *, as_json: bool) -> None:
-    """Prints the candidates; of several, each under a line with its seed and score."""
-    if as_json:
+def _print(generations: list[Generation], json_of: Path | None) -> None:
+    """Prints the candidates; of several, each under a line with its seed and score.
+
+    With `json_of`, the run directory, as JSON.
+    """
+    if json_of is not None:
         # Strict JSON, which has no NaN: a program is to read it.
-        print(json.dumps(to_dict(generations), ensure_ascii=False, indent=2, allow_nan=False))
+        data = to_dict(generations, json_of)
+        print(json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False))
         return
     for number, generation in enumerate(generations, start=1):
         if len(generations) > 1:
@@ -179,17 +199,25 @@ def _print(generations: list[Generation], *, as_json: bool) -> None:
         print(generation.text)
 
 
-def to_dict(generations: list[Generation]) -> dict[str, Any]:
+def to_dict(generations: list[Generation], run: Path) -> dict[str, Any]:
     """What `--json` prints: the first candidate, and of several also a list of all."""
+    from novelgen.evaluation.origins import find_copies
+
+    # Of every paragraph the spans that stand in the training text; None where that is not here.
+    texts = [paragraph.text for each in generations for paragraph in each.paragraphs]
+    found = find_copies(run, texts)
+    copies: Iterator[list[Copy] | None]
+    copies = itertools.repeat(None) if found is None else iter(found)
+    candidates = [_candidate(generation, copies) for generation in generations]
     # Several candidates share the prompt and the notes.
     first = generations[0]
-    result = {"prompt": first.prompt, **_candidate(first), "notes": first.notes}
+    result = {"prompt": first.prompt, **candidates[0], "notes": first.notes}
     if len(generations) > 1:
-        result["candidates"] = [_candidate(generation) for generation in generations]
+        result["candidates"] = candidates
     return result
 
 
-def _candidate(generation: Generation) -> dict[str, Any]:
+def _candidate(generation: Generation, copies: Iterator[list[Copy] | None]) -> dict[str, Any]:
     return {
         # The whole text, its tokens in one list; then the same by paragraph.
         "text": generation.text,
@@ -199,17 +227,21 @@ def _candidate(generation: Generation) -> dict[str, Any]:
         "log_probabilities": [
             value for paragraph in generation.paragraphs for value in paragraph.log_probabilities
         ],
-        "paragraphs": [_paragraph(paragraph) for paragraph in generation.paragraphs],
+        "paragraphs": [_paragraph(each, next(copies)) for each in generation.paragraphs],
     }
 
 
-def _paragraph(paragraph: Paragraph) -> dict[str, Any]:
+def _paragraph(paragraph: Paragraph, copies: list[Copy] | None) -> dict[str, Any]:
+    copied = None
+    if copies is not None:
+        copied = [{**copy._asdict(), "source": copy.source._asdict()} for copy in copies]
     return {
         "text": paragraph.text,
         "score": paragraph.score,
         "finished": paragraph.finished,
         "tokens": paragraph.tokens,
         "log_probabilities": paragraph.log_probabilities,
+        "copied": copied,
     }
 
 

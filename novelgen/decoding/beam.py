@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.filters import apply, candidates, log_sum_exp, places_within
+from novelgen.decoding.filters import apply
+from novelgen.decoding.logits import candidates, log_sum_exp, places_within
 from novelgen.decoding.protocol import Hypothesis, Prediction, normalized, predict, select, start
 from novelgen.decoding.sampling import Task
 from novelgen.text.tokenizers import EOS
@@ -65,6 +66,15 @@ class _Step(NamedTuple):
     tokens: NDArray[np.int64]  # (N,)
     log_probabilities: NDArray[np.float64]  # (N,) the model's own
     weights: NDArray[np.float32]  # (N, S)
+
+
+class KeptToken(NamedTuple):
+    """A token of a beam, as it was kept for a step."""
+
+    parent: int  # place among those of the step before
+    token: int
+    log_probability: float  # the model's own, of all tokens up to and with it
+    ended: bool
 
 
 class _Ended(NamedTuple):
@@ -210,6 +220,34 @@ class Search:
             ]
             for item in range(len(self._sources))
         ]
+
+    def kept(self, item: int) -> list[list[KeptToken]]:
+        """All tokens that the beam of a source kept, step by step."""
+        found: list[list[KeptToken]] = []
+        ended = {(entry.step, entry.place) for entry in self._ended[item]}
+        # In the first step a row is a source; later a parent is a place of the step before.
+        places = {item: 0}
+        sums = {item: 0.0}
+        for number, step in enumerate(self._steps):
+            parents = step.parents.tolist()
+            own = [place for place, parent in enumerate(parents) if parent in places]
+            if not own:
+                break
+            after = {place: sums[parents[place]] + step.log_probabilities[place] for place in own}
+            found.append(
+                [
+                    KeptToken(
+                        places[parents[place]],
+                        int(step.tokens[place]),
+                        float(after[place]),
+                        (number, place) in ended,
+                    )
+                    for place in own
+                ]
+            )
+            places = {place: row for row, place in enumerate(own)}
+            sums = after
+        return found
 
     def _ranked(self, item: int) -> list[_Ended]:
         return sorted(self._ended[item], key=lambda entry: -entry.score)[: self._count]

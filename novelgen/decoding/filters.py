@@ -20,51 +20,100 @@ from novelgen.decoding.history import (
     BYTES_TO_GO,
     History,
     Vocabulary,
-    following,
 )
+from novelgen.decoding.lexical import (
+    CAST_STRENGTH,
+    WordAutomaton,
+    ban,
+    favour,
+    keep,
+    name_keeper,
+    sparing,
+)
+from novelgen.decoding.logits import (
+    FORBIDDEN,
+    Logits,
+    Rule,
+    finite_maximum,
+    largest,
+    log_sum_exp,
+)
+from novelgen.decoding.repetition import dry, no_repeat_ngram, repetition_penalty
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
-
-Logits = NDArray[np.float32]  # (B, V)
-Rule = Callable[[Logits, History], Logits]
-
-FORBIDDEN = np.float32(-np.inf)
-_LOWEST = np.finfo(np.float32).min
-_BLOCK = 32  # columns of which `largest` takes the maximum at once
-# A run of punctuation may not repeat a 4-gram of its own: four exclamation marks pass, a fifth does
-# not. In 0.9 M characters of "Dream of the Red Chamber" there are 278 runs of three marks, 10 of
-# four, and none that is longer.
-PUNCTUATION_NGRAM = 4
-# In earlier paragraphs an n-gram counts from this many times the size on: names and phrases come
-# back (52 % of the paragraphs of that novel repeat a 4-gram of the 20 before them, 1 % an 8-gram).
-EARLIER_FACTOR = 2
+from novelgen.word_lists import word_list
 
 
-def build_rules(config: DecodingConfig, vocabulary: Vocabulary) -> list[Rule]:
+def build_rules(
+    config: DecodingConfig,
+    vocabulary: Vocabulary,
+    text: str = "",
+    clean: Callable[[str], str] = str,
+) -> list[Rule]:
     """The rules that a configuration asks for, in the order in which they apply.
 
-    Those that are off are left out.
+    Those that are off are left out. `text` is what stands before, for `name_keeper`; `clean` makes
+    the words that are banned or wanted look as the text does.
     """
     # 1. What every text must keep to.
     rules = [well_formed(vocabulary, config.max_length)]
     if config.min_length > 0:
         rules.append(minimum_length(config.min_length))
-    # 2. Against repetition.
-    if config.repetition_penalty != 1:
-        rules.append(repetition_penalty(config.repetition_penalty, config.repetition_window))
-    if config.no_repeat_ngram > 0:
-        rules.append(no_repeat_ngram(config.no_repeat_ngram))
-    # 3. The shape of the distribution that is drawn from. These keep the likeliest token the
-    # likeliest; a beam's pruning, which they would steer, is by the distribution as it is.
+    # 2. What is said of words, then what is against repetition.
+    words, names = _word_rules(config, vocabulary, text, clean)
+    rules += words
+    against_repetition = _repetition_rules(config)
+    if names:
+        against_repetition = [sparing(names, rule) for rule in against_repetition]
+    rules += against_repetition
+    # 3. The shape of the distribution that is drawn from. All but `typical_p` keep the likeliest
+    # token the likeliest. A beam's pruning, which they would steer, is by the distribution as it
+    # is.
     if config.decoder != "sample":
         return rules
     if config.temperature != 1:
         rules.append(temperature(config.temperature))
+    if config.typical_p < 1:
+        rules.append(typical_p(config.typical_p))
     if config.top_k > 0:
         rules.append(top_k(config.top_k))
     if config.top_p < 1:
         rules.append(top_p(config.top_p))
     if config.min_p > 0:
         rules.append(min_p(config.min_p))
+    return rules
+
+
+def _word_rules(
+    config: DecodingConfig, vocabulary: Vocabulary, text: str, clean: Callable[[str], str]
+) -> tuple[list[Rule], WordAutomaton | None]:
+    """The rules of words, and what keeps the names of the cast, where there is one."""
+    rules: list[Rule] = []
+    banned = [clean(word) for word in word_list("--ban", config.ban)]
+    cast = [clean(name) for name in word_list("--cast", config.cast)]
+    weights = word_list("--favour", config.favour, weighted=True)
+    favoured = {
+        **dict.fromkeys(cast, CAST_STRENGTH),
+        **{clean(word): strength for word, strength in weights.items()},
+    }
+    if banned:
+        rules.append(ban(banned, vocabulary))
+    if favoured:
+        rules.append(favour(favoured, vocabulary))
+    if not cast:
+        return rules, None
+    names = name_keeper(cast, vocabulary, text)
+    return [*rules, keep(names)], names
+
+
+def _repetition_rules(config: DecodingConfig) -> list[Rule]:
+    rules: list[Rule] = []
+    if config.repetition_penalty != 1:
+        rules.append(repetition_penalty(config.repetition_penalty, config.repetition_window))
+    if config.dry_multiplier > 0:
+        length = config.dry_allowed_length
+        rules.append(dry(config.dry_multiplier, config.dry_base, length, config.dry_window))
+    if config.no_repeat_ngram > 0:
+        rules.append(no_repeat_ngram(config.no_repeat_ngram))
     return rules
 
 
@@ -122,106 +171,6 @@ def minimum_length(length: int) -> Rule:
     return rule
 
 
-def repetition_penalty(penalty: float, window: int) -> Rule:
-    """Multiplies the log-probability of the last `window` tokens by `penalty`.
-
-    After Keskar et al. (2019), but on log-probabilities, so that a constant added to the logits
-    changes nothing. Exempt are punctuation and bytes: a byte is part of many characters.
-    """
-
-    def rule(logits: Logits, history: History) -> Logits:
-        recent = history.tokens[:, -window:]  # (B, window)
-        vocabulary = history.vocabulary
-        counts = ~vocabulary.is_punctuation[recent] & ~vocabulary.is_byte(recent) & (recent > EOS)
-        rows, places = np.nonzero(counts)
-        if not len(rows):
-            return logits
-        logits = logits - log_sum_exp(logits).astype(np.float32)[:, None]
-        # A token that comes several times is assigned the same value several times: once penalised.
-        with np.errstate(over="ignore"):
-            logits[rows, recent[rows, places]] = penalty * logits[rows, recent[rows, places]]
-        return logits
-
-    return rule
-
-
-def no_repeat_ngram(size: int) -> Rule:
-    """No `size` content units in a row twice in a paragraph, nor 2·size from an earlier one.
-
-    Punctuation is skipped, but see PUNCTUATION_NGRAM. EOS is never a repetition. A row in which
-    everything would be blocked stays as it was.
-    """
-
-    def rule(logits: Logits, history: History) -> Logits:
-        repeated = _repeated_units(history, size)
-        runs = np.flatnonzero(history.run_lengths >= PUNCTUATION_NGRAM)  # rows that end in one
-        if not repeated and not len(runs):
-            return logits
-        # 1. What would complete an n-gram that is there already.
-        blocked = np.zeros(logits.shape, dtype=bool)  # (B, V)
-        for row, unit in repeated:
-            token = _completing_token(history, row, unit)
-            if token is not None:
-                blocked[row, token] = True
-        for row in runs.tolist():
-            blocked[row, _repeated_marks(history, row)] = True
-        if not blocked.any():
-            return logits
-        # 2. Blocked, save in rows where nothing would be left.
-        result = np.where(blocked, FORBIDDEN, logits)
-        stuck = np.isneginf(result).all(axis=-1)
-        result[stuck] = logits[stuck]
-        return result
-
-    return rule
-
-
-def _repeated_marks(history: History, row: int) -> list[int]:
-    """The tokens that would repeat a PUNCTUATION_NGRAM of the run at the end of a row."""
-    run = history.tokens[row, -history.run_lengths[row] :].tolist()
-    last = tuple(run[1 - PUNCTUATION_NGRAM :])
-    return list(following([run], PUNCTUATION_NGRAM).get(last, ()))
-
-
-def _repeated_units(history: History, size: int) -> list[tuple[int, int]]:
-    """(row, unit) for every unit that would complete an n-gram which is already there."""
-    found: list[tuple[int, int]] = []
-    units = history.units  # (B, N)
-    counts = history.unit_counts  # (B,)
-    # 1. In this paragraph: all starts at which a row's last size - 1 units were before.
-    context = size - 1
-    if units.shape[1] > context:
-        places = counts[:, None] - context + np.arange(context)
-        last = np.take_along_axis(units, np.maximum(places, 0), axis=1)  # (B, context)
-        starts = units.shape[1] - context
-        same = np.arange(starts) + size <= counts[:, None]  # (B, starts)
-        for place in range(context):
-            same &= units[:, place : place + starts] == last[:, place, None]
-        rows, columns = np.nonzero(same)
-        found += zip(rows.tolist(), units[rows, columns + context].tolist(), strict=True)
-    # 2. In earlier ones, longer n-grams.
-    long_context = EARLIER_FACTOR * size - 1
-    for row, earlier in enumerate(history.earlier):
-        if earlier and counts[row] >= long_context:
-            gram = tuple(units[row, counts[row] - long_context : counts[row]].tolist())
-            found += [(row, unit) for unit in earlier.get(gram, ())]
-    return found
-
-
-def _completing_token(history: History, row: int, unit: int) -> int | None:
-    """The token that would complete a unit now, if one can.
-
-    That is the unit itself, or the last byte of a character that is spelled up to it.
-    """
-    size = history.vocabulary.size
-    if unit < size:
-        return unit
-    spelled = chr(unit - size).encode("utf-8")
-    if history.pending[row] != spelled[:-1]:
-        return None
-    return FIRST_BYTE + spelled[-1]
-
-
 def temperature(value: float) -> Rule:
     """Divides the logits by `value`.
 
@@ -230,8 +179,35 @@ def temperature(value: float) -> Rule:
 
     def rule(logits: Logits, _: History) -> Logits:
         with np.errstate(over="ignore"):
-            divided: NDArray[np.float64] = (logits - _finite_maximum(logits)) / np.float64(value)
+            divided: NDArray[np.float64] = (logits - finite_maximum(logits)) / np.float64(value)
             return divided.astype(np.float32)
+
+    return rule
+
+
+def typical_p(share: float) -> Rule:
+    """Keeps the fewest most typical tokens whose probabilities reach this share.
+
+    Locally typical sampling (Meister et al., 2023): the more typical, the nearer a token's
+    information -log p is to the entropy, which is the one to expect. Of equals the first in the
+    vocabulary. The likeliest token may not be among them.
+    """
+
+    def rule(logits: Logits, _: History) -> Logits:
+        # 1. How far each token's information is from the entropy.
+        log_probabilities = logits.astype(np.float64) - log_sum_exp(logits)[:, None]  # (B, V)
+        probs = np.exp(log_probabilities)
+        information = np.where(probs > 0, -log_probabilities, 0.0)
+        entropy = (probs * information).sum(axis=1, keepdims=True)  # (B, 1)
+        distance = np.where(np.isneginf(logits), np.inf, np.abs(information - entropy))
+        # 2. The nearest, down to the one with which they reach the share.
+        order = np.argsort(distance, axis=1, kind="stable")
+        cumulative = np.cumsum(np.take_along_axis(probs, order, axis=1), axis=1)
+        is_kept = np.ones(logits.shape, dtype=bool)
+        is_kept[:, 1:] = cumulative[:, :-1] < share * cumulative[:, -1:]
+        kept = np.empty_like(is_kept)
+        np.put_along_axis(kept, order, is_kept, axis=1)
+        return np.where(kept, logits, FORBIDDEN)
 
     return rule
 
@@ -260,7 +236,7 @@ def top_p(share: float) -> Rule:
     def rule(logits: Logits, _: History) -> Logits:
         # 1. How many tokens of each row reach it. Masses are probabilities but for a factor.
         descending = np.sort(logits, axis=1)[:, ::-1]
-        masses = np.exp(descending.astype(np.float64) - _finite_maximum(descending))
+        masses = np.exp(descending.astype(np.float64) - finite_maximum(descending))
         cumulative = np.cumsum(masses, axis=1)  # (B, V)
         before = (cumulative < share * cumulative[:, -1:]).sum(axis=1)  # (B,) all but the last
         # 2. Those down to the last one; of its equals the first in the vocabulary.
@@ -281,62 +257,6 @@ def min_p(share: float) -> Rule:
 
     def rule(logits: Logits, _: History) -> Logits:
         with np.errstate(over="ignore"):
-            return np.where(logits - _finite_maximum(logits) >= margin, logits, FORBIDDEN)
+            return np.where(logits - finite_maximum(logits) >= margin, logits, FORBIDDEN)
 
     return rule
-
-
-def log_sum_exp(logits: Logits) -> NDArray[np.float64]:
-    """(B,) log Σ exp over the last axis of float32 logits, to 1e-6.
-
-    A row of nothing but -inf gives 0, so that subtracting it changes nothing.
-    """
-    top = logits.max(axis=-1, keepdims=True)  # (B, 1)
-    top[np.isneginf(top)] = 0.0
-    with np.errstate(divide="ignore", over="ignore"):
-        shares = logits - top
-        # In float32, but summed in float64: the errors of single terms nearly cancel.
-        np.exp(shares, out=shares)
-        total = np.log(shares.sum(axis=-1, dtype=np.float64)) + top[..., 0]
-    return np.where(np.isneginf(total), 0.0, total)
-
-
-def _finite_maximum(logits: Logits) -> Logits:
-    """(B, 1): each row's largest logit; 0 for a row of nothing but -inf, which stays as it is."""
-    top: Logits = logits.max(axis=-1, keepdims=True)
-    return np.where(np.isneginf(top), np.float32(0), top)
-
-
-def largest(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the `count` ≥ 1 largest of each row (B, V), exactly.
-
-    Row by row, in a row the largest first, of equals the first ones. -inf is not among them, so
-    that a row may have fewer.
-    """
-    rows, columns = candidates(values, count)
-    order = np.lexsort((-values[rows, columns], rows))
-    order = order[places_within(rows[order]) < count]
-    return rows[order], columns[order]
-
-
-def candidates(values: Logits, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of few entries of (B, V): the `count` ≥ 1 largest of each row, and others.
-
-    In the order of rows and columns, -inf left out. Sorting all of a row would be slow.
-    """
-    size = values.shape[1]
-    blocks = size // _BLOCK
-    border = _LOWEST
-    if count <= blocks:
-        # `count` values are at least as large as the block maximum at place `count`.
-        tops = values[:, : blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
-        tops.partition(blocks - count, axis=1)
-        border = np.maximum(tops[:, blocks - count, None], border)
-    (places,) = (values >= border).ravel().nonzero()
-    return np.divmod(places, size)
-
-
-def places_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For ascending group numbers (N,) the place of each among those of its group, from 0 on."""
-    places: NDArray[np.int64] = np.arange(len(groups)) - groups.searchsorted(groups)
-    return places

@@ -6,7 +6,7 @@ import time
 from collections import abc
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -55,6 +55,8 @@ class Generator:
         when it is asked for, or None where there is none.
         """
         self.model = model
+        # As a module, for gradients; what decodes may be a compiled copy of it.
+        self.network: Any = getattr(model, "network", model)
         self.tokenizer = tokenizer
         self.config = config
         self.device = device
@@ -86,6 +88,17 @@ class Generator:
         source_tokenizer = run.source_tokenizer
         return cls(
             model, run.tokenizer, run.config, run.device, source_tokenizer, lambda: run.ngram
+        )
+
+    def with_model(self, model: Model) -> Generator:
+        """The same generator around another model, of the same vocabulary."""
+        return Generator(
+            cast("ReadoutModel", model),
+            self.tokenizer,
+            self.config,
+            self.device,
+            self.source_tokenizer,
+            self._ngram,
         )
 
     @cached_property

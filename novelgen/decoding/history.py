@@ -2,18 +2,24 @@
 
 The rules against repetition speak of *characters and words*, not of tokens: punctuation repeats
 freely, and a character that is spelled in UTF-8 byte tokens is one unit, not two to four.
+
+A *unit* is what may not be repeated: a content token stands for itself, a character spelled in
+bytes for `vocabulary.size` + its code point; punctuation is none, but a *break* before the next
+unit. So is the beginning of a paragraph. The dots within a foreign name are no break.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from novelgen.text.tokenizers import EOS, FIRST_BYTE, Tokenizer
+from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, Tokenizer
 
 BYTES = 256
 
@@ -63,15 +69,39 @@ AFTER_BYTE = _automaton()
 SPECIAL, CONTENT, PUNCTUATION, BYTE = range(4)
 
 
+# The dots that stand within a foreign name.
+_NAME_DOTS = frozenset(
+    map(
+        unicodedata.lookup,
+        (
+            "MIDDLE DOT",
+            "BULLET",
+            "HYPHENATION POINT",
+            "KATAKANA MIDDLE DOT",
+            "HALFWIDTH KATAKANA MIDDLE DOT",
+        ),
+    )
+)
+
+
+class ByteTable(NamedTuple):
+    """The UTF-8 bytes of N tokens of at most L bytes, the longest tokens first."""
+
+    tokens: NDArray[np.int64]  # (N,)
+    bytes: NDArray[np.uint8]  # (N, L)
+    counts: list[int]  # L: how many tokens have a byte at each place
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """What the rules must know about the tokens.
 
-    Tokens 0, 1, 2 are PAD, BOS, EOS; 3 to 258 the 256 bytes.
+    Tokens 0, 1, 2 are PAD, BOS, EOS; 3 to 258 the 256 bytes; `symbols` are those behind them.
     """
 
     size: int
     is_punctuation: NDArray[np.bool_]  # (V,) exempt from the rules against repetition
+    symbols: Sequence[str] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> Vocabulary:
@@ -81,7 +111,7 @@ class Vocabulary:
         """
         is_punctuation = np.zeros(tokenizer.size, dtype=bool)
         is_punctuation[list(tokenizer.punctuation_ids)] = True
-        return cls(tokenizer.size, is_punctuation)
+        return cls(tokenizer.size, is_punctuation, tokenizer.symbols)
 
     @cached_property
     def kinds(self) -> NDArray[np.int8]:
@@ -92,37 +122,92 @@ class Vocabulary:
         kinds[FIRST_BYTE : FIRST_BYTE + BYTES] = BYTE
         return kinds
 
+    @cached_property
+    def is_break(self) -> NDArray[np.bool_]:
+        """(V,) the punctuation but the dots within names."""
+        is_break: NDArray[np.bool_] = self.is_punctuation.copy()
+        dots = [
+            token
+            for token, symbol in enumerate(self.symbols, FIRST_CHARACTER)
+            if symbol in _NAME_DOTS
+        ]
+        is_break[dots] = False
+        return is_break
+
+    @cached_property
+    def spelling(self) -> list[bytes]:
+        """The UTF-8 bytes of every token; none for PAD, BOS and EOS."""
+        single = [bytes([value]) for value in range(BYTES)]
+        return [b""] * FIRST_BYTE + single + [symbol.encode("utf-8") for symbol in self.symbols]
+
+    @cached_property
+    def byte_table(self) -> ByteTable:
+        """The bytes of all tokens that have some, the longest tokens first."""
+        lengths = np.array([len(each) for each in self.spelling])  # (V,)
+        order = np.argsort(-lengths, kind="stable")[: np.count_nonzero(lengths)]
+        table = np.zeros((len(order), lengths.max()), dtype=np.uint8)
+        for row, token in enumerate(order.tolist()):
+            spelled = self.spelling[token]
+            table[row, : len(spelled)] = np.frombuffer(spelled, dtype=np.uint8)
+        counts = [int((lengths > place).sum()) for place in range(table.shape[1])]
+        return ByteTable(order, table, counts)
+
     def is_byte(self, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the tokens (any shape) are single bytes."""
         return (tokens >= FIRST_BYTE) & (tokens < FIRST_BYTE + BYTES)
 
 
-class History:
-    """The tokens of the paragraph being written, in B rows of the same length.
+class ContentUnits(NamedTuple):
+    """The N units of a finished paragraph."""
 
-    A *unit* is what may not be repeated: a content token stands for itself, a character spelled in
-    bytes for `vocabulary.size` + its code point; punctuation is none.
-    """
+    units: NDArray[np.int64]  # (N,)
+    after_break: NDArray[np.bool_]  # (N,) a break stands before the unit; True of the first
+
+
+_NO_UNITS = ContentUnits(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool))
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What the rules against repetition know of the paragraphs before the one being written."""
+
+    # By the units of a context: what followed it. `sentences` has shorter contexts than `spans`,
+    # and only where a break stands within the n-gram.
+    spans: Mapping[tuple[int, ...], set[int]] = field(default_factory=dict)
+    sentences: Mapping[tuple[int, ...], set[int]] = field(default_factory=dict)
+    # Whole paragraphs that are shorter than a span.
+    paragraphs: frozenset[tuple[int, ...]] = frozenset()
+    # All units, for DRY.
+    text: ContentUnits = _NO_UNITS
+
+
+NOTHING_EARLIER = Earlier()
+
+
+class History:
+    """The tokens of the paragraph being written, in B rows of the same length."""
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         rows: int,
         capacity: int,
-        earlier: Sequence[Mapping[tuple[int, ...], set[int]]] | None = None,
+        earlier: Sequence[Earlier] | None = None,
     ) -> None:
-        """`earlier` holds, for every row, the `following` of earlier paragraphs' long n-grams."""
+        """`earlier` says of every row what stands before its paragraph."""
         self.vocabulary = vocabulary
         self.length = 0  # tokens that every row has
-        self.earlier = list(earlier or [{}] * rows)
+        self.earlier = list(earlier or [NOTHING_EARLIER] * rows)
         self.unit_counts = np.zeros(rows, dtype=np.int64)  # (B,) how many units of a row are valid
         self.run_lengths = np.zeros(rows, dtype=np.int64)  # (B,) punctuation tokens at the end
+        self.at_break = np.ones(rows, dtype=bool)  # (B,) a break stands behind the last unit
         # The character that is half written: the automaton's state (B,), and its bytes so far.
         self.byte_states = np.zeros(rows, dtype=np.int64)
         self.pending = [b""] * rows
         self._rows = np.arange(rows)
         self._tokens = np.zeros((rows, capacity), dtype=np.int64)
         self._units = np.zeros((rows, capacity), dtype=np.int64)
+        self._after_break = np.zeros((rows, capacity), dtype=bool)
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -137,6 +222,11 @@ class History:
         """(B, most units of a row); of each row the first `unit_counts` are valid."""
         return self._units[:, : self.unit_counts.max(initial=0)]
 
+    def content(self, row: int) -> ContentUnits:
+        """The units of a row."""
+        count = self.unit_counts[row]
+        return ContentUnits(self._units[row, :count], self._after_break[row, :count])
+
     def append(self, tokens: NDArray[np.int64]) -> None:
         """Adds one token (B,) to every row; PAD, written behind a row's end, counts as nothing."""
         self._tokens[:, self.length] = tokens
@@ -146,8 +236,11 @@ class History:
         self.run_lengths = (self.run_lengths + 1) * (kinds == PUNCTUATION)
         # 2. A content token is a unit at once: what stands behind a row's last unit counts only
         # when the count has grown.
+        is_content = kinds == CONTENT
         self._units[self._rows, self.unit_counts] = tokens
-        self.unit_counts += kinds == CONTENT
+        self._after_break[self._rows, self.unit_counts] = self.at_break
+        self.unit_counts += is_content
+        self.at_break = (self.at_break & ~is_content) | self.vocabulary.is_break[tokens]
         # 3. A byte is one when it completes a character.
         for row in (kinds == BYTE).nonzero()[0].tolist():
             self._append_byte(row, int(tokens[row]) - FIRST_BYTE)
@@ -163,8 +256,11 @@ class History:
         self.pending[row] += bytes([byte])
         if state == BETWEEN:
             code_point = ord(self.pending[row].decode("utf-8"))
-            self._units[row, self.unit_counts[row]] = self.vocabulary.size + code_point
+            count = self.unit_counts[row]
+            self._units[row, count] = self.vocabulary.size + code_point
+            self._after_break[row, count] = self.at_break[row]
             self.unit_counts[row] += 1
+            self.at_break[row] = False
             self.pending[row] = b""
 
     def select(self, rows: NDArray[np.int64]) -> History:
@@ -177,21 +273,30 @@ class History:
         places = rows.tolist()
         chosen.earlier = [self.earlier[row] for row in places]
         chosen.pending = [self.pending[row] for row in places]
-        for name in ("unit_counts", "run_lengths", "byte_states", "_tokens", "_units"):
+        for name in _ROW_ARRAYS:
             setattr(chosen, name, getattr(self, name)[rows])
         return chosen
 
 
-def content_units(vocabulary: Vocabulary, tokens: Iterable[int]) -> list[int]:
-    """The units of a finished paragraph: content tokens, a character spelled in bytes as one."""
+_ROW_ARRAYS = (
+    *("unit_counts", "run_lengths", "at_break", "byte_states"),
+    *("_tokens", "_units", "_after_break"),
+)
+
+
+def content_units(vocabulary: Vocabulary, tokens: Iterable[int]) -> ContentUnits:
+    """The units of a finished paragraph."""
     ids = np.fromiter(tokens, dtype=np.int64)  # (T,)
-    if not vocabulary.is_byte(ids).any():
-        content = ids[(ids > EOS) & ~vocabulary.is_punctuation[ids]]
-        return [int(unit) for unit in content]
-    history = History(vocabulary, 1, len(ids))
-    for token in ids:
-        history.append(token[None])
-    return [int(unit) for unit in history.units[0]]
+    kinds = vocabulary.kinds[ids]
+    if (kinds == BYTE).any():
+        history = History(vocabulary, 1, len(ids))
+        for token in ids:
+            history.append(token[None])
+        return history.content(0)
+    places = (kinds == CONTENT).nonzero()[0]  # (N,)
+    # How many breaks stand before each unit; the first one is behind the paragraph's beginning.
+    breaks = np.cumsum(vocabulary.is_break[ids])[places]
+    return ContentUnits(ids[places], np.diff(breaks, prepend=-1) > 0)
 
 
 def following(paragraphs: Iterable[Sequence[int]], size: int) -> dict[tuple[int, ...], set[int]]:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from novelgen.text.tokenizers import BOS
+
+
+class BeamNode(NamedTuple):
+    """A token that a beam kept for a step: its hypothesis lived on, ended or died there."""
+
+    parent: int  # place in the step before; 0 in the first step
+    token: str  # its label
+    log_probability: float  # natural, of all tokens up to and with it
+    ended: bool  # with it the hypothesis was finished
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,8 @@ class Paragraph:
     cache_weight: float = 0.0
     # The segments before it, in tokens, where there was a cache of them.
     manuscript: Sequence[Sequence[int]] = ()
+    # All that beam search kept, step by step; empty for other decoders.
+    beam: Sequence[Sequence[BeamNode]] = ()
 
 
 @dataclass(frozen=True)

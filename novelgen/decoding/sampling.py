@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.filters import Rule, apply
+from novelgen.decoding.filters import apply
 from novelgen.decoding.history import History
+from novelgen.decoding.logits import Rule
 from novelgen.decoding.protocol import Hypothesis, Model, Wrapper, predict, start
 from novelgen.text.tokenizers import BOS, EOS, PAD
 

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from novelgen.config import DecodingConfig
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
-from novelgen.decoding.filters import EARLIER_FACTOR, build_rules
-from novelgen.decoding.history import History, content_units, following
+from novelgen.decoding.filters import build_rules
+from novelgen.decoding.history import ContentUnits, Earlier, History, content_units
 from novelgen.decoding.inspection import whole_characters
 from novelgen.decoding.protocol import Hypothesis
-from novelgen.decoding.results import Generation, Paragraph
+from novelgen.decoding.repetition import known_paragraphs
+from novelgen.decoding.results import BeamNode, Generation, Paragraph
 from novelgen.decoding.sampling import Draft, SeededSampler, Task, greedy, write
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
@@ -42,7 +43,7 @@ class _Candidate:
     # Tokens, EOS behind each: the prompt's segments and the written ones, in reading order.
     segments: list[list[int]]
     # The content units of the segments; of pairs those of the target side alone.
-    units: list[list[int]]
+    units: list[ContentUnits]
     paragraphs: list[Paragraph]
 
 
@@ -58,7 +59,6 @@ class GenerationSession:
         self._context = generator.config.data.context_paragraphs
         self._from_pairs = generator.config.from_pairs
         self._reader = generator.manuscript_reader()
-        self._rules = build_rules(config, generator.vocabulary)
         # 1. What the model is asked for: the first token names the task.
         self._task_name = trained_task(generator.config.data, config.task)
         firsts = first_tokens(generator.config.data, self._tokenizer.size)
@@ -69,11 +69,16 @@ class GenerationSession:
         self.seed = seed
         # 2. What it reads, and what it must begin with.
         encode = generator.source_tokenizer.encode
-        segments = [[*encode(segment), EOS] for segment in self._prompt_segments()]
+        texts = self._prompt_segments()
+        segments = [[*encode(text), EOS] for text in texts]
         self._prefix = self._prefix_tokens()
+        # Words are cleaned as texts are; one of which nothing is left is meant as it is.
+        self._rules = build_rules(
+            config, generator.vocabulary, "".join(texts), lambda word: self._clean(word) or word
+        )
         # 3. What it must not repeat. A source of pairs is no earlier paragraph: what it says may be
         # said again, and its ids may be of another vocabulary.
-        units: list[list[int]] = []
+        units: list[ContentUnits] = []
         if not self._from_pairs:
             units = [content_units(generator.vocabulary, segment) for segment in segments]
         # 4. A beam is one row of the request that later becomes its n best; samples are rows of
@@ -119,12 +124,7 @@ class GenerationSession:
 
     def _prefix_tokens(self) -> list[int]:
         """The tokens of the given opening; raises ConfigError where they leave no room."""
-        given = self._config.prefix
-        if self._from_pairs:
-            prefix = plain(given).lstrip()
-        else:
-            prefix = "".join(clean_prompt(given, self._generator.config.text))
-        tokens = list(self._tokenizer.encode(prefix))
+        tokens = list(self._tokenizer.encode(self._clean(self._config.prefix)))
         if len(tokens) >= self._config.max_length:
             raise ConfigError(
                 _(
@@ -133,6 +133,12 @@ class GenerationSession:
                 ).format(count=len(tokens), limit=self._config.max_length)
             )
         return tokens
+
+    def _clean(self, text: str) -> str:
+        """A text as those that were learned from look, on one line."""
+        if self._from_pairs:
+            return plain(text).lstrip()
+        return "".join(clean_prompt(text, self._generator.config.text))
 
     def write(self) -> Iterator[Draft | Search]:
         """Writes paragraph after paragraph, for all candidates in step.
@@ -145,33 +151,40 @@ class GenerationSession:
         for _number in range(self._config.paragraphs):
             for draft in self._strategy(self.task(prefix), count):
                 yield draft
-            self._continue_with(draft.hypotheses())
+            self._continue_with(draft)
             prefix = ()
             count = 1
 
-    def _continue_with(self, hypotheses: list[list[Hypothesis]]) -> None:
+    def _continue_with(self, draft: Draft | Search) -> None:
         """Every candidate goes on with each of its hypotheses, as candidates of their own."""
-        self._candidates = [
-            self._continued(candidate, hypothesis)
-            for candidate, found in zip(self._candidates, hypotheses, strict=True)
-            for hypothesis in found
+        continued = []
+        for row, hypotheses in enumerate(draft.hypotheses()):
+            beam = self._beam(draft, row)
+            candidate = self._candidates[row]
+            continued += [self._continued(candidate, each, beam) for each in hypotheses]
+        self._candidates = continued
+
+    def _beam(self, draft: Draft | Search, row: int) -> list[list[BeamNode]]:
+        """All that a beam kept for a candidate; nothing of another decoder."""
+        if not isinstance(draft, Search):
+            return []
+        labels = self._tokenizer.labels
+        return [
+            [
+                BeamNode(kept.parent, label, kept.log_probability, kept.ended)
+                for kept, label in zip(step, labels(kept.token for kept in step), strict=True)
+            ]
+            for step in draft.kept(row)
         ]
 
     def task(self, prefix: Sequence[int]) -> Task:
         """The next paragraph of all B candidates, as the strategies are asked for it."""
-        # To write the same again is no repetition where that is the task.
-        size = EARLIER_FACTOR * self._config.no_repeat_ngram
-        if self._task_name == "same":
-            size = 0
-        earlier = None
-        if size:
-            earlier = [following(candidate.units, size) for candidate in self._candidates]
         generator = self._generator
         config = self._config
         manuscripts = [candidate.segments for candidate in self._candidates]
         network = generator.network_with(config.cache_weight, manuscripts, self._reader)
         rows = len(self._candidates)
-        history = History(generator.vocabulary, rows, self._config.max_length, earlier)
+        history = History(generator.vocabulary, rows, config.max_length, self._earlier())
         return Task(
             generator.model_with(config.ngram_weight, network),
             generator.device,
@@ -182,6 +195,21 @@ class GenerationSession:
             prefix,
             self._first,
         )
+
+    def _earlier(self) -> list[Earlier] | None:
+        """What no candidate may repeat of what stands before its paragraph; None where it may."""
+        # To write the same again is no repetition where that is the task.
+        config = self._config
+        has_dry = config.dry_multiplier > 0
+        if self._task_name == "same" or not (config.no_repeat_ngram or has_dry):
+            return None
+        # The samples of a prompt are one candidate at first.
+        units = {id(candidate): candidate.units for candidate in self._candidates}
+        known = {
+            place: known_paragraphs(each, config.no_repeat_ngram, has_dry)
+            for place, each in units.items()
+        }
+        return [known[id(candidate)] for candidate in self._candidates]
 
     def _strategy(self, task: Task, count: int) -> Iterator[Draft | Search]:
         config = self._config
@@ -198,8 +226,11 @@ class GenerationSession:
             segments = candidate.segments[: self._context]
         return [token for segment in segments for token in segment]
 
-    def _continued(self, candidate: _Candidate, hypothesis: Hypothesis) -> _Candidate:
-        paragraphs = [*candidate.paragraphs, self._paragraph(candidate, hypothesis)]
+    def _continued(
+        self, candidate: _Candidate, hypothesis: Hypothesis, beam: list[list[BeamNode]]
+    ) -> _Candidate:
+        written = dataclasses.replace(self._paragraph(candidate, hypothesis), beam=beam)
+        paragraphs = [*candidate.paragraphs, written]
         tokens = _without_end(hypothesis.tokens)
         if not tokens:  # nothing that could be a source
             return dataclasses.replace(candidate, paragraphs=paragraphs)

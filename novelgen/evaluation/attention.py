@@ -7,16 +7,11 @@ does a target. Weights are those of teacher forcing: α of each true token, befo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor, nn
 
-from novelgen.data.pairs import Batch
-
-Floats = npt.NDArray[np.floating[Any]]
+from novelgen.attribution.forced import Floats
 
 
 class Span(NamedTuple):
@@ -47,28 +42,6 @@ def entropy_bits(weights: Floats) -> Floats:
     positive = np.where(weights > 0, weights, 1.0)
     entropy: Floats = -(positive * np.log2(positive)).sum(1)
     return entropy
-
-
-def rank_correlation(left: Floats, right: Floats) -> Floats:
-    """Spearman's correlation of every two rows: (T,) of (T, S) each; NaN where a row is constant.
-
-    Equal values share the mean of their ranks.
-    """
-    ranks = [_ranks(side) - (side.shape[1] - 1) / 2 for side in (left, right)]
-    products = (ranks[0] * ranks[1]).sum(1)
-    squares = (ranks[0] ** 2).sum(1) * (ranks[1] ** 2).sum(1)
-    correlation: Floats = np.divide(
-        products, np.sqrt(squares), out=np.full(len(left), np.nan), where=squares > 0
-    )
-    return correlation
-
-
-def _ranks(values: Floats) -> Floats:
-    """The ranks from 0 within every row of (T, S): how many are smaller, and half the equals."""
-    smaller = (values[:, None, :] < values[:, :, None]).sum(2)
-    equal = (values[:, None, :] == values[:, :, None]).sum(2) - 1
-    ranks: Floats = smaller + equal / 2
-    return ranks
 
 
 def find_spans(tokens: Sequence[str], names: Sequence[str]) -> list[Span]:
@@ -117,58 +90,3 @@ def name_hits(weights: Floats, source: Sequence[Span], target: Sequence[Span]) -
             any_name += int(heaviest[step]) in named
             expected += len(inside) / weights.shape[1]
     return Hits(tokens, first, within, any_name, expected)
-
-
-@torch.inference_mode()
-def teacher_forced(model: nn.Module, batch: Batch, device: torch.device) -> tuple[Floats, Floats]:
-    """Log-probabilities (B, T) of the true tokens, and weights (B, T, S); padding means nothing."""
-    source, lengths, target, first = (
-        torch.from_numpy(part).to(device)
-        for part in (batch.source, batch.source_lengths, batch.target, batch.first)
-    )
-    log_probs, weights = _unrolled(model, source, lengths, target, first)
-    return log_probs.cpu().numpy(), weights.float().cpu().numpy()
-
-
-@torch.inference_mode()
-def leave_one_out(
-    model: nn.Module, batch: Batch, device: torch.device, rows: int = 32
-) -> tuple[Floats, Floats]:
-    """What each source character does for each token of a batch of one pair: (T, S − 1), twice.
-
-    The first is how much the log-probability of the true token falls without the character, the
-    second the weights on the characters. `rows` sources are read at a time.
-    """
-    source = torch.from_numpy(batch.source[0])  # (S,)
-    size = len(source)
-    # Row j is the source without its j-th token; the end mark stays.
-    kept = ~torch.eye(size, dtype=torch.bool)[: size - 1]
-    without = source.expand(size - 1, size)[kept].view(size - 1, size - 1).to(device)
-    target, first = (torch.from_numpy(part).to(device) for part in (batch.target, batch.first))
-    whole, weights = teacher_forced(model, batch, device)
-    parts = []
-    for sources in torch.split(without, rows):
-        lengths = torch.full((len(sources),), size - 1, device=device)
-        log_probs, _ = _unrolled(
-            model,
-            sources,
-            lengths,
-            target.expand(len(sources), -1),
-            first.expand(len(sources)),
-        )
-        parts.append(log_probs.cpu().numpy())
-    effects = whole[0][:, None] - np.concatenate(parts).T  # (T, S − 1)
-    return effects, weights[0, :, :-1]
-
-
-def _unrolled(
-    model: nn.Module, source: Tensor, lengths: Tensor, target: Tensor, first: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Log-probabilities (B, T) of the tokens of target (B, T), and weights (B, T, S)."""
-    # Every variant has `start` and `unroll`; they have no common class that says so.
-    variant: Any = model
-    memory, state = variant.start(source, lengths)
-    logits, weights = variant.unroll(target, memory, state, first)  # (B, T, V), (B, T, S)
-    chosen = logits.gather(2, target.unsqueeze(2)).squeeze(2)
-    log_probs: Tensor = (chosen - logits.logsumexp(2)).float()
-    return log_probs, weights

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from novelgen.data.novel import Novel
 from novelgen.data.store import Store
 from novelgen.evaluation.text import BLOCK_LINES, COPY_LENGTH, hashes, ngrams, windows
+from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.stores import ready_data
 
 
 class Origin(NamedTuple):
@@ -117,3 +121,38 @@ def locate(store: Store, part: str, line: int) -> Source:
         title = found["titles"][chapter - 1]
         file = found["places"][chapter - 1]["file"]
     return Source(store.meta["novels"][file]["name"], title, segment - first + 1)
+
+
+class Copy(NamedTuple):
+    """A span of a written text that stands in the training text of its run."""
+
+    start: int
+    stop: int
+    text: str
+    source: Source
+
+
+def find_copies(directory: Path, texts: Sequence[str]) -> list[list[Copy]] | None:
+    """The spans of eight characters and more of each text that a run's training text has.
+
+    The store is read from its beginning to its end, so nothing is kept for it: a quarter of a
+    second for a million characters. None where the training text is not here, as of the base model,
+    or is no novel. Raises CheckpointError where the run is damaged.
+    """
+    data = ready_data(directory, RunDirectory(directory).load_info())
+    if not isinstance(data, Novel):
+        return None
+    store = data.store
+    found = find_origins(texts, store.texts("train"))
+    return [
+        [
+            Copy(
+                origin.start,
+                origin.stop,
+                text[origin.start : origin.stop],
+                locate(store, "train", origin.line),
+            )
+            for origin in origins
+        ]
+        for text, origins in zip(texts, found, strict=True)
+    ]

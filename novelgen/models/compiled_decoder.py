@@ -191,6 +191,11 @@ class CompiledDecoder:
         self._is_ready = False
         self._packed: PackedDecoder | None = None  # until it is ready, and where numba fails
 
+    @property
+    def network(self) -> Seq2Seq:
+        """The model whose weights it has, which autograd can follow."""
+        return self._model
+
     @torch.inference_mode()
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, Any]:
         """As `ConditionalLM.start`."""

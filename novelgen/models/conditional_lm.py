@@ -43,8 +43,8 @@ class ConditionalLM(nn.Module):
     """Source tokens in, a distribution over the next target token out.
 
     `start` reads the source, `step` takes one token, and `unroll` is teacher forcing over a whole
-    target, which equals repeated `step`. A variant gives `start` and `run`. The output layer is
-    tied to the embeddings.
+    target, which equals repeated `step`. A variant gives `start_embedded` and `run`. The output
+    layer is tied to the embeddings.
 
     Nothing that moves is kept on the module, so several threads may use one model. A model without
     attention returns weights of no source position: (B, 0), (B, T, 0). What stands before a target
@@ -74,6 +74,15 @@ class ConditionalLM(nn.Module):
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[Any, State]:
         """Encodes source (B, S) int64, lengths (B,) int64 ≥ 1: the memory and the first state."""
+        return self.start_embedded(self.embed_source(source), source, lengths)
+
+    def start_embedded(
+        self, embedded: Tensor, source: Tensor, lengths: Tensor
+    ) -> tuple[Any, State]:
+        """`start` from the embeddings (B, S, D) of the source, for gradients with respect to them.
+
+        `source` (B, S) is what a model copies from.
+        """
         raise NotImplementedError
 
     def run(

@@ -32,10 +32,12 @@ class LanguageModel(ConditionalLM):
         super().reset_parameters()
         self.decoder.reset_parameters()
 
-    def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[()], State]:
-        """As `ConditionalLM.start`."""
-        embedded = self.dropout(self.embed_source(source))  # (B, S, D)
-        return (), self.decoder.read(embedded, lengths)
+    def start_embedded(
+        self, embedded: Tensor, source: Tensor, lengths: Tensor
+    ) -> tuple[tuple[()], State]:
+        """As `ConditionalLM.start_embedded`."""
+        del source
+        return (), self.decoder.read(self.dropout(embedded), lengths)
 
     def run(
         self, tokens: Tensor, memory: tuple[()], state: State, lengths: Tensor | None = None

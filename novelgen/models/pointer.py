@@ -41,9 +41,19 @@ class PointerGenerator(nn.Module):
         self.writer.reset_parameters()
         reset_linear(self.gate)
 
+    def embed_source(self, source: Tensor) -> Tensor:
+        """As `ConditionalLM.embed_source`."""
+        return self.writer.embed_source(source)
+
     def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
         """As `ConditionalLM.start`."""
-        memory, state = self.writer.start(source, lengths)
+        return self.start_embedded(self.embed_source(source), source, lengths)
+
+    def start_embedded(
+        self, embedded: Tensor, source: Tensor, lengths: Tensor
+    ) -> tuple[tuple[Tensor, ...], State]:
+        """As `ConditionalLM.start_embedded`."""
+        memory, state = self.writer.start_embedded(embedded, source, lengths)
         return (source, *memory), state
 
     def step(

@@ -37,10 +37,12 @@ class Seq2Seq(ConditionalLM):
         self.bridge.reset_parameters()
         self.decoder.reset_parameters()
 
-    def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
-        """As `ConditionalLM.start`; the memory is what the decoder remembers."""
-        embedded = self.dropout(self.embed_source(source))  # (B, S, D)
-        encoded: Encoded = self.encoder(embedded, lengths)
+    def start_embedded(
+        self, embedded: Tensor, source: Tensor, lengths: Tensor
+    ) -> tuple[tuple[Tensor, ...], State]:
+        """As `ConditionalLM.start_embedded`; the memory is what the decoder remembers."""
+        del source
+        encoded: Encoded = self.encoder(self.dropout(embedded), lengths)
         memory = self.decoder.remember(encoded)
         state = self.decoder.begin(self.bridge(encoded), memory)
         return memory, state

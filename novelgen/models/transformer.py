@@ -146,11 +146,17 @@ class Transformer(ConditionalLM):
             elif isinstance(module, nn.Linear):
                 reset_linear(module)
 
-    def start(self, source: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], State]:
-        """As `ConditionalLM.start`; no token was taken yet: the state's tensors are (B, 0, D)."""
-        is_token = token_mask(lengths, source.shape[1])  # (B, S)
-        embedded = self._add_positions(self.embed_source(source), 0)  # (B, S, D)
-        annotations = self.encoder(embedded, src_key_padding_mask=~is_token)  # (B, S, D)
+    def start_embedded(
+        self, embedded: Tensor, source: Tensor, lengths: Tensor
+    ) -> tuple[tuple[Tensor, ...], State]:
+        """As `ConditionalLM.start_embedded`.
+
+        No token was taken yet: the state's tensors are (B, 0, D).
+        """
+        del source
+        is_token = token_mask(lengths, embedded.shape[1])  # (B, S)
+        placed = self._add_positions(embedded, 0)  # (B, S, D)
+        annotations = self.encoder(placed, src_key_padding_mask=~is_token)  # (B, S, D)
         source_keys: list[Tensor] = []
         for layer in self._decoder_layers():
             source_keys += project_keys(layer.multihead_attn, annotations)

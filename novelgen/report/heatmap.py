@@ -68,8 +68,8 @@ def attention_figure(paragraph: Paragraph, font: Font | None = None) -> Figure:
 def _draw(paragraph: Paragraph, font: Font) -> Figure:
     """The figure: a title, the panels, and the scale of their colours."""
     # 1. What is shown, and where.
-    columns = [_label(token, font) for token in paragraph.source_tokens]
-    rows = [_label(token, font) for token in paragraph.tokens]
+    columns = [label_of(token, font) for token in paragraph.source_tokens]
+    rows = [label_of(token, font) for token in paragraph.tokens]
     column_blocks = _blocks(len(columns), PANEL_COLUMNS)
     shown = min(len(rows), max(MOST_ROWS // len(column_blocks), 1))
     panels = [(across, down) for down in _blocks(shown, PANEL_ROWS) for across in column_blocks]
@@ -164,7 +164,7 @@ def _blocks(count: int, most: int) -> list[slice]:
     return [slice(start, stop) for start, stop in itertools.pairwise(borders)]
 
 
-def _label(token: str, font: Font) -> str:
+def label_of(token: str, font: Font) -> str:
     """What stands at a row or column: the token, cut where it is long.
 
     A character that would be an empty box or nothing is shown by its code point.

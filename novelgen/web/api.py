@@ -23,15 +23,6 @@ from novelgen.web.language import in_language, visitor_language
 from novelgen.web.services import streaming
 from novelgen.web.services.model_registry import ModelRegistry
 
-# The most that one request may ask for; DecodingConfig's own bounds hold as well.
-LARGEST = {
-    "max_length": limits.LENGTH,
-    "min_length": limits.LENGTH,
-    "paragraphs": limits.PARAGRAPHS,
-    "num_samples": limits.CANDIDATES,
-    "beam_size": limits.BEAM,
-    "seed": limits.SEED,
-}
 _FIELDS = {spec.name: spec for spec in dataclasses.fields(DecodingConfig)}
 _TYPES = typing.get_type_hints(DecodingConfig)
 _DEFAULTS = {name: spec.default for name, spec in _FIELDS.items()}
@@ -155,7 +146,7 @@ def _explained(spec: dataclasses.Field[Any]) -> str:
         parts.append(f"> {bounds['above']:g}")
     if bounds["minimum"] is not None:
         parts.append(f"≥ {bounds['minimum']:g}")
-    maxima = [bounds["maximum"], LARGEST.get(spec.name)]
+    maxima = [bounds["maximum"], limits.LARGEST.get(spec.name)]
     known_maxima = [maximum for maximum in maxima if maximum is not None]
     if known_maxima:
         parts.append(f"≤ {min(known_maxima)}")
@@ -173,7 +164,7 @@ def checked(request: Mapping[str, Any]) -> dict[str, Any]:
     for.
     """
     options = {name: _value(name, value) for name, value in request.items() if value is not None}
-    for name, largest in LARGEST.items():
+    for name, largest in limits.LARGEST.items():
         value = options.get(name) or 0
         if value > largest:
             message = _("{name} {value}: this page allows {largest} at most")
@@ -189,6 +180,10 @@ def _value(name: str, value: Any) -> Any:
     kind = next(part for part in types if part is not type(None))
     if kind is str:
         return _text(name, value)
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(_("{name}: give true or false").format(name=name))
+        return value
     # bool is a subclass of int.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is int and not (is_number and value == value // 1):

@@ -11,27 +11,16 @@ import gradio as gr
 
 from novelgen.errors import NovelgenError
 from novelgen.i18n import N_, _
+from novelgen.options import flag
+from novelgen.web.services.decoding import SETTINGS
 
 # What the page calls the options of the command line, which the messages name.
 LABELS = {
     "--prompt": N_("Prompt"),
     "--prefix": N_("Opening of the next paragraph"),
-    "--decoder": N_("Decoder"),
-    "--temperature": N_("Temperature"),
-    "--top-p": N_("Top-p"),
-    "--top-k": N_("Top-k"),
-    "--min-p": N_("Min-p"),
-    "--beam-size": N_("Beam size"),
-    "--length-penalty": N_("Length penalty"),
-    "--num-samples": N_("Candidates"),
+    **{flag(name): setting.label for name, setting in SETTINGS.items()},
     "--n-best": N_("Candidates"),
-    "--repetition-penalty": N_("Repetition penalty"),
-    "--no-repeat-ngram": N_("No-repeat n-gram"),
-    "--max-length": N_("Max length"),
-    "--ngram-weight": N_("N-gram weight"),
-    "--cache-weight": N_("Cache weight"),
     "--paragraphs": N_("Paragraphs in one go"),
-    "--seed": N_("Seed"),
     "--encoding": N_("Encoding"),
     "--errors": N_("Leave out what cannot be decoded"),
     "--simplify": N_("Traditional to Simplified Chinese"),

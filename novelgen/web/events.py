@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-from gradio.context import Context
+import gradio as gr
 
 # Events that run no model: served at once, whoever else is writing, and not offered to programs.
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -15,11 +18,19 @@ WITH_TOASTS: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
 }
+_page: ContextVar[gr.Blocks] = ContextVar("page")
+
+
+@contextmanager
+def building(page: gr.Blocks) -> Iterator[None]:
+    """Within the block, `page_load` is the event of this page."""
+    token = _page.set(page)
+    try:
+        yield
+    finally:
+        _page.reset(token)
 
 
 def page_load() -> Any:
     """The event of the page that is being built: somebody opens it."""
-    blocks = Context.root_block
-    if blocks is None:
-        raise RuntimeError("page_load is called while a page is built")
-    return blocks.load
+    return _page.get().load

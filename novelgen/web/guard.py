@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +15,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from novelgen.i18n import _, use_language
 from novelgen.web import limits
+from novelgen.web.access import Accounts, is_known
 from novelgen.web.language import visitor_language
 
 _FILES = "/gradio_api/upload"  # Gradio's route for files
+_STARTED = "/gradio_api/startup-events"  # by which Gradio begins; it tells nothing
+_FORBIDDEN = 1008  # a policy is violated, among the codes of RFC 6455
+_CHALLENGE = 'Basic realm="novelgen", charset="UTF-8"'
 _FORM = 2**16  # bytes of a form beside the files in it
 _RETRY_SECONDS = "10"  # for a program that reads the header; a person reads the sentence
+
+
+class BasicAuth:
+    """Answers 401 to a request without a name and its password, of page and programs alike."""
+
+    def __init__(self, app: ASGIApp, accounts: Accounts) -> None:
+        self.app = app
+        self._accounts = accounts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one connection, as ASGI defines it."""
+        is_open = scope["type"] == "lifespan" or _route(scope) == _STARTED
+        if is_open or is_known(self._accounts, Headers(scope=scope).get("authorization")):
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _FORBIDDEN})
+            return
+        await _refusal(scope, 401, {"WWW-Authenticate": _CHALLENGE})(scope, receive, send)
 
 
 class BodyLimit:
@@ -37,7 +61,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = limits.BODY
-        if self._takes_files and scope["path"] == _FILES:
+        if self._takes_files and _route(scope) == _FILES:
             limit = limits.UPLOAD + _FORM
             # A page of another site could send a form here from the visitor's own browser.
             if not _is_from_this_page(Headers(scope=scope)):
@@ -66,19 +90,30 @@ class BodyLimit:
 def _is_from_this_page(headers: Headers) -> bool:
     """Whether a request comes from a page of this server, or from a program that is no browser."""
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    # A reverse proxy may tell in a header which address it was asked at; no page of elsewhere can
+    # set one without being asked first.
+    hosts = (headers.get("host"), headers.get("x-forwarded-host"))
+    return origin is None or urlsplit(origin).netloc in hosts
 
 
-def _refusal(scope: Scope, status: int) -> JSONResponse:
-    return JSONResponse({"detail": _reason(scope, status)}, status)
+def _route(scope: Scope) -> str:
+    """The path of a request below the path at which the page is served."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _refusal(scope: Scope, status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"detail": _reason(scope, status)}, status, headers)
 
 
 def _reason(scope: Scope, status: int) -> str:
     """Why a request is refused, in its language."""
     with use_language(visitor_language(Request(scope))):
+        if status == 401:
+            return _("a name and a password are needed")
         if status == 403:
             return _("files are taken from this page only")
-        if scope["path"] == _FILES:
+        if _route(scope) == _FILES:
             message = _("the files are too large, {limit} MiB at most together")
             return message.format(limit=limits.UPLOAD // 2**20)
         message = _("the request is too large, {limit} MiB at most; shorten the manuscript")
@@ -113,9 +148,15 @@ async def _wrong_arguments(request: Request, error: TypeError) -> JSONResponse:
     return JSONResponse({"detail": detail}, 422)
 
 
-def options(takes_files: bool = False) -> dict[str, Any]:
-    """For fastapi.FastAPI; `takes_files` says whether visitors may send files."""
+def options(takes_files: bool = False, accounts: Accounts | None = None) -> dict[str, Any]:
+    """For fastapi.FastAPI; `takes_files` says whether visitors may send files.
+
+    Where there are `accounts`, all that is served is for them alone.
+    """
+    middleware = [Middleware(BodyLimit, takes_files=takes_files)]
+    if accounts:
+        middleware.insert(0, Middleware(BasicAuth, accounts=accounts))
     return {
         "exception_handlers": {503: _queue_full, TypeError: _wrong_arguments},
-        "middleware": [Middleware(BodyLimit, takes_files=takes_files)],
+        "middleware": middleware,
     }

@@ -12,26 +12,28 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import gradio as gr
-from gradio.i18n import I18nData
 
 from novelgen.i18n import catalogue, language_of, use_language
 from novelgen.web import gradio_texts
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+# What `browser_text` returns, and Gradio takes for a label: it has no public name.
+BrowserText: TypeAlias = Any
+_marker = gr.I18n()
 _messages: set[str] = set()  # that `browser_text` was called with
 
 
-def browser_text(message: str) -> I18nData:
+def browser_text(message: str) -> BrowserText:
     """An English message that the browser shows in its own language.
 
     Must be called before the page is launched: while it is built, or at the head of a module.
     """
     _messages.add(message)
-    return I18nData(message)
+    return _marker(message)
 
 
 def translations() -> gr.I18n:

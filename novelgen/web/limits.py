@@ -14,6 +14,15 @@ HISTORY = 2_000_000
 CANDIDATES = 4
 BEAM = 16
 SEED = 2**53 - 1  # the largest whole number that a browser keeps exactly
+# The most that one request may ask for, by the fields of DecodingConfig, whose own bounds hold too.
+LARGEST = {
+    "max_length": LENGTH,
+    "min_length": LENGTH,
+    "paragraphs": PARAGRAPHS,
+    "num_samples": CANDIDATES,
+    "beam_size": BEAM,
+    "seed": SEED,
+}
 BODY = 8 * 2**20  # bytes of any request: a manuscript of two million characters
 UPLOAD = 64 * 2**20  # bytes of the files of a novel that are dropped together
 # Files are taken, and trainings started on them, by visitors on this machine alone.

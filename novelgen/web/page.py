@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+import base64
 
 import gradio as gr
 
-from novelgen.web import api, gradio_texts, limits
-from novelgen.web.events import LIGHT
+from novelgen.web import api, gradio_texts, limits, static_files
+from novelgen.web.events import LIGHT, building
 from novelgen.web.language import browser_text, localized
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.training import PageTraining
@@ -52,8 +52,11 @@ _PHONE_STYLE = """
 
 
 def head() -> str:
-    """What goes into the page's <head>: a style, and the script for Gradio's own texts."""
-    return f"{_PHONE_STYLE}<script>{gradio_texts.script()}</script>"
+    """What goes into the page's <head>: a style, an icon, and the script for Gradio's own texts."""
+    # Below a path of its own the page would else ask the host for its icon, which is another's.
+    picture = base64.b64encode(static_files.read("favicon.svg").encode()).decode()
+    icon = f'<link rel="icon" href="data:image/svg+xml;base64,{picture}">'
+    return f"{_PHONE_STYLE}{icon}<script>{gradio_texts.script()}</script>"
 
 
 def theme() -> gr.Theme:
@@ -69,7 +72,8 @@ def build(registry: ModelRegistry, takes_novels: bool = False) -> gr.Blocks:
     With `takes_novels` a visitor can drop a novel and train on it.
     """
     # The title is the document's, which the browser does not translate.
-    with gr.Blocks(title="novelgen", analytics_enabled=False, delete_cache=_FILES_LEFT) as blocks:
+    blocks = gr.Blocks(title="novelgen", analytics_enabled=False, delete_cache=_FILES_LEFT)
+    with blocks, building(blocks):
         run = gr.Dropdown(
             run_names.choices(registry),
             value=registry.newest(),
@@ -86,7 +90,7 @@ def build(registry: ModelRegistry, takes_novels: bool = False) -> gr.Blocks:
         blocks.load(newest_run, None, [run, name], **LIGHT)
         run.change(localized(run_names.shown_name), run, name, **LIGHT)
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
-    return cast("gr.Blocks", blocks)
+    return blocks
 
 
 def _newest_run(registry: ModelRegistry) -> Values:

@@ -21,6 +21,7 @@ from novelgen.i18n import _
 from novelgen.os_errors import reason_of_number
 from novelgen.shipped import shipped_base
 from novelgen.web import limits, static_files
+from novelgen.web.access import Accounts, accounts_of, root_path_of
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -65,6 +66,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=_("open the page to the internet for a week, through gradio.live"),
     )
     parser.add_argument(
+        "--root-path",
+        default="",
+        metavar="PATH",
+        help=_("path below which a reverse proxy serves the page, such as /novelgen"),
+    )
+    parser.add_argument(
+        "--auth",
+        metavar="NAME:PASSWORD|FILE",
+        help=_(
+            "ask for a name and a password, for /generate as well; a file has such a pair in each"
+            " line, and is not seen in the list of processes"
+        ),
+    )
+    parser.add_argument(
         "--mcp",
         action="store_true",
         help=_("offer /generate as an MCP tool as well"),
@@ -80,6 +95,8 @@ def main(args: argparse.Namespace) -> None:
     Raises NovelgenError for options that cannot be used.
     """
     validate_choice(args.device, DEVICES, "--device")
+    root_path = root_path_of(args.root_path)
+    accounts = accounts_of(args.auth)
     port = free_port(args.host, args.port)
     # 1. Gradio reads the environment when it is imported, so the options come first.
     _quiet_environment(args.share)
@@ -88,9 +105,21 @@ def main(args: argparse.Namespace) -> None:
 
     # 2. The page, and the server in threads of its own.
     registry = ModelRegistry(RUNS, args.checkpoint, args.device, base=shipped_base())
-    with_files = takes_files(args.host, args.share)
+    is_open = bool(args.share or root_path) and not accounts
+    with_files = takes_files(args.host, is_open)
     blocks = page.build(registry, with_files)
-    start(blocks, args.host, port, with_files, share=args.share, mcp_server=args.mcp)
+    start(
+        blocks,
+        args.host,
+        port,
+        with_files,
+        accounts,
+        root_path=root_path,
+        share=args.share,
+        mcp_server=args.mcp,
+    )
+    if accounts:
+        print(_("the page asks for a name and a password (--auth)"))
     message = _("open {url} in a browser to write (Ctrl-C stops the program)")
     print(message.format(url=blocks.local_url), flush=True)
     # 3. Serve until somebody stops the program.
@@ -113,14 +142,23 @@ def _wait_for_stop() -> None:
         pass
 
 
-def takes_files(host: str, share: bool) -> bool:
-    """Whether visitors may drop a novel and train on it: where all of them use this machine."""
+def takes_files(host: str, is_open: bool) -> bool:
+    """Whether visitors may drop a novel and train on it.
+
+    They may where the address is this machine's alone, unless `is_open` says that others reach it
+    all the same and need no password: through gradio.live or a reverse proxy.
+    """
     is_this_machine = host == "localhost" or host.startswith("127.")
-    return limits.UPLOADS_FROM_NETWORK or (is_this_machine and not share)
+    return limits.UPLOADS_FROM_NETWORK or (is_this_machine and not is_open)
 
 
 def start(
-    blocks: gr.Blocks, host: str, port: int, with_files: bool = False, **options: Any
+    blocks: gr.Blocks,
+    host: str,
+    port: int,
+    with_files: bool = False,
+    accounts: Accounts | None = None,
+    **options: Any,
 ) -> None:
     """Launches the page and returns; `options` are further ones of Blocks.launch."""
     from novelgen.web import guard, page
@@ -144,7 +182,7 @@ def start(
         state_session_capacity=_SESSIONS,
         # One byte where nothing on the page takes a file.
         max_file_size=limits.UPLOAD if with_files else 1,
-        app_kwargs=guard.options(with_files),
+        app_kwargs=guard.options(with_files, accounts),
         **options,
     )
 

@@ -261,3 +261,19 @@ def test_declaring_the_options_imports_neither_torch_nor_matplotlib():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_why_explains_every_paragraph(generate, tmp_path):
+    path = tmp_path / "why.json"
+    generate("--why", path, "--paragraphs", 2, "--seed", 1)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert len(found) == 2
+    for part in found:
+        size = len(part["tokens"])
+        assert len(part["surprise_bits"]) == len(part["source_information_bits"]) == size
+        assert {"characters", "words", "sentences"} == set(part["left_out"])
+
+
+def test_why_refuses_another_kind_of_file(generate, tmp_path):
+    with pytest.raises(ConfigError, match=r"--why .*must end in \.json"):
+        generate("--why", tmp_path / "why.pdf")

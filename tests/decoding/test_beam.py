@@ -172,3 +172,30 @@ def test_a_hypothesis_that_ends_leaves_the_beam_narrower(toy, seed, beam_size):
     model = toy.Model(toy.vocabulary.size, seed=seed, favour={EOS: 5})
     for beams in search(task(toy, model, max_length=8), beam_size, 1.0, beam_size):
         assert len(beams.items) + len(beams.hypotheses()[0]) <= beam_size
+
+
+def test_the_beam_s_tree_holds_every_hypothesis(toy):
+    generator = toy.generator(favour={EOS: 2.0})
+    found = generator.candidates("我来了。", decoder="beam", beam_size=4, num_samples=3)
+    tree = found[0].paragraphs[0].beam
+    assert all(generation.paragraphs[0].beam == tree for generation in found)
+    # 1. No step holds more than the beam, and every parent is a token that did not end.
+    for before, step in itertools.pairwise(tree):
+        assert 1 <= len(step) <= 4
+        assert not any(before[node.parent].ended for node in step)
+    # 2. The texts that were found are paths from an end to the beginning.
+    paths = []
+    for number, step in enumerate(tree):
+        for node in step:
+            if node.ended:
+                labels, parent = [node.token], node.parent
+                for earlier in reversed(tree[:number]):
+                    labels.append(earlier[parent].token)
+                    parent = earlier[parent].parent
+                paths.append((labels[::-1], node.log_probability))
+    for generation in found:
+        paragraph = generation.paragraphs[0]
+        total = sum(paragraph.log_probabilities)
+        assert (paragraph.tokens, pytest.approx(total)) in paths
+    sampled = generator.generate("我来了。", seed=1)
+    assert not sampled.paragraphs[0].beam

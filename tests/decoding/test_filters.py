@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -11,17 +11,17 @@ from novelgen.config import DecodingConfig
 from novelgen.decoding.filters import (
     apply,
     build_rules,
-    largest,
     min_p,
     minimum_length,
-    no_repeat_ngram,
-    repetition_penalty,
     temperature,
     top_k,
     top_p,
+    typical_p,
     well_formed,
 )
-from novelgen.decoding.history import History, Vocabulary, content_units, following
+from novelgen.decoding.history import History, Vocabulary
+from novelgen.decoding.logits import largest
+from novelgen.decoding.repetition import dry, no_repeat_ngram, repetition_penalty
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
 SOME = settings(max_examples=50)
@@ -94,6 +94,28 @@ def test_min_p_compares_with_the_likeliest(rows, share):
         for token, value in enumerate(shares):
             if abs(value / max(shares) - share) > 1e-6:
                 assert (token in kept) == (value / max(shares) >= share and np.isfinite(row[token]))
+
+
+@SOME
+@given(ROWS, st.floats(0.01, 0.999))
+def test_typical_p_keeps_the_smallest_set_of_the_most_typical(rows, share):
+    for row, kept in zip(rows, support(typical_p(share)(rows, None)), strict=True):
+        shares = probabilities(row)
+        entropy = -math.fsum(value * math.log(value) for value in shares if value)
+        distance = {
+            token: abs(-math.log(value) - entropy) for token, value in enumerate(shares) if value
+        }
+        border = max(distance.get(token, math.inf) for token in kept)
+        assert all(each >= border - 1e-5 for token, each in distance.items() if token not in kept)
+        assert math.fsum(shares[token] for token in kept) >= share - 1e-9
+        last = max(kept, key=lambda token: (distance[token], token))
+        assert math.fsum(shares[token] for token in kept - {last}) < share + 1e-6
+
+
+def test_the_likeliest_token_may_be_no_typical_one():
+    # The entropy is 1.75, the information of the likeliest 0.92, of the others 2.30.
+    row = np.log(np.array([[0.4] + [0.1] * 6], np.float32))
+    assert support(typical_p(0.25)(row, None)) == [{1, 2, 3}]
 
 
 @SOME
@@ -187,92 +209,6 @@ def test_minimum_length_forbids_only_the_early_end(toy, written, length):
     assert len(kept) >= toy.vocabulary.size - 1
 
 
-@SOME
-@given(
-    st.lists(st.integers(3, 285), max_size=12),
-    st.integers(1, 8),
-    st.floats(1.01, 5),
-    st.floats(-50, 50),
-)
-def test_repetition_penalty_multiplies_log_probabilities_of_recent_content(
-    toy, tokens, window, penalty, shift
-):
-    logits = np.random.default_rng(0).normal(0, 3, (1, toy.vocabulary.size)).astype(np.float32)
-    history = history_of(toy.vocabulary, tokens)
-    after = repetition_penalty(penalty, window)(logits, history)[0].astype(float)
-    shifted = repetition_penalty(penalty, window)(logits + np.float32(shift), history)[0].astype(
-        float
-    )
-    expected = np.log(probabilities(logits[0]))
-    punctuation = set(toy.tokenizer.punctuation_ids)
-    for token in {
-        token for token in tokens[-window:] if token >= toy.first and token not in punctuation
-    }:
-        expected[token] *= penalty
-    assert after - after.max() == pytest.approx(expected - expected.max(), abs=1e-3)
-    assert shifted - shifted.max() == pytest.approx(expected - expected.max(), abs=1e-3)
-
-
-def spelled(character):
-    return [FIRST_BYTE + byte for byte in character.encode()]
-
-
-@SOME
-@given(st.data(), st.integers(1, 4))
-def test_no_repeat_ngram_blocks_exactly_the_completions(toy, data, size):
-    """Against the definition: a token is blocked when with it the content repeats an n-gram.
-
-    Punctuation is skipped.
-    """
-    content = [[toy.first + place] for place in range(8, 11)]
-    marks = [[token] for token in toy.tokenizer.punctuation_ids[:2]]
-    pieces = st.lists(
-        st.sampled_from([*content, *marks, spelled("龘"), spelled("龙")]), max_size=16
-    )
-    tokens = [token for piece in data.draw(pieces) for token in piece]
-    partial = data.draw(st.sampled_from([[], spelled("龘")[:2], spelled("龙")[:1]]))
-    earlier = [content_units(toy.vocabulary, [t for piece in data.draw(pieces) for t in piece])]
-    history = history_of(toy.vocabulary, tokens + partial, 80, [following(earlier, 2 * size)])
-    kept = support(no_repeat_ngram(size)(np.zeros((1, toy.vocabulary.size), np.float32), history))[
-        0
-    ]
-
-    def grams(units, n):
-        return [tuple(units[start : start + n]) for start in range(len(units) - n + 1)]
-
-    before = content_units(toy.vocabulary, tokens + partial)
-    for token in [
-        toy.first + 8,
-        toy.first + 9,
-        spelled("龘")[2],
-        spelled("龙")[2],
-        spelled("龘")[1],
-        EOS,
-    ]:
-        units = content_units(toy.vocabulary, [*tokens, *partial, token])
-        repeats = len(units) > len(before) and bool(
-            set(grams(units, size)[-1:]) & set(grams(before, size))
-            or set(grams(units, 2 * size)[-1:]) & set(grams(earlier[0], 2 * size))
-        )
-        assert (token not in kept) == repeats, token
-
-
-@example("！！！！", "！")
-@example("！！！", None)
-@example("…！…！…", None)
-@SOME
-@given(st.text("！…", max_size=7), st.none())
-def test_a_run_of_marks_repeats_no_four_gram_of_its_own(toy, run, blocked):
-    history = history_of(toy.vocabulary, toy.tokenizer.encode("宝玉" + run))
-    kept = support(no_repeat_ngram(3)(np.zeros((1, toy.vocabulary.size), np.float32), history))[0]
-    for mark in "！…":
-        longer = run + mark
-        repeats = len(longer) > 4 and longer[-4:] in longer[:-1]
-        assert (toy.tokenizer.encode(mark)[0] not in kept) == repeats
-    if blocked:
-        assert toy.tokenizer.encode(blocked)[0] not in kept
-
-
 def test_where_everything_is_blocked_the_paragraph_ends(toy):
     nothing = np.full((2, toy.vocabulary.size), -np.inf, np.float32)
     nothing[1, toy.first] = 1
@@ -346,8 +282,13 @@ LETTERS_OF_A_ROW = [9, 10, 11, 9, 10, 12, 13, 9]  # the pair 9 10 would come twi
         ({"top_k": 5}, top_k(5)),
         ({"top_p": 0.6}, top_p(0.6)),
         ({"min_p": 0.1}, min_p(0.1)),
+        ({"typical_p": 0.3}, typical_p(0.3)),
         ({"repetition_penalty": 1.5, "repetition_window": 4}, repetition_penalty(1.5, 4)),
         ({"no_repeat_ngram": 2}, no_repeat_ngram(2)),
+        (
+            {"dry_multiplier": 2, "dry_base": 3, "dry_allowed_length": 1, "dry_window": 7},
+            dry(2, 3, 1, 7),
+        ),
         ({"min_length": 9}, minimum_length(9)),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

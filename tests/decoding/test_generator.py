@@ -76,7 +76,7 @@ def test_no_ngram_comes_twice_in_any_decoder(toy, decoder, seed, size):
     text = generator.generate(
         PROMPT, decoder=decoder, seed=seed, no_repeat_ngram=size, max_length=30
     ).text
-    units = content_units(toy.vocabulary, toy.tokenizer.encode(text))
+    units = content_units(toy.vocabulary, toy.tokenizer.encode(text)).units.tolist()
     grams = [tuple(units[start : start + size]) for start in range(len(units) - size + 1)]
     assert len(grams) == len(set(grams))
 

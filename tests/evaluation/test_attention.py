@@ -2,22 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
 
-from novelgen.config import ModelConfig
-from novelgen.data.pairs import Batch
 from novelgen.evaluation.attention import (
     Hits,
     Span,
     entropy_bits,
     find_spans,
     heaviest_share,
-    leave_one_out,
     name_hits,
-    rank_correlation,
-    teacher_forced,
 )
-from novelgen.models.build import build_model
 
 
 def test_entropy_is_that_of_the_distribution_and_zero_weights_add_nothing():
@@ -29,13 +22,6 @@ def test_the_heaviest_place_is_one_for_all_steps():
     # Every step has a place of weight 1, but no place has it in more than half of the steps.
     weights = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1.0]])
     assert heaviest_share(weights) == 0.5
-
-
-def test_rank_correlation_sees_order_alone_and_shares_ranks_between_equals():
-    left = np.array([[1, 2, 3.0], [3, 2, 1], [0, 0, 5], [7, 7, 7], [1, 2, 3]])
-    right = np.array([[1, 2, 900], [0, 1, 2.0], [4, 4, 9], [1, 2, 3], [1, 3, 2]])
-    found = rank_correlation(left, right)
-    assert found == pytest.approx([1, -1, 1, np.nan, 0.5], nan_ok=True)
 
 
 def test_a_longer_name_takes_the_shorter_one_s_place():
@@ -56,36 +42,3 @@ def test_a_name_is_found_at_its_first_character_or_at_any():
     # source has not is no case.
     weights = np.eye(8)[[0, 4, 7, 5, 1, 1]]
     assert name_hits(weights, source, target) == Hits(4, 1, 2, 3, pytest.approx(4 * 4 / 8))
-
-
-@pytest.fixture
-def model():
-    torch.manual_seed(0)
-    config = ModelConfig(embedding_size=6, decoder_size=8, dropout=0.0)
-    return build_model(config, 12).eval()
-
-
-def one_pair(source, target):
-    rows = [np.array([row]) for row in (source, target)]
-    return Batch(
-        rows[0],
-        np.array([len(source)]),
-        rows[1],
-        np.array([len(target)]),
-        np.array([len(target) - 1]),
-        np.array([1]),
-    )
-
-
-def test_what_a_character_does_is_the_difference_to_the_source_without_it(model):
-    device = torch.device("cpu")
-    source = [5, 7, 9, 2]
-    target = [4, 6, 2]
-    effects, weights = leave_one_out(model, one_pair(source, target), device, rows=2)
-    whole, all_weights = teacher_forced(model, one_pair(source, target), device)
-    assert effects.shape == (3, 3)
-    assert (weights == all_weights[0, :, :-1]).all()
-    for left_out in range(3):
-        rest = source[:left_out] + source[left_out + 1 :]
-        without, _ = teacher_forced(model, one_pair(rest, target), device)
-        assert effects[:, left_out] == pytest.approx(whole[0] - without[0], abs=1e-5)

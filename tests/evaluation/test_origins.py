@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen.config import DataConfig, TextConfig
+from novelgen.data.novel import Novel
 from novelgen.data.prepare import open_or_build
-from novelgen.evaluation.origins import Origin, find_origins, locate
+from novelgen.evaluation.origins import Origin, find_copies, find_origins, locate
 from novelgen.evaluation.text import copied, ngrams
 
 LINES = ["小满坐在船头，数着河边的石阶。", "爷爷说，今天的水比昨天高。"]
@@ -56,3 +57,21 @@ def test_place_has_novel_chapter_and_number(tmp_path, novel):
     last = locate(store, "train", len(training) - 1)
     assert last.chapter.startswith("第39章")
     assert last.paragraph == (store.chapters == 39).sum()
+
+
+def test_copies_in_a_run_are_named_by_novel_chapter_and_paragraph(
+    tmp_path, novel, make_run, monkeypatch
+):
+    path = make_run(tmp_path / "run")
+    # 1. A run whose training text is not here says nothing of it.
+    assert find_copies(path, ["我来了"]) is None
+    # 2. Of one that has it, the spans and where they stand.
+    store = open_or_build([novel], TextConfig(), DataConfig(), tmp_path / "stores")
+    data = Novel(store, DataConfig(), [novel])
+    monkeypatch.setattr("novelgen.evaluation.origins.ready_data", lambda *_: data)
+    line = next(store.texts("train"))
+    text = f"甲{line[:9]}乙"
+    none, (copy,) = find_copies(path, ["没有的", text])
+    assert none == []
+    assert text[copy.start : copy.stop] == copy.text == line[:9]
+    assert copy.source == locate(store, "train", 0)

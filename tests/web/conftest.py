@@ -12,10 +12,12 @@ import threading
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from novelgen.web import limits
+from novelgen.web.services.model_registry import LoadedModel
 from tests.in_process import run_command
 
 PROJECT = Path(__file__).parents[2]
@@ -29,6 +31,7 @@ ENVIRONMENT = {
 START = """
 import runpy, sys
 from pathlib import Path
+from types import SimpleNamespace
 
 base, script = sys.argv[1:3]
 sys.argv[:] = sys.argv[2:]
@@ -275,3 +278,18 @@ def busy(app):
         call.close()
     # All places are free again.
     assert "event: complete" in app.call({"prompt": "船来了。", "max_length": 4}).rest()
+
+
+@pytest.fixture(scope="session")
+def registry_of():
+    """A registry with one model: `registry_of(generator)`."""
+
+    def make(generator):
+        model = LoadedModel(1, generator)
+        return SimpleNamespace(
+            generator=lambda name: generator,
+            newest_model=lambda name: model,
+            generator_with=lambda name, weights: generator,
+        )
+
+    return make

@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import pytest
 
 from novelgen.web.services.attention import choose, payload
@@ -7,11 +5,9 @@ from novelgen.web.services.streaming import write
 
 
 @pytest.fixture
-def shown(toy):
+def shown(toy, registry_of):
     """A paragraph of twelve tokens, as the Attention tab shows it."""
-    registry = SimpleNamespace(
-        generator=lambda name: toy.generator(favour={2: -99.0}), weights=lambda name: 1
-    )
+    registry = registry_of(toy.generator(favour={2: -99.0}))
     options = {"decoder": "sample", "seed": 11, "max_length": 12}
     *_, result = write(registry, "run", "宝玉笑道：“我来了。”", options)
     return choose(result, {})

@@ -37,7 +37,16 @@ def test_help_answers_without_the_heavy_libraries():
     )
     assert done.returncode == 0, done.stderr
     assert "LIGHT" in done.stdout, done.stderr
-    for option in ("--checkpoint", "--host", "--port", "--share", "--mcp", "--device"):
+    for option in (
+        "--checkpoint",
+        "--host",
+        "--port",
+        "--root-path",
+        "--auth",
+        "--share",
+        "--mcp",
+        "--device",
+    ):
         assert option in done.stdout
 
 
@@ -72,6 +81,7 @@ def test_port_in_use_is_reported_in_one_line():
         ("--host", "::1"),
         ("--port", "70000"),
         ("--port", "0"),
+        ("--root-path", "novelgen"),
     ],
 )
 def test_unusable_option_is_reported_in_one_line(arguments, tmp_path):

@@ -15,7 +15,7 @@ from novelgen.web.services.streaming import write
 from novelgen.web.tabs.corpus_view import text_config
 
 
-def answer(headers):
+def answer(headers, path="/gradio_api/upload", root_path=""):
     """The status of an upload with these headers; 200 where it reaches the page."""
     statuses = []
 
@@ -32,7 +32,8 @@ def answer(headers):
     scope = {
         "type": "http",
         "method": "POST",
-        "path": "/gradio_api/upload",
+        "path": path,
+        "root_path": root_path,
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
     asyncio.run(BodyLimit(app, takes_files=True)(scope, receive, send))
@@ -55,8 +56,15 @@ def test_files_are_taken_from_this_page_alone(origin, status):
     assert answer(headers) == [status]
 
 
+def test_a_reverse_proxy_may_tell_where_it_was_asked():
+    below = {"path": "/novelgen/gradio_api/upload", "root_path": "/novelgen"}
+    headers = {"host": "127.0.0.1:7860", "origin": "https://novels.example"}
+    assert answer(headers, **below) == [403]
+    assert answer({**headers, "x-forwarded-host": "novels.example"}, **below) == [200]
+
+
 @pytest.mark.parametrize(
-    ("host", "share", "taken"),
+    ("host", "is_open", "taken"),
     [
         ("127.0.0.1", False, True),
         ("localhost", False, True),
@@ -64,8 +72,8 @@ def test_files_are_taken_from_this_page_alone(origin, status):
         ("0.0.0.0", False, False),
     ],
 )
-def test_files_are_taken_where_all_visitors_use_this_machine(host, share, taken):
-    assert takes_files(host, share) is taken
+def test_files_are_taken_where_all_visitors_use_this_machine(host, is_open, taken):
+    assert takes_files(host, is_open) is taken
 
 
 def test_an_opening_has_a_longest_length():

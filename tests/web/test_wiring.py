@@ -11,6 +11,7 @@ import pytest
 from novelgen.errors import ConfigError
 from novelgen.web import limits, page
 from novelgen.web.api import endpoint
+from novelgen.web.events import page_load
 from novelgen.web.services.comparison import read_request
 from novelgen.web.services.corpus_import import Dropped
 from novelgen.web.services.model_registry import ModelRegistry
@@ -88,6 +89,11 @@ def test_the_card_of_a_run_is_drawn_again_only_when_something_has_changed(make_r
     unchanged = (gr.skip(),) * len(shown)
     assert shown != unchanged
     assert follow(None, "run", shown[-1]) == unchanged
+
+
+def test_no_page_is_built_any_more_when_it_has_been_built(blocks):
+    with pytest.raises(LookupError):
+        page_load()
 
 
 def test_several_visitors_write_at_once(blocks):

@@ -16,6 +16,7 @@ import numpy as np
 
 from novelgen.decoding.generator import Paragraph
 from novelgen.decoding.inspection import Alternative, Place
+from novelgen.decoding.results import BeamNode
 from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, SPECIALS
 from novelgen.web.services.streaming import GenerationResult
 
@@ -110,8 +111,19 @@ def payload(shown: Shown | None, selected: int = 0) -> dict[str, Any]:
         "shape": list(weights.shape),
         "weights": base64.b64encode(weights.tobytes()).decode("ascii"),
         "places": places,
+        "beam": beam_steps(paragraph),
         "selected": min(max(selected, 0), len(paragraph.ids) - 1),
     }
+
+
+def beam_steps(paragraph: Paragraph) -> list[list[list[Any]]]:
+    """What a beam kept, step by step: [parent, text, log-probability, ended] of each token."""
+
+    def shown(node: BeamNode) -> list[Any]:
+        text = END if node.token == SPECIALS[EOS] else node.token
+        return [node.parent, text, round(node.log_probability, 2), node.ended]
+
+    return [[shown(node) for node in step] for step in paragraph.beam]
 
 
 def growing(result: GenerationResult, opening: str, revision: int) -> dict[str, Any]:

@@ -22,10 +22,10 @@ _NAME = 80  # characters of a name that came from outside
 _SILENCE = 1800.0  # seconds; a training that has written nothing for so long has ended
 
 
-class _LoadedModel(NamedTuple):
-    """A model in memory, and the age of the weights that it was loaded from."""
+class LoadedModel(NamedTuple):
+    """A model in memory, and which weights it was loaded from."""
 
-    changed: int  # nanoseconds, as _changed returns it
+    weights: int  # another number when they were replaced: nanoseconds, as _changed returns them
     generator: Generator
 
 
@@ -54,7 +54,9 @@ class ModelRegistry:
         self._base = base
         self._device = device
         self._max_loaded = max_loaded
-        self._loaded: OrderedDict[Path, _LoadedModel] = OrderedDict()  # last used comes last
+        self._loaded: OrderedDict[Path, LoadedModel] = OrderedDict()  # last used comes last
+        # Models whose runs have other weights by now, for the texts that they wrote.
+        self._replaced: OrderedDict[tuple[Path, int], Generator] = OrderedDict()
         self._lock = threading.Lock()
         if chosen is not None:
             self.generator(self._own_name(chosen))
@@ -135,27 +137,54 @@ class ModelRegistry:
 
         Raises CheckpointError.
         """
+        return self.newest_model(name).generator
+
+    def newest_model(self, name: str | None) -> LoadedModel:
+        """The run's generator and which weights it has; raises CheckpointError."""
         run = self.run(name)
         with self._lock:
             changed = _changed(run.path)
             model = self._loaded.get(run.path)
             # 1. Load what is not in memory, or was trained on since.
-            if model is None or model.changed != changed:
-                model = _LoadedModel(changed, Generator.load(run.path, self._device))
+            if model is None or model.weights != changed:
+                if model is not None:
+                    self._keep_replaced(run.path, model)
+                model = LoadedModel(changed, Generator.load(run.path, self._device))
                 model.generator.warm_up()
             # 2. Keep the models that were used last.
             self._loaded[run.path] = model
             self._loaded.move_to_end(run.path)
             while len(self._loaded) > self._max_loaded:
                 self._loaded.popitem(last=False)
-            return model.generator
+            return model
 
-    def weights(self, name: str | None) -> int:
-        """Which weights a run has now: another number when they have been replaced.
+    def generator_with(self, name: str, weights: int) -> Generator:
+        """The run's generator with the weights that it had when it wrote something.
 
-        Raises CheckpointError.
+        Raises CheckpointError when they are in memory no more.
         """
-        return _changed(self.run(name).path)
+        run = self.run(name)
+        with self._lock:
+            model = self._loaded.get(run.path)
+            if model is not None and model.weights == weights:
+                return model.generator
+            replaced = self._replaced.get((run.path, weights))
+        if replaced is not None:
+            return replaced
+        if _changed(run.path) == weights:
+            return self.generator(name)
+        raise CheckpointError(
+            _(
+                "{run}: the model has changed since this paragraph was written; "
+                "write another paragraph"
+            ).format(run=name[:_NAME])
+        )
+
+    def _keep_replaced(self, path: Path, model: LoadedModel) -> None:
+        """Keeps a model whose weights were replaced, as many as may be loaded."""
+        self._replaced[path, model.weights] = model.generator
+        while len(self._replaced) > self._max_loaded:
+            self._replaced.popitem(last=False)
 
 
 def _numbered(name: str, taken: Container[str]) -> str:

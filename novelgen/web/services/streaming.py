@@ -13,13 +13,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from novelgen.attribution.pinned import with_pinned_attention
 from novelgen.config import DecodingConfig
 from novelgen.data.tasks import trained_task
 from novelgen.decoding.generator import Generation, Generator, Paragraph
-from novelgen.errors import CheckpointError, ConfigError
+from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.web import limits
-from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.services.model_registry import LoadedModel, ModelRegistry
 
 # Tokens that a paragraph may at least grow by when it is continued from one of its characters.
 _MIN_CONTINUATION = 100
@@ -38,7 +39,7 @@ class GenerationResult:
     """What a request has generated, complete or as far as it has come."""
 
     run: str
-    # Which weights of the run: a number from ModelRegistry.weights.
+    # Which weights of the run: the number of a LoadedModel.
     weights: int
     # The text that it continues.
     manuscript: str
@@ -94,19 +95,23 @@ def write(
 
 
 def generator_of(registry: ModelRegistry, result: GenerationResult) -> Generator:
-    """The model that generated `result`.
+    """The model that generated `result`, with the weights that it had then.
 
-    Raises CheckpointError when it is gone, or when its run has other weights by now.
+    Raises CheckpointError when the run is gone, or its weights were replaced and forgotten.
     """
-    generator = registry.generator(result.run)
-    if registry.weights(result.run) != result.weights:
-        raise CheckpointError(
-            _(
-                "{run}: the model has changed since this paragraph was written; "
-                "write another paragraph"
-            ).format(run=result.run)
-        )
-    return generator
+    return registry.generator_with(result.run, result.weights)
+
+
+def write_instead(
+    registry: ModelRegistry,
+    result: GenerationResult,
+    manuscript: str,
+    options: Mapping[str, Any],
+    clock: Clock = time.monotonic,
+) -> ResultStream:
+    """Continues another manuscript with the weights that wrote `result`; as `write` else."""
+    model = LoadedModel(result.weights, generator_of(registry, result))
+    return _stream(registry, result.run, manuscript, options, (), clock, model)
 
 
 def write_from(
@@ -116,15 +121,18 @@ def write_from(
     paragraph: int,
     opening: str,
     clock: Clock = time.monotonic,
+    pins: Mapping[int, Sequence[float]] | None = None,
 ) -> ResultStream:
-    """Writes a paragraph of a candidate again, beginning with `opening`.
+    """Writes a paragraph of a candidate again, beginning with `opening`, with the same weights.
 
     The candidate's paragraphs before it are kept. A paragraph that has reached its maximum length
-    is allowed to grow further. Raises ConfigError when `opening` alone is longer than any paragraph
-    may be, and CheckpointError as `generator_of` does.
+    is allowed to grow further. `pins` are rows of attention that are given, by step. Raises
+    ConfigError when `opening` alone is longer than any paragraph may be, or for pins that do not
+    fit, and CheckpointError as `generator_of` does.
     """
     generation = result.generations[candidate]
-    tokens = len(generator_of(registry, result).tokenizer.encode(opening))
+    generator = generator_of(registry, result)
+    tokens = len(generator.tokenizer.encode(opening))
     if tokens >= limits.LENGTH:
         raise ConfigError(
             _(
@@ -142,8 +150,11 @@ def write_from(
         "seed": generation.seed,
         "max_length": max(asked_length, needed_length),
     }
+    if pins:
+        generator = with_pinned_attention(generator, pins)
+    model = LoadedModel(result.weights, generator)
     kept = generation.paragraphs[:paragraph]
-    return _stream(registry, result.run, result.manuscript, options, kept, clock)
+    return _stream(registry, result.run, result.manuscript, options, kept, clock, model)
 
 
 def _stream(
@@ -153,13 +164,18 @@ def _stream(
     options: Mapping[str, Any],
     kept: Sequence[Paragraph],
     clock: Clock,
+    model: LoadedModel | None = None,
 ) -> ResultStream:
-    """Snapshots of what continues the manuscript and the paragraphs `kept`."""
+    """Snapshots of what continues the manuscript and the paragraphs `kept`.
+
+    By `model`, or the newest weights of the run.
+    """
     # 1. The model, and the text that it reads.
     began = clock()
-    generator = registry.generator(run)
+    if model is None:
+        model = registry.newest_model(run)
+    generator, weights = model.generator, model.weights
     assert run is not None  # which the registry has refused
-    weights = registry.weights(run)
     is_backwards = trained_task(generator.config.data, options.get("task")) == "previous"
     texts = [paragraph.text for paragraph in kept]
     prompt, notes = _prompt(manuscript, texts, is_backwards)

@@ -10,7 +10,8 @@ const find = id => root.querySelector(`#attention-${id}`);
 const tip = root.querySelector(".attention-tip");
 const readout = find("cell");
 const chooser = find("paragraph");
-let data = null; // the payload, with weights as a Float32Array of T * S
+// The payload, with `views` by name, Float32Arrays of T * S, and `view`, the one that is shown.
+let data = null;
 let revision = 0; // of what is shown; an answer with a lower one comes too late
 
 function decoded(text) {
@@ -28,6 +29,16 @@ function select(token) {
     heatmap.select(token);
 }
 
+// Shows another view of the same paragraph.
+function setView(name) {
+    data.view = {name, weights: data.views[name], ...VIEWS[name]};
+    const names = [namesOf(data.output_pieces), namesOf(data.source_pieces)];
+    if (data.view.weights.length) heatmap.show(...names, data.view);
+    root.dataset.state = data.view.weights.length ? "shown" : "unseen";
+    why.explain();
+    select(reading.selected ?? data.selected);
+}
+
 // Shows the weight of the cell that is pointed at, below the heatmap and in a tip beside the cell.
 function pointed(row, column) {
     reading.point(row, column);
@@ -37,11 +48,11 @@ function pointed(row, column) {
         return;
     }
     const textAt = (spans, token) => spans.byToken[token].textContent.trim() || "␣";
-    const weight = percent(data.weights[row * data.source.length + column]);
+    const weight = amount(data.view.weights[row * data.source.length + column], data.view, words);
     const from = textAt(reading.outputs, row);
     const to = textAt(reading.sources, column);
     const values = {row: from, column: to, i: row + 1, j: column + 1, weight};
-    readout.textContent = filled(words.cell, values);
+    readout.textContent = filled(words[`cell_${data.view.unit}`], values);
     tip.replaceChildren(
         node("span", "", from), node("i", "", "→"), node("span", "", to), node("b", "", weight),
     );
@@ -67,8 +78,7 @@ function offerParagraphs({paragraphs, candidate, paragraph}) {
 }
 
 function stateOf(value) {
-    if (!value.weights && !value.output) return "empty";
-    return value.shape[1] ? "shown" : "unseen"; // unseen: a model without attention
+    return value.output ? "shown" : "empty";
 }
 
 // Shows the payload.
@@ -91,23 +101,46 @@ function show() {
         data = null;
         return;
     }
-    // 3. The same text: only what the model expected is new.
+    // 3. The same text: what the model expected is new, or why, or what another source changes.
     if (isKnown) {
-        data.places = value.places;
-        reading.setPlaces(value.places);
-        reading.select(reading.selected);
+        if (value.places) {
+            data.places = value.places;
+            reading.setPlaces(value.places);
+        }
+        if (value.why) explained(value.why);
+        if (value.compared) why.compare(value.compared);
+        select(reading.selected);
         return;
     }
     // 4. Another text.
-    data = {...value, weights: decoded(value.weights)};
+    data = {...value, views: {attention: decoded(value.weights)}, why: null};
+    data.view = {name: "attention", weights: data.views.attention, ...VIEWS.attention};
     offerParagraphs(data);
+    reading.selected = null;
     reading.show(data);
-    if (root.dataset.state === "shown") {
-        heatmap.show(namesOf(data.output_pieces), namesOf(data.source_pieces), data.weights);
-    }
+    why.show(data);
+    showBeam();
+    setView("attention");
     pointed();
-    select(value.selected);
+    if (value.why) explained(value.why);
     if (!value.places) trigger("look", {});
+}
+
+function explained(value) {
+    data.why = value;
+    for (const [name, weights] of Object.entries(value.views)) data.views[name] = decoded(weights);
+    reading.paintWhy();
+    why.explain();
+    // A model without attention has something to show now.
+    if (!data.view.weights.length) setView("gradient");
+}
+
+function showBeam() {
+    const box = find("beam");
+    box.hidden = !data.beam.length;
+    box.querySelector(".attention-beam").replaceChildren(
+        ...(data.beam.length ? [beamTree(data.beam, data.output_pieces.map(([text]) => text), words)] : []),
+    );
 }
 
 function save(blob, suffix) {
@@ -118,15 +151,24 @@ function save(blob, suffix) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-// The file that `generate --attention` writes for a paragraph, and what the model expected.
+// The file that `generate --attention` writes for a paragraph, what the model expected, and why.
 function report() {
-    const {run, seed, candidate, paragraph, weights, places} = data;
+    const {run, seed, candidate, paragraph, places, why: told, beam} = data;
     const across = data.source.length;
-    const rowOf = row => Array.from(weights.subarray(row * across, (row + 1) * across));
-    return {
+    const rowsOf = values => data.output.map((_, row) => (
+        Array.from(values.subarray(row * across, (row + 1) * across))
+    ));
+    const {attention, ...others} = data.views;
+    const found = {
         run, seed, candidate: candidate + 1, paragraph: paragraph + 1,
-        source_tokens: data.source, tokens: data.output,
-        attention: data.output.map((_, row) => rowOf(row)), places,
+        source_tokens: data.source, tokens: data.output, attention: rowsOf(attention), places,
+    };
+    if (beam.length) found.beam = beam;
+    if (!told) return found;
+    const views = Object.entries(others).map(([name, values]) => [name, rowsOf(values)]);
+    return {
+        ...found, bits: Object.fromEntries(views), saved_bits: told.saved,
+        copies: told.copies, sentences: told.sentences, rank_correlation: told.agreement,
     };
 }
 
@@ -138,7 +180,16 @@ const reading = new Reading(root, words, {
         heatmap.point(column === null ? null : [reading.selected, column]);
     },
 });
-const heatmap = new Heatmap(find("heatmap"), words, pointed, select);
+const heatmap = new Heatmap(find("heatmap"), words, pointed, (row, column) => {
+    if (why.isPinning && data.view.name === "attention") why.toggle(row, column);
+    select(row);
+});
+const why = new Why(root, words, {
+    onView: setView,
+    onExplain: () => trigger("explain", {}),
+    onCompare: source => trigger("compare", {source}),
+    onWriteAgain: (place, rows) => trigger("pin", {place, rows}),
+});
 
 for (const part of root.querySelectorAll("[data-word]")) {
     part.textContent = words[part.dataset.word];
@@ -162,6 +213,13 @@ find("log").addEventListener("click", event => {
 });
 find("png").addEventListener("click", async () => {
     save(await pictureOf(heatmap.matrix, heatmap.isLog, words), "png");
+});
+find("svg").addEventListener("click", () => {
+    save(vectorOf(heatmap.matrix, heatmap.isLog, words), "svg");
+});
+find("beam-svg").addEventListener("click", () => {
+    const text = new XMLSerializer().serializeToString(find("beam").querySelector("svg"));
+    save(new Blob([text], {type: "image/svg+xml"}), "beam.svg");
 });
 find("json").addEventListener("click", () => {
     save(new Blob([JSON.stringify(report())], {type: "application/json"}), "json");

@@ -8,7 +8,7 @@ const FONT = [
 const LARGEST_CELL = 64, FITTED_CELL = 32, LABEL = 14, LEGEND = 26;
 const PAPER = {
     background: [255, 255, 255], middle: [225, 60, 50], far: [90, 10, 20],
-    text: "#1c1917", faint: "#78716c", dark: false,
+    against: [35, 90, 180], text: "#1c1917", faint: "#57534e", dark: false,
 };
 
 // How a character is written on an axis: nothing is invisible.
@@ -30,9 +30,21 @@ function percent(share) {
     return share >= 1e-7 ? `${Number((100 * share).toPrecision(2))}%` : "≈ 0";
 }
 
+// A value of a view, in its unit: the share of a weight, or bits with their sign.
+function amount(value, view, words) {
+    if (view.unit === "share") return percent(value);
+    return filled(words.bits, {bits: `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`});
+}
+
 const isWide = text => [...text].every(c => c.codePointAt(0) > 0x2e7f);
 
+// From -1, what speaks against, to 1.
 function colourOf(share, colours) {
+    if (share < 0) {
+        return colours.background.map(
+            (value, channel) => value - (colours.against[channel] - value) * share,
+        );
+    }
     const isLow = share < 0.65;
     const from = isLow ? colours.background : colours.middle;
     const to = isLow ? colours.middle : colours.far;
@@ -49,18 +61,26 @@ function strengthOf(share, isLog) {
 
 // The matrix as a picture of one pixel a cell.
 function rasterOf(matrix, colours, isLog) {
-    const table = Array.from({length: 256}, (_, step) => colourOf(step / 255, colours));
+    const steps = 255; // on either side of 0
+    const table = Array.from(
+        {length: 2 * steps + 1}, (_, step) => colourOf((step - steps) / steps, colours),
+    );
     const width = Math.max(matrix.columns.length, 1);
     const height = Math.max(matrix.rows.length, 1);
     const picture = new ImageData(width, height);
     matrix.weights.forEach((weight, cell) => {
-        const colour = table[Math.round(255 * strengthOf(weight / (matrix.largest || 1), isLog))];
+        const colour = table[steps + Math.round(steps * signedStrength(weight, matrix, isLog))];
         picture.data.set([colour[0], colour[1], colour[2], 255], 4 * cell);
     });
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [picture.width, picture.height];
     canvas.getContext("2d").putImageData(picture, 0, 0);
     return canvas;
+}
+
+// How strongly a value is coloured, with its sign.
+function signedStrength(value, matrix, isLog) {
+    return Math.sign(value) * strengthOf(Math.abs(value) / (matrix.largest || 1), isLog);
 }
 
 // Draws one view of a matrix: {context, matrix, raster, colours, isLog, words, width, height, left,
@@ -172,11 +192,13 @@ function paintColumnName(context, name, x, top, size) {
 }
 
 function paintLegend(view) {
-    const {context, isLog, matrix} = view;
+    const {context, isLog, matrix, words} = view;
     const y = view.height - 13, from = view.left, width = 120;
     const band = context.createLinearGradient(from, 0, from + width, 0);
+    const least = matrix.unit === "share" ? 0 : -1;
     for (let step = 0; step <= 16; step++) {
-        const strength = isLog ? step / 16 : strengthOf(step / 16);
+        const share = least + (1 - least) * step / 16;
+        const strength = isLog ? share : Math.sign(share) * strengthOf(Math.abs(share));
         band.addColorStop(step / 16, `rgb(${colourOf(strength, view.colours)})`);
     }
     context.fillStyle = band;
@@ -187,13 +209,18 @@ function paintLegend(view) {
     context.fillStyle = view.colours.faint;
     context.font = `11px ${FONT}`;
     context.textAlign = "left";
-    const smallest = isLog ? percent(matrix.largest / 10 ** DECADES) : 0;
-    const range = `${smallest} … ${percent(matrix.largest)}`;
-    context.fillText(`${range}  ${view.words.weight}`, from + width + 8, y);
+    context.fillText(legendOf(matrix, isLog, words), from + width + 8, y);
 }
 
-// {rows, columns, weights} with the margins that its names need.
-function matrixOf(rows, columns, weights) {
+function legendOf(matrix, isLog, words) {
+    const largest = amount(matrix.largest, matrix, words);
+    if (matrix.unit !== "share") return `${amount(-matrix.largest, matrix, words)} … ${largest}`;
+    const smallest = isLog ? percent(matrix.largest / 10 ** DECADES) : 0;
+    return `${smallest} … ${largest}  ${words.weight}`;
+}
+
+// {rows, columns, weights, unit} with the margins that its names need.
+function matrixOf(rows, columns, {weights, unit}) {
     const measure = document.createElement("canvas").getContext("2d");
     measure.font = `${LABEL}px ${FONT}`;
     const width = name => measure.measureText(name).width;
@@ -203,8 +230,8 @@ function matrixOf(rows, columns, weights) {
     };
     const most = (names, size) => names.reduce((most, name) => Math.max(most, size(name)), LABEL);
     return {
-        rows, columns, weights,
-        largest: weights.reduce((largest, weight) => Math.max(largest, weight), 0),
+        rows, columns, weights, unit,
+        largest: weights.reduce((largest, weight) => Math.max(largest, Math.abs(weight)), 0),
         left: Math.ceil(Math.max(most(rows, width) + 12, 24)),
         top: Math.ceil(20 + most(columns, height) + 6),
     };
@@ -226,4 +253,41 @@ function pictureOf(matrix, isLog, words) {
         selected: null, cursor: null,
     });
     return new Promise(resolve => canvas.toBlob(resolve, "image/png"));
+}
+
+// The same as SVG: cells are rectangles, names are texts.
+function vectorOf(matrix, isLog, words) {
+    const cell = 16;
+    const width = matrix.left + cell * matrix.columns.length + 16;
+    const height = matrix.top + cell * matrix.rows.length + 28;
+    const escaped = text => text.replace(/[&<>"]/g, letter => `&#${letter.charCodeAt(0)};`);
+    const parts = [
+        `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"`
+        + ` viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+        `<rect width="100%" height="100%" fill="#fff"/>`,
+    ];
+    matrix.rows.forEach((name, i) => {
+        const y = matrix.top + cell * i;
+        parts.push(
+            `<text x="${matrix.left - 6}" y="${y + 12}" text-anchor="end">${escaped(name)}</text>`,
+        );
+        matrix.columns.forEach((_, j) => {
+            const value = matrix.weights[i * matrix.columns.length + j];
+            const colour = colourOf(signedStrength(value, matrix, isLog), PAPER).map(Math.round);
+            const x = matrix.left + cell * j;
+            parts.push(
+                `<rect x="${x}" y="${y}" width="${cell}" height="${cell}" fill="rgb(${colour})"/>`,
+            );
+        });
+    });
+    matrix.columns.forEach((name, j) => {
+        const x = matrix.left + cell * (j + 0.5);
+        [...name].reverse().forEach((letter, place) => {
+            const y = matrix.top - 6 - 13 * place;
+            parts.push(`<text x="${x}" y="${y}" text-anchor="middle">${escaped(letter)}</text>`);
+        });
+    });
+    const legend = escaped(legendOf(matrix, isLog, words));
+    parts.push(`<text x="${matrix.left}" y="${height - 8}">${legend}</text></svg>`);
+    return new Blob([parts.join("\n")], {type: "image/svg+xml"});
 }

@@ -2,7 +2,7 @@
 
 class Heatmap {
     // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)`
-    // when a row is selected.
+    // when a row is selected, with the column that was clicked.
     constructor(canvas, words, onPoint, onSelect) {
         Object.assign(this, {canvas, words, onPoint, onSelect});
         Object.assign(this, {matrix: null, selected: null, cursor: null});
@@ -26,8 +26,9 @@ class Heatmap {
         canvas.addEventListener("keydown", event => this.key(event));
     }
 
-    show(rows, columns, weights) {
-        this.matrix = matrixOf(rows, columns, weights);
+    // `view` is {weights, unit}, T * S values of a "share" or of "bits".
+    show(rows, columns, view) {
+        this.matrix = matrixOf(rows, columns, view);
         const {left, top} = this.matrix;
         Object.assign(this, {left, top, cursor: null, fitted: true});
         this.recolour();
@@ -39,7 +40,8 @@ class Heatmap {
         const dark = document.body.classList.contains("dark");
         const style = getComputedStyle(this.canvas);
         const background = channels(style.backgroundColor);
-        this.colours = dark ? {background, middle: [235, 85, 70], far: [255, 236, 200], dark}
+        const night = {middle: [235, 85, 70], far: [255, 236, 200], against: [110, 160, 255]};
+        this.colours = dark ? {background, ...night, dark}
             : {...PAPER, background};
         this.colours.text = style.color;
         this.colours.faint = style.caretColor;
@@ -196,7 +198,7 @@ class Heatmap {
         if (!isClick) return;
         const cell = this.cellAt(event.offsetX, event.offsetY);
         this.point(cell);
-        if (cell) this.onSelect(cell[0]);
+        if (cell) this.onSelect(...cell);
     }
 
     key(event) {
@@ -207,7 +209,7 @@ class Heatmap {
         if (event.key in steps) this.step(...steps[event.key]);
         else if (event.key in zooms) this.zoom(zooms[event.key], ...around);
         else if (event.key === "0") this.fit();
-        else if (event.key === "Enter" && this.cursor) this.onSelect(this.cursor[0]);
+        else if (event.key === "Enter" && this.cursor) this.onSelect(...this.cursor);
         else return;
         event.preventDefault();
     }

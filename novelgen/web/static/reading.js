@@ -34,6 +34,37 @@ function scrollWithin(box, span) {
     box.scrollTop += place.top - room.top - room.height / 2;
 }
 
+// Gives spans a ground by the bits of their tokens: red above 0, blue below, fully at the largest
+// amount, or at 4 where that is less.
+function paintBits(spans, bits, words) {
+    const sums = spans.map(({first, count}) => (
+        bits.slice(first, first + count).reduce((sum, value) => sum + value, 0)
+    ));
+    const largest = Math.max(4, ...sums.map(Math.abs));
+    spans.forEach((span, place) => {
+        const strength = Math.sqrt(Math.abs(sums[place]) / largest).toFixed(2);
+        span.style.setProperty("--saved", sums[place] > 0 ? strength : 0);
+        span.style.setProperty("--lost", sums[place] < 0 ? strength : 0);
+        span.title = amount(sums[place], {unit: "bits"}, words);
+    });
+}
+
+const shortened = text => {
+    const letters = [...text.trim()];
+    return letters.length > 8 ? `${letters.slice(0, 7).join("")}…` : letters.join("");
+};
+
+// Neighbours that were left out together, with one value, as one: [value, text], largest first.
+function partsOf(spans) {
+    const parts = [];
+    for (const {share, textContent} of spans) {
+        const last = parts.at(-1);
+        if (share && last?.[0] === share) last[1] += textContent;
+        else parts.push([share, textContent]);
+    }
+    return parts.sort((a, b) => Math.abs(b[0]) - Math.abs(a[0]));
+}
+
 // In bits; a probability that was rounded to 0 stays finite.
 const surpriseOf = probability => -Math.log2(Math.max(probability, 1e-9));
 
@@ -52,7 +83,7 @@ class Reading {
         this.output.addEventListener("keydown", event => this.key(event));
         this.source.addEventListener("pointerover", event => {
             const span = event.target.closest(".attention-piece");
-            if (span && this.data) span.title = percent(span.share);
+            if (span && this.data) span.title = amount(span.share, this.data.view, words);
             onPoint(span?.first ?? null);
         });
         this.source.addEventListener("pointerleave", () => onPoint(null));
@@ -74,8 +105,10 @@ class Reading {
     // The text as it grows, while the model goes on from its first `kept` characters.
     grow(text, kept) {
         if (this.data) {
-            const spans = this.source.querySelectorAll(".attention-piece");
-            spans.forEach(span => span.style.removeProperty("--weight"));
+            for (const span of this.source.querySelectorAll(".attention-piece")) {
+                span.style.removeProperty("--weight");
+                span.style.removeProperty("--against");
+            }
         }
         this.data = null;
         const letters = [...text];
@@ -103,6 +136,21 @@ class Reading {
         }
     }
 
+    // Colours every character by how many bits the source saved there, and marks what stands in the
+    // training text.
+    paintWhy() {
+        const {saved, copies} = this.data.why;
+        paintBits(this.outputs.spans, saved, this.words);
+        let end = 0; // of the text before a span, in characters
+        for (const span of this.outputs.spans) {
+            const start = end;
+            end += [...span.textContent].length;
+            const copy = copies?.find(([from, to]) => start >= from && start < to);
+            span.classList.toggle("attention-copied", Boolean(copy));
+            span.copy = copy;
+        }
+    }
+
     select(token) {
         this.selected = token;
         this.output.querySelector(".attention-selected")?.classList.remove("attention-selected");
@@ -117,24 +165,29 @@ class Reading {
         this.describe();
     }
 
-    // Lights the source by the weights of a row; returns [weight, span] of the spans, largest
-    // first.
+    // Lights the source by the active view's values of a row, those below 0 in another colour;
+    // returns [value, span] of the spans, largest first.
     light(token) {
         const across = this.data.source.length;
-        const row = this.data.weights.subarray(token * across, (token + 1) * across);
+        const view = this.data.view;
+        const row = view.weights.subarray(token * across, (token + 1) * across);
         const sum = values => values.reduce((a, b) => a + b, 0);
-        const shares = this.sources.spans.map(span => [
-            sum(row.subarray(span.first, span.first + span.count)), span,
-        ]);
-        const largest = Math.max(...shares.map(([share]) => share), 1e-9);
+        // The bytes of a character were left out together: each has the whole of it.
+        const valueOf = ({first, count}) => (
+            view.isSpread ? row[first] : sum(row.subarray(first, first + count))
+        );
+        const shares = this.sources.spans.map(span => [valueOf(span) || 0, span]);
+        const largest = Math.max(...shares.map(([share]) => Math.abs(share)), 1e-9);
         for (const [share, span] of shares) {
-            const strength = strengthOf(share / largest, this.isLog).toFixed(2);
+            const strength = strengthOf(Math.abs(share) / largest, this.isLog).toFixed(2);
+            const signed = share < 0 ? -strength : strength;
             span.share = share;
-            if (span.strength === strength) continue; // setting a style is slow
-            span.strength = strength;
-            span.style.setProperty("--weight", strength);
+            if (span.strength === signed) continue; // setting a style is slow
+            span.strength = signed;
+            span.style.setProperty("--weight", share < 0 ? 0 : strength);
+            span.style.setProperty("--against", share < 0 ? strength : 0);
         }
-        return row.length ? shares.sort((a, b) => b[0] - a[0]) : [];
+        return row.length ? shares.sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])) : [];
     }
 
     // Marks where the heatmap is pointed at.
@@ -162,13 +215,13 @@ class Reading {
         const place = data.places?.[selected];
         // 1. The token, and where it stands.
         const [text] = data.output_pieces[this.outputs.spans.indexOf(span)];
-        const parts = [filled(words.token, {i: selected + 1, count: data.output.length})];
-        if (text === "¶") parts.push(words.end);
+        const told = [filled(words.token, {i: selected + 1, count: data.output.length})];
+        if (text === "¶") told.push(words.end);
         if (span.count > 1) {
             const part = selected - span.first + 1;
-            parts.push(filled(words.byte, {part, count: span.count}));
+            told.push(filled(words.byte, {part, count: span.count}));
         }
-        const details = node("span", "", parts.join(" · "));
+        const details = node("span", "", told.join(" · "));
         const head = node("div", "attention-token", "", node("b", "", text), details);
         // 2. The figures.
         const facts = node("dl", "attention-facts");
@@ -181,9 +234,20 @@ class Reading {
             fact(words.surprise, filled(words.bits, {bits: surprise}));
             fact(words.entropy, filled(words.bits, {bits: place.entropy.toFixed(2)}));
         }
-        const most = this.shares.slice(0, 4)
-            .map(([share, other]) => `${other.textContent.trim()} ${percent(share)}`);
-        if (most.length) fact(words.looked, most.join("  "));
+        const parts = data.view.isSpread ? partsOf(this.sources.spans)
+            : this.shares.map(([share, other]) => [share, other.textContent]);
+        const most = parts.slice(0, 4).map(([share, text]) => (
+            `${shortened(text)} ${amount(share, data.view, words)}`
+        ));
+        if (data.why) {
+            const bits = data.why.saved[selected];
+            fact(words.saved, amount(bits, {unit: "bits"}, words));
+        }
+        if (this.shares.length) fact(words[`most_${data.view.name}`], most.join("  "));
+        if (span.copy) {
+            const [, , novel, chapter, paragraph] = span.copy;
+            fact(words.copied, filled(words.copied_from, {novel, chapter, paragraph}));
+        }
         // 3. The alternatives, once the model has told them.
         const rest = place ? this.alternatives(place, text)
             : node("p", "attention-waiting", words.waiting);

@@ -1,41 +1,57 @@
 """The Attention tab: where the model looked, what else it might have written, and how it goes on.
 
-The view is one HTML component that attention.js fills. It sends four events:
+The view is one HTML component that attention.js fills. It sends these events:
 
 - `show`    show a paragraph, or the last one that was generated
 - `look`    ask the model what it expected at every token of the paragraph that is shown
+- `explain` compute why each token was written
+- `compare` ask what changes with another source: {"source"}
 - `choose`  an alternative was clicked: write the paragraph again from there
-- `halt`    stop that
+- `pin`     write it again from a token on, with rows of attention given: {"place", "rows"}
+- `halt`    stop what is being written
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple, TypeAlias
 
 import gradio as gr
 
-from novelgen.decoding.inspection import Alternative, Place
+from novelgen.attribution.pinned import Pins
+from novelgen.decoding.inspection import Alternative
 from novelgen.web import limits, static_files
 from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT
 from novelgen.web.language import localized
-from novelgen.web.services import streaming
-from novelgen.web.services.attention import Shown, choose, ended, growing, is_end, payload
+from novelgen.web.services.attention import Shown, choose, growing, payload
 from novelgen.web.services.attention_words import words
+from novelgen.web.services.inspection import chosen_alternative, inspect_paragraph, rewritten
 from novelgen.web.services.manuscript import CancellationToken
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.streaming import GenerationResult
+from novelgen.web.services.why import (
+    compare_sources,
+    copies_in,
+    explain_shown,
+    pinned_rows,
+    why_payload,
+)
 from novelgen.web.tabs.writing import Writing
 from novelgen.web.tabs.writing_view import Values, result_values
 
 # One script, in this order.
-_SCRIPTS = ("heatmap.js", "heatview.js", "reading.js", "attention.js")
-# Seconds between signs of life. Gradio notices only then that a visitor has left.
-_HEARTBEAT = 0.25
+_SCRIPTS = (
+    "heatmap.js",
+    "heatview.js",
+    "reading.js",
+    "beamtree.js",
+    "why.js",
+    "attention.js",
+)
 # Revisions of what is shown, for all sessions. They start at the present microsecond, so that they
 # keep rising for a view that was open when the server was restarted.
 _revisions = itertools.count(time.time_ns() // 1000)
@@ -52,9 +68,8 @@ class ViewUpdate(NamedTuple):
     result: GenerationResult | None = None
 
 
-# They are generators and no mere iterators: closing them stops the model.
+# It is a generator and no mere iterator: closing it stops the model.
 _Updates: TypeAlias = Generator[ViewUpdate, None, None]
-_Inspection: TypeAlias = Generator[Shown | None, None, None]
 
 
 def build(registry: ModelRegistry, writing: Writing) -> None:
@@ -103,15 +118,61 @@ class _Handlers:
                 else:
                     yield payload(after), after
 
+    def explain(self, before: Shown | None, inspected: Shown | None) -> Iterator[Any]:
+        """Values for the view: the same, and why."""
+        if before is None:
+            yield gr.skip()
+            return
+        with errors_as_toasts(), closing(explain_shown(self._registry, before)) as steps:
+            for explanation in steps:
+                if explanation is None:
+                    yield gr.skip()
+                else:
+                    shown = latest(before, inspected)
+                    copies = copies_in(self._registry, before)
+                    yield {**payload(shown), "why": why_payload(explanation, copies)}
+
+    def compare(
+        self, event: gr.EventData, before: Shown | None, inspected: Shown | None
+    ) -> Iterator[Any]:
+        """Values for the view: the same, and what another source changes."""
+        source = str((event._data or {}).get("source", "")).strip()[: limits.PROMPT]
+        if before is None or not source:
+            yield gr.skip()
+            return
+        with errors_as_toasts(), closing(compare_sources(self._registry, before, source)) as steps:
+            for compared in steps:
+                if compared is None:
+                    yield gr.skip()
+                else:
+                    yield {**payload(latest(before, inspected)), "compared": compared}
+
     def choose(
         self, event: gr.EventData, before: Shown | None, cancellation: CancellationToken
     ) -> Iterator[Values]:
         """Values for the view, its state and the outputs of the Write tab."""
         place, alternative = chosen_alternative(before, event._data or {})
+        yield from self._write_again(before, cancellation, place, alternative)
+
+    def pin(
+        self, event: gr.EventData, before: Shown | None, cancellation: CancellationToken
+    ) -> Iterator[Values]:
+        """As `choose`, with rows of attention that are given."""
+        place, opening, pins = pinned_rows(self._registry, before, event._data or {})
+        yield from self._write_again(before, cancellation, place, opening, pins)
+
+    def _write_again(
+        self,
+        before: Shown | None,
+        cancellation: CancellationToken,
+        place: int,
+        alternative: Alternative | None,
+        pins: Pins | None = None,
+    ) -> Iterator[Values]:
         if before is None or alternative is None:
             yield gr.skip(), gr.skip(), *self._unchanged
             return
-        updates = continue_from(self._registry, before, cancellation, place, alternative)
+        updates = continue_from(self._registry, before, cancellation, place, alternative, pins)
         with errors_as_toasts(), closing(updates):
             for update in updates:
                 yield update.payload, update.shown, *self._writing_values(update.result)
@@ -159,15 +220,30 @@ def _wire_view(registry: ModelRegistry, writing: Writing, view: Any, queue_place
     view.choose(None, cancels=writing.events, **LIGHT)
     choose_inputs = [inspected, writing.cancellation]
     continuation = view.choose(localized(handlers.choose), choose_inputs, all_outputs, **queued)
+    #    With given attention too.
+    view.pin(None, cancels=[*writing.events, continuation], **LIGHT)
+    pin = localized(handlers.pin)
+    pinned = view.pin(pin, [shown, writing.cancellation], all_outputs, **queued)
     # 3. Stopping that, here or under Write.
-    view.halt(None, cancels=[continuation], **LIGHT)
+    view.halt(None, cancels=[continuation, pinned], **LIGHT)
     view.halt(CancellationToken.cancel, writing.cancellation, None, **LIGHT)
     view.halt(localized(handlers.halt), [writing.result, shown], all_outputs, **LIGHT)
-    writing.stop.click(None, cancels=[continuation], **LIGHT)
+    writing.stop.click(None, cancels=[continuation, pinned], **LIGHT)
     # 4. What the model expected. The view asks only for a paragraph without places, so that nobody
     #    waits in the queue for what is known.
     look = localized(handlers.look)
     view.look(look, shown, [view, inspected], **never_dropped, **queued)
+    # 5. Why, and what if: seconds each, so they are asked for.
+    both = [shown, inspected]
+    view.explain(localized(handlers.explain), both, view, **queued)
+    view.compare(localized(handlers.compare), both, view, **queued)
+
+
+def latest(shown: Shown, inspected: Shown | None) -> Shown:
+    """What is shown, with its places where the model has told them."""
+    if inspected is not None and inspected.revision == shown.revision:
+        return inspected
+    return shown
 
 
 def view_values(
@@ -201,59 +277,18 @@ def _update(shown: Shown | None, selected: int = 0) -> ViewUpdate:
     return ViewUpdate(payload(shown, selected), shown)
 
 
-def inspect_paragraph(
-    registry: ModelRegistry, shown: Shown, clock: Callable[[], float] = time.monotonic
-) -> _Inspection:
-    """The paragraph with what the model expected at every token, as the last item.
-
-    Before it comes None several times a second, by `clock`, as a sign of life. Raises
-    CheckpointError when the model has been replaced. Closing the stream frees the model.
-    """
-    places: list[Place] = []
-    last_sign = clock()
-    generator = streaming.generator_of(registry, shown.result)
-    with closing(generator.inspect(shown.paragraph)) as stream:
-        for place in stream:
-            places.append(place)
-            if clock() - last_sign >= _HEARTBEAT:
-                yield None
-                last_sign = clock()
-    yield shown._replace(places=places)
-
-
-def chosen_alternative(
-    shown: Shown | None, asked: dict[str, Any]
-) -> tuple[int, Alternative | None]:
-    """The place and the alternative that were clicked.
-
-    None where the model cannot go on from it, or where the browser sent anything else.
-    """
-    place = asked.get("place")
-    number = asked.get("alternative")
-    if shown is None or shown.places is None:
-        return 0, None
-    if not isinstance(place, int) or not 0 <= place < len(shown.places):
-        return 0, None
-    alternatives = shown.places[place].alternatives
-    if not isinstance(number, int) or not 0 <= number < len(alternatives):
-        return 0, None
-    alternative = alternatives[number]
-    if not alternative.opening:
-        return place, None
-    return place, alternative
-
-
 def continue_from(
     registry: ModelRegistry,
     before: Shown,
     cancellation: CancellationToken,
     place: int,
     alternative: Alternative,
+    pins: Pins | None = None,
 ) -> _Updates:
     """The updates while the model writes the paragraph again from an alternative on.
 
-    Ends when another request of the session cancels this one. When the model fails, the view gets
-    back what it showed. Raises NovelgenError.
+    `pins` are rows of attention that are given. Ends when another request of the session cancels
+    this one. When the model fails, the view gets back what it showed. Raises NovelgenError.
     """
     # All snapshots have one revision; the paragraph at the end gets a newer one.
     revision = next(_revisions)
@@ -261,7 +296,7 @@ def continue_from(
     opening = alternative.opening or ""
     result = None
     try:
-        with closing(rewritten(registry, before, place, alternative)) as stream:
+        with closing(rewritten(registry, before, place, alternative, pins)) as stream:
             for result in stream:
                 if cancellation.is_cancelled(request):
                     return
@@ -273,18 +308,3 @@ def continue_from(
     # It is the only candidate now.
     asked = {"paragraph": before.number, "candidate": 0}
     yield _update(choose(result, asked), place)
-
-
-def rewritten(
-    registry: ModelRegistry, shown: Shown, place: int, alternative: Alternative
-) -> streaming.ResultStream:
-    """Snapshots of the paragraph from an alternative on; an end needs no model.
-
-    Raises NovelgenError.
-    """
-    if is_end(alternative):
-        yield ended(shown, place, alternative)
-        return
-    yield from streaming.write_from(
-        registry, shown.result, shown.candidate, shown.number, alternative.opening or ""
-    )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gradio as gr
-from gradio.i18n import I18nData
 
 from novelgen.web.events import LIGHT, page_load
-from novelgen.web.language import browser_text, localized
+from novelgen.web.language import BrowserText, browser_text, localized
 from novelgen.web.services.metrics import Metrics
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs import report_panel
@@ -118,7 +117,7 @@ def _card() -> list[gr.Textbox]:
         ]
 
 
-def _field(label: I18nData, name: str, min_width: int = 200) -> gr.Textbox:
+def _field(label: BrowserText, name: str, min_width: int = 200) -> gr.Textbox:
     # Text of a run directory may come from anybody: a text field shows it as it is.
     return gr.Textbox(
         label=label,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from gradio.i18n import I18nData
-
 from novelgen.i18n import _
-from novelgen.web.language import browser_text
+from novelgen.web.language import BrowserText, browser_text
 from novelgen.web.services.model_registry import BASE, ModelRegistry
 
 _BASE_LABEL = browser_text("base model")
 
 # A label, which the browser translates, and the name behind it.
-Choice = tuple[str | I18nData, str]
+Choice = tuple[str | BrowserText, str]
 
 
 def choices(registry: ModelRegistry) -> list[Choice]:

@@ -11,8 +11,9 @@ from novelgen.errors import NovelgenError
 from novelgen.i18n import _
 from novelgen.web.events import LIGHT, page_load
 from novelgen.web.language import localized
+from novelgen.web.services.decoding import DEFAULTS
 from novelgen.web.services.model_registry import BASE, ModelRegistry
-from novelgen.web.tabs.controls import DEFAULTS, Controls
+from novelgen.web.tabs.controls import Controls, keep
 
 
 def learned_pairs(registry: ModelRegistry, name: str | None) -> bool:
@@ -33,31 +34,36 @@ def wire(
 ) -> None:
     """Adapts the tab when a run of the other type is chosen.
 
-    The settings go back to that type's defaults, and the text field says what it holds.
+    The settings go back to that type's defaults, and the text field says what it holds. Those for
+    novels are kept in the browser.
     """
     # What sampling chooses from stays as it is: beam search does not see it.
     fields = [name for name in decoding_defaults(True) if name in controls.fields]
     before = gr.State(False)  # whether the last run had learned pairs
-    outputs = [before, manuscript, paragraphs, *(controls.fields[name] for name in fields)]
+    outputs = [before, manuscript, paragraphs, controls.preset, *controls.components]
 
     @localized
-    def fitted(name: str | None, before: bool) -> tuple[Any, ...]:
-        from_pairs = learned_pairs(registry, name)
+    def fitted(given: dict[gr.Component, Any]) -> Any:
+        from_pairs = learned_pairs(registry, given[run])
         # Of two runs of the same type the second changes nothing that the visitor has set.
-        if from_pairs == before:
-            return (gr.skip(),) * len(outputs)
-        defaults = {**DEFAULTS, **decoding_defaults(from_pairs)}
+        if from_pairs == given[before]:
+            return gr.skip()
+        type_defaults = {**DEFAULTS, **decoding_defaults(from_pairs)}
+        values = {name: type_defaults[name] for name in fields}
         label = _("Manuscript")
         if from_pairs:
             label = _("Source")
-        return (
-            from_pairs,
-            gr.update(label=label),
-            gr.update(value=1, visible=not from_pairs),
-            *(defaults[name] for name in fields),
-        )
+        return {
+            before: from_pairs,
+            manuscript: gr.update(label=label),
+            paragraphs: gr.update(value=1, visible=not from_pairs),
+            controls.preset: controls.preset_update({**controls.values(given), **values}),
+            **controls.updates(values),
+        }
 
-    gr.on([run.change, page_load()], fitted, [run, before], outputs, **LIGHT)
+    inputs = {run, before, *controls.components}
+    gr.on([run.change, page_load()], fitted, inputs, outputs, **LIGHT)
+    keep(controls, run, lambda name: not learned_pairs(registry, name))
 
 
 def wire_base_note(run: gr.Dropdown, note: gr.Markdown) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gradio as gr
-from gradio.blocks import Block
 
 from novelgen.errors import NovelgenError
 from novelgen.web import limits, static_files
@@ -49,7 +48,7 @@ class Writing(NamedTuple):
     # GenerationResult or None.
     result: gr.State
     # What a stream of results updates, by the values of writing_view.result_values.
-    outputs: list[Block]
+    outputs: list[Any]
     # Those that run the model.
     events: list[Any]
     # The session's CancellationToken, for all tabs that generate text into the drafts.
@@ -125,7 +124,7 @@ class _GenerationHandlers:
 
 
 def _wire_generation(
-    registry: ModelRegistry, run: gr.Dropdown, parts: Parts, outputs: list[Block]
+    registry: ModelRegistry, run: gr.Dropdown, parts: Parts, outputs: list[Any]
 ) -> list[Any]:
     """Continue, Rewrite and Stop; returns the events that run the model."""
     buttons = parts.buttons

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import gradio as gr
-from gradio.i18n import I18nData
 
 from novelgen.web import limits, static_files
-from novelgen.web.language import browser_text
+from novelgen.web.language import BrowserText, browser_text
 from novelgen.web.services.desk_words import words
 from novelgen.web.services.manuscript import CancellationToken, UndoHistory
 from novelgen.web.tabs.controls import Controls
@@ -211,7 +210,7 @@ def _drafts() -> list[Draft]:
         ]
 
 
-def _draft(number: int, label: I18nData, accept_label: I18nData) -> Draft:
+def _draft(number: int, label: BrowserText, accept_label: BrowserText) -> Draft:
     # Only the first column is shown where there are no candidates.
     is_first = number == 1
     with gr.Column(min_width=220, visible=is_first, elem_classes="write-candidate") as column:

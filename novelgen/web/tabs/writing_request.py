@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 import gradio as gr
-from gradio.components import Component
 
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
@@ -41,7 +40,7 @@ class Request(NamedTuple):
     options: dict[str, Any]
 
 
-def request_inputs(run: gr.Dropdown, parts: Parts) -> list[Component]:
+def request_inputs(run: gr.Dropdown, parts: Parts) -> list[gr.Component]:
     """The components whose values `read_request` takes, in its order."""
     return [
         run,
@@ -75,7 +74,10 @@ def read_request(
     # Gradio passes all values in one row: first the drafts, then the controls.
     drafts = drafts_and_settings[: limits.CANDIDATES]
     settings = drafts_and_settings[limits.CANDIDATES :]
-    options = {**controls.options(*settings), "paragraphs": paragraphs}
+    options = {
+        **controls.options(dict(zip(controls.components, settings, strict=True))),
+        "paragraphs": paragraphs,
+    }
     state = read_state(manuscript, drafts, result, source)
     known = known_history(undo_history, journal, state)
     return Request(run, cancellation, state, known, opening, options)

@@ -118,12 +118,13 @@ def open_page(browser, app, traffic, settled):
     """
     contexts, complaints, expected = [], [], []
 
-    def open_one(url=None, locale="zh-CN", width=1280, height=900, dark=False):
+    def open_one(url=None, locale="zh-CN", width=1280, height=900, dark=False, credentials=None):
         context = browser.new_context(
             locale=locale,
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             accept_downloads=True,
+            http_credentials=credentials,
         )
         contexts.append(context)
         context.set_default_timeout(1000 * WITHIN)

@@ -402,3 +402,74 @@ def test_after_a_failed_answer_the_view_asks_once(open_page, write, settled, is_
     open_tab(page)
     settled(page)
     assert len(asked) == 1
+
+
+def test_why_shows_every_view_and_what_another_source_changes(attention):
+    page = attention
+    assert page.locator("#attention-view-gradient").is_disabled()
+    page.locator("#attention-explain").click()
+    page.wait_for_selector("#attention-views[data-explained=true]")
+    assert not page.locator("#attention-explain").is_visible()
+    # 1. Every view can be looked at: the source is lit in another way.
+    seen = set()
+    for name in ("attention", "gradient", "characters", "words", "sentences"):
+        page.locator(f"#attention-view-{name}").click()
+        assert page.locator(f"#attention-view-{name}").get_attribute("aria-pressed") == "true"
+        styles = page.locator("#attention-source .attention-piece").evaluate_all(
+            "spans => spans.map(span => span.getAttribute('style'))"
+        )
+        seen.add(str(styles))
+    assert len(seen) == 5
+    assert "源文省下" in page.locator("#attention-place .attention-facts").inner_text()
+    told = page.locator("#attention-told").inner_text()
+    assert re.search(r"注意力与梯度 −?-?[\d.]+", told)
+    assert page.locator(".attention-sentences li").count() == 1
+    # 2. The same as files.
+    data = json.loads(downloaded(page, "#attention-json").path().read_text(encoding="utf-8"))
+    assert {"gradient", "characters", "words", "sentences"} == set(data["bits"])
+    assert len(data["saved_bits"]) == len(data["tokens"]) == len(data["bits"]["words"])
+    vector = downloaded(page, "#attention-svg").path().read_text(encoding="utf-8")
+    assert vector.startswith("<svg")
+    assert vector.count("<rect") == 1 + len(data["tokens"]) * len(data["source_tokens"])
+    # 3. Another source.
+    page.locator(".attention-what-if summary").click()
+    page.locator("#attention-other").fill("祖父在院子里。")
+    page.locator("#attention-compare").click()
+    page.wait_for_selector("#attention-compared .attention-text")
+    assert "比特" in page.locator("#attention-compared").inner_text()
+    assert page.locator("#attention-compared .attention-piece").count() > 3
+
+
+def test_attention_by_hand_writes_again(attention, settled):
+    page = attention
+    before = written(page)
+    page.locator("#attention-pin").click()
+    assert page.locator("#attention-pin-write").is_disabled()
+    page.locator("#attention-heatmap").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator("#attention-pin-rows input[type=range]").count() == 1
+    page.locator("#attention-pin-write").click()
+    page.wait_for_function(
+        "before => document.querySelector('[data-state=shown] #attention-output')"
+        "?.innerText.replace('¶', '').trim() !== before",
+        arg=before,
+    )
+    settled(page)
+    row = page.locator("#attention-output .attention-selected").get_attribute("id")
+    assert row
+    # The row looks where it was told to.
+    assert "100.0%" in page.locator("#attention-place .attention-facts").inner_text()
+
+
+def test_a_beam_is_drawn_as_a_tree(page, write):
+    page.get_by_role("radio", name="束搜索").check()
+    write(page)
+    open_tab(page)
+    tree = page.locator(".attention-beam-tree")
+    assert tree.locator("text").count() > 5
+    chosen = tree.locator("text.attention-beam-written").evaluate_all(
+        "texts => texts.map(text => text.firstChild.textContent).join('')"
+    )
+    assert chosen.replace("¶", "").replace("·", "")[:3] in written(page).replace("\n", "")
+    assert downloaded(page, "#attention-beam-svg").suggested_filename.endswith(".svg")

@@ -250,17 +250,6 @@ def test_the_manuscript_is_copied(page):
     assert page.evaluate("navigator.clipboard.readText()") == PROMPT
 
 
-def test_presets_move_the_controls(page, click):
-    page.locator("#write-decoder label").nth(2).click()
-    page.wait_for_selector("#write-temperature", state="hidden")
-    values = []
-    for preset in ("steady", "balanced", "bold"):
-        click(page, f"preset-{preset}")
-        assert page.locator("#write-temperature").is_visible()
-        values.append(float(page.locator("#write-temperature input[type=number]").input_value()))
-    assert values == sorted(set(values))
-
-
 def test_every_control_has_a_label_and_nothing_shares_an_id(page):
     ids = page.evaluate("[...document.querySelectorAll('[id^=write-]')].map(element => element.id)")
     assert len(ids) == len(set(ids)) > 25

@@ -14,10 +14,6 @@ from novelgen.web.services.streaming import write, write_from
 PROMPT = "宝玉笑道：“我来了。”"
 
 
-def registry_of(generator):
-    return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
-
-
 def timed(toy, seconds, **options):
     """A toy generator, and a clock by which it takes `seconds` for every token.
 
@@ -36,7 +32,7 @@ def timed(toy, seconds, **options):
     return generator, clock
 
 
-def test_result_is_what_the_generator_writes(toy):
+def test_result_is_what_the_generator_writes(toy, registry_of):
     options = {"num_samples": 3, "seed": 5, "paragraphs": 2, "max_length": 20}
     *_, last = write(registry_of(toy.generator()), "run", PROMPT, options)
     assert last.finished
@@ -50,7 +46,7 @@ def test_result_is_what_the_generator_writes(toy):
     )
 
 
-def test_backwards_the_beginning_is_read_also_by_a_continuation(toy):
+def test_backwards_the_beginning_is_read_also_by_a_continuation(toy, registry_of):
     registry = registry_of(toy.generator(Config().replace(tasks="next,previous")))
     text, options = (
         f"{PROMPT}\n" + "黛玉道：“我不来。”\n" * 3_000,
@@ -68,7 +64,7 @@ def test_backwards_the_beginning_is_read_also_by_a_continuation(toy):
     assert toy.tokenizer.decode(second.source_ids[:-1]) == first.text
 
 
-def test_text_only_grows(toy):
+def test_text_only_grows(toy, registry_of):
     generator, clock = timed(toy, 0.004)
     options = {"seed": 1, "min_length": 60, "max_length": 80}
     results = write(registry_of(generator), "run", PROMPT, options, clock.now)
@@ -77,7 +73,7 @@ def test_text_only_grows(toy):
     assert all(after.startswith(before) for before, after in pairwise(texts))
 
 
-def test_first_character_comes_at_once_and_updates_are_limited(toy):
+def test_first_character_comes_at_once_and_updates_are_limited(toy, registry_of):
     generator, clock = timed(toy, 0.004)
     options = {"seed": 1, "min_length": 150, "max_length": 150}
     results = list(write(registry_of(generator), "run", PROMPT, options, clock.now))
@@ -92,7 +88,7 @@ def test_first_character_comes_at_once_and_updates_are_limited(toy):
     assert max(gaps) < 1 / limits.UPDATES_A_SECOND + 2 * 0.004
 
 
-def test_without_text_there_are_snapshots_twice_a_second():
+def test_without_text_there_are_snapshots_twice_a_second(registry_of):
     """A beam whose hypotheses do not agree yet; a visitor who leaves must be noticed meanwhile."""
     ticks = itertools.count()
     silent = Generation(PROMPT, [], seed=1, finished=False, notes=[])
@@ -109,7 +105,7 @@ def test_without_text_there_are_snapshots_twice_a_second():
     assert max(gaps) <= 0.6
 
 
-def test_closing_stops_the_model(toy):
+def test_closing_stops_the_model(toy, registry_of):
     generator, clock = timed(toy, 0.004)
     options = {"seed": 1, "min_length": 500, "max_length": 500}
     stream = write(registry_of(generator), "run", PROMPT, options, clock.now)
@@ -119,7 +115,7 @@ def test_closing_stops_the_model(toy):
     assert list(stream) == []
 
 
-def test_a_long_manuscript_is_cut_to_its_end_with_a_note(toy):
+def test_a_long_manuscript_is_cut_to_its_end_with_a_note(toy, registry_of):
     long = "宝玉笑道。\n" * (limits.PROMPT // 6 + 50)
     *_, last = write(registry_of(toy.generator()), "run", long, {"seed": 1, "max_length": 8})
     assert last.manuscript == long
@@ -131,7 +127,7 @@ def test_a_long_manuscript_is_cut_to_its_end_with_a_note(toy):
     assert not any("20,000" in note for note in last.generations[0].notes)
 
 
-def test_write_from_writes_a_paragraph_again_from_an_opening(toy):
+def test_write_from_writes_a_paragraph_again_from_an_opening(toy, registry_of):
     registry = registry_of(toy.generator())
     *_, first = write(
         registry, "run", PROMPT, {"seed": 3, "num_samples": 2, "paragraphs": 3, "max_length": 20}
@@ -149,7 +145,7 @@ def test_write_from_writes_a_paragraph_again_from_an_opening(toy):
 
 
 @pytest.fixture
-def full(toy):
+def full(toy, registry_of):
     """A registry with a model that never ends a paragraph, and a paragraph of maximum length."""
     registry = registry_of(toy.generator(allowed=range(toy.first, toy.tokenizer.size)))
     *_, result = write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
@@ -176,7 +172,7 @@ def test_no_paragraph_grows_beyond_the_limit(full, monkeypatch):
     assert "--" not in str(caught.value)
 
 
-def test_speed_counts_only_what_this_request_generated(toy):
+def test_speed_counts_only_what_this_request_generated(toy, registry_of):
     generator, clock = timed(toy, 0.004)
     registry = registry_of(generator)
     options = {"seed": 3, "paragraphs": 3, "max_length": 20, "num_samples": 2, "prefix": "宝玉"}
@@ -190,7 +186,7 @@ def test_speed_counts_only_what_this_request_generated(toy):
     assert again.characters > written + len("黛玉道：")
 
 
-def test_a_wrong_request_raises_before_anything_is_generated(toy):
+def test_a_wrong_request_raises_before_anything_is_generated(toy, registry_of):
     for manuscript, options in (
         ("  \n", {}),
         (PROMPT, {"temperature": 0}),

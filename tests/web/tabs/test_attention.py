@@ -1,6 +1,6 @@
 import asyncio
 import dataclasses
-import os
+import math
 import re
 import runpy
 from itertools import pairwise
@@ -15,27 +15,22 @@ from novelgen.web import page
 from novelgen.web.services import streaming
 from novelgen.web.services.attention import choose, is_end
 from novelgen.web.services.attention_words import words
+from novelgen.web.services.inspection import chosen_alternative, inspect_paragraph, rewritten
 from novelgen.web.services.manuscript import CancellationToken
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs import attention
-from novelgen.web.tabs.attention import (
-    chosen_alternative,
-    continue_from,
-    inspect_paragraph,
-    rewritten,
-    view_values,
-)
+from novelgen.web.tabs.attention import continue_from, view_values
 
 PROMPT = "宝玉笑道：“我来了。”"
 
 
 @pytest.fixture
-def registry(toy):
+def registry(toy, registry_of):
     """A registry with one model, which writes characters rather than bytes."""
     generator = toy.generator(
         favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 8.0)}
     )
-    return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
+    return registry_of(generator)
 
 
 @pytest.fixture
@@ -182,18 +177,32 @@ def test_bytes_and_empty_paragraphs_cannot_be_chosen(shown):
         )
 
 
-def test_a_replaced_model_is_not_asked_about_the_text(folder_registry):
+def test_a_text_keeps_the_weights_that_wrote_it(folder_registry):
+    """As when every better validation of a training replaces the weights."""
+    registry, folder, make_run = folder_registry
+    *_, result = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
+    shown = choose(result, {})
+    make_run(folder / "run", seed=2)  # the same tokenizer, other weights
+    *_, newer = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
+    for each in (shown, choose(newer, {})):
+        places = inspected(registry, each).places
+        told = [math.log(place.probability) for place in places]
+        assert told == pytest.approx(each.paragraph.log_probabilities, abs=1e-4)
+    place, alternative = some_alternative(inspected(registry, shown))
+    *_, again = rewritten(registry, shown, place, alternative)
+    assert again.weights == result.weights != newer.weights
+
+
+def test_weights_that_are_in_memory_no_more_are_not_asked(folder_registry):
     registry, folder, make_run = folder_registry
     *_, result = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
     shown = inspected(registry, choose(result, {}))
-    make_run(folder / "run", seed=2)  # the same tokenizer, other weights
-    os.utime(folder / "run" / "model.safetensors", (1, 1))
+    make_run(folder / "run", seed=2)
+    another = ModelRegistry(folder)
     with pytest.raises(CheckpointError, match="changed"):
-        inspected(registry, shown)
+        inspected(another, shown)
     with pytest.raises(CheckpointError, match="changed"):
-        next(rewritten(registry, shown, *some_alternative(shown)))
-    *_, result = streaming.write(registry, "run", PROMPT, {"seed": 3, "max_length": 20})
-    assert inspected(registry, choose(result, {})).places
+        next(rewritten(another, shown, *some_alternative(shown)))
 
 
 @pytest.fixture
@@ -303,5 +312,15 @@ def test_every_text_that_the_script_or_the_template_names_exists(view):
     for source in (view.js_on_load, view.html_template):
         named |= set(re.findall(r"\bwords\.(\w+)", source))
         named |= set(re.findall(r'data-(?:word|title)="(\w+)"', source))
-    kinds = {f"alternative_{kind}" for kind in ("write", "end", "byte", "empty")}
+    # The names that the script puts together.
+    views = ("attention", "gradient", "characters", "words", "sentences")
+    kinds = {
+        *(f"alternative_{kind}" for kind in ("write", "end", "byte", "empty")),
+        *(f"most_{view}" for view in views),
+        *(f"cell_{unit}" for unit in ("share", "bits")),
+        *(f"beam_{state}" for state in ("lived", "ended", "died")),
+        "agreement_attention_gradient",
+        "agreement_attention_leaving_out",
+        "agreement_gradient_leaving_out",
+    }
     assert named | kinds == words()["en"].keys()

@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 
 import gradio as gr
 import pytest
@@ -6,26 +7,32 @@ import pytest
 from novelgen.config import DataConfig, DecodingConfig
 from novelgen.config_decoding import applies, decoding_config
 from novelgen.errors import ConfigError
+from novelgen.options import Control, option
 from novelgen.web import limits
+from novelgen.web.services.decoding import PRESETS
 from novelgen.web.tabs import controls as module
-from novelgen.web.tabs.controls import PRESETS
 
 PROMPT = "宝玉笑道：“我来了，你是他不是他？”黛玉道：“我不来，你去那里？”"
 
 
+def build(section=DecodingConfig):
+    async def build_page():
+        with gr.Blocks():
+            return module.build(section)
+
+    return asyncio.run(build_page())  # where no loop runs, gradio makes one and leaves it open
+
+
 @pytest.fixture(scope="module")
 def controls():
-    async def build():
-        with gr.Blocks():
-            return module.build()
-
-    return asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open
+    return build()
 
 
 def options(controls, **changes):
     """What the page asks for when some controls are moved from where they stand at first."""
     values = {name: component.value for name, component in controls.fields.items()}
-    return controls.options(*{**values, "seed": "3", **changes}.values())
+    values |= {"seed": "3", **changes}
+    return controls.options({controls.fields[name]: value for name, value in values.items()})
 
 
 def told(toy, asked):
@@ -38,8 +45,48 @@ def told(toy, asked):
 
 
 def test_untouched_controls_ask_for_the_defaults(controls):
-    values = [component.value for component in controls.components]
-    assert decoding_config(controls.options(*values)) == DecodingConfig()
+    values = {component: component.value for component in controls.components}
+    assert decoding_config(controls.options(values)) == DecodingConfig()
+
+
+@dataclasses.dataclass(frozen=True)
+class Wider(DecodingConfig):
+    """DecodingConfig as it would be with options that no file of the page knows of."""
+
+    daring: float = option(0.5, "how much is dared", minimum=0, maximum=1)
+    unbounded: float | None = option(None, "any number", above=0)
+    metre: str = option("free", "which metre", choices=("free", "seven"))
+    is_bold: bool = option(False, "whether it is bold", control=Control("Boldness", common=True))
+    names: str = option("", "names that come back")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "typed", "asked"),
+    [
+        ("daring", gr.Slider, 0.7, 0.7),
+        ("unbounded", gr.Textbox, " 2.5 ", 2.5),
+        ("metre", gr.Radio, "seven", "seven"),
+        ("is_bold", gr.Checkbox, True, True),
+        ("names", gr.Textbox, "宝玉，黛玉", "宝玉，黛玉"),
+    ],
+)
+def test_a_new_option_is_on_the_page_and_in_the_request_by_itself(name, kind, typed, asked):
+    wider = build(Wider)
+    component = wider.fields[name]
+    assert isinstance(component, kind)
+    assert component.value == (Wider().__dict__[name] or component.value)
+    assert component.visible
+    assert component.elem_id == f"write-{name.replace('_', '-')}"
+    assert options(wider, **{name: typed})[name] == asked
+    assert Wider(**options(wider, **{name: typed})).__dict__[name] == asked
+
+
+def test_a_number_that_is_typed_is_named_where_it_is_none():
+    wider = build(Wider)
+    assert "unbounded" not in options(wider, unbounded=" ")
+    for typed in ("much", "-1", "1" * 100):
+        with pytest.raises(ConfigError, match="Unbounded"):
+            options(wider, unbounded=typed)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +100,8 @@ def test_untouched_controls_ask_for_the_defaults(controls):
         ("sample", {"seed": "4"}),
         ("sample", {"repetition_penalty": 2.0}),
         ("sample", {"no_repeat_ngram": 1}),
+        ("sample", {"repetition_window": 1}),
+        ("sample", {"min_length": 160}),
         ("sample", {"max_length": 10}),
         ("sample", {"ngram_weight": 0.5}),
         ("sample", {"cache_weight": 0.5}),
@@ -164,9 +213,11 @@ def test_no_control_exceeds_what_a_visitor_may_ask_for(controls):
 def test_presets_stay_within_the_controls_and_differ(toy, controls):
     for values in PRESETS.values():
         for name, value in values.items():
-            assert controls.fields[name].minimum <= value <= controls.fields[name].maximum
+            if name != "decoder":
+                assert controls.fields[name].minimum <= value <= controls.fields[name].maximum
         decoding_config(options(controls, **values))
-    assert len({str(told(toy, options(controls, **values))) for values in PRESETS.values()}) == 3
+    told_by = {str(told(toy, options(controls, **values))) for values in PRESETS.values()}
+    assert len(told_by) == 3
     assert (
         PRESETS["steady"]["temperature"]
         < PRESETS["balanced"]["temperature"]

@@ -4,9 +4,11 @@ import asyncio
 from types import SimpleNamespace
 
 import gradio as gr
+import pytest
 
 from novelgen.config import Config, DecodingConfig
 from novelgen.errors import CheckpointError
+from novelgen.web.events import building
 from novelgen.web.tabs import controls, run_type
 
 
@@ -32,42 +34,86 @@ def test_a_run_of_pairs_is_recognized():
     ]
 
 
-def test_settings_return_to_their_defaults_only_when_the_type_of_run_changes():
+@pytest.fixture(scope="module")
+def page():
+    """The components of the tab that the type of run changes, and the events by their names."""
+
     async def build():
-        with gr.Blocks() as blocks:
-            built = controls.build()
-            run_type.wire(
-                REGISTRY, gr.Dropdown(["novel", "pairs"]), gr.Textbox(), gr.Slider(1, 9), built
+        with gr.Blocks() as blocks, building(blocks):
+            parts = SimpleNamespace(
+                controls=controls.build(),
+                run=gr.Dropdown(["novel", "pairs"]),
+                manuscript=gr.Textbox(),
+                paragraphs=gr.Slider(1, 9),
             )
-        return blocks, built
+            run_type.wire(REGISTRY, parts.run, parts.manuscript, parts.paragraphs, parts.controls)
+        parts.events = {event.name: event for event in blocks.fns.values()}
+        return parts
 
-    blocks, built = asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open
-    event = next(each for each in blocks.fns.values() if each.name == "fitted")
-    fields = {component: name for name, component in built.fields.items()}
+    return asyncio.run(build())  # where no loop runs, gradio makes one and leaves it open
 
-    def values(*inputs):
-        return dict(
-            zip(
-                (fields.get(each) for each in event.outputs[3:]),
-                event.fn(None, *inputs)[3:],
-                strict=True,
-            )
-        )
 
-    assert values("pairs", False) == {
+def given(page, event, run, **settings):
+    """The values of an event's inputs, those of the controls as they stand at first."""
+    values = {component: component.value for component in event.inputs}
+    values |= {page.controls.fields[name]: value for name, value in settings.items()}
+    return {**values, page.run: run}
+
+
+def fitted(page, run, from_pairs):
+    """What the event changes when a run is chosen after one of pairs, or after one of a novel."""
+    event = page.events["fitted"]
+    (before,) = [each for each in event.inputs if isinstance(each, gr.State)]
+    changed = event.fn(None, {**given(page, event, run), before: from_pairs})
+    return changed, before
+
+
+def test_settings_return_to_their_defaults_only_when_the_type_of_run_changes(page):
+    names = {component: name for name, component in page.controls.fields.items()}
+
+    def settings(changed):
+        return {names[each]: value for each, value in changed.items() if each in names}
+
+    changed, before = fitted(page, "pairs", False)
+    assert settings(changed) == {
         "decoder": "beam",
         "repetition_penalty": 1.0,
         "no_repeat_ngram": 0,
+        "min_length": 1,
     }
-    assert values("novel", True) == {
-        name: getattr(DecodingConfig(), name) for name in values("pairs", False)
-    }
-    first, label, slider, *_ = event.fn(None, "pairs", False)
-    assert first is True
-    assert label["label"] == "Source"
-    assert slider["visible"] is False
-    assert all(
-        value == gr.skip()
-        for inputs in (("pairs", True), ("novel", False))
-        for value in event.fn(None, *inputs)
-    )
+    assert changed[before] is True
+    assert changed[page.manuscript]["label"] == "Source"
+    assert changed[page.paragraphs]["visible"] is False
+    # None of the presets, which all sample.
+    assert changed[page.controls.preset]["value"] is None
+    names_of_pairs = settings(changed)
+    changed, _ = fitted(page, "novel", True)
+    assert settings(changed) == {name: getattr(DecodingConfig(), name) for name in names_of_pairs}
+    for run, from_pairs in (("pairs", True), ("novel", False)):
+        assert fitted(page, run, from_pairs)[0] == gr.skip()
+
+
+def test_the_browser_keeps_the_settings_of_novels_alone(page):
+    note = page.events["note"]
+    (stored,) = [each for each in note.outputs if isinstance(each, gr.BrowserState)]
+    changed = note.fn(None, given(page, note, "novel", temperature=1.5))
+    assert changed[stored]["temperature"] == 1.5
+    assert "task" not in changed[stored]
+    assert changed[page.controls.preset]["value"] is None
+    assert stored not in note.fn(None, given(page, note, "pairs", temperature=1.5))
+
+    restore = page.events["restore"]
+    temperature = page.controls.fields["temperature"]
+    asked = {**given(page, restore, "novel"), stored: changed[stored]}
+    assert restore.fn(None, asked)[temperature] == 1.5
+    assert temperature not in restore.fn(None, {**asked, page.run: "pairs"})
+
+
+def test_a_preset_sets_its_controls_and_is_kept(page):
+    take = page.events["take"]
+    (stored,) = [each for each in take.outputs if isinstance(each, gr.BrowserState)]
+    asked = {**given(page, take, "novel", decoder="greedy"), page.controls.preset: "bold"}
+    changed = take.fn(None, asked)
+    assert changed[page.controls.fields["decoder"]] == "sample"
+    assert changed[page.controls.preset]["value"] == "bold"
+    assert changed[stored]["temperature"] == changed[page.controls.fields["temperature"]] == 1.1

@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import pytest
 
 from novelgen.web.services.draft_source import source_from_text
@@ -10,11 +8,11 @@ PROMPT = "宝玉笑道：“我来了。”"
 
 
 @pytest.fixture
-def generate(toy):
+def generate(toy, registry_of):
     """Returns the complete result of a request with these options."""
 
     def complete(**options):
-        registry = SimpleNamespace(generator=lambda name: toy.generator(), weights=lambda name: 1)
+        registry = registry_of(toy.generator())
         options = {"decoder": "sample", "seed": 11, "max_length": 12, **options}
         *_, result = write(registry, "run", PROMPT, options)
         return result

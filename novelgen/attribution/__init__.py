@@ -1,0 +1,1 @@
+"""Why a token was written: what of the source the model used for it."""

@@ -1,0 +1,150 @@
+// The views of why a token was written, and what another source or other attention would change.
+
+// The views in the order of their buttons. What was left out stands at each of its positions.
+const VIEWS = {
+    attention: {unit: "share"},
+    gradient: {unit: "bits"},
+    characters: {unit: "bits", isSpread: true},
+    words: {unit: "bits", isSpread: true},
+    sentences: {unit: "bits", isSpread: true},
+};
+
+class Why {
+    // `root` holds the elements of attention.html; `actions` has onView(name), onExplain(),
+    // onCompare(source), onWriteAgain(place, rows).
+    constructor(root, words, actions) {
+        Object.assign(this, {words, actions, pins: new Map(), isPinning: false});
+        this.find = id => root.querySelector(`#attention-${id}`);
+        for (const name of Object.keys(VIEWS)) {
+            this.find(`view-${name}`).addEventListener("click", () => actions.onView(name));
+        }
+        this.find("explain").addEventListener("click", () => {
+            this.wait(true);
+            actions.onExplain();
+        });
+        this.find("compare").addEventListener("click", () => {
+            this.find("compared").replaceChildren(node("p", "attention-waiting", words.comparing));
+            actions.onCompare(this.find("other").value);
+        });
+        this.find("pin").addEventListener("click", () => this.setPinning(!this.isPinning));
+        this.find("pin-write").addEventListener("click", () => this.writeAgain());
+        this.find("pin-clear").addEventListener("click", () => this.clearPins());
+    }
+
+    // Another paragraph.
+    show(data) {
+        this.data = data;
+        this.clearPins();
+        this.setPinning(false);
+        this.wait(false);
+        this.find("other").value = data.source_pieces
+            .map(([text]) => text === "¶" ? "\n" : text).join("").trim();
+        this.find("compared").replaceChildren();
+        this.explain();
+    }
+
+    wait(isWaiting) {
+        this.find("explain").disabled = isWaiting;
+        this.find("explain").textContent = isWaiting ? this.words.explaining : this.words.explain;
+    }
+
+    // What came of `onExplain`, or nothing yet.
+    explain() {
+        const {data, words} = this;
+        const why = data.why;
+        for (const name of Object.keys(VIEWS)) {
+            const button = this.find(`view-${name}`);
+            button.disabled = !data.views[name];
+            button.setAttribute("aria-pressed", data.view.name === name);
+        }
+        this.find("explain").hidden = Boolean(why);
+        this.find("views").dataset.explained = Boolean(why);
+        const told = this.find("told");
+        told.replaceChildren();
+        if (!why) return;
+        this.wait(false);
+        const pairs = Object.entries(why.agreement).map(([names, value]) => (
+            `${words[`agreement_${names.replace(/\W+/g, "_")}`]} ${value.toFixed(2)}`
+        ));
+        told.append(node("p", "", `${words.agreement} ${pairs.join(" · ")}`));
+        const list = node("ol", "attention-sentences");
+        for (const [text, bits] of why.sentences) {
+            const value = node("b", "", amount(bits, {unit: "bits"}, words));
+            list.append(node("li", "", "", value, node("span", "", text)));
+        }
+        told.append(node("h3", "", words.by_sentence), list);
+        const count = why.copies?.length;
+        const copied = count === undefined ? words.copies_unknown
+            : filled(words.copies, {count});
+        told.append(node("p", "", copied));
+    }
+
+    // What came of `onCompare`.
+    compare({source, bits, text}) {
+        const {words, data} = this;
+        const {spans} = spansOf(data.output_pieces);
+        // What a token loses, it was given by its own source: red is likelier with the other one.
+        paintBits(spans, bits.map(change => -change), words);
+        const total = bits.reduce((sum, value) => sum + value, 0);
+        const cost = filled(words.compared_cost, {bits: total.toFixed(1)});
+        this.find("compared").replaceChildren(
+            node("h3", "", words.compared_same), node("p", "attention-text", "", ...spans),
+            node("p", "", cost),
+            node("h3", "", words.compared_new), node("p", "attention-text", text),
+        );
+        this.find("other").value = source;
+    }
+
+    // 2. Attention by hand. `pins` has for a token a Map from source position to weight.
+    setPinning(isPinning) {
+        this.isPinning = isPinning;
+        this.find("pin").setAttribute("aria-pressed", isPinning);
+        this.find("pins").hidden = !isPinning && !this.pins.size;
+    }
+
+    // A cell was clicked: it takes part in its row, or no more.
+    toggle(row, column) {
+        const cells = this.pins.get(row) ?? new Map();
+        cells.has(column) ? cells.delete(column) : cells.set(column, 1);
+        cells.size ? this.pins.set(row, cells) : this.pins.delete(row);
+        this.showPins();
+    }
+
+    clearPins() {
+        this.pins.clear();
+        this.showPins();
+        this.setPinning(this.isPinning);
+    }
+
+    showPins() {
+        const {words, data} = this;
+        const list = this.find("pin-rows");
+        this.find("pin-write").disabled = !this.pins.size;
+        const rows = [...this.pins].sort(([a], [b]) => a - b).map(([row, cells]) => {
+            const name = node("b", "", filled(words.pin_row, {row: row + 1, text: data.output[row]}));
+            const made = node("div", "attention-pin-row", "", name);
+            for (const [column, weight] of cells) {
+                const slider = Object.assign(node("input", ""), {
+                    type: "range", min: 0, max: 1, step: 0.05, value: weight,
+                });
+                slider.setAttribute("aria-label", data.source[column]);
+                slider.addEventListener("input", () => cells.set(column, Number(slider.value)));
+                made.append(node("label", "", data.source[column], slider));
+            }
+            return made;
+        });
+        list.replaceChildren(...rows);
+    }
+
+    // Rows of weights over the whole source, by token; the server scales them to sum to one.
+    writeAgain() {
+        const rows = {};
+        for (const [row, cells] of this.pins) {
+            const weights = Array(this.data.source.length).fill(0);
+            for (const [column, weight] of cells) weights[column] = weight;
+            if (weights.some(weight => weight > 0)) rows[row] = weights;
+        }
+        const places = Object.keys(rows).map(Number);
+        if (places.length) this.actions.onWriteAgain(Math.min(...places), rows);
+    }
+}
