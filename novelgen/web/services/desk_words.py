@@ -9,8 +9,7 @@ _MESSAGES = {
     # 1. What Continue does.
     "continue": N_("Continue"),
     "continue_accepting": N_("Accept and continue"),
-    "continue_without": N_("Discard the draft and continue"),
-    "continue_without_all": N_("Discard the drafts and continue"),
+    "continue_without": N_("Discard and continue"),
     # 2. What stands above the sheet.
     "count": N_("{count} characters"),
     "reads": N_("The model reads what is marked: the last {count} paragraphs"),

@@ -29,6 +29,16 @@ def journal_of(undo_history: UndoHistory) -> str:
     return json.dumps(record, ensure_ascii=False)
 
 
+def known_history(undo_history: UndoHistory, journal: str | None, now: EditorState) -> UndoHistory:
+    """The session's own history, or that of the journal where the session has only begun.
+
+    So it is after a reload of the page, and when the server was started again.
+    """
+    if undo_history.present is not None:
+        return undo_history
+    return history_from(journal, now)
+
+
 def history_from(journal: str | None, now: EditorState) -> UndoHistory:
     """The history that a journal tells, an empty one where it tells none.
 

@@ -47,7 +47,7 @@ class Buttons {
     // The name of what Continue does.
     #continuing(manuscript, count) {
         if (count === 0) return this.words.continue;
-        if (count > 1) return this.words.continue_without_all;
+        if (count > 1) return this.words.continue_without;
         const source = jsonOf("source");
         const isTaken = !jsonOf("window")?.from_pairs && (!source || isOf(source, manuscript));
         return isTaken ? this.words.continue_accepting : this.words.continue_without;

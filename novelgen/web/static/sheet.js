@@ -17,7 +17,7 @@ class Sheet {
         this.words = words;
         this.onAsk = onAsk;
         this.asked = {};
-        this.read = null; // {start, end, count, is_all}, in the whole manuscript
+        this.read = null; // {start, end, count, isAll}, in the whole manuscript
         this.isFollowing = false;
         this.layer = node("div", "sheet-layer");
         this.mirror = node("div", "sheet-mirror");
@@ -72,9 +72,9 @@ class Sheet {
     }
 
     // The server's answer, for the text that was sent.
-    answer({start, end, count, is_all: isAll}) {
+    answer({start, end, segments, is_all: isAll}) {
         const {offset = 0, text} = this.asked;
-        this.read = {start: start + offset, end: end + offset, count, isAll};
+        this.read = {start: start + offset, end: end + offset, count: segments, isAll};
         if (text !== textOf("manuscript")) this.read = null;
         this.mark();
     }

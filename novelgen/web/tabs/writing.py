@@ -157,9 +157,10 @@ def _wire_generation(
     buttons["stop"].click(_stopped, stop_inputs, stop_outputs, **LIGHT)
     # 4. The desk shows whether something is being written.
     ended = static_files.read("notify.js").replace("NAME", "novelgen-ended")
+    for event in (continued, rewritten):
+        event.success(None, None, None, js=ended, **LIGHT)
     for event in (continued, started, rewritten):
-        end = event.failure if event is started else event.then
-        end(None, None, None, js=ended, **LIGHT)
+        event.failure(None, None, None, js=ended, **LIGHT)
     return [continued, rewritten]
 
 

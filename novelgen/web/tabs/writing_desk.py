@@ -63,26 +63,15 @@ def _wire_store(parts: Parts) -> None:
     ]
     # 1. What the browser has kept is put back, and kept again after every change.
     keep = static_files.read("keep.js").replace("COUNT", str(limits.CANDIDATES))
-    kept = load(None, None, [*texts, *parts.draft_columns], js=keep, **LIGHT)
+    load(None, None, [*texts, *parts.draft_columns], js=keep, **LIGHT)
     keep_again = static_files.read("keep_again.js")
     for text in texts:
         text.change(None, texts, None, js=keep_again, **LIGHT)
-    # 2. The server learns from the browser what can be undone.
-    restored = [parts.manuscript, hidden.journal, hidden.source, *parts.draft_texts]
-    kept.then(_history, restored, parts.undo_history, **LIGHT)
-    # 3. Names for screen readers.
+    # 2. Names for screen readers.
     load(None, None, None, js=static_files.read("label.js"), **LIGHT)
-    # 4. When text came last: more may be on its way; see stable_prefix.js.
+    # 3. When text came last: more may be on its way; see stable_prefix.js.
     note_time = static_files.read("note_time.js")
     parts.drafts[0].text.change(None, js=note_time, **LIGHT)
-
-
-def _history(manuscript: str, journal: str, source: str, *drafts: str | None) -> Any:
-    """The undo history that the browser has kept; what is there already stays."""
-    if not journal:
-        return gr.skip()
-    texts = tuple(draft or "" for draft in drafts)
-    return history_from(journal, EditorState(manuscript, texts, None, source_from_text(source)))
 
 
 def _wire_stories(parts: Parts, events: list[Any]) -> None:

@@ -26,6 +26,7 @@ from novelgen.web.services.manuscript import (
     undo,
 )
 from novelgen.web.services.streaming import GenerationResult
+from novelgen.web.services.undo_journal import known_history
 from novelgen.web.tabs.writing_layout import Parts
 from novelgen.web.tabs.writing_request import read_state
 from novelgen.web.tabs.writing_view import Values, editor_values
@@ -87,6 +88,7 @@ def editor_inputs(parts: Parts) -> list[gr.Component]:
         parts.result,
         parts.undo_history,
         parts.opening,
+        parts.hidden.journal,
         parts.hidden.source,
         *parts.draft_texts,
     ]
@@ -113,6 +115,7 @@ def moved(
     result: GenerationResult | None,
     undo_history: UndoHistory,
     opening: str,
+    journal: str,
     source: str,
     *drafts: str | None,
 ) -> Values:
@@ -123,7 +126,8 @@ def moved(
         # An event outside of the queue has no toasts: the error becomes the status line.
         unchanged = [gr.skip()] * (6 + 2 * len(drafts))
         return html.escape(str(error)), *unchanged
-    return editor_values(*move(state, undo_history, opening))
+    known = known_history(undo_history, journal, state)
+    return editor_values(*move(state, known, opening))
 
 
 def replace_manuscript(text: str) -> _Move:

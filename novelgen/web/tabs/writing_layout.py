@@ -186,8 +186,8 @@ def _desk() -> gr.HTML:
 def _manuscript() -> gr.Textbox:
     return gr.Textbox(
         label=browser_text("Manuscript"),
-        lines=1,
-        # The page scrolls, not the box.
+        # With one line, Enter would be no line end. The page scrolls, not the box.
+        lines=2,
         max_lines=_ENDLESS,
         autoscroll=False,
         buttons=["copy"],
@@ -216,7 +216,7 @@ def _draft(number: int, label: BrowserText, accept_label: BrowserText) -> Draft:
     with gr.Column(min_width=220, visible=is_first, elem_classes="write-candidate") as column:
         text = gr.Textbox(
             label=label,
-            lines=1,
+            lines=2,
             max_lines=_ENDLESS,
             autoscroll=False,
             elem_id=f"write-draft-{number}",

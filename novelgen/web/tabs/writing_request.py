@@ -22,7 +22,7 @@ from novelgen.web.services.manuscript import (
 )
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.streaming import GenerationResult
-from novelgen.web.services.undo_journal import journal_of
+from novelgen.web.services.undo_journal import journal_of, known_history
 from novelgen.web.tabs.controls import Controls
 from novelgen.web.tabs.writing_layout import Parts
 from novelgen.web.tabs.writing_view import Values, result_values
@@ -50,6 +50,7 @@ def request_inputs(run: gr.Dropdown, parts: Parts) -> list[gr.Component]:
         parts.undo_history,
         parts.opening,
         parts.paragraphs,
+        parts.hidden.journal,
         parts.hidden.source,
         *parts.draft_texts,
         *parts.controls.components,
@@ -65,6 +66,7 @@ def read_request(
     undo_history: UndoHistory,
     opening: str,
     paragraphs: int,
+    journal: str,
     source: str,
     *drafts_and_settings: Any,
 ) -> Request:
@@ -77,7 +79,8 @@ def read_request(
         "paragraphs": paragraphs,
     }
     state = read_state(manuscript, drafts, result, source)
-    return Request(run, cancellation, state, undo_history, opening, options)
+    known = known_history(undo_history, journal, state)
+    return Request(run, cancellation, state, known, opening, options)
 
 
 def read_state(

@@ -140,7 +140,7 @@ def test_a_story_is_saved_and_opened_with_all_that_belongs_to_it(page, write, se
 
 def test_chapters_finding_and_keys(page, write, settled):
     field(page, "manuscript").fill(TEXT)
-    expect(page.locator("#write-count")).to_have_text("372 字")
+    expect(page.locator("#write-count")).to_have_text("371 字")
     # 1. Chapters.
     menu(page, "chapters")
     page.locator("#write-chapters").get_by_role("button", name="第四回 石阶").click()

@@ -60,7 +60,7 @@ def test_continue_takes_only_the_draft_that_fits_and_says_so(page, press):
     # 3. Of several none is taken.
     number(page, "num-samples", 2)
     press(page, "rewrite")
-    expect(go).to_have_text("全弃并续写")
+    expect(go).to_have_text("弃稿并续写")
     expect(page.locator("#write-accept")).to_be_disabled()
     press(page, "continue")
     assert field(page, "manuscript").input_value() == PROMPT
@@ -69,7 +69,7 @@ def test_continue_takes_only_the_draft_that_fits_and_says_so(page, press):
     expect(go).to_have_text("续写")
     expect(page.locator("#write-status span")).not_to_be_visible()
     press(page, "undo")
-    expect(go).to_have_text("全弃并续写")
+    expect(go).to_have_text("弃稿并续写")
     # 5. A draft that the writer deletes leaves no figures behind.
     expect(page.locator("#write-status span")).to_be_visible()
     for place in (1, 2):
@@ -112,6 +112,9 @@ def test_the_text_is_one_sheet_with_its_buttons_in_sight(open_page, press, settl
     before = page.evaluate(TOP, "#write-bar"), page.evaluate(TOP, "#write-sheet")
     field(page, "manuscript").press_sequentially("船")
     settled(page)
+    field(page, "manuscript").press("Enter")
+    field(page, "manuscript").press_sequentially("水")
+    assert field(page, "manuscript").input_value() == "船\n水"
     assert (page.evaluate(TOP, "#write-bar"), page.evaluate(TOP, "#write-sheet")) == before
     # 2. The page scrolls, not the box; the buttons stay.
     field(page, "manuscript").fill(LONG)

@@ -29,6 +29,10 @@ def test_headings_are_listed_with_their_places():
     assert [TEXT[chapter.offset] for chapter in found] == ["第", "#"]
 
 
+def test_a_heading_with_a_paragraph_behind_it_is_a_paragraph():
+    assert chapters("第五回 船来 小满坐在船头，数着河边的石阶，天就黑了下来。") == []
+
+
 def test_markdown_has_the_title_headings_and_paragraphs():
     assert markdown("船", TEXT).split("\n\n") == [
         "# 船",
