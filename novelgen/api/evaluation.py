@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from novelgen.api.request import Paths, as_paths
-from novelgen.config_decoding import decoding_config
+from novelgen.config_decoding import decoding_config, styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.options import check_one_of, flag, validate_choice
@@ -149,10 +149,11 @@ def evaluate(
         by: "novel", "chapter" or "length" (of the source): also the BPC of each group of pairs.
         device: "auto", "cpu" or "cuda".
         on_text: Called after every text with how many are written, and of how many.
-        options: Fields of `DecodingConfig`, for `generate`; `task` also says which task is
-            evaluated, and `cache_weight` also evaluates with the cache. Every call writes the same
-            texts, unless it has another seed. Those of SWEPT may be lists: every combination that
-            makes sense is written, as `novelgen.evaluation.sweep.product` has them.
+        options: Fields of `DecodingConfig`, or a `style`, for `generate`; `task` also says which
+            task is evaluated, and `cache_weight` also evaluates with the cache. Every call writes
+            the same texts, unless it has another seed. Those of SWEPT may be lists: every
+            combination that makes sense is written, as `novelgen.evaluation.sweep.product` has
+            them.
 
     Raises:
         CheckpointError: The run is missing or damaged, or its data is gone.
@@ -162,7 +163,7 @@ def evaluate(
     # 1. The request.
     wanted = _request(part, corpus, pairs, encoding, errors)
     _check_groups(by, wanted)
-    options = {name: value for name, value in options.items() if value is not None}
+    options = styled({name: value for name, value in options.items() if value is not None})
     _check_writing(generate, options)
 
     # Torch is imported behind the checks, which answer at once.

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from novelgen.api.evaluation import GROUPINGS, SWEPT, Evaluation, evaluate
 from novelgen.cli import add_section, explicit_options, whole_number
-from novelgen.commands.decoding_remarks import remark_on_options
+from novelgen.commands.decoding_style import add_style, remark_on_options
 from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.config import DEVICES, DecodingConfig
+from novelgen.config_decoding import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, ngettext
 from novelgen.report.sweep_tables import (
@@ -108,6 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=_("device to compute on (default: auto)"),
     )
     parser.add_argument("--json", action="store_true", help=_("print JSON"))
+    add_style(parser)
     add_section(
         parser,
         DecodingConfig,
@@ -157,7 +159,7 @@ def main(args: argparse.Namespace) -> None:
     check_output("--output", args.output, FORMATS)
     if args.output and not args.generate:
         raise ConfigError(_("--output is for --generate N only; add it"))
-    options = explicit_options(args, DecodingConfig)
+    options = styled({**explicit_options(args, DecodingConfig), "style": args.style})
     # Where no decoder is named, they are those that have a use for what is given.
     if "decoder" in options:
         named = options["decoder"]

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, explicit_options
-from novelgen.commands.decoding_remarks import remark_on_options
+from novelgen.commands.decoding_style import add_style, remark_on_options
 from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.commands.why_file import WHY_FORMATS, save_why
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
+from novelgen.config_decoding import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
 from novelgen.models.zoo import NO_ATTENTION, attends
@@ -79,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "gradients, and what leaving each part of the source out costs"
         ),
     )
+    add_style(parser)
     add_section(
         parser,
         DecodingConfig,
@@ -93,7 +95,7 @@ def main(args: argparse.Namespace) -> None:
     system (a full disk, no Chinese font) is reported after the text is printed.
     """
     # 1. The request.
-    options = explicit_options(args, DecodingConfig)
+    options = styled({**explicit_options(args, DecodingConfig), "style": args.style})
     # The run decides its own defaults, and may allow a shorter text than the general one.
     config = DecodingConfig(**{"min_length": 0, **options})
     validate_choice(args.device, DEVICES, "--device")

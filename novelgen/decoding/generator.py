@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, validate_choice
-from novelgen.config_decoding import decoding_config
+from novelgen.config_decoding import decoding_config, styled
 from novelgen.data.tasks import trained_task
 from novelgen.decoding.cache import CachedModel, ManuscriptReader
+from novelgen.decoding.filling import fill, rewrite
 from novelgen.decoding.history import Vocabulary
 from novelgen.decoding.inspection import Place, inspect
 from novelgen.decoding.interpolation import InterpolatedModel
@@ -116,10 +117,11 @@ class Generator:
         start(self.model, [[EOS]], self.device)
 
     def generate(self, prompt: str, **options: Any) -> Generation:
-        """What follows `prompt`; `options` are the fields of DecodingConfig.
+        """What follows `prompt`; `options` are the fields of DecodingConfig, and a `style`.
 
-        Of several candidates the first. Raises ConfigError for a prompt without text, an unknown
-        option or one out of range.
+        A style is a name in STYLES, whose settings stand for those that are not given. Of several
+        candidates the first. Raises ConfigError for a prompt without text, an unknown option or one
+        out of range.
         """
         return self.candidates(prompt, **options)[0]
 
@@ -132,6 +134,26 @@ class Generator:
         for _draft in session.write():
             pass
         return session.generations()
+
+    def fill(self, before: str, after: str, **options: Any) -> list[Generation]:
+        """Paragraphs between `before` and `after`: the `num_samples` best of several, best first.
+
+        The score of each says how well it follows, and what follows after it; see
+        `novelgen.decoding.filling`. Where the run has the task "previous", some are written
+        backwards from `after`. Raises ConfigError as `generate`.
+        """
+        return fill(self, before, after, self.decoding_config(**options))
+
+    def rewrite(
+        self, before: str, paragraph: str, start: int, stop: int, **options: Any
+    ) -> list[Generation]:
+        """`paragraph` with other words for its characters from `start` to `stop`, best first.
+
+        All else in it stays as it is. As many as `num_samples`, or fewer; `before` are the
+        paragraphs before it. The score of each says how well the new words follow, and the rest of
+        the paragraph after them. Raises ConfigError as `generate`, or where nothing is selected.
+        """
+        return rewrite(self, before, paragraph, start, stop, self.decoding_config(**options))
 
     def stream(self, prompt: str, **options: Any) -> abc.Generator[Generation, None, None]:
         """Snapshots, whose text grows, of what `generate` writes; the last one is finished.
@@ -165,7 +187,7 @@ class Generator:
         Raises ConfigError for one that is not known or not possible here.
         """
         defaults = decoding_defaults(self.config.from_pairs)
-        config = decoding_config({**defaults, **options})
+        config = decoding_config({**defaults, **styled(options)})
         if config.paragraphs > 1 and self.source_tokenizer is not self.tokenizer:
             raise ConfigError(
                 _(

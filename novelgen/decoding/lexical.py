@@ -19,9 +19,11 @@ from novelgen.decoding.logits import Logits, Rule, log_sum_exp
 
 # The first character of a word of several gets this share of its strength: it also begins others.
 FIRST_SHARE = 0.25
-# What a name of the cast gets as a favoured word, and what its further characters get besides. A
-# factor of 20 on what the model half knows; what it finds impossible stays so.
-CAST_STRENGTH = 1.0
+# What a name of the cast gets as a favoured word, and what its further characters get besides. The
+# names of 40 sources as the cast, of 80 paragraphs that "Dream of the Red Chamber" goes on with: 47
+# named somebody of the source without, 56 with; of names that had begun 4 went on as no name, then
+# none, and at a temperature of 1.1 11, then none.
+CAST_STRENGTH = 2.0
 KEEPING = 3.0
 
 

@@ -33,7 +33,8 @@ class Paragraph:
     log_probabilities: list[float]
     # (T, S), a row sums to 1; (T, 0) from a model without attention.
     attention: NDArray[np.float32]
-    score: float  # Σ log-probability / T ** length_penalty
+    # Σ log-probability / T ** length_penalty; of one that fills a gap, see `decoding.filling`.
+    score: float
     finished: bool  # ended by itself, not by max_length
     source_ids: list[int]  # S: source_tokens as the model knows them
     ids: list[int]  # T: tokens as the model knows them

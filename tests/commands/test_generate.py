@@ -13,6 +13,7 @@ import pytest
 from novelgen.cli import Parser
 from novelgen.commands import generate as command
 from novelgen.commands.generate import add_arguments, main
+from novelgen.config_decoding import STYLES
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.report import fonts
@@ -277,3 +278,9 @@ def test_why_explains_every_paragraph(generate, tmp_path):
 def test_why_refuses_another_kind_of_file(generate, tmp_path):
     with pytest.raises(ConfigError, match=r"--why .*must end in \.json"):
         generate("--why", tmp_path / "why.pdf")
+
+
+def test_a_style_is_a_set_of_options_that_give_way_to_those_that_are_given(generate):
+    styled = generate("--seed", 1, "--style", "steady", "--temperature", 1.5).out
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in STYLES["steady"].items()]
+    assert styled == generate("--seed", 1, *options, "--temperature", 1.5).out

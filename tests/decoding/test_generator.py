@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novelgen.config import Config, DecodingConfig
+from novelgen.config_decoding import STYLES
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import content_units
 from novelgen.decoding.inspection import whole_characters
@@ -488,3 +490,17 @@ def test_a_model_of_another_language_may_be_asked_in_it():
     tokenizer = Tokenizer("abcdehlo 宝")
     generator = Generator(None, tokenizer, Config(), torch.device("cpu"))
     assert not generator.reads_chinese
+
+
+def test_a_style_stands_for_the_options_that_are_not_given(toy):
+    generator = toy.generator(**FAVOUR)
+    config = generator.decoding_config(style="bold", top_k=7)
+    assert dataclasses.asdict(config) == {
+        **dataclasses.asdict(DecodingConfig()),
+        **STYLES["bold"],
+        "top_k": 7,
+    }
+    assert generator.decoding_config(style="balanced") == DecodingConfig()
+    assert len({tuple(style) for style in STYLES.values()}) == 1
+    with pytest.raises(ConfigError, match="--style: there is no 'bald'; did you mean bold"):
+        generator.generate(PROMPT, style="bald")

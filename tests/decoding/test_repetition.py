@@ -12,7 +12,7 @@ from novelgen.decoding.repetition import (
     no_repeat_ngram,
     repetition_penalty,
 )
-from novelgen.text.tokenizers import EOS, Tokenizer
+from novelgen.text.tokenizers import EOS, FIRST_CHARACTER, Tokenizer
 
 SOME = settings(max_examples=50)
 MARKS = "，！"
@@ -59,6 +59,7 @@ def forbidden(logits):
     st.floats(1.01, 5),
     st.floats(-50, 50),
 )
+@example([FIRST_CHARACTER, FIRST_CHARACTER + 8], 8, 2.0, 0.0)  # a mark and a letter
 def test_repetition_penalty_multiplies_log_probabilities_of_recent_content(
     toy, tokens, window, penalty, shift
 ):
@@ -83,7 +84,7 @@ PENDING = st.sampled_from(["", "龘", "龙"])
 
 @SOME
 @given(TEXTS, st.lists(TEXTS, max_size=3), PENDING, st.integers(1, 4))
-@example("宝玉宝", ["宝玉，宝"], "", 3)
+@example("宝玉", ["宝玉，钗"], "", 2)
 def test_no_repeat_ngram_blocks_exactly_the_completions(toy, text, earlier, pending, size):
     """Against the definition, on the text itself."""
     begun = toy.tokenizer.encode(pending)[:2]
@@ -155,6 +156,7 @@ def test_a_run_of_marks_repeats_no_four_gram_of_its_own(toy, run, blocked):
 )
 @example("宝玉钗宝玉", [], "", 2, 30)
 @example("宝玉", ["宝玉钗"], "", 2, 30)
+@example("宝玉", ["宝，玉钗"], "", 2, 30)
 def test_dry_penalises_exactly_what_extends_a_repetition(
     toy, text, earlier, pending, allowed, window
 ):

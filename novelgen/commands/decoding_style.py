@@ -1,13 +1,23 @@
-"""What `generate` and `evaluate` say of decoding options that do nothing."""
+"""What `generate` and `evaluate` share: the option --style, and the note on what does nothing."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Collection, Iterable
 
 from novelgen.config import flag
-from novelgen.config_decoding import without_effect
+from novelgen.config_decoding import STYLES, without_effect
 from novelgen.i18n import _, join_list
+
+
+def add_style(parser: argparse.ArgumentParser) -> None:
+    """Declares --style; its value is checked by `styled`."""
+    parser.add_argument(
+        "--style",
+        metavar="|".join(STYLES),
+        help=_("decoding options that go together, by name; those that are given go before"),
+    )
 
 
 def remark_on_options(options: Iterable[str], decoders: Collection[str]) -> None:
