@@ -10,7 +10,9 @@ from novelgen.web.services.streaming import write
 def shown(toy):
     """A paragraph of twelve tokens, as the Attention tab shows it."""
     registry = SimpleNamespace(
-        generator=lambda name: toy.generator(favour={2: -99.0}), weights=lambda name: 1
+        generator=lambda name: toy.generator(favour={2: -99.0}),
+        weights=lambda name: 1,
+        is_validated=lambda name: True,
     )
     options = {"decoder": "sample", "seed": 11, "max_length": 12}
     *_, result = write(registry, "run", "宝玉笑道：“我来了。”", options)

@@ -35,7 +35,9 @@ def registry(toy):
     generator = toy.generator(
         favour={EOS: 4.0, **dict.fromkeys(range(toy.first, toy.tokenizer.size), 8.0)}
     )
-    return SimpleNamespace(generator=lambda name: generator, weights=lambda name: 1)
+    return SimpleNamespace(
+        generator=lambda name: generator, weights=lambda name: 1, is_validated=lambda name: True
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,11 @@ def generate(toy):
     """Returns the complete result of a request with these options."""
 
     def complete(**options):
-        registry = SimpleNamespace(generator=lambda name: toy.generator(), weights=lambda name: 1)
+        registry = SimpleNamespace(
+            generator=lambda name: toy.generator(),
+            weights=lambda name: 1,
+            is_validated=lambda name: True,
+        )
         options = {"decoder": "sample", "seed": 11, "max_length": 12, **options}
         *_, result = write(registry, "run", PROMPT, options)
         return result
