@@ -48,6 +48,24 @@ def card(run: RunDirectory) -> Card:
         ) from None
 
 
+def headline(run: RunDirectory) -> str:
+    """What tells a run from others in a list: its validation and its date.
+
+    Raises CheckpointError when the run is damaged or gone.
+    """
+    info = run.load_info()
+    if is_unvalidated(info):
+        return f"{_('never validated')} · {_date(run)}"
+    bpc = _number(info["best"]["validation_bpc"], ".3f")
+    return f"{bpc} BPC · {_date(run)}"
+
+
+def is_unvalidated(info: Mapping[str, Any]) -> bool:
+    """Whether nobody has measured the weights of a run, by the content of its config.json."""
+    best = info.get("best")
+    return not isinstance(best, Mapping) or _number(best.get("validation_bpc"), "g") == UNKNOWN
+
+
 def _facts(run: RunDirectory, info: Mapping[str, Any]) -> Card:
     config: Config = info["config"]
     # A run in training has saved no best weights yet.

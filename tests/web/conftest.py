@@ -290,6 +290,7 @@ def registry_of():
             generator=lambda name: generator,
             newest_model=lambda name: model,
             generator_with=lambda name, weights: generator,
+            is_validated=lambda name: True,
         )
 
     return make

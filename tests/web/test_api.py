@@ -47,6 +47,9 @@ class OneRun:
     def weights(self, name):
         return 1
 
+    def is_validated(self, name):
+        return True
+
 
 @pytest.fixture
 def call(toy):

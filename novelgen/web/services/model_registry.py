@@ -14,6 +14,7 @@ from typing import NamedTuple
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError
 from novelgen.i18n import _
+from novelgen.report.card import is_unvalidated
 from novelgen.training.checkpoint import RunDirectory
 
 # The base model's name for programs. No folder can have it, so that no run is called the same.
@@ -157,6 +158,10 @@ class ModelRegistry:
             while len(self._loaded) > self._max_loaded:
                 self._loaded.popitem(last=False)
             return model
+
+    def is_validated(self, name: str | None) -> bool:
+        """Whether a run's weights were ever measured. Raises CheckpointError."""
+        return not is_unvalidated(self.run(name).load_info())
 
     def generator_with(self, name: str, weights: int) -> Generator:
         """The run's generator with the weights that it had when it wrote something.

@@ -179,6 +179,13 @@ def _stream(
     is_backwards = trained_task(generator.config.data, options.get("task")) == "previous"
     texts = [paragraph.text for paragraph in kept]
     prompt, notes = _prompt(manuscript, texts, is_backwards)
+    if not registry.is_validated(run):
+        notes.append(
+            _(
+                "this model was never validated, so it may write noise; train it longer, or choose"
+                " another one"
+            )
+        )
     given_characters = sum(map(len, texts)) + len(options.get("prefix", ""))
     # 2. A snapshot when there is text, and now and then while there is none.
     last_snapshot = -1.0

@@ -1,3 +1,11 @@
+// Gradio's curves name an older version of the library that draws them, which says so each time.
+(() => {
+  const warn = console.warn;
+  console.warn = (...values) => {
+    if (!/uses Vega-Lite v\d.*current version/.test(values.join(" "))) warn.apply(console, values);
+  };
+})();
+
 // In a Chinese browser: the texts that Gradio has in English only, and the Chinese of every zh-*.
 (() => {
   if (!navigator.language.toLowerCase().startsWith("zh")) return;

@@ -68,12 +68,13 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
     parts.take.click(take, writing.manuscript, parts.prompt, **LIGHT)
     gr.on(
         [run.change, page_load()],
-        lambda chosen, picked: run_choices(registry, chosen, picked),
+        localized(lambda chosen, picked: run_choices(registry, chosen, picked)),
         [run, parts.runs],
         parts.runs,
         **LIGHT,
     )
-    parts.runs.focus(lambda: gr.update(choices=choices(registry)), None, parts.runs, **LIGHT)
+    offer = localized(lambda: gr.update(choices=choices(registry)))
+    parts.runs.focus(offer, None, parts.runs, **LIGHT)
     # 3. The headings, which the browser does not translate.
     page_load()(localized(lambda: table_value([])), None, parts.table, **LIGHT)
 

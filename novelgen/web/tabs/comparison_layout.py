@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from novelgen.report.tables import COMPARISON
 from novelgen.web import static_files
 from novelgen.web.language import browser_text
 from novelgen.web.services.decoding import DECODERS
@@ -14,7 +13,6 @@ from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs.run_names import choices
 
 _TEMPERATURES = ("0.5", "0.8", "1.0", "1.2")
-_WIDTHS = (114, 74, 104, 452, 84, 80, 84, 88, 112)  # pixels; a phone scrolls
 
 
 class Parts(NamedTuple):
@@ -29,7 +27,7 @@ class Parts(NamedTuple):
     start: gr.Button
     stop: gr.Button
     status: gr.Textbox
-    table: gr.Dataframe
+    table: gr.HTML
     files: dict[str, gr.Button]
     saver: gr.HTML
 
@@ -151,16 +149,13 @@ def _buttons() -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
     return start, stop, csv, markdown
 
 
-def _empty_table() -> gr.Dataframe:
-    return gr.Dataframe(
-        headers=list(COMPARISON),
-        datatype="str",
-        type="array",
-        interactive=False,
-        wrap=True,
-        row_count=0,
-        column_widths=list(_WIDTHS),
+def _empty_table() -> gr.HTML:
+    """The table, which shows what comparison_view.table_value returns."""
+    return gr.HTML(
+        {},
+        html_template="<table><thead><tr></tr></thead><tbody></tbody></table>",
+        js_on_load=static_files.read("comparison.js"),
+        apply_default_css=False,
         label=browser_text("Results"),
-        max_height=700,
         elem_id="compare-table",
     )

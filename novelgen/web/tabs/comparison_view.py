@@ -27,6 +27,7 @@ from novelgen.web.tabs.writing_view import Values
 
 _RUN_COLUMN = 0
 _DECODER_COLUMN = 1
+_TEXT_COLUMN = 3
 _FILES: dict[str, Callable[[Sequence[str], Iterable[Sequence[Any]]], str]] = {
     "csv": to_csv,
     "md": to_markdown,
@@ -64,7 +65,8 @@ def table_value(rows: Iterable[Row]) -> dict[str, Any]:
         line[_RUN_COLUMN] = shown_name(line[_RUN_COLUMN])
         line[_DECODER_COLUMN] = _(DECODERS[line[_DECODER_COLUMN]])
         lines.append(line)
-    return {"headers": [_(heading) for heading in COMPARISON], "data": lines, "metadata": None}
+    headers = [_(heading) for heading in COMPARISON]
+    return {"headers": headers, "data": lines, "wide": _TEXT_COLUMN}
 
 
 def _status(request: Request, done: int) -> str:
@@ -90,11 +92,11 @@ def _status(request: Request, done: int) -> str:
     return "\n".join([status, *request.notes])
 
 
-def stopped_values(made: Comparison) -> Values:
+def stopped_values(made: Comparison) -> Any:
     """Values for the table without the text that was broken off, and for the status."""
     request = made.request
     if request is None or len(made.rows) == len(request.grid):
-        return gr.skip(), gr.skip()
+        return gr.skip()
     status = _("stopped · {status}").format(status=_status(request, len(made.rows)))
     return table_value(made.rows), status
 

@@ -74,7 +74,8 @@ def build(training: PageTraining, registry: ModelRegistry, run: gr.Dropdown) -> 
         **WITH_TOASTS,
     )
     parts.cancel.click(cancel, None, shown, **LIGHT)
-    finished.change(lambda: gr.update(choices=choices(registry)), None, run, **LIGHT)
+    offer = localized(lambda: gr.update(choices=choices(registry)))
+    finished.change(offer, None, run, **LIGHT)
     parts.init.focus(
         lambda: gr.update(choices=start_from.choices(registry)), None, parts.init, **LIGHT
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from novelgen.web.events import LIGHT, page_load
@@ -56,17 +58,16 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         return run_values(registry, metrics, chosen)
 
     @localized
-    def follow(chosen: str | None, before: Drawn | None) -> Values:
+    def follow(chosen: str | None, before: Drawn | None) -> Any:
         if drawn_state(registry, metrics, chosen) == before:
-            return (gr.skip(),) * len(outputs)
+            return gr.skip()
         return run_values(registry, metrics, chosen)
 
     # 3. The events; the first one is when the page is opened, and when another run is chosen.
     gr.on([run.change, page_load()], show, run, outputs, **LIGHT)
     timer.tick(follow, [run, drawn], outputs, **LIGHT)
-    gr.on(
-        [run.focus, refresh.click], lambda chosen: run_choices(registry, chosen), run, run, **LIGHT
-    )
+    offer = localized(lambda chosen: run_choices(registry, chosen))
+    gr.on([run.focus, refresh.click], offer, run, run, **LIGHT)
     refresh.click(show, run, outputs, **LIGHT)
 
 
@@ -91,8 +92,8 @@ def _in_training(registry: ModelRegistry, metrics: Metrics, timer: gr.Timer) -> 
     outputs = [part, watched, *facts, *plot, drawn]
 
     @localized
-    def watch(chosen: str | None, before: Watched | None) -> Values:
-        return training_values(registry, metrics, chosen, before) or (gr.skip(),) * len(outputs)
+    def watch(chosen: str | None, before: Watched | None) -> Any:
+        return training_values(registry, metrics, chosen, before) or gr.skip()
 
     for event in (timer.tick, watched.input, page_load()):
         # The browser goes on sending a run that has left the choices with the part that is hidden:

@@ -48,6 +48,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
             label=browser_text("Files"),
             interactive=False,
             file_count="multiple",
+            visible=False,
             elem_id="report-files",
         )
 
@@ -58,7 +59,8 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
             request = ReportRequest(path, *values)
             with closing(write(request, _folder() / path.name)) as steps:
                 for step in steps:
-                    yield step.status, [str(file) for file in step.files] or None
+                    made = [str(file) for file in step.files]
+                    yield step.status, gr.update(value=made or None, visible=bool(made))
 
     begun = start.click(
         write_it,

@@ -81,7 +81,8 @@ def test_the_page_works_below_a_sub_path_with_a_password(proxied, open_page, set
     page.locator("#write-stop").click()
     # 3. And takes a novel, for whoever has a password is trusted.
     novel = tmp_path / "船.txt"
-    novel.write_text("第一章\n\n小满上了船。\n", encoding="utf-8")
+    lines = [f"小满上了船，数到第 {number} 级石阶。" for number in range(50)]
+    novel.write_text("\n".join(["第一章", *lines]), encoding="utf-8")
     page.get_by_role("tab", name="模型", exact=True).click()
     page.locator("#corpus > button").click()
     page.locator("#corpus-files input[type=file]").set_input_files(novel)

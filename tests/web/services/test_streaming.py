@@ -194,3 +194,13 @@ def test_a_wrong_request_raises_before_anything_is_generated(toy, registry_of):
     ):
         with pytest.raises(ConfigError):
             next(write(registry_of(toy.generator()), "run", manuscript, options))
+
+
+def test_a_model_that_was_never_validated_is_said_to_write_noise(toy):
+    registry = registry_of(toy.generator())
+    options = {"max_length": 4}
+    silent = list(write(registry, "toy", "船来了。", options))[-1]
+    registry.is_validated = lambda name: False
+    told = list(write(registry, "toy", "船来了。", options))[-1]
+    assert not any("noise" in note for note in silent.generations[0].notes)
+    assert any("noise" in note for note in told.generations[0].notes)

@@ -189,7 +189,7 @@ def test_new_runs_are_found_and_one_that_went_is_replaced(folder, make_run):
     registry = ModelRegistry(folder)
     make_run(folder / "three")
     found = run_choices(registry, "two")
-    assert set(found["choices"]) == {(name, name) for name in ("one", "two", "three")}
+    assert {name for _label, name in found["choices"]} == {"one", "two", "three"}
     assert "value" not in found
     assert (
         run_choices(registry, "gone")["value"]

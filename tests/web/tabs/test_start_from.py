@@ -1,3 +1,6 @@
+import json
+import re
+
 import pytest
 
 from novelgen.errors import CheckpointError
@@ -38,8 +41,20 @@ def test_a_model_is_shown_by_its_folder_and_the_base_model_by_a_name_of_its_own(
         "base model",
         "",
     ]
-    labels = [label for label, _name in run_names.choices(registry)]
-    assert [label if isinstance(label, str) else label.key for label in labels] == [
-        "mine",
-        "base model",
-    ]
+
+
+def test_the_list_of_models_has_validation_and_date(registry):
+    def labels():
+        return [label for label, _name in run_names.choices(registry)]
+
+    date = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    assert re.fullmatch(rf"mine · never validated · {date}", labels()[0])
+    assert labels()[1].startswith("base model · ")
+    config = registry.run("mine").path / "config.json"
+    info = json.loads(config.read_text(encoding="utf-8"))
+    info["best"] = {"step": 9, "validation_bpc": 5.1234}
+    config.write_text(json.dumps(info), encoding="utf-8")
+    assert re.fullmatch(rf"mine · 5\.123 BPC · {date}", labels()[0])
+    # One that is damaged is there to be chosen, and says then what is wrong with it.
+    config.write_text("{", encoding="utf-8")
+    assert labels()[0] == "mine"

@@ -63,7 +63,7 @@ def test_when_it_is_done_the_panel_goes_and_the_run_is_chosen(tmp_path, make_run
     assert not again
     assert isinstance(run, gr.Dropdown)
     assert run.value == "novel-tiny"
-    assert [name for name, _ in run.choices] == ["novel-tiny"]
+    assert [name for _label, name in run.choices] == ["novel-tiny"]
 
 
 def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
