@@ -196,7 +196,7 @@ def test_a_wrong_request_raises_before_anything_is_generated(toy, registry_of):
             next(write(registry_of(toy.generator()), "run", manuscript, options))
 
 
-def test_a_model_that_was_never_validated_is_said_to_write_noise(toy):
+def test_a_model_that_was_never_validated_is_said_to_write_noise(toy, registry_of):
     registry = registry_of(toy.generator())
     options = {"max_length": 4}
     silent = list(write(registry, "toy", "船来了。", options))[-1]
