@@ -51,43 +51,54 @@ def build_rules(
 ) -> list[Rule]:
     """The rules that a configuration asks for, in the order in which they apply.
 
+    As `named_rules`.
+    """
+    return list(named_rules(config, vocabulary, text, clean).values())
+
+
+def named_rules(
+    config: DecodingConfig,
+    vocabulary: Vocabulary,
+    text: str = "",
+    clean: Callable[[str], str] = str,
+) -> dict[str, Rule]:
+    """The rules by the options that turn them on, in the order in which they apply.
+
     Those that are off are left out. `text` is what stands before, for `name_keeper`; `clean` makes
     the words that are banned or wanted look as the text does.
     """
     # 1. What every text must keep to.
-    rules = [well_formed(vocabulary, config.max_length)]
+    rules = {"max_length": well_formed(vocabulary, config.max_length)}
     if config.min_length > 0:
-        rules.append(minimum_length(config.min_length))
+        rules["min_length"] = minimum_length(config.min_length)
     # 2. What is said of words, then what is against repetition.
     words, names = _word_rules(config, vocabulary, text, clean)
-    rules += words
-    against_repetition = _repetition_rules(config)
-    if names:
-        against_repetition = [sparing(names, rule) for rule in against_repetition]
-    rules += against_repetition
+    rules |= words
+    for name, rule in _repetition_rules(config).items():
+        rules[name] = sparing(names, rule) if names else rule
     # 3. The shape of the distribution that is drawn from. All but `typical_p` keep the likeliest
     # token the likeliest. A beam's pruning, which they would steer, is by the distribution as it
     # is.
     if config.decoder != "sample":
         return rules
     if config.temperature != 1:
-        rules.append(temperature(config.temperature))
+        rules["temperature"] = temperature(config.temperature)
     if config.typical_p < 1:
-        rules.append(typical_p(config.typical_p))
+        rules["typical_p"] = typical_p(config.typical_p)
     if config.top_k > 0:
-        rules.append(top_k(config.top_k))
+        rules["top_k"] = top_k(config.top_k)
     if config.top_p < 1:
-        rules.append(top_p(config.top_p))
+        rules["top_p"] = top_p(config.top_p)
     if config.min_p > 0:
-        rules.append(min_p(config.min_p))
+        rules["min_p"] = min_p(config.min_p)
     return rules
 
 
 def _word_rules(
     config: DecodingConfig, vocabulary: Vocabulary, text: str, clean: Callable[[str], str]
-) -> tuple[list[Rule], WordAutomaton | None]:
+) -> tuple[dict[str, Rule], WordAutomaton | None]:
     """The rules of words, and what keeps the names of the cast, where there is one."""
-    rules: list[Rule] = []
+    rules: dict[str, Rule] = {}
     banned = [clean(word) for word in word_list("--ban", config.ban)]
     cast = [clean(name) for name in word_list("--cast", config.cast)]
     weights = word_list("--favour", config.favour, weighted=True)
@@ -96,24 +107,28 @@ def _word_rules(
         **{clean(word): strength for word, strength in weights.items()},
     }
     if banned:
-        rules.append(ban(banned, vocabulary))
+        rules["ban"] = ban(banned, vocabulary)
     if favoured:
-        rules.append(favour(favoured, vocabulary))
+        rules["favour"] = favour(favoured, vocabulary)
     if not cast:
         return rules, None
     names = name_keeper(cast, vocabulary, text)
-    return [*rules, keep(names)], names
+    return {**rules, "cast": keep(names)}, names
 
 
-def _repetition_rules(config: DecodingConfig) -> list[Rule]:
-    rules: list[Rule] = []
+def _repetition_rules(config: DecodingConfig) -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
     if config.repetition_penalty != 1:
-        rules.append(repetition_penalty(config.repetition_penalty, config.repetition_window))
+        rules["repetition_penalty"] = repetition_penalty(
+            config.repetition_penalty, config.repetition_window
+        )
     if config.dry_multiplier > 0:
         length = config.dry_allowed_length
-        rules.append(dry(config.dry_multiplier, config.dry_base, length, config.dry_window))
+        rules["dry_multiplier"] = dry(
+            config.dry_multiplier, config.dry_base, length, config.dry_window
+        )
     if config.no_repeat_ngram > 0:
-        rules.append(no_repeat_ngram(config.no_repeat_ngram))
+        rules["no_repeat_ngram"] = no_repeat_ngram(config.no_repeat_ngram)
     return rules
 
 

@@ -258,6 +258,7 @@ class Generator:
             paragraph.ids,
             count,
             paragraph.first,
+            paragraph.ruling,
         )
 
 

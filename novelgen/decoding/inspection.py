@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.history import BYTES
+from novelgen.decoding.history import BYTES, History
+from novelgen.decoding.logits import Logits, Rule, log_sum_exp
 from novelgen.decoding.protocol import Model, Prediction, Wrapper, predict, start
+from novelgen.decoding.results import Ruling
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD, Tokenizer
 
 
@@ -22,14 +24,21 @@ class Alternative(NamedTuple):
     probability: float
     # The paragraph's text up to and with it; None for a byte, which is no character by itself.
     opening: str | None
+    after: float | None = None  # its probability under the rules, which sum to one
+    rule: str | None = None  # the option that took it away
 
 
 class Place(NamedTuple):
-    """What the model predicted before one token of a paragraph: temperature 1, no rules."""
+    """What the model predicted before one token of a paragraph: temperature 1, no rules.
+
+    But `after`, which is what was drawn from, or searched.
+    """
 
     probability: float
     entropy: float  # of the whole distribution, in bits
     alternatives: list[Alternative]  # the likeliest other tokens, likeliest first
+    after: float | None = None  # its probability under the rules, where they are known
+    rule: str | None = None  # the option that would take it away: it stands in a given opening
 
 
 @torch.inference_mode()
@@ -41,12 +50,17 @@ def inspect(
     tokens: Sequence[int],
     count: int,
     first: int = BOS,
+    ruling: Ruling | None = None,
 ) -> Generator[Place, None, None]:
     """One Place for each of a paragraph's `tokens` (T,), which may include EOS, one by one.
 
     The model reads `source` (S,), begins after `first` and is given the tokens that were written.
+    With the rules of writing, what they made of each probability is told too.
     """
     memory, state = start(model, [source], device)
+    history = None
+    if ruling is not None:
+        history = ruling.history.select(np.zeros(1, dtype=np.int64))
     before = first
     for number, token in enumerate(tokens):
         # 1. The distribution from which the token was taken.
@@ -63,8 +77,40 @@ def inspect(
             _alternative(tokenizer, int(other), float(probabilities[other]), opening)
             for other in best
         ]
-        yield Place(probability, max(entropy, 0.0), alternatives)
+        place = Place(probability, max(entropy, 0.0), alternatives)
+        if ruling is not None and history is not None:
+            logits = prediction.log_probabilities[:1]
+            place = _ruled(place, ruling.rules, logits, history, [token, *best.tolist()])
+            history.append(np.array([token]))
+        yield place
         before = token
+
+
+def _ruled(
+    place: Place,
+    rules: Mapping[str, Rule],
+    logits: Logits,
+    history: History,
+    tokens: Sequence[int],
+) -> Place:
+    """The place with what the rules make of logits (1, V): for the token itself, then the others.
+
+    `tokens` are theirs.
+    """
+    taken: dict[int, str] = {}
+    for name, rule in rules.items():
+        after = rule(logits, history)
+        for token in tokens:
+            if np.isneginf(after[0, token]) and not np.isneginf(logits[0, token]):
+                taken[token] = name
+        logits = after
+    normal = np.exp(logits[0].astype(np.float64) - log_sum_exp(logits)[0])
+    own, *others = tokens
+    alternatives = [
+        alternative._replace(after=float(normal[token]), rule=taken.get(token))
+        for alternative, token in zip(place.alternatives, others, strict=True)
+    ]
+    return place._replace(alternatives=alternatives, after=float(normal[own]), rule=taken.get(own))
 
 
 def _probabilities(prediction: Prediction) -> NDArray[np.float64]:

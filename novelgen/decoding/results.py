@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from novelgen.decoding.history import History
+from novelgen.decoding.logits import Rule
 from novelgen.text.tokenizers import BOS
+
+
+class Ruling(NamedTuple):
+    """The rules that a paragraph was written by, and what stood before it."""
+
+    rules: Mapping[str, Rule]  # by the options that turn them on, in their order
+    history: History  # one row, nothing of the paragraph written yet
 
 
 class BeamNode(NamedTuple):
@@ -45,6 +54,7 @@ class Paragraph:
     manuscript: Sequence[Sequence[int]] = ()
     # All that beam search kept, step by step; empty for other decoders.
     beam: Sequence[Sequence[BeamNode]] = ()
+    ruling: Ruling | None = None  # None in the snapshots of a stream
 
 
 @dataclass(frozen=True)

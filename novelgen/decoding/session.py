@@ -10,7 +10,7 @@ import dataclasses
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from novelgen.config import DecodingConfig
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.beam import Search, search
-from novelgen.decoding.filters import build_rules
+from novelgen.decoding.filters import named_rules
 from novelgen.decoding.history import ContentUnits, Earlier, History, content_units
 from novelgen.decoding.inspection import whole_characters
 from novelgen.decoding.protocol import Hypothesis
 from novelgen.decoding.repetition import known_paragraphs
-from novelgen.decoding.results import BeamNode, Generation, Paragraph
+from novelgen.decoding.results import BeamNode, Generation, Paragraph, Ruling
 from novelgen.decoding.sampling import Draft, SeededSampler, Task, greedy, write
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
@@ -73,7 +73,7 @@ class GenerationSession:
         segments = [[*encode(text), EOS] for text in texts]
         self._prefix = self._prefix_tokens()
         # Words are cleaned as texts are; one of which nothing is left is meant as it is.
-        self._rules = build_rules(
+        self._rules = named_rules(
             config, generator.vocabulary, "".join(texts), lambda word: self._clean(word) or word
         )
         # 3. What it must not repeat. A source of pairs is no earlier paragraph: what it says may be
@@ -149,19 +149,25 @@ class GenerationSession:
         prefix: Sequence[int] = self._prefix
         count = self._config.num_samples
         for _number in range(self._config.paragraphs):
-            for draft in self._strategy(self.task(prefix), count):
+            task = self.task(prefix)
+            # What stood before each candidate's paragraph, before anything is written.
+            histories = [task.history.select(np.array([row])) for row in range(len(task.sources))]
+            for draft in self._strategy(task, count):
                 yield draft
-            self._continue_with(draft)
+            self._continue_with(draft, histories)
             prefix = ()
             count = 1
 
-    def _continue_with(self, draft: Draft | Search) -> None:
+    def _continue_with(self, draft: Draft | Search, histories: Sequence[History]) -> None:
         """Every candidate goes on with each of its hypotheses, as candidates of their own."""
         continued = []
         for row, hypotheses in enumerate(draft.hypotheses()):
-            beam = self._beam(draft, row)
+            added = {
+                "beam": self._beam(draft, row),
+                "ruling": Ruling(self._rules, histories[row]),
+            }
             candidate = self._candidates[row]
-            continued += [self._continued(candidate, each, beam) for each in hypotheses]
+            continued += [self._continued(candidate, each, added) for each in hypotheses]
         self._candidates = continued
 
     def _beam(self, draft: Draft | Search, row: int) -> list[list[BeamNode]]:
@@ -190,7 +196,7 @@ class GenerationSession:
             generator.device,
             [self._source(each) for each in self._candidates],
             history,
-            self._rules,
+            list(self._rules.values()),
             self._config.max_length,
             prefix,
             self._first,
@@ -227,9 +233,10 @@ class GenerationSession:
         return [token for segment in segments for token in segment]
 
     def _continued(
-        self, candidate: _Candidate, hypothesis: Hypothesis, beam: list[list[BeamNode]]
+        self, candidate: _Candidate, hypothesis: Hypothesis, added: dict[str, Any]
     ) -> _Candidate:
-        written = dataclasses.replace(self._paragraph(candidate, hypothesis), beam=beam)
+        """The candidate with the paragraph of a hypothesis; `added` are further fields of it."""
+        written = dataclasses.replace(self._paragraph(candidate, hypothesis), **added)
         paragraphs = [*candidate.paragraphs, written]
         tokens = _without_end(hypothesis.tokens)
         if not tokens:  # nothing that could be a source

@@ -3,7 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from novelgen.decoding.filters import apply, build_rules
+from novelgen.decoding.history import History
 from novelgen.decoding.inspection import inspect
+from novelgen.decoding.protocol import predict, start
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
 PROMPT = "宝玉笑道：“我来了。”"
@@ -77,3 +80,32 @@ def test_a_stopped_paragraph_is_inspected_as_far_as_it_went(toy):
     snapshots = [next(stream) for _ in range(7)]
     stream.close()
     assert len(list(generator.inspect(snapshots[-1].paragraphs[0]))) == 7
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 3}, {"decoder": "greedy", "ban": "宝"}])
+def test_what_the_rules_make_of_a_place_is_what_was_drawn_from(toy, options):
+    generator = toy.generator(favour={EOS: 1.0})
+    paragraph = generator.generate(PROMPT, seed=4, max_length=25, **options).paragraphs[0]
+    config = generator.decoding_config(max_length=25, **options)
+    history = History(toy.vocabulary, 1, config.max_length, paragraph.ruling.history.earlier)
+    memory, state = start(generator.model, [paragraph.source_ids], generator.device)
+    before = BOS
+    for token, place in zip(paragraph.ids, generator.inspect(paragraph, 40), strict=True):
+        prediction, state = predict(
+            generator.model, np.array([before]), memory, state, generator.device
+        )
+        rules = build_rules(config, toy.vocabulary, PROMPT)
+        logits = apply(rules, prediction.log_probabilities, history)[0].astype(np.float64)
+        expected = np.exp(logits) / np.exp(logits).sum()
+        assert place.after == pytest.approx(expected[token], abs=1e-5)
+        assert place.after > 0
+        assert place.rule is None
+        for each in place.alternatives:
+            assert (each.after == 0) == (each.rule is not None)
+        history.append(np.array([token]))
+        before = token
+    rules = {
+        each.rule for place in generator.inspect(paragraph, 200) for each in place.alternatives
+    }
+    assert {"top_k"} <= rules if "top_k" in options else "top_k" not in rules
+    assert ("ban" in rules) == ("ban" in options)

@@ -17,6 +17,7 @@ import numpy as np
 from novelgen.decoding.generator import Paragraph
 from novelgen.decoding.inspection import Alternative, Place
 from novelgen.decoding.results import BeamNode
+from novelgen.options import flag
 from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, SPECIALS
 from novelgen.web.services.streaming import GenerationResult
 
@@ -175,6 +176,7 @@ def _place(place: Place, number: int) -> dict[str, Any]:
     return {
         "probability": round(place.probability, _DECIMALS),
         "entropy": round(place.entropy, _DECIMALS),
+        "after": place.after and round(place.after, _DECIMALS),
         "alternatives": [_alternative(each, number) for each in place.alternatives],
     }
 
@@ -184,6 +186,8 @@ def _alternative(alternative: Alternative, number: int) -> dict[str, Any]:
         "token": END if is_end(alternative) else alternative.token,
         "probability": round(alternative.probability, _DECIMALS),
         "kind": _kind(alternative, number),
+        "after": alternative.after and round(alternative.after, _DECIMALS),
+        "rule": alternative.rule and flag(alternative.rule),
     }
 
 

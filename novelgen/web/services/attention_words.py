@@ -13,6 +13,7 @@ _MESSAGES = {
     # 1. The list of paragraphs, and the two texts.
     "paragraph": N_("Paragraph"),
     "place": N_("Draft {candidate} · paragraph {paragraph}: {text}"),
+    "branches": N_("Branches: the texts so far, and what was made from which"),
     "source": N_("Source: the redder, the more the model looked at it"),
     "output": N_(
         "Written: click a character; the stronger the underline, the more it surprised the model; "
@@ -45,6 +46,8 @@ _MESSAGES = {
     "end": N_("end of paragraph"),
     "byte": N_("byte {part} of {count}"),
     "probability": N_("Probability"),
+    "after": N_("With the rules"),
+    "ruled_out": N_("taken away by {rule}"),
     "entropy": N_("Entropy"),
     "bits": N_("{bits} bits"),
     "surprise": N_("Surprise"),

@@ -77,6 +77,21 @@ function offerParagraphs({paragraphs, candidate, paragraph}) {
     chooser.value = `${candidate} ${paragraph}`;
 }
 
+// The texts of the session: one that was made from another stands below it.
+function offerBranches(branches) {
+    if (!branches) return;
+    const list = find("branches");
+    list.hidden = branches.length < 2;
+    list.replaceChildren(...branches.map(({number, depth, text, current}) => {
+        const button = node("button", "attention-button", depth ? `└ ${text}…` : `${text}…`);
+        button.type = "button";
+        button.style.marginInlineStart = `${depth}rem`;
+        if (current) button.setAttribute("aria-current", "true");
+        button.addEventListener("click", () => trigger("branch", {number}));
+        return button;
+    }));
+}
+
 function stateOf(value) {
     return value.output ? "shown" : "empty";
 }
@@ -87,6 +102,7 @@ function show() {
     if (value.revision < revision) return; // an answer that comes too late
     const isKnown = value.revision === revision && data !== null;
     revision = value.revision ?? revision;
+    offerBranches(value.branches);
     // 1. A paragraph that is being written.
     if (value.growing !== undefined) {
         root.dataset.state = "growing";

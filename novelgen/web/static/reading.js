@@ -231,6 +231,7 @@ class Reading {
         if (place) {
             const surprise = Math.max(0, surpriseOf(place.probability)).toFixed(2);
             fact(words.probability, percent(place.probability));
+            if (place.after !== null) fact(words.after, percent(place.after));
             fact(words.surprise, filled(words.bits, {bits: surprise}));
             fact(words.entropy, filled(words.bits, {bits: place.entropy.toFixed(2)}));
         }
@@ -266,8 +267,13 @@ class Reading {
             return made;
         };
         row(text, place.probability, "attention-written", "div");
-        place.alternatives.forEach(({token, probability, kind}, number) => {
+        place.alternatives.forEach(({token, probability, kind, after, rule}, number) => {
             const button = row(nameOf(token), probability, "", "button");
+            // What the rules of writing made of it: it was taken away, or is this likely.
+            if (rule) button.append(node("small", "attention-rule", filled(words.ruled_out, {rule})));
+            else if (after !== null) button.append(
+                node("small", "", `${words.after} ${percent(after)}`),
+            );
             const action = filled(words[`alternative_${kind}`], {token});
             const label = filled(words.alternative, {action, probability: percent(probability)});
             button.type = "button";

@@ -18,8 +18,8 @@ from novelgen.web.services.attention_words import words
 from novelgen.web.services.inspection import chosen_alternative, inspect_paragraph, rewritten
 from novelgen.web.services.manuscript import CancellationToken
 from novelgen.web.services.model_registry import ModelRegistry
-from novelgen.web.tabs import attention
-from novelgen.web.tabs.attention import continue_from, view_values
+from novelgen.web.tabs import attention_handlers
+from novelgen.web.tabs.attention_handlers import continue_from, view_values
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -139,7 +139,7 @@ def test_when_the_model_fails_the_view_shows_the_text_before(
 def test_revisions_go_on_rising_after_a_restart(shown):
     before = [view_values({}, shown.result, None)[1].revision for _ in range(100)]
     assert before == sorted(set(before))
-    restarted = runpy.run_path(attention.__file__)["view_values"]
+    restarted = runpy.run_path(attention_handlers.__file__)["view_values"]
     assert before[-1] < restarted({}, shown.result, None)[1].revision < 2**53
 
 
