@@ -53,9 +53,7 @@ def fill(generator: Generator, before: str, after: str, config: DecodingConfig) 
     if "previous" in generator.config.data.task_weights:
         backwards = dataclasses.replace(forwards, task="previous", seed=session.seed)
         candidates += _written(GenerationSession(generator, after, backwards))
-    candidates = _distinct(each for each in candidates if each.text)
-    if not candidates:
-        return []
+    candidates = _distinct(each for each in candidates if each.text) or candidates[:1]
     # 2. Each after what stands before, and what follows after each.
     first = first_tokens(generator.config.data, generator.tokenizer.size)["next"]
     model = _model(generator, config)
@@ -160,8 +158,7 @@ def _shortened(
         ends = [
             end
             for end in range(selection.shortest, len(ids))
-            if ids[len(selection.opening) : end] != selection.old
-            and whole_characters(ids[:end]) == ids[:end]
+            if _may_end(generator, ids[:end], selection)
         ]
         ends.sort(key=reading.watched.__getitem__, reverse=True)
         found += [
@@ -171,6 +168,13 @@ def _shortened(
             for end in ends[:_ENDS]
         ]
     return found
+
+
+def _may_end(generator: Generator, ids: list[int], selection: _Selection) -> bool:
+    """Whether tokens end in a whole character, with a new text, and not in a doubled mark."""
+    is_doubled = ids[-1] == selection.following[0] and generator.vocabulary.is_punctuation[ids[-1]]
+    is_new = ids[len(selection.opening) :] != selection.old
+    return is_new and not is_doubled and whole_characters(ids) == ids
 
 
 def _read_again(

@@ -284,3 +284,21 @@ def test_a_style_is_a_set_of_options_that_give_way_to_those_that_are_given(gener
     styled = generate("--seed", 1, "--style", "steady", "--temperature", 1.5).out
     options = [f"--{name.replace('_', '-')}={value}" for name, value in STYLES["steady"].items()]
     assert styled == generate("--seed", 1, *options, "--temperature", 1.5).out
+
+
+def test_a_paragraph_is_written_before_what_is_to_follow_from_a_text_or_a_file(
+    checkpoint, generate, tmp_path
+):
+    expected = Generator.load(checkpoint, "cpu").fill(
+        PROMPT, "黛玉来了。", seed=3, max_length=12, num_samples=2
+    )
+    file = tmp_path / "after.txt"
+    file.write_text("黛玉来了。\n", encoding="utf-8")
+    for after in ("黛玉来了。", file):
+        printed = generate("--seed", 3, "--num-samples", 2, "--after", after)
+        assert printed.out.splitlines()[1::2] == [each.text for each in expected]
+    file.write_bytes("黛玉来了。".encode("gb18030"))
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        generate("--after", file)
+    with pytest.raises(ConfigError, match="--after: the text is empty"):
+        generate("--after", "")
