@@ -14,7 +14,6 @@ import html
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from novelgen.errors import ConfigError
 from novelgen.web import limits, static_files
@@ -126,7 +125,7 @@ def _notify(name: str) -> str:
     return static_files.read("notify.js").replace("NAME", name)
 
 
-def setting_update(component: Component, value: Any) -> Any:
+def setting_update(component: gr.Component, value: Any) -> Any:
     """The update that sets a control to a value from a file; none where it cannot have that."""
     choices = getattr(component, "choices", None)
     if value is None:

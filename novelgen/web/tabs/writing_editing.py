@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import gradio as gr
-from gradio.components import Component
 
 from novelgen.errors import ConfigError
 from novelgen.web import static_files
@@ -82,7 +81,7 @@ def cancel_on_click(buttons: Sequence[Any], events: list[Any], cancellation: gr.
         button.click(CancellationToken.cancel, cancellation, None, **LIGHT)
 
 
-def editor_inputs(parts: Parts) -> list[Component]:
+def editor_inputs(parts: Parts) -> list[gr.Component]:
     """The components whose values `moved` takes behind the move, in its order."""
     return [
         parts.manuscript,
