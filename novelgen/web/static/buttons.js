@@ -75,3 +75,36 @@ class Buttons {
         if (button) button.disabled = !isEnabled;
     }
 }
+
+// What the browser has received of a text is still being drawn when that was cancelled: on a slow
+// machine for seconds, over what a button has put into the drafts meanwhile. This takes it out again.
+class LateText {
+    constructor() {
+        this.cancelled = null; // the drafts at the click, of which more may come
+        this.expected = null;
+    }
+
+    // A button that moves text was clicked.
+    cancel() {
+        if (!this.cancelled || draftTexts().some(text => text)) this.cancelled = draftTexts();
+        this.expected = null;
+    }
+
+    // The text is moved: the journal tells what stands in the drafts.
+    settle() {
+        this.expected = jsonOf("journal")?.present[2] ?? null;
+    }
+
+    // The writer types there, or the model begins another text.
+    forget() {
+        this.cancelled = this.expected = null;
+    }
+
+    remove() {
+        if (!this.cancelled || !this.expected) return;
+        for (const [place, text] of draftTexts().entries()) {
+            const begun = this.cancelled[place], wanted = this.expected[place] ?? "";
+            if (begun && text !== wanted && text.startsWith(begun)) setText(`draft-${place + 1}`, wanted);
+        }
+    }
+}

@@ -21,6 +21,7 @@ let number = 0;
 const ask = (name, asked = {}) => trigger(name, {...asked, number: ++number});
 
 const buttons = new Buttons(words);
+const lateText = new LateText();
 const sheet = new Sheet(words, asked => ask("window", asked));
 const finding = new Finding(root, words, sheet, manuscript => ask("edit", {manuscript}));
 const stories = new Stories(words, story => ask("open", story));
@@ -38,6 +39,7 @@ function refresh() {
     requestAnimationFrame(() => {
         isAwaited = false;
         if (!tab()) return;
+        lateText.remove();
         buttons.refresh();
         sheet.ask();
         finding.look(false);
@@ -53,6 +55,7 @@ on("ended", () => {
     refresh();
 });
 on("moved", () => {
+    lateText.settle();
     stories.lookBack();
     refresh();
     requestAnimationFrame(() => requestAnimationFrame(() => sheet.showEnd()));
@@ -70,11 +73,13 @@ addEventListener("click", event => {
     if (target.matches("#write-clear")) stories.ask(event);
     if (target.matches(WRITES) && target.getAttribute("aria-disabled") !== "true") {
         buttons.isBusy = true;
+        lateText.forget();
         tell("");
         sheet.follow();
         refresh();
     }
     if (target.matches(ENDS)) {
+        if (target.id !== "write-stop") lateText.cancel();
         buttons.isBusy = false;
         sheet.letGo();
         refresh();
@@ -226,5 +231,8 @@ watch("value", () => {
     if (value.file) saveMade(value.file);
     if (value.read) sheet.answer(value.read);
 });
-document.addEventListener("input", event => event.target.closest?.("#write") && refresh());
+document.addEventListener("input", event => {
+    if (event.isTrusted && event.target.closest?.("#write-drafts")) lateText.forget();
+    if (event.target.closest?.("#write")) refresh();
+});
 refresh();

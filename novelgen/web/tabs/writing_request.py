@@ -153,6 +153,7 @@ def stream_values(
     number = request.cancellation.start()
     results = streaming.write(registry, request.run, source.manuscript, options)
     is_first = True
+    shown: Values = ()
     with closing(results):
         for result in results:
             # Nothing may be shown any more once another request has started.
@@ -165,10 +166,25 @@ def stream_values(
             journal: Any = gr.skip()
             if is_first or result.finished:
                 journal = journal_of(undo_history)
-            yield *fields, undo_history, journal, *result_values(result)
+            values = result_values(result)
+            changes = values
+            if not (is_first or result.finished):
+                changes = _changes(shown, values)
+            yield *fields, undo_history, journal, *changes
             fields = (gr.skip(),) * len(fields)
+            shown = values
             is_first = False
 
 
 def _if_changed(before: str, after: str) -> Any:
     return gr.skip() if before == after else after
+
+
+def _changes(before: Values, after: Values) -> Values:
+    """The values of `after` that are other ones than in `before`.
+
+    The browser draws all that it is sent, twenty times a second. The result comes first, and is
+    always another one.
+    """
+    rest = zip(before[1:], after[1:], strict=True)
+    return after[0], *(_if_changed(old, new) for old, new in rest)

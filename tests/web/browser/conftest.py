@@ -17,7 +17,7 @@ CHROMIUM = next(
     None,
 )
 
-WITHIN = 30  # seconds that a page has for anything, on a busy machine
+WITHIN = 120  # seconds that a page has for anything, on a busy machine
 
 
 @pytest.fixture(scope="module")
