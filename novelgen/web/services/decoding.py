@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from novelgen.config import DecodingConfig
-from novelgen.config_decoding import applies
+from novelgen.config_decoding import STYLES, applies
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, join_list
 from novelgen.options import Control, kinds_of
@@ -118,28 +118,14 @@ SETTINGS = settings_of()
 DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 DECODERS = SETTINGS["decoder"].choices
 TASKS = SETTINGS["task"].choices
-# What the presets set; all of them sample. The defaults are the balanced one.
-_STEADY = {
-    "temperature": 0.6,
-    "top_k": 0,
-    "top_p": 0.9,
-    "min_p": 0.02,
-    "repetition_penalty": 1.1,
-    "no_repeat_ngram": 4,
-}
-_BOLD = {
-    "temperature": 1.1,
-    "top_k": 0,
-    "top_p": 0.98,
-    "min_p": 0.01,
-    "repetition_penalty": 1.2,
-    "no_repeat_ngram": 3,
-}
-PRESETS: dict[str, dict[str, Any]] = {
-    "steady": {"decoder": "sample", **_STEADY},
-    "balanced": {"decoder": "sample", **{name: DEFAULTS[name] for name in _STEADY}},
-    "bold": {"decoder": "sample", **_BOLD},
-}
+# The styles of the command line, as presets; all of them sample.
+PRESETS = {name: {"decoder": "sample", **style} for name, style in STYLES.items()}
+# What tells them apart.
+_TOLD = [
+    name
+    for name in PRESETS["balanced"]
+    if len({str(preset[name]) for preset in PRESETS.values()}) > 1
+]
 
 
 def preset_of(values: Mapping[str, Any]) -> str | None:
@@ -154,11 +140,7 @@ def described(preset: str | None) -> str:
     """What a preset sets, in the language that is shown."""
     if preset not in PRESETS:
         return _("your own settings")
-    figures = [
-        f"{_(SETTINGS[name].label)} {value:g}"
-        for name, value in PRESETS[preset].items()
-        if name != "decoder"
-    ]
+    figures = [f"{_(SETTINGS[name].label)} {PRESETS[preset][name]:g}" for name in _TOLD]
     return join_list(figures)
 
 
