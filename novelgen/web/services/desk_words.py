@@ -48,6 +48,11 @@ _MESSAGES = {
     "without_draft": N_("{name} was saved without the draft: accept it first to have it there."),
     "saved": N_("{name} was saved."),
     "unreadable": N_("{name}: this file cannot be opened"),
+    "middle": N_("In the middle"),
+    "fill": N_("Write a paragraph behind that of the cursor"),
+    "reword": N_("Other words for what is selected"),
+    "nothing_selected": N_("Select some words in the manuscript first."),
+    "middle_writing": N_("Writing…"),
     # 6. Finding.
     "find": N_("Find"),
     "find_text": N_("Find in the manuscript"),

@@ -224,7 +224,30 @@ function saveMade({name, type, content}) {
     save(new Blob([bytes], {type}), name);
 }
 
-// 6. What the server answers.
+// 6. In the middle. The manuscript must stay as it is until the answer has come.
+function writeInTheMiddle(isSelection) {
+    part("middle").open = false;
+    const target = field("manuscript");
+    const place = unit => [...target.value.slice(0, unit)].length; // in characters
+    const start = place(target.selectionStart);
+    const stop = place(target.selectionEnd);
+    if (isSelection && start === stop) {
+        tell(words.nothing_selected);
+        return;
+    }
+    target.readOnly = true;
+    tell(words.middle_writing);
+    ask("middle", isSelection ? {start, stop} : {start: stop, stop});
+}
+part("fill").addEventListener("click", () => writeInTheMiddle(false));
+part("reword").addEventListener("click", () => writeInTheMiddle(true));
+on("middle-ended", () => {
+    field("manuscript").readOnly = false;
+    tell("");
+    refresh();
+});
+
+// 7. What the server answers.
 watch("value", () => {
     const value = JSON.parse(JSON.stringify(props.value ?? {}));
     if (value.chapters) listChapters(value.chapters);

@@ -71,7 +71,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown, takes_novels: bool) -> Writ
     ]
     events = _wire_generation(registry, run, parts, outputs)
     writing_editing.wire(parts, events)
-    writing_desk.wire(run, parts, events)
+    writing_desk.wire(registry, run, parts, events)
     _wire_examples(registry, run, parts)
     _wire_tasks(registry, run, parts)
     _wire_window(registry, run, parts)

@@ -1,9 +1,10 @@
 """What the browser keeps of the Write tab, and the menus above the sheet: stories, files, chapters.
 
-The menus are one HTML component that static/desk.js fills. It sends four events:
+The menus are one HTML component that static/desk.js fills. It sends these events:
 
 - `open`      a story of the list, or of a file, is to stand on the page
 - `edit`      words were replaced: the manuscript has another text
+- `middle`    something is to be written within the manuscript
 - `chapters`  the list of chapters is opened
 - `file`      the story is to become a file of a kind
 """
@@ -17,6 +18,7 @@ import gradio as gr
 
 from novelgen.errors import ConfigError
 from novelgen.web import limits, static_files
+from novelgen.web.error_toasts import errors_as_toasts
 from novelgen.web.events import LIGHT, page_load
 from novelgen.web.language import localized
 from novelgen.web.services.draft_source import source_from_text
@@ -25,6 +27,8 @@ from novelgen.web.services.manuscript import (
     CancellationToken,
     EditorState,
 )
+from novelgen.web.services.middle import write_in_the_middle
+from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.story_file import (
     Story,
     chapters,
@@ -39,11 +43,13 @@ from novelgen.web.tabs.writing_editing import (
     replace_manuscript,
 )
 from novelgen.web.tabs.writing_layout import Parts
+from novelgen.web.tabs.writing_request import read_request, request_inputs
 from novelgen.web.tabs.writing_view import Values, editor_values
 
 
-def wire(run: gr.Dropdown, parts: Parts, events: list[Any]) -> None:
+def wire(registry: ModelRegistry, run: gr.Dropdown, parts: Parts, events: list[Any]) -> None:
     """Connects the browser's store and the menus; `events` run the model."""
+    _wire_middle(registry, run, parts)
     _wire_store(parts)
     _wire_stories(parts, events)
     _wire_files(run, parts)
@@ -108,6 +114,39 @@ def _wire_stories(parts: Parts, events: list[Any]) -> None:
     opened.then(None, None, None, js=_notify("novelgen-opened"), **LIGHT)
     edited = desk.edit(edit, editor_inputs(parts), editor_outputs(parts), **LIGHT)
     edited.then(None, None, None, js=_notify("novelgen-edited"), **LIGHT)
+
+
+def _wire_middle(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
+    """A paragraph between two, and other words for a selection."""
+    desk: Any = parts.desk
+    inputs = [*request_inputs(run, parts), *editor_inputs(parts)]
+    count = len(request_inputs(run, parts))
+
+    @localized
+    def write(event: gr.EventData, *values: Any) -> Values:
+        with errors_as_toasts():
+            request = read_request(parts.controls, *values[:count])
+            asked = event._data or {}
+            start, stop = asked.get("start"), asked.get("stop")
+            manuscript = request.state.manuscript
+            if not isinstance(start, int) or not isinstance(stop, int):
+                return gr.skip(), *_unchanged(parts)
+            if not 0 <= start <= stop <= len(manuscript):
+                return gr.skip(), *_unchanged(parts)
+            generator = registry.generator(request.run)
+            text = write_in_the_middle(generator, manuscript, start, stop, request.options)
+        return moved(replace_manuscript(text), *values[count:])
+
+    written = desk.middle(
+        write,
+        inputs,
+        editor_outputs(parts),
+        **limits.TURN,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    for after in (written.success, written.failure):
+        after(None, None, None, js=_notify("novelgen-middle-ended"), **LIGHT)
 
 
 def _unchanged(parts: Parts) -> Values:

@@ -186,3 +186,32 @@ def test_chapters_finding_and_keys(page, write, settled):
             .querySelectorAll('*')].indexOf(document.querySelector(`#write-${name}`)))"""
     )
     assert order == sorted(order)
+
+
+def test_a_paragraph_is_written_between_two_and_undone(page, settled):
+    lines = ["小满坐在船头。", "她数着石阶。", "天黑了。"]
+    field(page, "manuscript").fill("\n".join(lines))
+    field(page, "manuscript").evaluate("box => box.setSelectionRange(3, 3)")
+    settled(page)
+    menu(page, "middle")
+    page.locator("#write-fill").click()
+    page.wait_for_function(
+        "document.querySelector('#write-manuscript textarea').value.split('\\n').length === 4"
+    )
+    page.wait_for_function("!document.querySelector('#write-manuscript textarea').readOnly")
+    first, new, *rest = field(page, "manuscript").input_value().split("\n")
+    assert [first, *rest] == lines
+    assert new
+    settled(page)
+    page.locator("#write-undo").click()
+    has(page, "manuscript", "\n".join(lines))
+    # What is not possible is said, and the manuscript can be typed in again.
+    settled(page)
+    menu(page, "middle")
+    page.locator("#write-reword").click()
+    expect(page.locator("#write-told")).to_contain_text("先在稿子里选中")
+    field(page, "manuscript").evaluate("box => box.setSelectionRange(0, 2)")
+    menu(page, "middle")
+    page.locator("#write-reword").click()
+    page.get_by_text("请从第二段起改写").wait_for()
+    page.wait_for_function("!document.querySelector('#write-manuscript textarea').readOnly")
