@@ -19,7 +19,7 @@ from novelgen.text.tokenizers import BOS, PAD
 Floats = npt.NDArray[np.floating[Any]]
 
 # Target tokens that are read at a time, all rows together: their logits take some 70 MB.
-_TOKENS = 2560
+TOKENS_AT_ONCE = 2560
 
 
 class Written(NamedTuple):
@@ -65,7 +65,7 @@ def log_probs_given(
 
 def rows_for(tokens: int) -> int:
     """How many rows of so many target tokens are read at a time."""
-    return max(_TOKENS // max(tokens, 1), 1)
+    return max(TOKENS_AT_ONCE // max(tokens, 1), 1)
 
 
 def padded(sources: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

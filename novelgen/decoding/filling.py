@@ -209,6 +209,9 @@ def _rewritten(
         attention=reading.attention,
         score=float(values[begin:end].mean() + values[end:].mean()),
         finished=True,
+        # The rules were those of what was drawn, which was cut.
+        ruling=None,
+        beam=(),
     )
 
 

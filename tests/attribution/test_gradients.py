@@ -38,7 +38,7 @@ def test_gradients_equal_finite_differences(make_model, written, name):
 
 
 def test_a_long_target_is_computed_in_parts(make_model, monkeypatch):
-    monkeypatch.setattr("novelgen.attribution.forced._TOKENS", 600)
+    monkeypatch.setattr("novelgen.attribution.forced.TOKENS_AT_ONCE", 600)
     model = make_model()
     tokens = np.random.default_rng(0).integers(3, 12, 40).tolist()
     whole = gradient_times_input(model, Written([5, 7, 2], tokens), DEVICE)

@@ -62,7 +62,7 @@ def test_a_source_that_is_ignored_gives_no_bits(make_model, written):
 
 @torch.inference_mode()
 def test_more_sources_than_are_read_at_a_time(make_model, monkeypatch):
-    monkeypatch.setattr("novelgen.attribution.forced._TOKENS", 30)
+    monkeypatch.setattr("novelgen.attribution.forced.TOKENS_AT_ONCE", 30)
     model = make_model()
     rng = np.random.default_rng(0)
     long = Written([*rng.integers(3, 12, 40).tolist(), EOS], [4, 6, 2])

@@ -151,8 +151,8 @@ def test_a_source_may_be_said_again(toy):
     config = DecodingConfig(no_repeat_ngram=2)
     of_novel = GenerationSession(toy.generator(Config()), prompt, config)
     of_pairs = GenerationSession(toy.generator(Config().replace(pairs="a.tsv")), prompt, config)
-    assert of_novel.task(()).history.earlier[0]
-    assert not of_pairs.task(()).history.earlier[0]
+    assert of_novel.task(()).history.earlier[0].spans
+    assert not of_pairs.task(()).history.earlier[0].spans
 
 
 def test_evaluation_of_parts_other_files_and_writing(runs, tmp_path, capsys):

@@ -26,6 +26,7 @@ from gradio_client.exceptions import AppError
 from novelgen.config import DecodingConfig, decoding_defaults
 from novelgen.errors import ConfigError
 from novelgen.web import api, limits
+from novelgen.web.services.model_registry import LoadedModel
 
 PROJECT = Path(__file__).parents[2]
 PROMPT = "小满坐在船头，数着河边的石阶。"
@@ -44,8 +45,8 @@ class OneRun:
         assert name == "toy"
         return self._generator
 
-    def weights(self, name):
-        return 1
+    def newest_model(self, name):
+        return LoadedModel(1, self.generator(name))
 
     def is_validated(self, name):
         return True

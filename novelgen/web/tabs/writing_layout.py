@@ -122,7 +122,7 @@ def lay_out(takes_novels: bool) -> Parts:
             status, buttons = _bar()
             buttons["clear"] = clear
             examples = _examples()
-            hidden = Hidden(*(_hidden(name) for name in Hidden._fields))
+            hidden = Hidden(*(_hidden_field(name) for name in Hidden._fields))
         # 2. The narrow column: how it is to go on.
         with gr.Column(scale=2, min_width=280, elem_id="write-settings"):
             opening = _opening()
@@ -265,7 +265,7 @@ def _examples() -> gr.Dataset:
     )
 
 
-def _hidden(name: str) -> gr.Textbox:
+def _hidden_field(name: str) -> gr.Textbox:
     # One that is not visible at all would not be in the browser.
     return gr.Textbox(visible="hidden", show_label=False, elem_id=f"write-{name}")
 

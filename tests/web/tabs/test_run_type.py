@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 
 from novelgen.config import Config, DecodingConfig
+from novelgen.config_decoding import STYLES
 from novelgen.errors import CheckpointError
 from novelgen.web.events import building
 from novelgen.web.tabs import controls, run_type
@@ -116,4 +117,5 @@ def test_a_preset_sets_its_controls_and_is_kept(page):
     changed = take.fn(None, asked)
     assert changed[page.controls.fields["decoder"]] == "sample"
     assert changed[page.controls.preset]["value"] == "bold"
-    assert changed[stored]["temperature"] == changed[page.controls.fields["temperature"]] == 1.1
+    assert changed[stored]["temperature"] == changed[page.controls.fields["temperature"]]
+    assert changed[stored]["temperature"] == STYLES["bold"]["temperature"]
