@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.cli import add_section, explicit_options
+from novelgen.commands.attention_file import (
+    ATTENTION_FORMATS,
+    HEATMAP_FORMAT,
+    draw_heatmaps,
+    save_attention,
+)
 from novelgen.commands.decoding_style import add_style, remark_on_options
-from novelgen.commands.output_file import check_output, refuse_file
+from novelgen.commands.output_file import check_output
 from novelgen.commands.why_file import WHY_FORMATS, save_why
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
 from novelgen.config_decoding import styled
@@ -26,10 +32,6 @@ if TYPE_CHECKING:
 
     from novelgen.decoding.generator import Generation, Generator, Paragraph
     from novelgen.evaluation.origins import Copy
-
-# By the suffix of the file.
-ATTENTION_FORMATS = (".json", ".npz")
-HEATMAP_FORMAT = ".png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,9 +138,9 @@ def main(args: argparse.Namespace) -> None:
     sys.stdout.flush()
     # 4. The files, the weights first: they need no font.
     if args.attention:
-        _save_attention(generations, Path(args.attention))
+        save_attention(generations, Path(args.attention))
     if args.heatmap:
-        _draw_heatmaps(generations[0], Path(args.heatmap))
+        draw_heatmaps(generations[0], Path(args.heatmap))
     if args.why:
         save_why(generator, generations[0], Path(args.why))
 
@@ -288,73 +290,3 @@ def _paragraph(paragraph: Paragraph, copies: list[Copy] | None) -> dict[str, Any
         "log_probabilities": paragraph.log_probabilities,
         "copied": copied,
     }
-
-
-def _draw_heatmaps(generation: Generation, path: Path) -> None:
-    """Draws a figure for each paragraph: map.png, map-2.png and so on.
-
-    Without a Chinese font there is nothing to draw: a warning, and exit code 2.
-    """
-    from novelgen.report.fonts import require_font
-    from novelgen.report.heatmap import attention_heatmap
-
-    # Asked once, ahead of the figures: one warning for all of them.
-    try:
-        require_font()
-    except ConfigError as error:
-        print(_("warning: no heatmap: {reason}").format(reason=error), file=sys.stderr)
-        raise SystemExit(2) from None
-    for number, paragraph in enumerate(generation.paragraphs, start=1):
-        file = path
-        if number > 1:
-            file = path.with_stem(f"{path.stem}-{number}")
-        try:
-            attention_heatmap(paragraph, file)
-        except OSError as error:
-            refuse_file(file, error)
-        print(_("heatmap: {path}").format(path=file), file=sys.stderr)
-
-
-def _save_attention(generations: list[Generation], path: Path) -> None:
-    """Saves the weights of every candidate and paragraph, with the labels of rows and columns.
-
-    Rows are the T written tokens, columns the S source tokens. JSON: a list of candidates, each a
-    list of paragraphs. npz: arrays "attention_1_1" (T, S), "tokens_1_1" (T,) and
-    "source_tokens_1_1" (S,), where the numbers are those of candidate and paragraph.
-    """
-    try:
-        if path.suffix.lower() == ".json":
-            _write_json(generations, path)
-        else:
-            _write_npz(generations, path)
-    except OSError as error:
-        refuse_file(path, error)
-
-
-def _write_json(generations: list[Generation], path: Path) -> None:
-    content = [
-        [
-            {
-                "source_tokens": paragraph.source_tokens,
-                "tokens": paragraph.tokens,
-                "attention": paragraph.attention.tolist(),  # (T, S)
-            }
-            for paragraph in generation.paragraphs
-        ]
-        for generation in generations
-    ]
-    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-
-
-def _write_npz(generations: list[Generation], path: Path) -> None:
-    import numpy as np
-
-    arrays: dict[str, Any] = {}
-    for row, generation in enumerate(generations, start=1):
-        for number, paragraph in enumerate(generation.paragraphs, start=1):
-            arrays[f"attention_{row}_{number}"] = paragraph.attention  # (T, S)
-            arrays[f"tokens_{row}_{number}"] = np.array(paragraph.tokens)
-            arrays[f"source_tokens_{row}_{number}"] = np.array(paragraph.source_tokens)
-    # Given a name, numpy would put a suffix of its own behind .NPZ; given a file, it does not.
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
