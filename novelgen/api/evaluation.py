@@ -91,6 +91,8 @@ class Evaluation:
     # With `generate`: the texts of every setting, and what they were written after.
     sweep: list[SweepRow] = field(default_factory=list)
     texts: list[TextPair] = field(default_factory=list)
+    # Of all written texts the spans that stand in the training text: setting, prompt, place, source.
+    copies: list[dict[str, Any]] = field(default_factory=list)
     copying_unknown: str | None = None  # why copying was not measured, where it was not
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,6 +111,8 @@ class Evaluation:
                 {"setting": row.label, "options": row.options, **row.measures.known()}
                 for row in self.sweep
             ]
+        if self.copies:
+            result["copies"] = self.copies
         return {**result, **self.writing}
 
     @property
@@ -167,7 +171,7 @@ def evaluate(
     _check_writing(generate, options)
 
     # Torch is imported behind the checks, which answer at once.
-    from novelgen.api.evaluation_data import group_places, pairs_by_task
+    from novelgen.api.evaluation_data import copies_of, group_places, pairs_by_task
     from novelgen.api.evaluation_losses import (
         measured_losses,
         network_loss,
@@ -203,6 +207,7 @@ def evaluate(
         shuffled = network_loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
     texts: list[TextPair] = []
     rows: list[SweepRow] = []
+    copies: list[dict[str, Any]] = []
     copying_unknown = None
     if generate:
         training, copying_unknown = training_text(opened, directory)
@@ -212,6 +217,7 @@ def evaluate(
         seed = options.pop("seed", SEED)
         settings = product(options, generator.decoding_config().decoder)
         rows = list(sweep(generator, texts, settings, training, seed=seed, on_text=on_text))
+        copies = copies_of(directory, rows)
     return Evaluation(
         **next(iter(figures.values())),
         **cached,
@@ -220,6 +226,7 @@ def evaluate(
         groups=groups,
         sweep=rows,
         texts=texts,
+        copies=copies,
         copying_unknown=copying_unknown,
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from novelgen.data.store import Store, is_store
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.errors import ConfigError
 from novelgen.evaluation.groups import chapter_places, length_places, novel_places
+from novelgen.evaluation.origins import find_copies
+from novelgen.evaluation.sweep import SweepRow
 from novelgen.i18n import _
 from novelgen.text.importing import CorpusImport
 from novelgen.training.checkpoint import Run
@@ -118,3 +121,19 @@ def _segments(wanted: EvaluationData, run: Run) -> Iterator[tuple[int, str]]:
     for paragraph in CorpusImport(wanted.corpus, options):
         for segment in paragraph.segments:
             yield paragraph.chapter, segment
+
+
+def copies_of(directory: Path, rows: Sequence[SweepRow]) -> list[dict[str, Any]]:
+    """The spans of all texts that stand in the training text, and where; none where it is away."""
+    texts = [(row.label, text) for row in rows for text in row.texts]
+    found = find_copies(directory, [text.text for _label, text in texts]) or []
+    return [
+        {
+            "setting": label,
+            "prompt": text.prompt,
+            **copy._asdict(),
+            "source": copy.source._asdict(),
+        }
+        for (label, text), copies in zip(texts, found, strict=False)
+        for copy in copies
+    ]

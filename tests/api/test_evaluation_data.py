@@ -3,9 +3,10 @@ from types import SimpleNamespace
 import pytest
 
 from novelgen.api.evaluation import EvaluationData
-from novelgen.api.evaluation_data import pairs_by_task
+from novelgen.api.evaluation_data import copies_of, pairs_by_task
 from novelgen.config import Config
 from novelgen.errors import ConfigError
+from novelgen.evaluation.origins import Copy, Source
 
 CHAPTERS = "第一章 渡口\n宝玉笑道来。\n黛玉说去了。\n宝钗不听。\n第二章 花\n凤好。\n贾母见了人。\n"
 
@@ -65,3 +66,25 @@ def test_a_run_of_pairs_is_not_measured_on_a_novel(run, tmp_path):
     run.config = Config().replace(pairs="a.tsv")
     with pytest.raises(ConfigError, match="evaluate with --pairs"):
         pairs_by_task(run, tmp_path, source(tmp_path), None)
+
+
+def test_copies_are_told_with_their_setting_and_prompt(monkeypatch, tmp_path):
+    found = Copy(1, 9, "二三四五六七八九", Source("n.txt", "第一章", 3))
+    monkeypatch.setattr(
+        "novelgen.api.evaluation_data.find_copies",
+        lambda _directory, texts: [[found] if "二三" in text else [] for text in texts],
+    )
+    rows = [
+        SimpleNamespace(label=label, texts=[SimpleNamespace(prompt=prompt, text=text)])
+        for prompt, (label, text) in enumerate([("a", "没有"), ("b", "一二三四五六七八九")])
+    ]
+    assert copies_of(tmp_path, rows) == [
+        {
+            "setting": "b",
+            "prompt": 1,
+            "start": 1,
+            "stop": 9,
+            "text": "二三四五六七八九",
+            "source": {"novel": "n.txt", "chapter": "第一章", "paragraph": 3},
+        }
+    ]

@@ -16,6 +16,9 @@ from novelgen.web.services.model_registry import ModelRegistry
 # Seconds between signs of life. Gradio notices only then that a visitor has left.
 _HEARTBEAT = 0.25
 
+# How many other tokens are offered at a place.
+ALTERNATIVES = 10
+
 # It is a generator and no mere iterator: closing it stops the model.
 Inspection: TypeAlias = Generator[Shown | None, None, None]
 
@@ -31,7 +34,7 @@ def inspect_paragraph(
     places: list[Place] = []
     last_sign = clock()
     generator = streaming.generator_of(registry, shown.result)
-    with closing(generator.inspect(shown.paragraph)) as stream:
+    with closing(generator.inspect(shown.paragraph, ALTERNATIVES)) as stream:
         for place in stream:
             places.append(place)
             if clock() - last_sign >= _HEARTBEAT:

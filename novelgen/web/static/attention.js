@@ -234,8 +234,10 @@ find("svg").addEventListener("click", () => {
     save(vectorOf(heatmap.matrix, heatmap.isLog, words), "svg");
 });
 find("beam-svg").addEventListener("click", () => {
-    const text = new XMLSerializer().serializeToString(find("beam").querySelector("svg"));
-    save(new Blob([text], {type: "image/svg+xml"}), "beam.svg");
+    save(vectorFile(find("beam").querySelector("svg")), "beam.svg");
+});
+find("beam-png").addEventListener("click", async () => {
+    save(await pictureFile(find("beam").querySelector("svg")), "beam.png");
 });
 find("json").addEventListener("click", () => {
     save(new Blob([JSON.stringify(report())], {type: "application/json"}), "json");

@@ -1,6 +1,8 @@
 // The beam's hypotheses as they lived and died: a tree from left to right, a column a token.
 
 const BEAM_COLUMN = 30, BEAM_ROW = 22; // pixels
+// As they are in a file; on the page attention.css has the colours of light and dark.
+const BEAM_INK = {lived: "#1c1917", ended: "#1c1917", died: "#78716c", written: "#b91c1c"};
 
 // `steps` are lists of [parent, text, log-probability, ended]; `chosen` are the texts of what was
 // written in the end.
@@ -45,13 +47,14 @@ function beamTree(steps, chosen, words) {
         const isWritten = written.has(`${number} ${place}`);
         const state = ended ? "ended" : parents[number].has(place) ? "lived" : "died";
         const classes = `attention-beam-${state}${isWritten ? " attention-beam-written" : ""}`;
+        const ink = BEAM_INK[isWritten ? "written" : state];
         if (number) {
             svg.append(shape("line", {
                 x1: x(number - 1) + 8, y1: y(parent) - 4, x2: x(number) - 8, y2: y(place) - 4,
-                class: classes,
+                class: classes, stroke: ink, "stroke-width": isWritten ? 2 : 1,
             }));
         }
-        const label = shape("text", {x: x(number), y: y(place), "text-anchor": "middle", class: classes},
+        const label = shape("text", {x: x(number), y: y(place), "text-anchor": "middle", class: classes, fill: ink},
             nameOf(text));
         label.append(shape("title", {}, filled(words.beam_node, {
             text, logprob: logProbability.toFixed(2), state: words[`beam_${state}`],
@@ -59,4 +62,27 @@ function beamTree(steps, chosen, words) {
         svg.append(label);
     }));
     return svg;
+}
+
+// An SVG element as a file, and as a PNG of twice its size on white.
+function vectorFile(svg) {
+    return new Blob([new XMLSerializer().serializeToString(svg)], {type: "image/svg+xml"});
+}
+
+async function pictureFile(svg) {
+    const image = new Image();
+    const address = URL.createObjectURL(vectorFile(svg));
+    try {
+        image.src = address;
+        await image.decode();
+    } finally {
+        URL.revokeObjectURL(address);
+    }
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return new Promise(resolve => canvas.toBlob(resolve, "image/png"));
 }

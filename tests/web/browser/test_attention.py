@@ -124,7 +124,7 @@ def test_a_click_on_a_character_lights_the_source_up(attention):
         assert pieces.nth(number).get_attribute("aria-selected") == "true"
         assert max(weights(attention)) == 1 > min(weights(attention))
         seen.add(attention.locator("#attention-place .attention-token").inner_text())
-        assert attention.locator("#attention-place button").count() == 5
+        assert attention.locator("#attention-place button").count() == 10
         facts = attention.locator("#attention-place .attention-facts").inner_text()
         assert re.search(r"概率\s+[\d.<≈ e-]+%?", facts)
         assert "熵" in facts
@@ -472,4 +472,8 @@ def test_a_beam_is_drawn_as_a_tree(page, write):
         "texts => texts.map(text => text.firstChild.textContent).join('')"
     )
     assert chosen.replace("¶", "").replace("·", "")[:3] in written(page).replace("\n", "")
-    assert downloaded(page, "#attention-beam-svg").suggested_filename.endswith(".svg")
+    vector = downloaded(page, "#attention-beam-svg").path().read_text(encoding="utf-8")
+    assert vector.count("<text") == tree.locator("text").count()
+    picture = downloaded(page, "#attention-beam-png").path().read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 2000

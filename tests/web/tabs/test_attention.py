@@ -150,7 +150,7 @@ def test_revisions_go_on_rising_after_a_restart(shown):
         {"place": 0},
         {"place": -1, "alternative": 0},
         {"place": 10**6, "alternative": 0},
-        {"place": 0, "alternative": 5},
+        {"place": 0, "alternative": 10},
         {"place": "0", "alternative": 0},
         {"place": 0, "alternative": None},
     ],
