@@ -91,7 +91,7 @@ class Evaluation:
     # With `generate`: the texts of every setting, and what they were written after.
     sweep: list[SweepRow] = field(default_factory=list)
     texts: list[TextPair] = field(default_factory=list)
-    # Of all written texts the spans that stand in the training text: setting, prompt, place, source.
+    # The spans of all written texts that stand in the training text, and where.
     copies: list[dict[str, Any]] = field(default_factory=list)
     copying_unknown: str | None = None  # why copying was not measured, where it was not
 
