@@ -93,7 +93,10 @@ def serve(checkpoint: Path, folder: Path) -> Iterator[str]:
 def write(page: Any) -> None:
     """Has the paragraph behind the prompt written on the Write tab."""
     page.locator("#write-manuscript textarea").fill(PROMPT)
+    # The seed stands among the settings that are closed at first.
+    page.locator("#write-more > button").click()
     page.locator("#write-seed").locator("textarea, input").fill(str(SEED))
+    page.locator("#write-more > button").click()
     page.locator("#write-continue").click()
     page.wait_for_function(IS_WRITTEN, arg=SEED)
     page.wait_for_function(IS_STILL, arg="#write-draft-1 textarea", polling=POLLING)
@@ -129,6 +132,8 @@ def photograph(browser: Any, url: str, output: Path) -> None:
     # The second tab: what the tabs are called depends on the language.
     page.get_by_role("tab").nth(1).click()
     page.wait_for_selector("#attention-alternative-1")
+    page.locator("#attention-explain").click()
+    page.wait_for_selector("#attention-views[data-explained=true]")
     page.wait_for_function(IS_STILL, arg="#attention-output", polling=POLLING)
     save(page, output / "attention.png")
     page.close()

@@ -256,6 +256,7 @@ new IntersectionObserver(entries => {
     const hasFailed = data && !data.places; // the answer to `look` never came
     trigger("show", hasFailed ? {again: true} : {});
 }).observe(element);
+document.addEventListener("novelgen-why-failed", () => why.fail());
 document.addEventListener("novelgen-written", () => isSeen() && trigger("show", {}));
 watch("value", show);
 show();

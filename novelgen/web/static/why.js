@@ -48,6 +48,12 @@ class Why {
         this.find("explain").textContent = isWaiting ? this.words.explaining : this.words.explain;
     }
 
+    // Neither `onExplain` nor `onCompare` will be answered; the page says why.
+    fail() {
+        this.wait(false);
+        this.find("compared").replaceChildren();
+    }
+
     // What came of `onExplain`, or nothing yet.
     explain() {
         const {data, words} = this;

@@ -105,5 +105,8 @@ def _wire_view(registry: ModelRegistry, writing: Writing, view: Any, queue_place
     view.look(look, shown, [view, inspected], **never_dropped, **queued)
     # 5. Why, and what if: seconds each, so they are asked for.
     both = [shown, inspected]
-    view.explain(localized(handlers.explain), both, view, **queued)
-    view.compare(localized(handlers.compare), both, view, **queued)
+    explained = view.explain(localized(handlers.explain), both, view, **queued)
+    compared = view.compare(localized(handlers.compare), both, view, **queued)
+    failed = static_files.read("notify.js").replace("NAME", "novelgen-why-failed")
+    for event in (explained, compared):
+        event.failure(None, None, None, js=failed, **LIGHT)
