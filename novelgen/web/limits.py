@@ -30,7 +30,8 @@ UPLOADS_FROM_NETWORK = False
 REMOVED_SHOWN = 1_000  # lines that cleaning took out of a novel
 REMOVED_IN_MEMORY = 10_000  # of all removals of a novel, until they are looked at
 TRAINING_MINUTES = 600  # of a training that is started from the page
-UPDATES_A_SECOND = 20
+# What the eye can follow; a browser on a slow machine needs most of a tenth of a second for one.
+UPDATES_A_SECOND = 10
 
 WRITERS = 2  # generations at once
 WAITING = 32  # requests in line for all of them; further ones are answered that the line is full

@@ -267,7 +267,13 @@ def _examples() -> gr.Dataset:
 
 def _hidden_field(name: str) -> gr.Textbox:
     # One that is not visible at all would not be in the browser.
-    return gr.Textbox(visible="hidden", show_label=False, elem_id=f"write-{name}")
+    return gr.Textbox(
+        visible="hidden",
+        # Without one it would be called by Gradio's own word.
+        label=browser_text("Kept by the page"),
+        show_label=False,
+        elem_id=f"write-{name}",
+    )
 
 
 def _opening() -> gr.Textbox:

@@ -183,7 +183,7 @@ def _if_changed(before: str, after: str) -> Any:
 def _changes(before: Values, after: Values) -> Values:
     """The values of `after` that are other ones than in `before`.
 
-    The browser draws all that it is sent, twenty times a second. The result comes first, and is
+    The browser draws all that it is sent, ten times a second. The result comes first, and is
     always another one.
     """
     rest = zip(before[1:], after[1:], strict=True)

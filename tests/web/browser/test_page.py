@@ -39,7 +39,7 @@ TEXTS = """() => {
 # Names that stay in any language.
 NAMES = re.compile(
     r"novelgen|CSV|Markdown|JSON|PNG|API|MCP|BPC|distinct-2|top-[kp]|min-p|n-gram|n-best|\.txt"
-    r"|Word|docx|Ctrl|Shift|Enter|Backspace|Esc|Alt"
+    r"|Word|docx|Ctrl|Shift|Enter|Backspace|Esc|Alt|Typical-p|DRY|SVG"
     r"|bahdanau|novel|GRU|^(sample|beam|greedy)$|metrics\.jsonl|tiny|python train\.py.*txt"
 )
 
