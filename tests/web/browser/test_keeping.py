@@ -191,11 +191,6 @@ def test_fields_have_the_names_of_their_labels(page, written):
         """[...document.querySelectorAll('#write label')].every(
             label => label.control?.tagName !== 'BUTTON')"""
     )
-    page.locator("#write-manuscript [data-testid=block-info]").click()
-    assert (
-        page.evaluate("document.activeElement.closest('#write-manuscript')?.id")
-        == "write-manuscript"
-    )
 
 
 def test_the_status_is_announced_when_all_is_written(page, written):

@@ -75,12 +75,12 @@ def test_text_only_grows(toy, registry_of):
 
 def test_first_character_comes_at_once_and_updates_are_limited(toy, registry_of):
     generator, clock = timed(toy, 0.004)
-    options = {"seed": 1, "min_length": 150, "max_length": 150}
+    options = {"seed": 1, "min_length": 400, "max_length": 400}
     results = list(write(registry_of(generator), "run", PROMPT, options, clock.now))
     assert 1 <= results[0].characters <= 2
     times = [result.seconds for result in results]
     assert times[0] <= 3 * 0.004
-    assert times[-1] == pytest.approx(150 * 0.004)
+    assert times[-1] == pytest.approx(400 * 0.004)
     # The first, the last, and those between them.
     gaps = [after - before for before, after in pairwise(times[:-1])]
     assert len(gaps) > 5
