@@ -93,10 +93,7 @@ def serve(checkpoint: Path, folder: Path) -> Iterator[str]:
 def write(page: Any) -> None:
     """Has the paragraph behind the prompt written on the Write tab."""
     page.locator("#write-manuscript textarea").fill(PROMPT)
-    # The seed stands among the settings that are closed at first.
-    page.locator("#write-more > button").click()
     page.locator("#write-seed").locator("textarea, input").fill(str(SEED))
-    page.locator("#write-more > button").click()
     page.locator("#write-continue").click()
     page.wait_for_function(IS_WRITTEN, arg=SEED)
     page.wait_for_function(IS_STILL, arg="#write-draft-1 textarea", polling=POLLING)
