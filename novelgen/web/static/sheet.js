@@ -152,6 +152,7 @@ class Sheet {
     }
 
     grow() {
+        this.fit();
         if (!this.isFollowing) return;
         const end = part("drafts").getBoundingClientRect();
         const bottom = part("bar").getBoundingClientRect().top;
@@ -160,5 +161,13 @@ class Sheet {
 
     letGo() {
         this.isFollowing = false;
+    }
+
+    // A text of one line takes one: with field-sizing the rows, which Gradio sets to two so that
+    // Enter begins a line, are the least height.
+    fit() {
+        for (const field of document.querySelectorAll("#write-sheet textarea")) {
+            if (field.rows !== 1) field.rows = 1;
+        }
     }
 }
