@@ -78,7 +78,7 @@ def test_the_page_works_below_a_sub_path_with_a_password(proxied, open_page, set
     page.locator("#write-manuscript textarea").fill("小满上了船。")
     page.locator("#write-continue").click()
     expect(page.locator("#write-draft-1 textarea")).not_to_have_value("")
-    page.locator("#write-stop").click()
+    settled(page)
     # 3. And takes a novel, for whoever has a password is trusted.
     novel = tmp_path / "船.txt"
     lines = [f"小满上了船，数到第 {number} 级石阶。" for number in range(50)]
