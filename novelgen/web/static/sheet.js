@@ -152,7 +152,6 @@ class Sheet {
     }
 
     grow() {
-        this.fit();
         if (!this.isFollowing) return;
         const end = part("drafts").getBoundingClientRect();
         const bottom = part("bar").getBoundingClientRect().top;
@@ -161,13 +160,5 @@ class Sheet {
 
     letGo() {
         this.isFollowing = false;
-    }
-
-    // A text of one line takes one: with field-sizing the rows, which Gradio sets to two so that
-    // Enter begins a line, are the least height.
-    fit() {
-        for (const field of document.querySelectorAll("#write-sheet textarea")) {
-            if (field.rows !== 1) field.rows = 1;
-        }
     }
 }
