@@ -9,6 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from novelgen.web import static_files
+
 # Events that run no model: served at once, whoever else is writing, and not offered to programs.
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # The same for events that may be refused: only an event of the queue can show a toast. Without a
@@ -34,3 +36,8 @@ def building(page: gr.Blocks) -> Iterator[None]:
 def page_load() -> Any:
     """The event of the page that is being built: somebody opens it."""
     return _page.get().load
+
+
+def notify(name: str) -> str:
+    """A script for an event: it tells the page's other scripts, as "novelgen-" and the name."""
+    return static_files.read("notify.js").replace("NAME", name)

@@ -60,14 +60,6 @@ const show = () => { element.querySelector("span").textContent = props.value || 
 show();
 watch("value", show);
 """
-# Gradio's margins, for which a phone has no room. They lie outside what our style sheets reach.
-_PHONE_STYLE = """
-<style>
-@media (max-width: 640px) {
-  .gradio-container > .main { padding: 8px 12px !important; }
-}
-</style>
-"""
 
 
 def head() -> str:
@@ -75,7 +67,7 @@ def head() -> str:
     # Below a path of its own the page would else ask the host for its icon, which is another's.
     picture = base64.b64encode(static_files.read("favicon.svg").encode()).decode()
     icon = f'<link rel="icon" href="data:image/svg+xml;base64,{picture}">'
-    return f"{_PHONE_STYLE}{icon}<script>{gradio_texts.script()}</script>"
+    return f"{static_files.read('head.html')}{icon}<script>{gradio_texts.script()}</script>"
 
 
 def theme() -> gr.Theme:

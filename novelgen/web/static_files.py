@@ -7,6 +7,6 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("static")
 
 
-def read(name: str) -> str:
-    """The text of a file in static/."""
-    return (FOLDER / name).read_text(encoding="utf-8")
+def read(*names: str) -> str:
+    """The text of a file in static/; of several, one script in their order."""
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)

@@ -66,9 +66,11 @@ def _setting(spec: dataclasses.Field[Any], kinds: tuple[type, ...]) -> Setting:
     is_whole = int in kinds
     low, high = _bounds(spec, control)
     step = control.step
-    if step is None:
+    if step is None and is_whole:
+        step = 1
+    elif step is None:
         is_share = low is not None and high is not None and high - low <= 1
-        step = 1 if is_whole else _FINE_STEP if is_share else _COARSE_STEP
+        step = _FINE_STEP if is_share else _COARSE_STEP
     if low is None and spec.metadata["above"] is not None:
         # The option's bound itself is not allowed.
         low = spec.metadata["above"] + step

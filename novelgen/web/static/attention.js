@@ -160,11 +160,8 @@ function showBeam() {
 }
 
 function save(blob, suffix) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = `attention-${data.seed}-${data.candidate + 1}-${data.paragraph + 1}.${suffix}`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    const {seed, candidate, paragraph} = data;
+    saveFile(blob, `attention-${seed}-${candidate + 1}-${paragraph + 1}.${suffix}`);
 }
 
 // The file that `generate --attention` writes for a paragraph, what the model expected, and why.

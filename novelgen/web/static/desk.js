@@ -167,11 +167,7 @@ function listChapters(found) {
 
 // 5. Files.
 function save(blob, name) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    saveFile(blob, name);
     const hasDraft = !name.endsWith(".json") && draftTexts().some(text => text.trim());
     tell(filled(hasDraft ? words.without_draft : words.saved, {name}));
     part("file").open = false;

@@ -15,17 +15,6 @@ function setText(name, text) {
     target.dispatchEvent(new Event("input", {bubbles: true}));
 }
 
-function filled(text, values) {
-    return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
-
-function node(tag, className, ...content) {
-    const made = document.createElement(tag);
-    made.className = className;
-    made.append(...content);
-    return made;
-}
-
 // The JSON in a hidden field; null where there is none. It is parsed again only when it changes.
 const parsed = {};
 function jsonOf(name) {

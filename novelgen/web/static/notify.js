@@ -1,5 +1,5 @@
-// Tells desk.js that something has happened.
+// Tells the page's scripts that something has happened; see events.notify.
 (...values) => {
-    document.dispatchEvent(new CustomEvent("NAME"));
+    document.dispatchEvent(new CustomEvent("novelgen-NAME"));
     return [];
 }

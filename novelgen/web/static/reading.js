@@ -1,17 +1,6 @@
 // The linked texts: the written one to click on, the source that lights up, and what the model
 // expected at the selected token.
 
-function node(name, className, text = "", ...children) {
-    const made = document.createElement(name);
-    made.className = className;
-    made.textContent = text;
-    made.append(...children);
-    return made;
-}
-
-// Puts {name}s into a text.
-const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
-
 // Texts as spans, from [text, number of tokens that spell it]. byToken[t] is the span of token t.
 function spansOf(pieces, role) {
     const byToken = [];
@@ -222,11 +211,11 @@ class Reading {
             told.push(filled(words.byte, {part, count: span.count}));
         }
         const details = node("span", "", told.join(" · "));
-        const head = node("div", "attention-token", "", node("b", "", text), details);
+        const head = node("div", "attention-token", node("b", "", text), details);
         // 2. The figures.
         const facts = node("dl", "attention-facts");
         const fact = (name, value) => {
-            facts.append(node("div", "", "", node("dt", "", name), node("dd", "", value)));
+            facts.append(node("div", "", node("dt", "", name), node("dd", "", value)));
         };
         if (place) {
             const surprise = Math.max(0, surpriseOf(place.probability)).toFixed(2);
@@ -257,11 +246,11 @@ class Reading {
 
     alternatives(place, text) {
         const {words} = this;
-        const list = node("div", "attention-alternatives", "", node("h3", "", words.alternatives));
+        const list = node("div", "attention-alternatives", node("h3", "", words.alternatives));
         const row = (name, probability, className, tag) => {
             const share = node("span", "", percent(probability));
             const parts = [node("b", "", name), node("i", ""), share];
-            const made = node(tag, `attention-alternative ${className}`, "", ...parts);
+            const made = node(tag, `attention-alternative ${className}`, ...parts);
             made.style.setProperty("--share", probability);
             list.append(made);
             return made;

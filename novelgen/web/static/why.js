@@ -76,7 +76,7 @@ class Why {
         const list = node("ol", "attention-sentences");
         for (const [text, bits] of why.sentences) {
             const value = node("b", "", amount(bits, {unit: "bits"}, words));
-            list.append(node("li", "", "", value, node("span", "", text)));
+            list.append(node("li", "", value, node("span", "", text)));
         }
         told.append(node("h3", "", words.by_sentence), list);
         const count = why.copies?.length;
@@ -94,7 +94,7 @@ class Why {
         const total = bits.reduce((sum, value) => sum + value, 0);
         const cost = filled(words.compared_cost, {bits: total.toFixed(1)});
         this.find("compared").replaceChildren(
-            node("h3", "", words.compared_same), node("p", "attention-text", "", ...spans),
+            node("h3", "", words.compared_same), node("p", "attention-text", ...spans),
             node("p", "", cost),
             node("h3", "", words.compared_new), node("p", "attention-text", text),
         );
@@ -128,7 +128,7 @@ class Why {
         this.find("pin-write").disabled = !this.pins.size;
         const rows = [...this.pins].sort(([a], [b]) => a - b).map(([row, cells]) => {
             const name = node("b", "", filled(words.pin_row, {row: row + 1, text: data.output[row]}));
-            const made = node("div", "attention-pin-row", "", name);
+            const made = node("div", "attention-pin-row", name);
             for (const [column, weight] of cells) {
                 const slider = Object.assign(node("input", ""), {
                     type: "range", min: 0, max: 1, step: 0.05, value: weight,

@@ -19,7 +19,7 @@ from typing import Any
 import gradio as gr
 
 from novelgen.web import limits, static_files
-from novelgen.web.events import LIGHT
+from novelgen.web.events import LIGHT, notify
 from novelgen.web.language import localized
 from novelgen.web.services.attention_words import words
 from novelgen.web.services.manuscript import CancellationToken
@@ -29,6 +29,7 @@ from novelgen.web.tabs.writing import Writing
 
 # One script, in this order.
 _SCRIPTS = (
+    "dom.js",
     "heatmap.js",
     "heatview.js",
     "reading.js",
@@ -36,28 +37,27 @@ _SCRIPTS = (
     "why.js",
     "attention.js",
 )
-# Tells the view that a text was generated. It asks for the text when the visitor sees the tab.
-_NOTIFY = "() => { document.dispatchEvent(new CustomEvent('novelgen-written')); }"
 
 
 def build(registry: ModelRegistry, writing: Writing) -> None:
     """Makes the tab where it is called; it shows the last result of `writing` and can change it."""
-    script = "\n".join(static_files.read(name) for name in _SCRIPTS)
     # Empty, above the view. Gradio shows the place in the queue there, and attention.css only to
     # those who wait for a while.
     queue_place = gr.HTML("", elem_id="attention-line", container=False, padding=False)
     view = gr.HTML(
         {},
         html_template=static_files.read("attention.html"),
-        js_on_load=script,
+        js_on_load=static_files.read(*_SCRIPTS),
         words=words(),
         apply_default_css=False,
         elem_id="attention-view",
     )
     _wire_view(registry, writing, view, queue_place)
+    # The view asks for a text that was generated when the visitor sees the tab.
+    written = notify("written")
     for event in writing.events:
-        event.then(None, None, None, js=_NOTIFY, **LIGHT)
-    writing.stop.click(None, None, None, js=_NOTIFY, **LIGHT)
+        event.then(None, None, None, js=written, **LIGHT)
+    writing.stop.click(None, None, None, js=written, **LIGHT)
 
 
 def _wire_view(registry: ModelRegistry, writing: Writing, view: Any, queue_place: gr.HTML) -> None:
@@ -107,6 +107,6 @@ def _wire_view(registry: ModelRegistry, writing: Writing, view: Any, queue_place
     both = [shown, inspected]
     explained = view.explain(localized(handlers.explain), both, view, **queued)
     compared = view.compare(localized(handlers.compare), both, view, **queued)
-    failed = static_files.read("notify.js").replace("NAME", "novelgen-why-failed")
+    failed = notify("why-failed")
     for event in (explained, compared):
         event.failure(None, None, None, js=failed, **LIGHT)

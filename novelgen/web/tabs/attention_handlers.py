@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import gradio as gr
 
+from novelgen.attribution.explanation import Explanation
 from novelgen.attribution.pinned import Pins
 from novelgen.decoding.inspection import Alternative
 from novelgen.web import limits
@@ -44,6 +45,7 @@ class ViewUpdate(NamedTuple):
     result: GenerationResult | None = None
 
 
+_Found = TypeVar("_Found")
 # It is a generator and no mere iterator: closing it stops the model.
 _Updates: TypeAlias = Generator[ViewUpdate, None, None]
 
@@ -99,14 +101,11 @@ class Handlers:
         if before is None:
             yield gr.skip()
             return
-        with errors_as_toasts(), closing(explain_shown(self._registry, before)) as steps:
-            for explanation in steps:
-                if explanation is None:
-                    yield gr.skip()
-                else:
-                    shown = latest(before, inspected)
-                    copies = copies_in(self._registry, before)
-                    yield {**payload(shown), "why": why_payload(explanation, copies)}
+
+        def told(explanation: Explanation) -> dict[str, Any]:
+            return {"why": why_payload(explanation, copies_in(self._registry, before))}
+
+        yield from _told(explain_shown(self._registry, before), told, latest(before, inspected))
 
     def compare(
         self, event: gr.EventData, before: Shown | None, inspected: Shown | None
@@ -116,12 +115,8 @@ class Handlers:
         if before is None or not source:
             yield gr.skip()
             return
-        with errors_as_toasts(), closing(compare_sources(self._registry, before, source)) as steps:
-            for compared in steps:
-                if compared is None:
-                    yield gr.skip()
-                else:
-                    yield {**payload(latest(before, inspected)), "compared": compared}
+        steps = compare_sources(self._registry, before, source)
+        yield from _told(steps, lambda found: {"compared": found}, latest(before, inspected))
 
     def choose(
         self,
@@ -191,6 +186,20 @@ class Handlers:
         if result is None:
             return self._unchanged
         return result_values(result)
+
+
+def _told(
+    steps: Generator[_Found | None, None, None],
+    tell: Callable[[_Found], dict[str, Any]],
+    shown: Shown,
+) -> Iterator[Any]:
+    """Values for the view while something is computed: nothing, then what is `shown` with it."""
+    with errors_as_toasts(), closing(steps):
+        for found in steps:
+            if found is None:
+                yield gr.skip()
+            else:
+                yield {**payload(shown), **tell(found)}
 
 
 def _with_branches(view: Any, branches: Branches, current: GenerationResult | None) -> Any:

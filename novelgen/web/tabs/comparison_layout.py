@@ -66,7 +66,7 @@ def lay_out(registry: ModelRegistry, run: gr.Dropdown) -> Parts:
     saver = gr.HTML(
         None,
         html_template="",
-        js_on_load=static_files.read("save.js"),
+        js_on_load=static_files.read("dom.js", "save.js"),
         visible="hidden",
         elem_id="compare-saver",
     )

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from novelgen.errors import NovelgenError
-from novelgen.web import limits, static_files
+from novelgen.web import limits
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
+from novelgen.web.events import LIGHT, WITH_TOASTS, notify, page_load
 from novelgen.web.language import localized
 from novelgen.web.services.examples import examples
 from novelgen.web.services.manuscript import (
@@ -156,7 +156,7 @@ def _wire_generation(
     stop_outputs = [parts.status, parts.hidden.journal]
     buttons["stop"].click(_stopped, stop_inputs, stop_outputs, **LIGHT)
     # 4. The desk shows whether something is being written.
-    ended = static_files.read("notify.js").replace("NAME", "novelgen-ended")
+    ended = notify("ended")
     for event in (continued, rewritten):
         event.success(None, None, None, js=ended, **LIGHT)
     for event in (continued, started, rewritten):
@@ -222,5 +222,5 @@ def _wire_window(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> Non
     inputs = [run, task]
     gr.on([run.change, task.change, page_load()], tell, inputs, window, **LIGHT)
     desk.window(read, inputs, desk, **LIGHT)
-    changed = static_files.read("notify.js").replace("NAME", "novelgen-changed")
+    changed = notify("changed")
     window.change(None, None, None, js=changed, **LIGHT)

@@ -19,7 +19,7 @@ import gradio as gr
 from novelgen.errors import ConfigError
 from novelgen.web import limits, static_files
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, page_load
+from novelgen.web.events import LIGHT, notify, page_load
 from novelgen.web.language import localized
 from novelgen.web.services.draft_source import source_from_text
 from novelgen.web.services.manuscript import (
@@ -111,9 +111,9 @@ def _wire_stories(parts: Parts, events: list[Any]) -> None:
         event(None, cancels=events, **LIGHT)
         event(CancellationToken.cancel, parts.cancellation, None, **LIGHT)
     opened = desk.open(open_story, None, outputs, **LIGHT)
-    opened.then(None, None, None, js=_notify("novelgen-opened"), **LIGHT)
+    opened.then(None, None, None, js=notify("opened"), **LIGHT)
     edited = desk.edit(edit, editor_inputs(parts), editor_outputs(parts), **LIGHT)
-    edited.then(None, None, None, js=_notify("novelgen-edited"), **LIGHT)
+    edited.then(None, None, None, js=notify("edited"), **LIGHT)
 
 
 def _wire_middle(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
@@ -146,7 +146,7 @@ def _wire_middle(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> Non
         api_visibility="private",
     )
     for after in (written.success, written.failure):
-        after(None, None, None, js=_notify("novelgen-middle-ended"), **LIGHT)
+        after(None, None, None, js=notify("middle-ended"), **LIGHT)
 
 
 def _unchanged(parts: Parts) -> Values:
@@ -157,11 +157,6 @@ def _unchanged(parts: Parts) -> Values:
 def answer(event: gr.EventData, **values: Any) -> dict[str, Any]:
     """What the desk gets: the values, and the number of its request."""
     return {**values, "number": (event._data or {}).get("number")}
-
-
-def _notify(name: str) -> str:
-    """A script that tells desk.js of an event."""
-    return static_files.read("notify.js").replace("NAME", name)
 
 
 def setting_update(component: gr.Component, value: Any) -> Any:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from novelgen.errors import ConfigError
 from novelgen.web import static_files
-from novelgen.web.events import LIGHT
+from novelgen.web.events import LIGHT, notify
 from novelgen.web.language import localized
 from novelgen.web.services.draft_source import source_from_text
 from novelgen.web.services.manuscript import (
@@ -59,10 +59,10 @@ def wire(parts: Parts, events: list[Any]) -> None:
     # First cancel, then move the text: the events of a click are handled in this order.
     cancel_on_click([*handlers, parts.examples], events, parts.cancellation)
     stable_prefix = static_files.read("stable_prefix.js")
-    notify = static_files.read("notify.js").replace("NAME", "novelgen-moved")
+    tell = notify("moved")
     for button, handler in handlers.items():
         event = button.click(handler, inputs, outputs, js=stable_prefix, **LIGHT)
-        event.then(None, None, None, js=notify, **LIGHT)
+        event.then(None, None, None, js=tell, **LIGHT)
     example_inputs = [parts.examples, *inputs]
     parts.examples.click(take_example, example_inputs, outputs, cancels=events, **LIGHT)
     buttons["pin"].click(_pinned_seed, parts.hidden.source, parts.controls.seed, **LIGHT)
@@ -96,17 +96,7 @@ def editor_inputs(parts: Parts) -> list[gr.Component]:
 
 def editor_outputs(parts: Parts) -> list[Any]:
     """The components of the values of `moved`, which are those of writing_view.editor_values."""
-    return [
-        parts.status,
-        parts.manuscript,
-        parts.result,
-        parts.undo_history,
-        parts.opening,
-        parts.hidden.journal,
-        parts.hidden.source,
-        *parts.draft_texts,
-        *parts.draft_columns,
-    ]
+    return [parts.status, *editor_inputs(parts), *parts.draft_columns]
 
 
 def moved(

@@ -39,6 +39,7 @@ _BUTTON_LABELS = {
     "redo": browser_text("Redo"),
 }
 _DESK_SCRIPTS = (
+    "dom.js",
     "fields.js",
     "buttons.js",
     "sheet.js",
@@ -176,7 +177,7 @@ def _desk() -> gr.HTML:
     return gr.HTML(
         {},
         html_template=static_files.read("desk.html"),
-        js_on_load="\n".join(static_files.read(name) for name in _DESK_SCRIPTS),
+        js_on_load=static_files.read(*_DESK_SCRIPTS),
         words=words(),
         apply_default_css=False,
         elem_id="write-desk",
