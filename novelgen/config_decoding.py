@@ -322,6 +322,8 @@ _PAIRS_DECODING = {
     "no_repeat_ngram": 0,
     "min_length": 1,
 }
+# What does nothing where the penalty itself is off.
+_DRY_PARTS = ("dry_base", "dry_allowed_length", "dry_window")
 # Which decoders have a use for a field; all have for the others. Temperature and the filters shape
 # what is drawn from: greedy decoding and beam search look for what is likeliest.
 _ONLY_FOR = {
@@ -337,56 +339,16 @@ _ONLY_FOR = {
 }
 
 
-# Settings that go together, by name: the command line's --style, and the page's buttons. All
-# sample; "balanced" are the defaults. After 40 paragraphs of "Dream of the Red Chamber", of which
-# distinct-2 is 0.70, it is 0.41, 0.59 and 0.67, with -1.8, -2.4 and -2.8 nats a character.
-STYLES: dict[str, dict[str, Any]] = {
-    "steady": {
-        "temperature": 0.6,
-        "top_k": 0,
-        "top_p": 0.9,
-        "min_p": 0.02,
-        "repetition_penalty": 1.1,
-        "no_repeat_ngram": 4,
-        "dry_multiplier": 0.0,
-    },
-    "balanced": {
-        "temperature": 0.8,
-        "top_k": 0,
-        "top_p": 0.95,
-        "min_p": 0.0,
-        "repetition_penalty": 1.1,
-        "no_repeat_ngram": 4,
-        "dry_multiplier": 0.0,
-    },
-    "bold": {
-        "temperature": 1.2,
-        "top_k": 0,
-        "top_p": 1.0,
-        "min_p": 0.03,
-        "repetition_penalty": 1.1,
-        "no_repeat_ngram": 4,
-        "dry_multiplier": 0.8,
-    },
-}
-
-
-def styled(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, a `style` among them replaced by its settings, before which the others go.
-
-    Raises ConfigError for a style that is not known.
-    """
-    others = dict(options)
-    style = others.pop("style", None)
-    if style is None:
-        return others
-    validate_choice(style, STYLES, "--style")
-    return {"decoder": "sample", **STYLES[style], **others}
-
-
 def applies(name: str, decoder: str) -> bool:
     """Whether a field of DecodingConfig has an effect with a decoder."""
     return decoder in _ONLY_FOR.get(name, (decoder,))
+
+
+def without_dry(options: Mapping[str, Any]) -> list[str]:
+    """Which fields of `options` have no effect because DRY sampling is off."""
+    if options.get("dry_multiplier", DecodingConfig.dry_multiplier):
+        return []
+    return [name for name in _DRY_PARTS if name in options]
 
 
 def without_effect(options: Iterable[str], decoders: Collection[str]) -> list[str]:

@@ -280,6 +280,9 @@ def test_no_temperature_at_all_is_greedy(complaint, checkpoint):
         (["--decoder", "beam", "--temperature", "0.7"], "note: --temperature: without effect"),
         (["--decoder", "greedy", "--top-k", "3", "--top-p", "0.5"], "note: --top-k, --top-p:"),
         (["--beam-size", "3"], "note: --beam-size: without effect with --decoder sample"),
+        (["--dry-base", "2"], "note: --dry-base: without effect without --dry-multiplier"),
+        (["--dry-base", "2", "--dry-multiplier", "0.5"], None),
+        (["--dry-window", "9", "--style", "bold"], None),
         (["--decoder", "beam", "--beam-size", "3", "--seed", "1"], None),
     ],
 )

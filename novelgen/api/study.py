@@ -22,7 +22,7 @@ from novelgen.decoding.results import Paragraph
 from novelgen.evaluation.attention import entropy_bits, heaviest_share
 from novelgen.evaluation.comparison import Result, result_of
 from novelgen.evaluation.failures import WrittenText, count_failures
-from novelgen.evaluation.origins import find_origins, locate
+from novelgen.evaluation.origins import copies_from, find_origins
 from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep
 from novelgen.models.zoo import attends
 from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
@@ -199,14 +199,10 @@ class Measurer:
 
     def _copied(self, texts: list[WrittenText]) -> dict[str, Any]:
         """The spans that stand in the training text, longest first, and where."""
-        found = find_origins([text.text for text in texts], self.data.targets("train"))
-        spans = []
-        for text, origins in zip(texts, found, strict=True):
-            for origin in origins:
-                place: Mapping[str, Any] = {"novel": "", "chapter": "", "paragraph": 0}
-                if isinstance(self.data, Novel):
-                    place = locate(self.data.store, "train", origin.line)._asdict()
-                spans.append({"text": text.text[origin.start : origin.stop], **place})
+        found = copies_from(self.data, [text.text for text in texts])
+        spans = [
+            {"text": copy.text, **copy.source._asdict()} for copies in found for copy in copies
+        ]
         spans.sort(key=lambda span: -len(span["text"]))
         true = find_origins([text.target for text in texts], self.data.targets("train"))
         return {

@@ -17,8 +17,7 @@ from novelgen.attribution.forced import Floats, Written, log_probs_given
 from novelgen.attribution.gradients import gradient_times_input
 from novelgen.attribution.source import (
     characters_of,
-    information_of_source,
-    leave_out,
+    log_probs_without,
     sentences_of,
     words_of,
 )
@@ -134,8 +133,8 @@ def explaining(
     attention = paragraph.attention
     if not attends(generator.config.model):
         attention = np.zeros((len(written.tokens), 0), np.float32)
-    surprise = -log_probs_given(network, written, [written.source], device)[0]
-    information = information_of_source(network, written, device, source_ids(generator, other))
+    sources = [written.source, source_ids(generator, other)]
+    with_source, with_other = log_probs_given(network, written, sources, device)
     yield None
     gradient = gradient_times_input(network, written, device)
     yield None
@@ -146,13 +145,14 @@ def explaining(
         sentences_of(written.source, tokenizer),
     ):
         texts = [tokenizer.decode(written.source[place] for place in part) for part in positions]
-        parts.append(Parts(texts, positions, leave_out(network, written, positions, device)))
+        without = log_probs_without(network, written, positions, device)  # (U, T)
+        parts.append(Parts(texts, positions, (with_source - without).T))
         yield None
     yield Explanation(
         paragraph.source_tokens,
         paragraph.tokens,
-        surprise,
-        information,
+        -with_source,
+        with_source - with_other,
         attention,
         gradient,
         *parts,

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from novelgen.data.pairs import Batch
-from novelgen.text.tokenizers import BOS, PAD
+from novelgen.decoding.protocol import padded
+from novelgen.text.tokenizers import BOS
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -54,7 +55,9 @@ def log_probs_given(
     found = []
     step = rows_for(len(written.tokens))
     for start in range(0, len(sources), step):
-        source, lengths = padded(sources[start : start + step], device)
+        part = sources[start : start + step]
+        source = torch.from_numpy(padded(part)).to(device)  # (B, S)
+        lengths = torch.tensor([len(each) for each in part], device=device)
         rows = len(source)
         log_probs, _ = _unrolled(
             model, source, lengths, target.expand(rows, -1), first.expand(rows)
@@ -66,15 +69,6 @@ def log_probs_given(
 def rows_for(tokens: int) -> int:
     """How many rows of so many target tokens are read at a time."""
     return max(TOKENS_AT_ONCE // max(tokens, 1), 1)
-
-
-def padded(sources: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Sources as one tensor (B, S) int64, and their lengths (B,)."""
-    lengths = torch.tensor([len(source) for source in sources])
-    rows = torch.full((len(sources), int(lengths.max())), PAD)
-    for row, source in enumerate(sources):
-        rows[row, : len(source)] = torch.tensor(source)
-    return rows.to(device), lengths.to(device)
 
 
 def _unrolled(

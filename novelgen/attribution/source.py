@@ -45,10 +45,22 @@ def leave_out(
     How many bits the token loses when the source is read without the part (leave-one-out, Li et
     al., 2016, "Understanding Neural Networks through Representation Erasure").
     """
-    sources = [_without(written.source, part) for part in parts]
-    log_probs = log_probs_given(model, written, [written.source, *sources], device)
-    effects: Floats = (log_probs[:1] - log_probs[1:]).T
+    whole = log_probs_given(model, written, [written.source], device)
+    effects: Floats = (whole - log_probs_without(model, written, parts, device)).T
     return effects
+
+
+def log_probs_without(
+    model: nn.Module,
+    written: Written,
+    parts: Sequence[Sequence[int]],
+    device: torch.device,
+) -> Floats:
+    """log₂ p (U, T) of the written tokens without each of U parts of the source."""
+    sources = [_without(written.source, part) for part in parts]
+    if not sources:
+        return np.zeros((0, len(written.tokens)))
+    return log_probs_given(model, written, sources, device)
 
 
 def _without(source: Sequence[int], positions: Sequence[int]) -> list[int]:

@@ -14,7 +14,7 @@ from novelgen.cli import add_section, explicit_options, whole_number
 from novelgen.commands.decoding_style import add_style, remark_on_options
 from novelgen.commands.output_file import check_output, refuse_file
 from novelgen.config import DEVICES, DecodingConfig
-from novelgen.config_decoding import styled
+from novelgen.decoding_styles import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, ngettext
 from novelgen.report.sweep_tables import (

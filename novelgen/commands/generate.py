@@ -20,7 +20,7 @@ from novelgen.commands.decoding_style import add_style, remark_on_options
 from novelgen.commands.output_file import check_output
 from novelgen.commands.why_file import WHY_FORMATS, save_why
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
-from novelgen.config_decoding import styled
+from novelgen.decoding_styles import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
 from novelgen.models.zoo import NO_ATTENTION, attends

@@ -29,6 +29,7 @@ from torch import Tensor
 from novelgen.decoding.protocol import (
     ReadoutModel,
     State,
+    padded,
     predict_with_readout,
     select,
     start,
@@ -71,17 +72,14 @@ def read_targets(
 ) -> list[ReadTarget]:
     """Reads the targets of B pairs of the task "next" by teacher forcing."""
     sources, targets = zip(*pairs, strict=True)
-    lengths = [len(target) for target in targets]
-    padded = np.zeros((len(pairs), max(lengths)), dtype=np.int64)  # (B, T) behind a target PAD
-    for row, target in enumerate(targets):
-        padded[row, : len(target)] = target
+    tokens_by_row = padded(targets)  # (B, T)
     # 1. Step by step, as it would be written.
     memory, state = start(network, sources, device)
     before = np.full(len(pairs), BOS)
     rows = np.arange(len(pairs))
     keys = []
     log_probabilities = []
-    for tokens in padded.T:
+    for tokens in tokens_by_row.T:
         prediction, readouts, state = predict_with_readout(network, before, memory, state, device)
         keys.append(_of_length_1(readouts))
         log_probabilities.append(prediction.at(rows, tokens))
@@ -91,10 +89,10 @@ def read_targets(
     log_probabilities_by_row = np.stack(log_probabilities, axis=1)  # (B, T)
     return [
         ReadTarget(
-            Cache(by_row[row, :length], padded[row, :length]),
+            Cache(by_row[row, :length], tokens_by_row[row, :length]),
             log_probabilities_by_row[row, :length],
         )
-        for row, length in enumerate(lengths)
+        for row, length in enumerate(map(len, targets))
     ]
 
 

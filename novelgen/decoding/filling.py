@@ -5,8 +5,8 @@ than are asked for, and each gets the score
 
     Σ log p(candidate | what stands before) / T + Σ log p(what follows | candidate) / T'
 
-where the T' tokens that follow are read by teacher forcing. It is of the network, with the n-gram
-model beside it where that has a weight; no rule and no temperature has a part in it.
+where the T' tokens that follow are read by teacher forcing. It is of the network, with the cache
+and the n-gram model where they have a weight; no rule and no temperature has a part in it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from novelgen.config import DecodingConfig
 from novelgen.data.tasks import first_tokens, trained_task
 from novelgen.decoding.inspection import whole_characters
-from novelgen.decoding.protocol import Model, Wrapper
 from novelgen.decoding.results import Generation, Paragraph
 from novelgen.decoding.scoring import Reading, read
 from novelgen.decoding.session import GenerationSession
@@ -55,16 +54,11 @@ def fill(generator: Generator, before: str, after: str, config: DecodingConfig) 
         candidates += _written(GenerationSession(generator, after, backwards))
     candidates = _distinct(each for each in candidates if each.text) or candidates[:1]
     # 2. Each after what stands before, and what follows after each.
-    first = first_tokens(generator.config.data, generator.tokenizer.size)["next"]
-    model = _model(generator, config)
-    context = generator.config.data.context_paragraphs
     paragraphs = [each.paragraphs[0] for each in candidates]
-    sources = [_joined(segments[-context:])] * len(candidates)
-    own = read(model, generator.device, sources, [each.ids for each in paragraphs], first)
-    sources = [
-        _joined([*segments, [*_without_end(each.ids), EOS]][-context:]) for each in paragraphs
-    ]
-    joins = read(model, generator.device, sources, [following] * len(candidates), first)
+    before_each = [segments] * len(candidates)
+    own = _read_after(generator, config, before_each, [each.ids for each in paragraphs])
+    before_each = [[*segments, [*_without_end(each.ids), EOS]] for each in paragraphs]
+    joins = _read_after(generator, config, before_each, [following] * len(candidates))
     # 3. The best.
     found = [
         dataclasses.replace(
@@ -110,6 +104,8 @@ def rewrite(
     old one, and a few. Raises ConfigError for a selection that is none, or as `fill`.
     """
     _check(generator, config)
+    if config.prefix:
+        raise ConfigError(_("--prefix: the opening is what stands before the selection"))
     if not 0 <= start < stop <= len(paragraph):
         message = _("the selection from {start} to {stop} is not within the {count} characters")
         raise ConfigError(message.format(start=start, stop=stop, count=len(paragraph)))
@@ -126,33 +122,32 @@ def rewrite(
         max_length=selection.longest,
     )
     candidates = _written(GenerationSession(generator, before, longest))
-    model = _model(generator, config)
-    shortened = _shortened(generator, model, candidates, selection)
+    segments = _segments(generator, before, "--prompt")
+    shortened = _shortened(generator, config, segments, candidates, selection)
     # 2. Each with what follows it; of each text the best.
-    paragraphs = [each.paragraphs[0] for each in shortened]
-    targets = [[*each.ids, *selection.following] for each in paragraphs]
-    readings = _read_again(generator, model, paragraphs, targets)
+    targets = [[*each.paragraphs[0].ids, *selection.following] for each in shortened]
+    readings = _read_after(generator, config, [segments] * len(targets), targets)
     found = []
     for each, target, reading in zip(shortened, targets, readings, strict=True):
         whole = _rewritten(generator, each.paragraphs[0], target, reading, selection)
         words = generator.tokenizer.decode(target[len(opening) : -len(selection.following)])
         text = parts[0] + words + parts[2]
         found.append(dataclasses.replace(each, paragraphs=[dataclasses.replace(whole, text=text)]))
-    best = _best(found, len(found))
-    return list({each.text: each for each in reversed(best)}.values())[::-1][: config.num_samples]
+    return _distinct(_best(found, len(found)))[: config.num_samples]
 
 
 def _shortened(
     generator: Generator,
-    model: Model | Wrapper,
+    config: DecodingConfig,
+    segments: list[list[int]],
     candidates: Sequence[Generation],
     selection: _Selection,
 ) -> list[Generation]:
     """Every candidate with _ENDS ends: where what follows is likeliest to begin."""
-    paragraphs = [each.paragraphs[0] for each in candidates]
     # The probability of what follows is asked for behind the last token too.
-    targets = [[*_without_end(each.ids), EOS] for each in paragraphs]
-    readings = _read_again(generator, model, paragraphs, targets, selection.following[0])
+    targets = [[*_without_end(each.paragraphs[0].ids), EOS] for each in candidates]
+    before_each = [segments] * len(targets)
+    readings = _read_after(generator, config, before_each, targets, selection.following[0])
     found = []
     for each, ids, reading in zip(candidates, targets, readings, strict=True):
         ends = [
@@ -177,18 +172,28 @@ def _may_end(generator: Generator, ids: list[int], selection: _Selection) -> boo
     return is_new and not is_doubled and whole_characters(ids) == ids
 
 
-def _read_again(
+def _read_after(
     generator: Generator,
-    model: Model | Wrapper,
-    paragraphs: Sequence[Paragraph],
+    config: DecodingConfig,
+    before_each: Sequence[list[list[int]]],
     targets: Sequence[Sequence[int]],
     watched: int = 0,
 ) -> list[Reading]:
-    """Reads targets after the sources of paragraphs that were written."""
-    if not paragraphs:
+    """Reads targets, each after the segments before it, as the next paragraph."""
+    if not targets:
         return []
-    sources = [each.source_ids for each in paragraphs]
-    return read(model, generator.device, sources, targets, paragraphs[0].first, watched)
+    data = generator.config.data
+    network = generator.network_with(
+        config.cache_weight, before_each, generator.manuscript_reader()
+    )
+    return read(
+        generator.model_with(config.ngram_weight, network),
+        generator.device,
+        [_joined(segments[-data.context_paragraphs :]) for segments in before_each],
+        targets,
+        first_tokens(data, generator.tokenizer.size)["next"],
+        watched,
+    )
 
 
 def _rewritten(
@@ -233,10 +238,6 @@ def _drawn(config: DecodingConfig) -> int:
     if config.decoder == "beam":
         return config.beam_size
     return max(config.num_samples, _DRAWN)
-
-
-def _model(generator: Generator, config: DecodingConfig) -> Model | Wrapper:
-    return generator.model_with(config.ngram_weight, generator.model)
 
 
 def _written(session: GenerationSession) -> list[Generation]:

@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 
 from novelgen.config import DecodingConfig
 from novelgen.decoding.history import (
-    AFTER_BYTE,
-    BETWEEN,
-    BYTES,
     BYTES_TO_GO,
     History,
     Vocabulary,
@@ -39,7 +36,7 @@ from novelgen.decoding.logits import (
     log_sum_exp,
 )
 from novelgen.decoding.repetition import dry, no_repeat_ngram, repetition_penalty
-from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
+from novelgen.text.tokenizers import EOS
 from novelgen.word_lists import word_list
 
 
@@ -153,14 +150,7 @@ def well_formed(vocabulary: Vocabulary, max_length: int) -> Rule:
 
     It must be printable and fit in max_length.
     """
-    # (9, V): the automaton's state after a token, -1 where it is forbidden. Within a character only
-    # bytes are allowed.
-    after = np.full((len(AFTER_BYTE), vocabulary.size), BETWEEN, dtype=np.int8)
-    after[BETWEEN + 1 :] = -1
-    after[:, FIRST_BYTE : FIRST_BYTE + BYTES] = AFTER_BYTE
-    after[:, [PAD, BOS]] = -1
-    forbidden = after < 0
-    to_go = np.where(forbidden, 0, BYTES_TO_GO[after])  # (9, V) bytes that must follow
+    forbidden, to_go = vocabulary.byte_steps
 
     def rule(logits: Logits, history: History) -> Logits:
         blocked = forbidden[history.byte_states]  # (B, V)

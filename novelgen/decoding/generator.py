@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, validate_choice
-from novelgen.config_decoding import decoding_config, styled
+from novelgen.config_decoding import decoding_config
 from novelgen.data.tasks import trained_task
 from novelgen.decoding.cache import CachedModel, ManuscriptReader
 from novelgen.decoding.filling import fill, rewrite
@@ -21,6 +21,7 @@ from novelgen.decoding.interpolation import InterpolatedModel
 from novelgen.decoding.protocol import Model, ReadoutModel, Wrapper, start
 from novelgen.decoding.results import Generation, Paragraph
 from novelgen.decoding.session import GenerationSession
+from novelgen.decoding_styles import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.text.tokenizers import EOS, Tokenizer

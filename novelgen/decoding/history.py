@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, Tokenizer
+from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, FIRST_CHARACTER, PAD, Tokenizer
 
 BYTES = 256
 
@@ -92,6 +92,13 @@ class ByteTable(NamedTuple):
     counts: list[int]  # L: how many tokens have a byte at each place
 
 
+class ByteSteps(NamedTuple):
+    """Behind each of the automaton's nine states, for each of V tokens."""
+
+    forbidden: NDArray[np.bool_]  # (9, V)
+    to_go: NDArray[np.int8]  # (9, V) bytes that must follow the token
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """What the rules must know about the tokens.
@@ -151,6 +158,17 @@ class Vocabulary:
             table[row, : len(spelled)] = np.frombuffer(spelled, dtype=np.uint8)
         counts = [int((lengths > place).sum()) for place in range(table.shape[1])]
         return ByteTable(order, table, counts)
+
+    @cached_property
+    def byte_steps(self) -> ByteSteps:
+        """What the automaton says of every token. Within a character only bytes are allowed."""
+        # (9, V): its state after a token, -1 where the token is forbidden.
+        after = np.full((len(AFTER_BYTE), self.size), BETWEEN, dtype=np.int8)
+        after[BETWEEN + 1 :] = -1
+        after[:, FIRST_BYTE : FIRST_BYTE + BYTES] = AFTER_BYTE
+        after[:, [PAD, BOS]] = -1
+        forbidden = after < 0
+        return ByteSteps(forbidden, np.where(forbidden, 0, BYTES_TO_GO[after]).astype(np.int8))
 
     def is_byte(self, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the tokens (any shape) are single bytes."""

@@ -92,6 +92,14 @@ def select(tensors: Any, rows: NDArray[np.int64] | Tensor) -> Any:
     return tuple(chosen)
 
 
+def padded(sequences: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """B sequences of tokens as one array (B, T), with PAD, which is 0, behind the shorter ones."""
+    rows = np.zeros((len(sequences), max(map(len, sequences))), dtype=np.int64)
+    for row, sequence in zip(rows, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return rows
+
+
 def start(
     model: Model | Wrapper, sources: Sequence[Sequence[int]], device: torch.device
 ) -> tuple[Any, State]:
@@ -101,13 +109,11 @@ def start(
     """
     if isinstance(model, Wrapper):
         return model.start_sources(sources)
-    # 1. Each different source once, padded with PAD, which is 0.
+    # 1. Each different source once.
     unique = list(dict.fromkeys(tuple(source) for source in sources))
-    padded = torch.zeros(len(unique), max(map(len, unique)), dtype=torch.int64)  # (U, S)
-    for row, source in enumerate(unique):
-        padded[row, : len(source)] = torch.tensor(source)
+    tokens = torch.from_numpy(padded(unique))  # (U, S)
     lengths = torch.tensor([len(source) for source in unique])  # (U,)
-    memory, state = model.start(padded.to(device), lengths.to(device))
+    memory, state = model.start(tokens.to(device), lengths.to(device))
     if len(unique) == len(sources):
         return memory, state
     # 2. The rows repeated for the sources that are equal: (U, …) → (B, …).

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.protocol import Model, Wrapper, predict, start
+from novelgen.decoding.protocol import Model, Wrapper, padded, predict, start
 
 
 class Reading(NamedTuple):
@@ -30,15 +30,11 @@ def read(
     watched: int = 0,
 ) -> list[Reading]:
     """Reads B targets, one for each source, from the first token on; `watched` is any token."""
-    lengths = [len(target) for target in targets]
-    padded = np.zeros((len(targets), max(lengths)), dtype=np.int64)  # (B, T) behind a target PAD
-    for row, target in enumerate(targets):
-        padded[row, : len(target)] = target
     memory, state = start(model, sources, device)
     before = np.full(len(targets), first)
     rows = np.arange(len(targets))
     steps = []
-    for tokens in padded.T:
+    for tokens in padded(targets).T:
         prediction, state = predict(model, before, memory, state, device)
         watched_step = prediction.at(rows, np.full(len(rows), watched))
         steps.append((prediction.at(rows, tokens), watched_step, prediction.weights))
@@ -48,9 +44,9 @@ def read(
     )
     return [
         Reading(
-            log_probabilities[row, :length],
-            watched_by_row[row, :length],
-            weights[row, :length, : len(source)],
+            log_probabilities[row, : len(target)],
+            watched_by_row[row, : len(target)],
+            weights[row, : len(target), : len(source)],
         )
-        for row, (length, source) in enumerate(zip(lengths, sources, strict=True))
+        for row, (target, source) in enumerate(zip(targets, sources, strict=True))
     ]

@@ -13,7 +13,7 @@ from novelgen.data.novel import Novel
 from novelgen.data.store import Store
 from novelgen.evaluation.text import BLOCK_LINES, COPY_LENGTH, hashes, ngrams, windows
 from novelgen.training.checkpoint import RunDirectory
-from novelgen.training.stores import ready_data
+from novelgen.training.stores import Data, ready_data
 
 
 class Origin(NamedTuple):
@@ -135,24 +135,29 @@ class Copy(NamedTuple):
 def find_copies(directory: Path, texts: Sequence[str]) -> list[list[Copy]] | None:
     """The spans of eight characters and more of each text that a run's training text has.
 
-    The store is read from its beginning to its end, so nothing is kept for it: a quarter of a
-    second for a million characters. None where the training text is not here, as of the base model,
-    or is no novel. Raises CheckpointError where the run is damaged.
+    None where the training text is not here, as of the base model, or is no novel. Raises
+    CheckpointError where the run is damaged.
     """
     data = ready_data(directory, RunDirectory(directory).load_info())
     if not isinstance(data, Novel):
         return None
-    store = data.store
-    found = find_origins(texts, store.texts("train"))
+    return copies_from(data, texts)
+
+
+def copies_from(data: Data, texts: Sequence[str]) -> list[list[Copy]]:
+    """The spans of each text that stand in what a run was trained on; of pairs without a place.
+
+    The training text is read from its beginning to its end, so nothing is kept for it: a quarter of
+    a second for a million characters.
+    """
+    found = find_origins(texts, data.targets("train"))
     return [
-        [
-            Copy(
-                origin.start,
-                origin.stop,
-                text[origin.start : origin.stop],
-                locate(store, "train", origin.line),
-            )
-            for origin in origins
-        ]
+        [Copy(start, stop, text[start:stop], _source(data, line)) for start, stop, line in origins]
         for text, origins in zip(texts, found, strict=True)
     ]
+
+
+def _source(data: Data, line: int) -> Source:
+    if not isinstance(data, Novel):
+        return Source("", "", 0)
+    return locate(data.store, "train", line)

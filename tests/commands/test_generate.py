@@ -13,8 +13,8 @@ import pytest
 from novelgen.cli import Parser
 from novelgen.commands import generate as command
 from novelgen.commands.generate import add_arguments, main
-from novelgen.config_decoding import STYLES
 from novelgen.decoding.generator import Generator
+from novelgen.decoding_styles import STYLES
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.report import fonts
 

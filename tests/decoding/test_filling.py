@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -132,3 +133,17 @@ def test_what_cannot_be_between_two_paragraphs_is_refused(toy):
         generator.fill(BEFORE, AFTER, paragraphs=2)
     with pytest.raises(ConfigError, match="not trained for it"):
         generator_of(toy, tasks="previous").fill(BEFORE, AFTER)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.4])
+def test_a_cache_is_read_with_what_was_written_with_it(toy, weight):
+    generator = generator_of(toy)
+    found = generator.rewrite(BEFORE, PARAGRAPH, 3, 6, seed=1, cache_weight=weight)
+    paragraph = found[0].paragraphs[0]
+    told = [np.log(place.probability) for place in generator.inspect(paragraph)]
+    assert paragraph.log_probabilities == pytest.approx(told, abs=1e-4)
+
+
+def test_a_selection_has_its_opening(toy):
+    with pytest.raises(ConfigError, match="--prefix"):
+        generator_of(toy).rewrite(BEFORE, PARAGRAPH, 3, 6, prefix="我")

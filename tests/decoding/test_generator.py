@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from novelgen.config import Config, DecodingConfig
-from novelgen.config_decoding import STYLES
 from novelgen.decoding.generator import Generator
 from novelgen.decoding.history import content_units
 from novelgen.decoding.inspection import whole_characters
+from novelgen.decoding_styles import STYLES
 from novelgen.errors import ConfigError
 from novelgen.models.build import build_model
 from novelgen.text.tokenizers import EOS, FIRST_BYTE, FIRST_CHARACTER, Tokenizer

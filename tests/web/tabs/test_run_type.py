@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 
 from novelgen.config import Config, DecodingConfig
-from novelgen.config_decoding import STYLES
+from novelgen.decoding_styles import STYLES
 from novelgen.errors import CheckpointError
 from novelgen.web.events import building
 from novelgen.web.tabs import controls, run_type
