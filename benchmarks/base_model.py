@@ -27,6 +27,7 @@ from attention import PARAGRAPHS, names_in
 from novelgen.api.evaluation import EvaluationData
 from novelgen.api.evaluation_data import pairs_by_task
 from novelgen.data.pairs import Pairs
+from novelgen.data.passages import PassageIndex
 from novelgen.data.split import PARTS
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.text import copied, distinct, repeated
@@ -92,8 +93,9 @@ def write(
         "names_kept": names_kept(joined, texts, names),
         "names_kept_truth": names_kept(joined, list(truth), names),
     }
-    found["copied_8grams"] = copied(texts, training_lines(run, arguments.training))
-    found["copied_8grams_truth"] = copied(truth, training_lines(run, arguments.training))
+    training = PassageIndex.build(training_lines(run, arguments.training))
+    found["copied_8grams"] = copied(texts, training)
+    found["copied_8grams_truth"] = copied(truth, training)
     if arguments.show:
         for source, text in list(zip(joined, texts, strict=True))[: arguments.show]:
             print(f"> {source}\n{text}\n")

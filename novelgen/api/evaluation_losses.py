@@ -10,11 +10,11 @@ import numpy as np
 
 from novelgen.api.evaluation import NGRAM_FIGURES
 from novelgen.data.pairs import Pairs
+from novelgen.data.passages import PassageIndex
 from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError
 from novelgen.evaluation.cache import cached_token_probs
 from novelgen.evaluation.pair_losses import PairLosses, losses_of, pair_losses
-from novelgen.evaluation.sweep import Training
 from novelgen.training.checkpoint import Run
 from novelgen.training.interpolation import TokenProbs, mixture_loss, token_probs
 from novelgen.training.loss import LossStats, evaluate_loss, evaluation_plan
@@ -68,10 +68,10 @@ def with_cache(run: Run, pairs: Pairs, options: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def training_text(run: Run, directory: Path) -> tuple[Training | None, str | None]:
-    """What gives the lines that a run was trained on, None where they are gone; and then why."""
+def training_text(run: Run, directory: Path) -> tuple[PassageIndex | None, str | None]:
+    """What a run was trained on, None where that is gone; and then why."""
     try:
         data = data_of_run(directory, run.info)
     except CheckpointError as error:
         return None, str(error)
-    return lambda: data.targets("train"), None
+    return data.passages(), None

@@ -173,13 +173,11 @@ class Measurer:
             kept = {row.label: row for row in map(SweepRow.from_dict, map(json.loads, lines))}
         missing = [setting for setting in settings if setting.label not in kept]
         texts = self._prompts(generator, prompts)
-        # Read once: every row looks it through.
-        training = list(self.data.targets("train")) if missing else []
         rows = sweep(
             generator,
             texts,
             missing,
-            lambda: training,
+            self.data.passages() if missing else None,
             on_text=lambda done, total: self._tell(name, done, total),
         )
         for row in rows:
@@ -204,7 +202,7 @@ class Measurer:
             {"text": copy.text, **copy.source._asdict()} for copies in found for copy in copies
         ]
         spans.sort(key=lambda span: -len(span["text"]))
-        true = find_origins([text.target for text in texts], self.data.targets("train"))
+        true = find_origins([text.target for text in texts], self.data.passages())
         return {
             "texts": sum(map(bool, found)),
             "true_texts": sum(map(bool, true)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import compress
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from novelgen.config import DataConfig
 from novelgen.data.novel_files import Duplicate, find_novel
 from novelgen.data.novels import describe_novels
+from novelgen.data.passages import PassageIndex
 from novelgen.data.split import (
     NONE,
     PARTS,
@@ -32,7 +33,7 @@ from novelgen.data.split import (
     split_novels,
 )
 from novelgen.data.statistics import CorpusFigures
-from novelgen.data.store import ARRAYS, FORMAT, ID_DTYPES, META, TEXT, TOKENIZER
+from novelgen.data.store import ARRAYS, FORMAT, ID_DTYPES, META, PASSAGES, TEXT, TOKENIZER
 from novelgen.parallel import map_in_order, processors
 from novelgen.text.importing import CorpusImport, Paragraph
 from novelgen.text.tokenizers import Tokenizer
@@ -98,7 +99,11 @@ def build(
     encode = partial(_encode, directory, tokenizer.fingerprint, id_dtype)
     tokens = _write_ids(directory, map_in_order(encode, blocks, workers))
 
-    # 4. meta.json, when everything that it speaks of is there.
+    # 4. Where each passage of the training text stands, to find what a model copies.
+    index = PassageIndex.build(_training_lines(directory, blocks, divided))
+    _write(directory / PASSAGES, index.places.data)
+
+    # 5. meta.json, when everything that it speaks of is there.
     meta = {
         "format": FORMAT,
         **identity,
@@ -237,6 +242,18 @@ def _write_ids(
             offsets_file.write(ends.data)
             tokens += len(ids)
     return tokens
+
+
+def _training_lines(
+    directory: Path, blocks: Sequence[TextBlock], divided: NovelsSplit
+) -> Iterator[str]:
+    """The segments that are trained on: all of them where nothing is held out."""
+    for block in blocks:
+        parts = divided.parts[block.first : block.last]
+        is_chosen = parts == TRAIN
+        if divided.rule == NONE:
+            is_chosen = np.ones_like(is_chosen)
+        yield from compress(_lines(directory, block), is_chosen)
 
 
 def _describe(

@@ -11,6 +11,7 @@ from typing import Any
 
 from novelgen.config import Config, DataConfig
 from novelgen.data.pairs import Pairs
+from novelgen.data.passages import PassageIndex
 from novelgen.data.split import NONE
 from novelgen.data.store import PAIRING, Store
 from novelgen.data.tasks import TaskPairs, pairs_by_task, pairs_of, training_pairs
@@ -53,6 +54,10 @@ class Novel:
     def targets(self, part: str) -> Iterator[str]:
         """The texts of a part that a model learns to write."""
         return self.store.texts(part)
+
+    def passages(self) -> PassageIndex:
+        """Where each passage of the training text stands."""
+        return self.store.passages()
 
     def summary(self) -> str:
         """The corpus in figures, as lines for a person."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from novelgen.config import Config, DataConfig, PairsConfig
 from novelgen.data.pairs import Pairs, TextPair, read_pairs
+from novelgen.data.passages import PassageIndex
 from novelgen.data.split import PARTS
 from novelgen.data.store import describe_pairs
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
@@ -96,6 +97,10 @@ class PairFiles:
     def targets(self, part: str) -> Iterator[str]:
         """The targets of a part."""
         return (pair[1] for pair in self._texts(part))
+
+    def passages(self) -> PassageIndex:
+        """Where each passage of the training targets stands."""
+        return PassageIndex.build(self.targets("train"))
 
     def summary(self) -> str:
         """The files in figures, as lines for a person."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.novels import novel_lines, statistics_lines
+from novelgen.data.passages import PassageIndex
 from novelgen.data.split import NONE, PARTS, describe_split
 from novelgen.errors import CheckpointError, CorpusError
 from novelgen.i18n import _
@@ -27,6 +28,7 @@ FORMAT = 1
 META = "meta.json"
 TEXT = "text.txt"
 TOKENIZER = "tokenizer.json"
+PASSAGES = "passages.bin"
 
 # What is stored per segment, by file; offsets has one more entry, the end of the last segment.
 ARRAYS: dict[str, np.dtype[Any]] = {
@@ -140,6 +142,7 @@ class Store:
                 # Stores of older versions hold a text of their own as well, in two languages.
                 _("split: {rule}").format(rule=describe_split(self.meta["split"]["rule"])),
                 self._tokens_line(),
+                *self._passages_lines(),
                 *statistics_lines(self.meta),
             ]
         )
@@ -150,6 +153,13 @@ class Store:
         else:
             line = _("tokens: {count:,} (characters; vocabulary of {vocabulary:,})")
         return line.format(count=self.meta["tokens"], vocabulary=self.meta["vocabulary_size"])
+
+    def _passages_lines(self) -> list[str]:
+        path = self.directory / PASSAGES
+        if not path.is_file():
+            return []
+        line = _("index of the training text, to find copied passages: {size:.1f} MB")
+        return [line.format(size=path.stat().st_size / 1e6)]
 
     def is_in(self, part: str) -> npt.NDArray[np.bool_]:
         """(segments,) bool: the segments of "train", "valid" or "test".
@@ -182,6 +192,13 @@ class Store:
                     path=self.directory / TEXT, reason=error
                 )
             ) from None
+
+    def passages(self) -> PassageIndex:
+        """Where each passage of the training text stands. Raises CorpusError as `texts`.
+
+        Stores of older versions have no index, and one is built for them each time.
+        """
+        return PassageIndex.open(self.directory / PASSAGES, self.texts("train"))
 
     def _map(self, name: str, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
         """The array of a file, read from disk as it is used."""

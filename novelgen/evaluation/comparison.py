@@ -139,7 +139,7 @@ def result_of(
     writing = {}
     if paragraphs:
         prompted = held_out_texts(generator, pairs, paragraphs)
-        [row] = sweep(generator, prompted, [Setting("", {})], lambda: data.targets("train"))
+        [row] = sweep(generator, prompted, [Setting("", {})], data.passages())
         writing = row.measures.known()
     continuations = [generator.generate(prompt, seed=SEED).text for prompt in prompts]
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from novelgen.config import DecodingConfig
 from novelgen.config_decoding import applies
+from novelgen.data.passages import PassageIndex
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.sweep import Setting, product
-from novelgen.evaluation.text import copying
+from novelgen.evaluation.text import copied
 from novelgen.evaluation.writing import Measures, measure
 
 
@@ -56,11 +57,11 @@ def fill(
     prompt: str,
     seed: int,
     generator: Callable[[str], Generator],
-    training: Callable[[str], Iterable[str] | None],
+    training: Callable[[str], PassageIndex | None],
 ) -> Iterator[Row]:
     """Writes the cells one after the other; yields each one as its text grows, at last finished.
 
-    `generator` opens a run by its name; `training` gives the lines that it was trained on, or None.
+    `generator` opens a run by its name; `training` gives what it was trained on, or None.
     Raises ConfigError for a prompt without text. Closing the iterator stops the writing.
     """
     for run, setting in grid:
@@ -72,14 +73,10 @@ def fill(
             row = row._replace(text=generation.text)
             yield row
 
-        # 2. What it copied. A large training text takes a while: the caller may stop in between.
-        copied = None
-        lines = training(run)
-        if lines is not None:
-            for share in copying([row.text], lines):
-                copied = share
-                yield row
-
-        # 3. The other measures.
-        measures = measure([generation], copied_8grams=copied)
+        # 2. Its measures.
+        share = None
+        passages = training(run)
+        if passages is not None:
+            share = copied([row.text], passages)
+        measures = measure([generation], copied_8grams=share)
         yield row._replace(finished=True, measures=measures)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from novelgen.data.novel import Novel
+from novelgen.data.passages import PASSAGE_LENGTH, PassageIndex
 from novelgen.data.store import Store
-from novelgen.evaluation.text import BLOCK_LINES, COPY_LENGTH, hashes, ngrams, windows
+from novelgen.evaluation.text import ngrams
 from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.stores import Data, ready_data
 
@@ -32,77 +33,45 @@ class Source(NamedTuple):
     paragraph: int  # the segment within the chapter, from 1
 
 
-def find_origins(
-    texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH
-) -> list[list[Origin]]:
-    """For every text its spans whose n-grams of `size` characters all stand in the training text.
+def find_origins(texts: Sequence[str], training: PassageIndex) -> list[list[Origin]]:
+    """For every text its spans whose passages of eight characters all stand in the training text.
 
-    Spans are as long as they can be, in order; two may overlap. The n-grams of a
-    span may come from several lines: `line` has the longest piece of it that stands in one.
+    Spans are as long as they can be, in order; two may overlap. The passages of a span may come
+    from several lines: `line` has the longest piece of it that stands in one.
     """
-    # 1. The first line of each n-gram that the texts have; only those lines are kept.
-    wanted = {gram for text in texts for gram in ngrams(text, size)}
-    places, kept = _first_lines(wanted, training, size)
-
-    # 2. Neighbouring n-grams that occur are a span.
     return [
         [
-            Origin(start, stop, _longest_line(text[start:stop], places, kept, size))
-            for start, stop in _spans(text, places, size)
+            Origin(start, start + len(span), _longest_line(span, places, training))
+            for start, span, places in _spans(text, training)
         ]
         for text in texts
     ]
 
 
-def _spans(text: str, places: Mapping[str, int], size: int) -> Iterator[tuple[int, int]]:
-    """Where runs of n-grams that have a place begin and end; two may share characters."""
-    start = None
-    # One more, empty, ends a run at the end of the text.
-    for place, gram in enumerate([*ngrams(text, size), ""]):
-        if gram in places:
-            start = place if start is None else start
-        elif start is not None:
-            yield start, place + size - 1
-            start = None
+def _spans(text: str, training: PassageIndex) -> Iterator[tuple[int, str, list[int]]]:
+    """Where each span begins, its text, and where its passages stand in the training text."""
+    found = training.find(list(ngrams(text, PASSAGE_LENGTH)))
+    start = 0
+    # Neighbouring passages that occur are a span.
+    for _occurs, group in groupby(found, key=lambda place: place is not None):
+        run = list(group)
+        places = [place for place in run if place is not None]
+        if places:
+            yield start, text[start : start + len(places) + PASSAGE_LENGTH - 1], places
+        start += len(run)
 
 
-def _first_lines(
-    wanted: set[str], training: Iterable[str], size: int
-) -> tuple[dict[str, int], dict[int, str]]:
-    """The first line that holds each n-gram of `wanted`, and the text of those lines."""
-    places: dict[str, int] = {}
-    kept: dict[int, str] = {}
-    if not wanted:
-        return places, kept
-    wanted_hashes = hashes(np.array([[ord(character) for character in gram] for gram in wanted]))
-    lines = iter(training)
-    first = 0
-    while block := list(islice(lines, BLOCK_LINES)):
-        passage = "\n".join(block)
-        # The line of every place in the passage.
-        starts = np.cumsum([0, *(len(line) + 1 for line in block)])
-        codes = windows(passage, size)
-        for place in np.flatnonzero(np.isin(hashes(codes), wanted_hashes)):
-            gram = passage[place : place + size]
-            # A window over the end of a line, or with an equal hash by chance, is none of them.
-            if gram in wanted and gram not in places:
-                number = int(np.searchsorted(starts, place, side="right")) - 1
-                places[gram] = first + number
-                kept[first + number] = block[number]
-        first += len(block)
-    return places, kept
-
-
-def _longest_line(span: str, places: dict[str, int], kept: dict[int, str], size: int) -> int:
-    """Of the lines that hold the n-grams of a span, the one with the longest piece of it."""
+def _longest_line(span: str, places: Sequence[int], training: PassageIndex) -> int:
+    """Of the lines that hold the passages of a span, the one with the longest piece of it."""
     best = (0, 0)
-    for start, gram in enumerate(ngrams(span, size)):
-        line = places[gram]
-        stop = start + size
-        while stop < len(span) and span[start : stop + 1] in kept[line]:
+    for start, place in enumerate(places):
+        number = training.line_at(place)
+        line = training.line(number)
+        stop = start + PASSAGE_LENGTH
+        while stop < len(span) and span[start : stop + 1] in line:
             stop += 1
         # Of equally long pieces, the first.
-        best = max(best, (stop - start, -line))
+        best = max(best, (stop - start, -number))
     return -best[1]
 
 
@@ -145,12 +114,8 @@ def find_copies(directory: Path, texts: Sequence[str]) -> list[list[Copy]] | Non
 
 
 def copies_from(data: Data, texts: Sequence[str]) -> list[list[Copy]]:
-    """The spans of each text that stand in what a run was trained on; of pairs without a place.
-
-    The training text is read from its beginning to its end, so nothing is kept for it: a quarter of
-    a second for a million characters.
-    """
-    found = find_origins(texts, data.targets("train"))
+    """The spans of each text that stand in what a run was trained on; of pairs without a place."""
+    found = find_origins(texts, data.passages())
     return [
         [Copy(start, stop, text[start:stop], _source(data, line)) for start, stop, line in origins]
         for text, origins in zip(texts, found, strict=True)

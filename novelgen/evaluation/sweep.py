@@ -2,7 +2,7 @@
 
     texts = held_out_texts(generator, data.pairs("test"), 20)
     settings = product({"temperature": [0.5, 1.0], "beam_size": [1, 5]})
-    for row in sweep(generator, texts, settings, lambda: data.targets("train")):
+    for row in sweep(generator, texts, settings, data.passages()):
         print(row.label, row.measures.distinct_2)
 
 A row is finished when it comes, and needs no other one: to go on with a sweep that was stopped, ask
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from novelgen.config import DecodingConfig, flag
 from novelgen.config_decoding import applies
 from novelgen.data.pairs import Pairs
+from novelgen.data.passages import PassageIndex
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.text import copied
 from novelgen.evaluation.writing import Measures, measure, spread
@@ -27,8 +28,6 @@ from novelgen.evaluation.writing import Measures, measure, spread
 SEED = 1
 # A source with the paragraph that truly follows it.
 TextPair = tuple[str, str]
-# The lines that a model was trained on, from the first, whenever they are asked for.
-Training = Callable[[], Iterable[str]]
 
 
 class Setting(NamedTuple):
@@ -123,7 +122,7 @@ def sweep(
     generator: Generator,
     texts: Sequence[TextPair],
     settings: Sequence[Setting],
-    training: Training | None,
+    training: PassageIndex | None,
     *,
     seed: int = SEED,
     on_text: Callable[[int, int], None] | None = None,
@@ -139,7 +138,7 @@ def sweep(
         generator: The model. Load it with precision "float32" for figures that are reported.
         texts: Sources with the paragraphs that truly follow them, as `held_out_texts` has them.
         settings: What is compared, in the order of the rows.
-        training: Returns the lines that the model was trained on; without them copying is unknown.
+        training: What the model was trained on; without it copying is unknown.
         seed: Of the first prompt.
         on_text: Called after every prompt with how many are written in the whole sweep, and of how
             many.
@@ -157,7 +156,7 @@ def _rows(
     generator: Generator,
     texts: Sequence[TextPair],
     settings: Sequence[tuple[Setting, DecodingConfig]],
-    training: Training | None,
+    training: PassageIndex | None,
     seed: int,
     on_text: Callable[[int, int], None] | None,
 ) -> Iterator[SweepRow]:
@@ -179,7 +178,7 @@ def _rows(
         # 2. Its measures, all texts of the setting together.
         share = None
         if training is not None:
-            share = copied([generation.text for generation in generations], training())
+            share = copied([generation.text for generation in generations], training)
         truth = [texts[place][1] for place in places]
         written = [
             SweepText(

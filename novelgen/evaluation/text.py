@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
+from novelgen.data.passages import PASSAGE_LENGTH, PassageIndex
 from novelgen.text.words import is_spaced
-
-COPY_LENGTH = 8
-BLOCK_LINES = 2_000  # lines of training text that are looked through at a time
 
 
 def ngrams(text: str, size: int) -> Iterator[str]:
@@ -44,70 +37,13 @@ def repeated(texts: Sequence[str], size: int = 4) -> float:
     return repetitions / total
 
 
-def copied(
-    texts: Sequence[str],
-    training: Iterable[str],
-    size: int = COPY_LENGTH,
-    block_lines: int = BLOCK_LINES,
-) -> float:
-    """The share of the texts' character n-grams that occur in a line of the training text.
-
-    0 without any n-gram.
-    """
-    *_, share = copying(texts, training, size, block_lines)
-    return share
-
-
-def copying(
-    texts: Sequence[str],
-    training: Iterable[str],
-    size: int = COPY_LENGTH,
-    block_lines: int = BLOCK_LINES,
-) -> Iterator[float]:
-    """The share that `copied` returns, as far as it is found after each `block_lines` of training.
-
-    The last value is the whole share. Only the texts' own n-grams are kept in memory; the training
-    text is streamed past them.
-    """
-    grams = [gram for text in texts for gram in ngrams(text, size)]
-    wanted = hashes(np.array([[ord(character) for character in gram] for gram in set(grams)]))
-    # Passages of the training text with a hash that is wanted: nearly all are n-grams of the texts.
-    suspects: set[str] = set()
-    yield 0.0
-    if not grams:
-        return
-    lines = iter(training)
-    while block := list(islice(lines, block_lines)):
-        # No n-gram of a text without newlines runs over the end of a line.
-        passage = "\n".join(block)
-        # All windows of the block are hashed at once: looking them up in a set of strings would
-        # make one string for each character of the training text.
-        places = np.flatnonzero(np.isin(hashes(windows(passage, size)), wanted))
-        suspects.update(passage[place : place + size] for place in places)
-        yield sum(gram in suspects for gram in grams) / len(grams)
-
-
-def windows(text: str, size: int) -> npt.NDArray[np.uint32]:
-    """The code points of all n-grams of a text, (N, size); (0, size) of one that is shorter."""
-    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-    if len(codes) < size:
-        return np.zeros((0, size), dtype=np.uint32)
-    return np.lib.stride_tricks.sliding_window_view(codes, size)
-
-
-def hashes(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
-    """(N, n) code points → (N,) uint64 hashes.
-
-    Equal windows agree, others hardly ever; the texts are compared afterwards.
-    """
-    if not rows.size:
-        return np.zeros(0, dtype=np.uint64)
-    # A polynomial in a prime, modulo 2^64.
-    powers = np.array(
-        [pow(1_000_003, power, 1 << 64) for power in range(rows.shape[1])], dtype=np.uint64
-    )
-    found: npt.NDArray[np.uint64] = rows.astype(np.uint64) @ powers
-    return found
+def copied(texts: Sequence[str], training: PassageIndex) -> float:
+    """The share of the texts' 8-grams that stand in a line of the training text; 0 without any."""
+    passages = [passage for text in texts for passage in ngrams(text, PASSAGE_LENGTH)]
+    if not passages:
+        return 0.0
+    found = training.find(passages)
+    return sum(place is not None for place in found) / len(found)
 
 
 def likeness(written: Sequence[str], truth: Sequence[str]) -> dict[str, float]:

@@ -172,6 +172,7 @@ def fail_at(monkeypatch):
         ("parts.bin", "rb"),  # by those who count for the vocabulary
         ("text.txt", "rb"),
         ("ids.bin", "wb"),
+        ("passages.bin", "wb"),
         ("meta.json", "wb"),
     ],
 )

@@ -3,9 +3,10 @@ from itertools import groupby
 
 import pytest
 
+from novelgen.data.passages import PassageIndex
 from novelgen.errors import ConfigError
 from novelgen.evaluation.grid import cells, fill
-from novelgen.evaluation.text import BLOCK_LINES, copied, distinct, repeated
+from novelgen.evaluation.text import copied, distinct, repeated
 
 PROMPT = "宝玉笑道：“我来了。”"
 RUNS = ("first", "second")
@@ -49,7 +50,7 @@ def test_every_cell_is_what_its_generator_writes_alone(generators):
 
 def test_the_text_of_a_cell_grows_and_its_measures_come_at_the_end(generators):
     rows = fill(
-        cells(RUNS[:1], ["sample", "greedy"], [1.0]), PROMPT, 5, generators.get, lambda run: []
+        cells(RUNS[:1], ["sample", "greedy"], [1.0]), PROMPT, 5, generators.get, lambda run: None
     )
     for _, growing in groupby(rows, key=lambda row: row.config.decoder):
         *before, last = growing
@@ -64,7 +65,7 @@ def test_the_text_of_a_cell_grows_and_its_measures_come_at_the_end(generators):
 
 
 def test_the_measures_are_those_of_the_text(generators):
-    row = finished(generators, GREEDY, training=["宝玉笑道"])[0]
+    row = finished(generators, GREEDY, training=PassageIndex.build(["宝玉笑道"]))[0]
     paragraph = generators["first"].generate(PROMPT, decoder="greedy").paragraphs[0]
     found = row.measures
     assert found.log_probability == pytest.approx(
@@ -79,24 +80,9 @@ def test_copying_is_found_and_unknown_without_the_training_text(generators):
     grid = cells(RUNS[:1], ["sample"], [0.8])
     row = finished(generators, grid)[0]
     assert row.measures.copied_8grams is None
-    training = ["没有关系的一行", "前" + row.text[:12] + "后"]
+    training = PassageIndex.build(["没有关系的一行", "前" + row.text[:12] + "后"])
     again = finished(generators, grid, training)[0]
     assert again.measures.copied_8grams == copied([row.text], training) > 0
-
-
-def test_rows_are_yielded_while_a_large_training_text_is_read(generators):
-    read = []
-    training = (read.append(1) or "一行文字而已，再无其他" for _ in range(9 * BLOCK_LINES))
-    told = [
-        len(read) for _ in fill(GREEDY, PROMPT, 5, generators.get, lambda run: training) if read
-    ]
-    assert told[:9] == [BLOCK_LINES * blocks for blocks in range(1, 10)]
-
-
-def test_the_training_text_is_read_again_for_every_cell(generators):
-    text = finished(generators, GREEDY)[0].text
-    rows = fill(GREEDY * 2, PROMPT, 5, generators.get, lambda run: iter([text]))
-    assert [row.measures.copied_8grams for row in rows if row.finished] == [1.0, 1.0]
 
 
 def test_a_prompt_without_text_is_refused(generators):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from novelgen.config import DataConfig, TextConfig
 from novelgen.data.novel import Novel
+from novelgen.data.passages import PassageIndex
 from novelgen.data.prepare import open_or_build
 from novelgen.evaluation.origins import Origin, find_copies, find_origins, locate
 from novelgen.evaluation.text import copied, ngrams
@@ -16,19 +17,21 @@ LINES = ["小满坐在船头，数着河边的石阶。", "爷爷说，今天的
 
 def test_span_is_as_long_as_it_can_be_and_names_its_line():
     text = "他听见爷爷说，今天的水比昨天高，就走了。"
-    (origins,) = find_origins([text], LINES)
+    (origins,) = find_origins([text], PassageIndex.build(LINES))
     assert [text[each.start : each.stop] for each in origins] == ["爷爷说，今天的水比昨天高"]
     assert origins[0].line == 1
 
 
 def test_less_than_eight_characters_are_nobodys():
-    assert find_origins(["爷爷说，今天"], LINES) == [[]]
-    assert find_origins([], LINES) == []
+    assert find_origins(["爷爷说，今天"], PassageIndex.build(LINES)) == [[]]
+    assert find_origins([], PassageIndex.build(LINES)) == []
 
 
 def test_of_two_lines_the_one_with_the_longer_piece_is_named():
     lines = ["一二三四五六七八", "二三四五六七八九十甲乙"]
-    assert find_origins(["一二三四五六七八九十甲乙"], lines) == [[Origin(0, 12, 1)]]
+    assert find_origins(["一二三四五六七八九十甲乙"], PassageIndex.build(lines)) == [
+        [Origin(0, 12, 1)]
+    ]
 
 
 @given(st.integers(0, 1000))
@@ -36,10 +39,11 @@ def test_spans_cover_what_the_copied_share_counts(seed):
     rng = random.Random(seed)
     lines = ["".join(rng.choices("一二三", k=rng.randint(0, 40))) for _ in range(20)]
     texts = ["".join(rng.choices("一二三", k=rng.randint(0, 30))) for _ in range(3)]
-    found = find_origins(texts, lines)
+    index = PassageIndex.build(lines)
+    found = find_origins(texts, index)
     total = sum(len(list(ngrams(text, 8))) for text in texts)
     within = sum(each.stop - each.start - 7 for origins in found for each in origins)
-    assert within == round(copied(texts, lines) * total)
+    assert within == round(copied(texts, index) * total)
     for text, origins in zip(texts, found, strict=True):
         for each in origins:
             span = text[each.start : each.stop]

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from novelgen.data.passages import PassageIndex
 from novelgen.errors import ConfigError
 from novelgen.evaluation.sweep import Setting, SweepRow, product, sweep
 from novelgen.evaluation.text import copied
@@ -36,12 +37,10 @@ def test_a_sweep_is_the_product_of_what_acts_on_each_decoder(options, labels):
 def test_every_text_is_that_of_its_prompt_and_seed_alone_whatever_else_is_asked_for(toy):
     generator = toy.generator(seed=3)
     settings = product({"temperature": [0.5, 1.5], "beam_size": [2], "max_length": 20})
-    training = ["没有关系的一行", "宝玉黛玉"]
+    training = PassageIndex.build(["没有关系的一行", "宝玉黛玉"])
     told = []
     rows = list(
-        sweep(
-            generator, TEXTS, settings, lambda: training, seed=7, on_text=lambda *n: told.append(n)
-        )
+        sweep(generator, TEXTS, settings, training, seed=7, on_text=lambda *n: told.append(n))
     )
     assert told == [(count, 6) for count in range(1, 7)]
     for setting, row in zip(settings, rows, strict=True):
@@ -54,7 +53,7 @@ def test_every_text_is_that_of_its_prompt_and_seed_alone_whatever_else_is_asked_
         share = copied([each.text for each in alone], training)
         assert row.measures == measure(alone, truth, share)
         assert row.options["repetition_penalty"] == 1.1
-        assert [row] == list(sweep(generator, TEXTS, [setting], lambda: training, seed=7))
+        assert [row] == list(sweep(generator, TEXTS, [setting], training, seed=7))
 
 
 def test_a_row_comes_when_its_setting_is_done_and_survives_json(toy):

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 
+from novelgen.data.passages import PASSAGE_LENGTH
 from novelgen.decoding.results import Paragraph
 from novelgen.evaluation.failures import LOOP_SHARE, SHORT_LENGTH, SHORT_SHARE
 from novelgen.evaluation.sweep import SweepRow
-from novelgen.evaluation.text import COPY_LENGTH
 from novelgen.i18n import N_, _
 from novelgen.models.zoo import attends
 from novelgen.report.heatmap import attention_figure
@@ -169,7 +169,7 @@ def write_failures(writer: ReportWriter, run: RunStudy) -> None:
         rows.append([_(FAILURES[failure.name]), f"{len(failure.places)} ({share})", true, example])
     rows.append(
         [
-            _("copies {length} characters and more").format(length=COPY_LENGTH),
+            _("copies {length} characters and more").format(length=PASSAGE_LENGTH),
             f"{run.copying_texts} ({percent(run.copying_texts / total)})",
             percent(run.true_failures.get("copies")),
             shortened(run.copied[0].text, 80) if run.copied else "—",

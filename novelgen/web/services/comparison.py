@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple, cast
 
 from novelgen.config import DecodingConfig
+from novelgen.data.passages import PassageIndex
 from novelgen.errors import ConfigError, NovelgenError
 from novelgen.evaluation.grid import Cell, Row, cells, fill
 from novelgen.i18n import _
@@ -116,7 +117,7 @@ def compare(
         request.prompt,
         request.seed,
         registry.generator,
-        lambda name: _training_lines(registry, name),
+        lambda name: _training_text(registry, name),
     )
     with closing(cast("Any", rows)) as stream:
         for row in stream:
@@ -131,11 +132,11 @@ def compare(
             yield Snapshot(comparison, growing)
 
 
-def _training_lines(registry: ModelRegistry, name: str) -> Iterator[str] | None:
-    """The lines that a run was trained on; None where they are gone."""
+def _training_text(registry: ModelRegistry, name: str) -> PassageIndex | None:
+    """What a run was trained on; None where that is gone."""
     try:
         run = registry.run(name)
         data = ready_data(run.path, run.load_info())
     except NovelgenError:
         return None
-    return None if data is None else data.targets("train")
+    return None if data is None else data.passages()
