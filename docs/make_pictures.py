@@ -27,7 +27,13 @@ from novelgen.report.fonts import require_font
 
 DOCS = Path(__file__).resolve().parent
 PROJECT = DOCS.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = (
+    "chromium",
+    "chromium-headless-shell",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 PROMPT = "小满坐在船头，数着河边的石阶。"
 SEED = 11
 WINDOW = {"width": 1280, "height": 1010}

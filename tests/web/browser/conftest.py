@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-CHROMIUM = next(
-    filter(
-        None,
-        map(
-            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-        ),
-    ),
-    None,
+# The shell has no windows: it loads the page with a third less of the CPU's time.
+BROWSERS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
 )
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 WITHIN = 120  # seconds that a page has for anything, on a busy machine
 

@@ -1,7 +1,6 @@
 """Every picture of the documents comes out of their script."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +9,14 @@ import matplotlib.image
 import pytest
 
 from novelgen.report.fonts import find_font
+from tests.web.browser.conftest import CHROMIUM
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "make_pictures.py"
 LONGEST = 600  # seconds, on a busy machine
 
 
 @pytest.mark.skipif(find_font() is None, reason="no Chinese font")
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium in PATH")
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium in PATH")
 def test_every_picture_of_the_documents_is_made_from_a_given_run(workplace, tmp_path):
     pytest.importorskip("playwright.sync_api")
     run = workplace / "checkpoints" / "novel"

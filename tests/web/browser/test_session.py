@@ -32,39 +32,6 @@ def write(page, prompt=PROMPT, paragraphs=1):
     page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 0")
 
 
-def test_text_grows_is_stopped_half_way_and_accepted(page, settled):
-    # Long paragraphs: a slow browser must not see the end before it can press Stop.
-    page.locator("#write-more > button").click()
-    shortest = page.locator("#write-min-length input[type=number]")
-    shortest.fill("150")
-    shortest.press("Tab")
-    write(page, paragraphs=limits.PARAGRAPHS)
-    some = text_of(page, "write-draft-1")
-    grows(page)
-    assert text_of(page, "write-draft-1").startswith(some)
-    page.locator("#write-stop").click()
-    settled(page)
-    stopped = text_of(page, "write-draft-1")
-    assert stopped.count("\n") < limits.PARAGRAPHS - 1
-    page.locator("#write-accept").click()
-    settled(page)
-    assert text_of(page, "write-draft-1") == ""
-    assert text_of(page, "write-manuscript") == f"{PROMPT}\n{stopped}"
-    page.locator("#write-undo").click()
-    settled(page)
-    assert (text_of(page, "write-manuscript"), text_of(page, "write-draft-1")) == (PROMPT, stopped)
-
-
-def test_the_controls_follow_the_decoder(page):
-    page.wait_for_selector("#write-temperature", state="visible")
-    assert not page.locator("#write-beam-size").is_visible()
-    page.locator("#write-decoder label").nth(1).click()
-    page.wait_for_selector("#write-beam-size", state="visible")
-    page.wait_for_selector("#write-temperature", state="hidden")
-    page.locator("#write-decoder label").nth(2).click()
-    page.wait_for_selector("#write-beam-size", state="hidden")
-
-
 def test_markup_stays_text_in_every_tab(page, settled):
     page.locator("#write-opening textarea").fill(f"{MARKUP}她")
     page.locator("#write-title textarea, #write-title input").first.fill(MARKUP)
@@ -138,23 +105,6 @@ def test_a_visitor_who_stops_stops_no_other(open_page, settled):
     assert text_of(first, "write-draft-1") == stopped
 
 
-def test_the_manuscript_survives_a_reload(page):
-    page.locator("#write-manuscript textarea").fill(PROMPT)
-    page.wait_for_function(
-        """text => Object.values(localStorage).some(
-            kept => kept.includes(JSON.stringify(text)))""",
-        arg=PROMPT,
-    )
-    page.reload()
-    expect(page.locator("#write-manuscript textarea")).to_have_value(PROMPT)
-
-
-def test_an_error_is_one_toast(page):
-    page.locator("#write-continue").click()
-    page.locator(".toast-body").get_by_text("空").wait_for()
-    assert page.locator(".toast-body").count() == 1
-
-
 def test_a_waiting_visitor_sees_the_place_in_the_queue(page, app, busy, settled):
     page.locator("#write-manuscript textarea").fill(PROMPT)
     page.locator("#write-continue").click()
@@ -186,9 +136,8 @@ def test_a_full_queue_is_shown_on_the_page(open_page, app, busy):
         assert "event: complete" in call.rest()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_closing_the_tab_frees_its_place(open_page, app, dark):
-    pages = [open_page(dark=dark) for _ in range(limits.WRITERS)]
+def test_closing_the_tab_frees_its_place(open_page, app):
+    pages = [open_page() for _ in range(limits.WRITERS)]
     for page in pages:
         page.locator("#write-max-length input[type=number]").fill(str(limits.LENGTH))
         page.locator("#write-num-samples input[type=number]").fill(str(limits.CANDIDATES))
