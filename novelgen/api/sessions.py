@@ -26,7 +26,6 @@ from novelgen.training.hardware import (
     choose_precision,
     find_gpu,
     limit_onednn_cache,
-    read_memory,
     tune_malloc,
 )
 from novelgen.training.interpolation import best_weight, count_ngrams, mixture_loss, token_probs
@@ -45,6 +44,7 @@ from novelgen.training.recipe import (
 )
 from novelgen.training.results import Outcome, Validation
 from novelgen.training.stores import Data, data_of_run, shared_data
+from novelgen.training.system_memory import read_memory
 from novelgen.training.trainer import Trainer
 from novelgen.training.warm_start import WarmStart
 

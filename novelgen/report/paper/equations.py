@@ -67,6 +67,10 @@ DISTINCT = (
     r"\mathrm{distinct}_n = \dfrac{\mathrm{different}\ n\text{-grams}}"
     r"{\mathrm{all}\ n\text{-grams}}"
 )
+DIVERGENCE = (
+    r"\mathrm{JSD}(P, Q) = H\left(\dfrac{P + Q}{2}\right) - \dfrac{H(P) + H(Q)}{2},\quad "
+    r"H(P) = -\sum_{g} P(g) \log_2 P(g)"
+)
 
 
 def query(model: ModelConfig) -> str:
