@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from novelgen.evaluation.attention import entropy_bits, heaviest_share
 from novelgen.evaluation.comparison import Result, result_of
 from novelgen.evaluation.failures import WrittenText, count_failures
 from novelgen.evaluation.origins import copies_from, find_origins
-from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep
+from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep, with_copying
 from novelgen.models.zoo import attends
 from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
 from novelgen.report.samples import read_samples
@@ -73,7 +73,7 @@ class Measurer:
         prediction = self._part("prediction", self._prediction)
         result = Result.from_dict(self._part("result", self._result))
         generator = Generator.of(self._run, "float32")
-        rows = list(self._rows(generator, "sweep", self._effort.settings, self._effort.prompts))
+        rows = self._rows(generator, "sweep", self._effort.settings, self._effort.prompts)
         (written,) = self._rows(generator, _WRITTEN, (Setting(_WRITTEN, {}),), self._effort.written)
         texts = self._written_texts(written, generator)
         copied = self._part("copied", lambda: self._copied(texts))
@@ -164,7 +164,7 @@ class Measurer:
 
     def _rows(
         self, generator: Generator, name: str, settings: tuple[Setting, ...], prompts: int
-    ) -> Iterator[SweepRow]:
+    ) -> list[SweepRow]:
         """The rows of some settings; those that were kept are not written again."""
         path = self._folder / f"{name}.jsonl"
         kept = {}
@@ -173,21 +173,20 @@ class Measurer:
             kept = {row.label: row for row in map(SweepRow.from_dict, map(json.loads, lines))}
         missing = [setting for setting in settings if setting.label not in kept]
         texts = self._prompts(generator, prompts)
-        # Read once: every row looks it through.
-        training = list(self.data.targets("train")) if missing else []
         rows = sweep(
             generator,
             texts,
             missing,
-            lambda: training,
             on_text=lambda done, total: self._tell(name, done, total),
         )
         for row in rows:
             kept[row.label] = row
-            # Whole lines only: the file is written anew with each row.
-            lines = [json.dumps(each.to_dict(), ensure_ascii=False) for each in kept.values()]
-            write_whole(path, ("\n".join(lines) + "\n").encode())
-        return (kept[setting.label] for setting in settings)
+            _write_rows(path, kept.values())
+        if any(row.measures.copied_8grams is None for row in kept.values()):
+            found = with_copying(list(kept.values()), self.data.targets("train"))
+            kept = {row.label: row for row in found}
+            _write_rows(path, found)
+        return [kept[setting.label] for setting in settings]
 
     def _written_texts(self, row: SweepRow, generator: Generator) -> list[WrittenText]:
         sources = self._prompts(generator, self._effort.written)
@@ -239,6 +238,12 @@ class Measurer:
             if len(paragraph.text) >= _SHORTEST_DRAWN:
                 drawn.append(paragraph)
         return drawn
+
+
+def _write_rows(path: Path, rows: Iterable[SweepRow]) -> None:
+    """Writes all rows anew: a file that was written in part would have half a line."""
+    lines = [json.dumps(row.to_dict(), ensure_ascii=False) for row in rows]
+    write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def study_corpus(data: Data) -> CorpusStudy | None:

@@ -15,7 +15,7 @@ import numpy as np
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.groups import LengthClass, by_length
 from novelgen.evaluation.pair_losses import Interval, bootstrap, pair_losses
-from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
+from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep, with_copying
 from novelgen.evaluation.writing import spread
 from novelgen.training.checkpoint import Run, RunDirectory
 from novelgen.training.journal import read_metrics
@@ -139,7 +139,8 @@ def result_of(
     writing = {}
     if paragraphs:
         prompted = held_out_texts(generator, pairs, paragraphs)
-        [row] = sweep(generator, prompted, [Setting("", {})], lambda: data.targets("train"))
+        rows = list(sweep(generator, prompted, [Setting("", {})]))
+        [row] = with_copying(rows, data.targets("train"))
         writing = row.measures.known()
     continuations = [generator.generate(prompt, seed=SEED).text for prompt in prompts]
 

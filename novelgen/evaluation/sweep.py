@@ -2,8 +2,9 @@
 
     texts = held_out_texts(generator, data.pairs("test"), 20)
     settings = product({"temperature": [0.5, 1.0], "beam_size": [1, 5]})
-    for row in sweep(generator, texts, settings, lambda: data.targets("train")):
-        print(row.label, row.measures.distinct_2)
+    rows = list(sweep(generator, texts, settings))
+    for row in with_copying(rows, data.targets("train")):
+        print(row.label, row.measures.distinct_2, row.measures.copied_8grams)
 
 A row is finished when it comes, and needs no other one: to go on with a sweep that was stopped, ask
 for the settings that are missing.
@@ -21,14 +22,12 @@ from novelgen.config import DecodingConfig, flag
 from novelgen.config_decoding import applies
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
-from novelgen.evaluation.text import copied
+from novelgen.evaluation.text import copied_shares
 from novelgen.evaluation.writing import Measures, measure, spread
 
 SEED = 1
 # A source with the paragraph that truly follows it.
 TextPair = tuple[str, str]
-# The lines that a model was trained on, from the first, whenever they are asked for.
-Training = Callable[[], Iterable[str]]
 
 
 class Setting(NamedTuple):
@@ -123,7 +122,6 @@ def sweep(
     generator: Generator,
     texts: Sequence[TextPair],
     settings: Sequence[Setting],
-    training: Training | None,
     *,
     seed: int = SEED,
     on_text: Callable[[int, int], None] | None = None,
@@ -133,13 +131,12 @@ def sweep(
     Every setting has the same prompts and seeds: the n-th prompt `seed` + n, counted from 0, so
     that a row is the same whatever else is asked for. All settings are checked at once, before the
     first `next`. Closing the iterator ends the sweep between two rows; an exception of `on_text`
-    ends it at once.
+    ends it at once. How much a row copies is not known yet: see `with_copying`.
 
     Args:
         generator: The model. Load it with precision "float32" for figures that are reported.
         texts: Sources with the paragraphs that truly follow them, as `held_out_texts` has them.
         settings: What is compared, in the order of the rows.
-        training: Returns the lines that the model was trained on; without them copying is unknown.
         seed: Of the first prompt.
         on_text: Called after every prompt with how many are written in the whole sweep, and of how
             many.
@@ -148,16 +145,25 @@ def sweep(
         ConfigError: A setting is unknown, out of range, or not possible with this model.
     """
     configs = [generator.decoding_config(**setting.options) for setting in settings]
-    return _rows(
-        generator, texts, list(zip(settings, configs, strict=True)), training, seed, on_text
-    )
+    return _rows(generator, texts, list(zip(settings, configs, strict=True)), seed, on_text)
+
+
+def with_copying(rows: Sequence[SweepRow], training: Iterable[str]) -> list[SweepRow]:
+    """The rows with the share of 8-grams that they copy from a training text, which is read once.
+
+    That takes a while with a large one.
+    """
+    shares = copied_shares([[text.text for text in row.texts] for row in rows], training)
+    return [
+        dataclasses.replace(row, measures=dataclasses.replace(row.measures, copied_8grams=share))
+        for row, share in zip(rows, shares, strict=True)
+    ]
 
 
 def _rows(
     generator: Generator,
     texts: Sequence[TextPair],
     settings: Sequence[tuple[Setting, DecodingConfig]],
-    training: Training | None,
     seed: int,
     on_text: Callable[[int, int], None] | None,
 ) -> Iterator[SweepRow]:
@@ -177,9 +183,6 @@ def _rows(
             if on_text is not None:
                 on_text(done, len(settings) * len(texts))
         # 2. Its measures, all texts of the setting together.
-        share = None
-        if training is not None:
-            share = copied([generation.text for generation in generations], training())
         truth = [texts[place][1] for place in places]
         written = [
             SweepText(
@@ -191,4 +194,4 @@ def _rows(
             )
             for place, generation in zip(places, generations, strict=True)
         ]
-        yield SweepRow(setting.label, options, measure(generations, truth, share), written)
+        yield SweepRow(setting.label, options, measure(generations, truth), written)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -69,18 +69,23 @@ def _entropy_bits(shares: npt.NDArray[np.float64]) -> float:
     return float(-(positive * np.log2(positive)).sum())
 
 
-def copied(
-    texts: Sequence[str],
-    training: Iterable[str],
-    size: int = COPY_LENGTH,
-    block_lines: int = BLOCK_LINES,
-) -> float:
+def copied(texts: Sequence[str], training: Iterable[str], size: int = COPY_LENGTH) -> float:
     """The share of the texts' character n-grams that occur in a line of the training text.
 
     0 without any n-gram.
     """
-    *_, share = copying(texts, training, size, block_lines)
+    (share,) = copied_shares([texts], training, size)
     return share
+
+
+def copied_shares(
+    groups: Iterable[Sequence[str]], training: Iterable[str], size: int = COPY_LENGTH
+) -> list[float]:
+    """The share that `copied` has for each group of texts; the training text is read once."""
+    grams = [[gram for text in texts for gram in ngrams(text, size)] for texts in groups]
+    wanted = {gram for each in grams for gram in each}
+    *_, found = _occurring(wanted, training, size, BLOCK_LINES)
+    return [_share(each, found) for each in grams]
 
 
 def copying(
@@ -91,25 +96,39 @@ def copying(
 ) -> Iterator[float]:
     """The share that `copied` returns, as far as it is found after each `block_lines` of training.
 
-    The last value is the whole share. Only the texts' own n-grams are kept in memory; the training
-    text is streamed past them.
+    The last value is the whole share.
     """
     grams = [gram for text in texts for gram in ngrams(text, size)]
-    wanted = hashes(np.array([[ord(character) for character in gram] for gram in set(grams)]))
-    # Passages of the training text with a hash that is wanted: nearly all are n-grams of the texts.
+    for found in _occurring(set(grams), training, size, block_lines):
+        yield _share(grams, found)
+
+
+def _share(grams: Sequence[str], found: Collection[str]) -> float:
+    return sum(gram in found for gram in grams) / max(len(grams), 1)
+
+
+def _occurring(
+    wanted: Collection[str], training: Iterable[str], size: int, block_lines: int
+) -> Iterator[set[str]]:
+    """Those n-grams of `wanted` that occur in training so far: at first, and after each block.
+
+    With a few others, whose hashes are equal by chance. Only the wanted n-grams are kept in memory;
+    the training text is streamed past them.
+    """
     suspects: set[str] = set()
-    yield 0.0
-    if not grams:
+    yield suspects
+    if not wanted:
         return
+    wanted_hashes = hashes(np.array([[ord(character) for character in gram] for gram in wanted]))
     lines = iter(training)
     while block := list(islice(lines, block_lines)):
         # No n-gram of a text without newlines runs over the end of a line.
         passage = "\n".join(block)
         # All windows of the block are hashed at once: looking them up in a set of strings would
         # make one string for each character of the training text.
-        places = np.flatnonzero(np.isin(hashes(windows(passage, size)), wanted))
+        places = np.flatnonzero(np.isin(hashes(windows(passage, size)), wanted_hashes))
         suspects.update(passage[place : place + size] for place in places)
-        yield sum(gram in suspects for gram in grams) / len(grams)
+        yield suspects
 
 
 def windows(text: str, size: int) -> npt.NDArray[np.uint32]:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from novelgen.errors import ConfigError
-from novelgen.evaluation.sweep import Setting, SweepRow, product, sweep
+from novelgen.evaluation.sweep import Setting, SweepRow, product, sweep, with_copying
 from novelgen.evaluation.text import copied
 from novelgen.evaluation.writing import measure
 
@@ -36,13 +36,8 @@ def test_a_sweep_is_the_product_of_what_acts_on_each_decoder(options, labels):
 def test_every_text_is_that_of_its_prompt_and_seed_alone_whatever_else_is_asked_for(toy):
     generator = toy.generator(seed=3)
     settings = product({"temperature": [0.5, 1.5], "beam_size": [2], "max_length": 20})
-    training = ["没有关系的一行", "宝玉黛玉"]
     told = []
-    rows = list(
-        sweep(
-            generator, TEXTS, settings, lambda: training, seed=7, on_text=lambda *n: told.append(n)
-        )
-    )
+    rows = list(sweep(generator, TEXTS, settings, seed=7, on_text=lambda *n: told.append(n)))
     assert told == [(count, 6) for count in range(1, 7)]
     for setting, row in zip(settings, rows, strict=True):
         alone = [
@@ -51,17 +46,25 @@ def test_every_text_is_that_of_its_prompt_and_seed_alone_whatever_else_is_asked_
         ]
         assert [text.text for text in row.texts] == [each.text for each in alone]
         truth = [target for _, target in TEXTS]
-        share = copied([each.text for each in alone], training)
-        assert row.measures == measure(alone, truth, share)
+        assert row.measures == measure(alone, truth)
         assert row.options["repetition_penalty"] == 1.1
-        assert [row] == list(sweep(generator, TEXTS, [setting], lambda: training, seed=7))
+        assert [row] == list(sweep(generator, TEXTS, [setting], seed=7))
+
+
+def test_the_training_text_is_read_once_for_all_rows(toy):
+    rows = list(sweep(toy.generator(seed=3), TEXTS, product({"temperature": [0.5, 1.5]})))
+    training = ["没有关系的一行", rows[1].texts[0].text]
+    found = with_copying(rows, iter(training))
+    for row, before in zip(found, rows, strict=True):
+        texts = [text.text for text in row.texts]
+        assert row.measures.copied_8grams == copied(texts, training)
+        assert row.texts == before.texts
+    assert found[1].measures.copied_8grams > 0
 
 
 def test_a_row_comes_when_its_setting_is_done_and_survives_json(toy):
     asked = []
-    rows = sweep(
-        toy.generator(), TEXTS, [GREEDY, *product({})], None, on_text=lambda *n: asked.append(n)
-    )
+    rows = sweep(toy.generator(), TEXTS, [GREEDY, *product({})], on_text=lambda *n: asked.append(n))
     row = next(rows)
     assert asked == [(1, 4), (2, 4)]
     assert row.measures.copied_8grams is None
@@ -70,4 +73,4 @@ def test_a_row_comes_when_its_setting_is_done_and_survives_json(toy):
 
 def test_a_wrong_setting_is_refused_before_anything_is_written(toy):
     with pytest.raises(ConfigError, match="top_m"):
-        sweep(toy.generator(), TEXTS, [GREEDY, Setting("x", {"top_m": 1})], None)
+        sweep(toy.generator(), TEXTS, [GREEDY, Setting("x", {"top_m": 1})])
