@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from novelgen.evaluation.attention import entropy_bits, heaviest_share
 from novelgen.evaluation.comparison import Result, result_of
 from novelgen.evaluation.failures import WrittenText, count_failures
 from novelgen.evaluation.origins import copies_from, find_origins
+from novelgen.evaluation.pair_losses import PairLosses
 from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep, with_copying
 from novelgen.models.zoo import attends
 from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
@@ -151,13 +153,19 @@ class Measurer:
             "shuffled": network_loss(self._run, shuffled).bits_per_character,
             "train": network_loss(self._run, training).bits_per_character,
         }
-        if self._run.ngram is not None:
-            _losses, figures = measured_losses(self._run, self._test)
+        _losses, figures = self._test_losses
+        if figures:
             found["interpolated"] = figures["bits_per_character_interpolated"]
         return found
 
     def _result(self) -> dict[str, Any]:
-        return dataclasses.asdict(result_of(self._run, self._name, [], 0, len(self._test)))
+        losses, _figures = self._test_losses
+        return dataclasses.asdict(result_of(self._run, self._name, [], 0, len(self._test), losses))
+
+    @cached_property
+    def _test_losses(self) -> tuple[PairLosses, dict[str, Any]]:
+        """Of the network and of the n-gram model, in one pass over the test part."""
+        return measured_losses(self._run, self._test)
 
     def _prompts(self, generator: Generator, count: int) -> list[tuple[str, str]]:
         return held_out_texts(generator, self.data.pairs("test"), count)
