@@ -54,7 +54,7 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
         _("Decoding settings on the same {count} held-out sources").format(count=prompts),
         [_("setting"), *(_(MEASURES[name]) for name in _SHOWN)],
         [_sweep_row(row) for row in run.sweep],
-        [13, 8, 8, 8, 8, 8, 7, 7, 7, 8, 8],
+        [13, 8, 9, 9, 8, 8, 7, 6, 6, 8, 9],
     )
     writer.paragraph(
         _(
