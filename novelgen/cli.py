@@ -78,9 +78,8 @@ class Parser(argparse.ArgumentParser):
         A command's parser is called by that of the program, which would not know its options.
         """
         # What is missing may be what has no option, so it is looked at afterwards.
-        demands = [
-            each for each in (*self._actions, *self._mutually_exclusive_groups) if each.required
-        ]
+        parts: list[Any] = [*self._actions, *self._mutually_exclusive_groups]
+        demands = [each for each in parts if each.required]
         for each in demands:
             each.required = False
         try:
