@@ -110,7 +110,6 @@ def measure(config: Config, store: Store, directory: Path) -> dict[str, Any]:
                 generator,
                 held_out_texts(generator, valid, len(valid)),
                 [Setting(name, options) for name, options in DECODERS.items()],
-                None,
             )
         },
     }

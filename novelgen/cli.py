@@ -77,25 +77,37 @@ class Parser(argparse.ArgumentParser):
 
         A command's parser is called by that of the program, which would not know its options.
         """
-        found, unknown = super().parse_known_args(args, namespace)
+        # What is missing may be what has no option, so it is looked at afterwards.
+        parts: list[Any] = [*self._actions, *self._mutually_exclusive_groups]
+        demands = [each for each in parts if each.required]
+        for each in demands:
+            each.required = False
+        try:
+            _found, unknown = super().parse_known_args(args)
+        finally:
+            for each in demands:
+                each.required = True
         suggestions = self._suggestions(unknown)
         if suggestions:
             message = _("unknown: {words}; did you mean {suggestions}?")
             shown = join_list(suggestions)
             self.error(message.format(words=shlex.join(unknown), suggestions=shown))
-        return found, unknown
+        return super().parse_known_args(args, namespace)
 
     def _suggestions(self, unknown: Sequence[str]) -> list[str]:
         """What may be meant by the words that are no option, nor the value of one."""
+        options = self._option_string_actions
+        # The one thing that a command is about needs its option too; what it demands, first.
+        main = sorted(
+            (name for name in _MAIN if name in options), key=lambda name: not options[name].required
+        )
         suggestions = []
         before = ""
         for word in unknown:
             if word.startswith("-"):
-                suggestions.append(nearest_option(word.split("=")[0], self._option_string_actions))
+                suggestions.append(nearest_option(word.split("=")[0], options))
             elif not before.startswith("-"):
-                # The one thing that a command is about needs its option too.
-                main = next((name for name in _MAIN if name in self._option_string_actions), "")
-                suggestions.append(main and shlex.join([main, word]))
+                suggestions += [shlex.join([name, word]) for name in main[:1]]
             before = word
         return [suggestion for suggestion in suggestions if suggestion]
 

@@ -247,6 +247,10 @@ def test_evaluation_options(checkpoint, arguments, complaint):
         (["train", "--lr=0.1"], "--learning-rate"),
         (["train", "--max_steps", "3"], "--max-steps"),
         (["app", "novel"], "--checkpoint novel"),
+        (["evaluate", "novel"], "--checkpoint novel"),
+        (["report", "novel"], "--checkpoint novel"),
+        (["generate", "rain"], "--prompt rain"),
+        (["compare", "novel.txt"], "--corpus novel.txt"),
     ],
 )
 def test_what_a_command_does_not_know_is_answered_with_what_may_be_meant(complaint, words, meant):

@@ -45,6 +45,7 @@ FOREIGN_OPTIONS = {
 WRITTEN = {
     *("config.json", "tokenizer.json", "model.safetensors", "trainer.pt", "metrics.jsonl"),
     *("samples.md", "loss.png", "source_tokenizer.json", "meta.json", "ngram.safetensors"),
+    "baselines.safetensors",
     ".stores",
     *("table.md", "table.csv", "table.json", "losses.json", "curves.png", "by_length.png"),
     "解码.md",

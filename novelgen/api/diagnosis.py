@@ -55,7 +55,7 @@ def diagnose(checkpoint: Path | None = None, corpus: Path | None = None) -> Iter
         yield Finding("wrong", "torch", _first_line(error), "pip install --force-reinstall torch")
         return
     yield from check_processor(torch.get_num_threads())
-    from novelgen.training.hardware import read_memory
+    from novelgen.training.system_memory import read_memory
 
     yield from check_memory(read_memory())
     yield from check_gpu()

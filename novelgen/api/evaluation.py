@@ -172,16 +172,10 @@ def evaluate(
     _check_writing(generate, options)
 
     # Torch is imported behind the checks, which answer at once.
-    from novelgen.api.evaluation_data import copies_of, group_places, pairs_by_task
-    from novelgen.api.evaluation_losses import (
-        measured_losses,
-        network_loss,
-        training_text,
-        with_cache,
-    )
-    from novelgen.decoding.generator import Generator
+    from novelgen.api.evaluation_data import group_places, pairs_by_task
+    from novelgen.api.evaluation_losses import further_figures, measured_losses
+    from novelgen.api.evaluation_writing import Written, write_and_measure
     from novelgen.evaluation.groups import grouped
-    from novelgen.evaluation.sweep import SEED, held_out_texts, product, sweep
     from novelgen.training.checkpoint import load_run
 
     # 2. How well the run predicts, in each task. The first one is the main task.
@@ -196,39 +190,16 @@ def evaluate(
     if by is not None:
         groups = grouped(main_losses, *group_places(opened, directory, main_pairs, by))
     # 3. Whether a cache helps it, whether it uses the source, and what its writing is like.
-    cached: dict[str, Any] = {}
-    if options.get("cache_weight"):
-        asked: dict[str, Any] = {
-            "cache_weight": options["cache_weight"],
-            "task": options.get("task"),
-        }
-        cached = with_cache(opened, main_pairs, asked)
-    shuffled = None
-    if shuffle_sources:
-        shuffled = network_loss(opened, main_pairs.shuffled_sources(seed=1)).bits_per_character
-    texts: list[TextPair] = []
-    rows: list[SweepRow] = []
-    copies: list[dict[str, Any]] = []
-    copying_unknown = None
+    further = further_figures(opened, main_pairs, options, shuffle_sources)
+    written = Written()
     if generate:
-        training, copying_unknown = training_text(opened, directory)
-        # In float32: what is reported and compared is the text of the model itself.
-        generator = Generator.of(opened, "float32")
-        texts = held_out_texts(generator, main_pairs, generate)
-        seed = options.pop("seed", SEED)
-        settings = product(options, generator.decoding_config().decoder)
-        rows = list(sweep(generator, texts, settings, training, seed=seed, on_text=on_text))
-        copies = copies_of(directory, rows)
+        written = write_and_measure(opened, directory, main_pairs, generate, options, on_text)
     return Evaluation(
         **next(iter(figures.values())),
-        **cached,
+        **further,
+        **vars(written),
         by_task=figures if len(figures) > 1 else {},
-        bits_per_character_shuffled=shuffled,
         groups=groups,
-        sweep=rows,
-        texts=texts,
-        copies=copies,
-        copying_unknown=copying_unknown,
     )
 
 

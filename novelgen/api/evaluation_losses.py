@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from novelgen.api.evaluation import NGRAM_FIGURES
 from novelgen.data.pairs import Pairs
-from novelgen.data.passages import PassageIndex
 from novelgen.decoding.generator import Generator
-from novelgen.errors import CheckpointError
 from novelgen.evaluation.cache import cached_token_probs
 from novelgen.evaluation.pair_losses import PairLosses, losses_of, pair_losses
 from novelgen.training.checkpoint import Run
 from novelgen.training.interpolation import TokenProbs, mixture_loss, token_probs
 from novelgen.training.loss import LossStats, evaluate_loss, evaluation_plan
-from novelgen.training.stores import data_of_run
 
 
 def network_loss(run: Run, pairs: Pairs) -> LossStats:
@@ -68,10 +64,15 @@ def with_cache(run: Run, pairs: Pairs, options: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def training_text(run: Run, directory: Path) -> tuple[PassageIndex | None, str | None]:
-    """What a run was trained on, None where that is gone; and then why."""
-    try:
-        data = data_of_run(directory, run.info)
-    except CheckpointError as error:
-        return None, str(error)
-    return data.passages(), None
+def further_figures(
+    run: Run, pairs: Pairs, options: Mapping[str, Any], shuffle_sources: bool
+) -> dict[str, Any]:
+    """The figures of the main task that were asked for: with a cache, and with other sources."""
+    found: dict[str, Any] = {}
+    if options.get("cache_weight"):
+        asked = {name: options.get(name) for name in ("cache_weight", "task")}
+        found = with_cache(run, pairs, asked)
+    if shuffle_sources:
+        shuffled = network_loss(run, pairs.shuffled_sources(seed=1))
+        found["bits_per_character_shuffled"] = shuffled.bits_per_character
+    return found

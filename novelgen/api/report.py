@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.api.diagnosis import installed_version
-from novelgen.api.request import run_names
+from novelgen.api.request import as_paths, run_names
 from novelgen.config import NO_INIT, Config, ModelConfig, flag, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
@@ -90,16 +90,8 @@ def write_report(
         CheckpointError: A run is missing, damaged, has no weights yet, or its data is gone.
         ConfigError: An unknown format, or no Chinese font for a PDF.
     """
-    directories = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    for name in formats:
-        validate_choice(name, FORMATS, "--format")
-    if not directories or not formats:
-        raise ConfigError(_("a report needs at least one run and one format"))
-    names = run_names(directories, "--checkpoint")
-    if "pdf" in formats:
-        from novelgen.report.fonts import require_font
-
-        require_font()
+    directories = as_paths(runs)
+    names = _check_request(directories, formats)
 
     # Torch is imported behind the checks, which answer at once.
     from novelgen.api.effort import FULL, QUICK
@@ -110,15 +102,11 @@ def write_report(
     from novelgen.training.hardware import describe_machine
 
     folder = Path(output)
+    effort = QUICK if quick else FULL
+    tell = on_progress or (lambda _name, _done, _total: None)
+    # All are opened, and may be refused, before the first is measured.
     measurers = [
-        Measurer(
-            directory,
-            name,
-            folder / _MEASURED,
-            QUICK if quick else FULL,
-            device,
-            on_progress or (lambda _name, _done, _total: None),
-        )
+        Measurer(directory, name, folder / _MEASURED, effort, device, tell)
         for directory, name in zip(directories, names, strict=True)
     ]
     studies = [measurer.measure() for measurer in measurers]
@@ -133,6 +121,20 @@ def write_report(
         details=_details(author, student_id, course),
     )
     return _render(compose(report), folder, formats)
+
+
+def _check_request(directories: Sequence[Path], formats: Sequence[str]) -> list[str]:
+    """What the runs are called; raises ConfigError for a report that cannot be written."""
+    for name in formats:
+        validate_choice(name, FORMATS, "--format")
+    if not directories or not formats:
+        raise ConfigError(_("a report needs at least one run and one format"))
+    names = run_names(directories, "--checkpoint")
+    if "pdf" in formats:
+        from novelgen.report.fonts import require_font
+
+        require_font()
+    return names
 
 
 def _details(

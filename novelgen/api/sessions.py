@@ -26,7 +26,6 @@ from novelgen.training.hardware import (
     choose_precision,
     find_gpu,
     limit_onednn_cache,
-    read_memory,
     tune_malloc,
 )
 from novelgen.training.interpolation import best_weight, count_ngrams, mixture_loss, token_probs
@@ -45,6 +44,7 @@ from novelgen.training.recipe import (
 )
 from novelgen.training.results import Outcome, Validation
 from novelgen.training.stores import Data, data_of_run, shared_data
+from novelgen.training.system_memory import read_memory
 from novelgen.training.trainer import Trainer
 from novelgen.training.warm_start import WarmStart
 
@@ -218,7 +218,7 @@ def _trainer(
     device = ranks.device(config.training.device)
     # The main task comes first: it alone decides which weights are kept.
     valid = data.by_task("valid")
-    baselines = ranks.run_on_rank0(lambda: _measure_baselines(data, run))
+    baselines = ranks.run_on_rank0(lambda: _baselines(data, run))
     if baselines is not None and reporting.verbose:
         print(baselines.describe(), flush=True)
     observer = Observer(run, config, data, next(iter(valid.values())), device)
@@ -271,11 +271,19 @@ def _trainer(
     return trainer
 
 
-def _measure_baselines(data: Data, run: RunDirectory) -> Baselines | None:
-    """What n-gram models reach on the held-out parts; the run keeps it."""
+def _baselines(data: Data, run: RunDirectory) -> Baselines | None:
+    """What n-gram models reach on the held-out parts; None where there are none.
+
+    The run keeps it: of a session that goes on, with the same data, it is not counted again.
+    """
+    if not data.holds_out:
+        return None
+    kept = run.load_baselines()
+    if kept is not None:
+        return Baselines.kept(run.load_info(), kept, data.pairs("valid"))
     baselines = baselines_of(data)
     if baselines is not None:
-        run.note_baselines(baselines.record())
+        run.save_baselines(baselines.record(), baselines.nll)
     return baselines
 
 

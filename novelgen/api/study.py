@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from novelgen.evaluation.attention import entropy_bits, heaviest_share
 from novelgen.evaluation.comparison import Result, result_of
 from novelgen.evaluation.failures import WrittenText, count_failures
 from novelgen.evaluation.origins import copies_from, find_origins
+from novelgen.evaluation.pair_losses import PairLosses
 from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep
 from novelgen.models.zoo import attends
 from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
@@ -73,7 +75,7 @@ class Measurer:
         prediction = self._part("prediction", self._prediction)
         result = Result.from_dict(self._part("result", self._result))
         generator = Generator.of(self._run, "float32")
-        rows = list(self._rows(generator, "sweep", self._effort.settings, self._effort.prompts))
+        rows = self._rows(generator, "sweep", self._effort.settings, self._effort.prompts)
         (written,) = self._rows(generator, _WRITTEN, (Setting(_WRITTEN, {}),), self._effort.written)
         texts = self._written_texts(written, generator)
         copied = self._part("copied", lambda: self._copied(texts))
@@ -151,20 +153,26 @@ class Measurer:
             "shuffled": network_loss(self._run, shuffled).bits_per_character,
             "train": network_loss(self._run, training).bits_per_character,
         }
-        if self._run.ngram is not None:
-            _losses, figures = measured_losses(self._run, self._test)
+        _losses, figures = self._test_losses
+        if figures:
             found["interpolated"] = figures["bits_per_character_interpolated"]
         return found
 
     def _result(self) -> dict[str, Any]:
-        return dataclasses.asdict(result_of(self._run, self._name, [], 0, len(self._test)))
+        losses, _figures = self._test_losses
+        return dataclasses.asdict(result_of(self._run, self._name, [], 0, len(self._test), losses))
+
+    @cached_property
+    def _test_losses(self) -> tuple[PairLosses, dict[str, Any]]:
+        """Of the network and of the n-gram model, in one pass over the test part."""
+        return measured_losses(self._run, self._test)
 
     def _prompts(self, generator: Generator, count: int) -> list[tuple[str, str]]:
         return held_out_texts(generator, self.data.pairs("test"), count)
 
     def _rows(
         self, generator: Generator, name: str, settings: tuple[Setting, ...], prompts: int
-    ) -> Iterator[SweepRow]:
+    ) -> list[SweepRow]:
         """The rows of some settings; those that were kept are not written again."""
         path = self._folder / f"{name}.jsonl"
         kept = {}
@@ -182,10 +190,8 @@ class Measurer:
         )
         for row in rows:
             kept[row.label] = row
-            # Whole lines only: the file is written anew with each row.
-            lines = [json.dumps(each.to_dict(), ensure_ascii=False) for each in kept.values()]
-            write_whole(path, ("\n".join(lines) + "\n").encode())
-        return (kept[setting.label] for setting in settings)
+            _write_rows(path, kept.values())
+        return [kept[setting.label] for setting in settings]
 
     def _written_texts(self, row: SweepRow, generator: Generator) -> list[WrittenText]:
         sources = self._prompts(generator, self._effort.written)
@@ -237,6 +243,12 @@ class Measurer:
             if len(paragraph.text) >= _SHORTEST_DRAWN:
                 drawn.append(paragraph)
         return drawn
+
+
+def _write_rows(path: Path, rows: Iterable[SweepRow]) -> None:
+    """Writes all rows anew: a file that was written in part would have half a line."""
+    lines = [json.dumps(row.to_dict(), ensure_ascii=False) for row in rows]
+    write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def study_corpus(data: Data) -> CorpusStudy | None:

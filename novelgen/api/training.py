@@ -87,13 +87,7 @@ def train(
     # 1. The request; whatever is wrong with it is found before torch is imported.
     paths = as_paths(corpus)
     with reported_once():
-        if not isinstance(config, Config):
-            config = preset(config or "small")
-        chosen = chosen_options(config, options)
-        config = apply_options(config, options)
-        check_budget(config.training)
-        check_source(paths, config.pairs.pairs)
-        check_pairs(config, chosen)
+        config, chosen = _checked_config(paths, config, options)
         if output is None:
             output = default_output(paths or [Path(str(config.pairs.pairs))])
 
@@ -128,6 +122,20 @@ def train(
         reporting = sessions.Reporting(verbose, on_validation)
         outcome = sessions.train(config, data, run, ranks, reporting, start)
     return _result(run, outcome)
+
+
+def _checked_config(
+    paths: list[Path], config: Config | str | None, options: dict[str, Any]
+) -> tuple[Config, set[str]]:
+    """The configuration of a request to `train`, and the names of the options that were chosen."""
+    if not isinstance(config, Config):
+        config = preset(config or "small")
+    chosen = chosen_options(config, options)
+    config = apply_options(config, options)
+    check_budget(config.training)
+    check_source(paths, config.pairs.pairs)
+    check_pairs(config, chosen)
+    return config, chosen
 
 
 def _data(

@@ -14,7 +14,7 @@ import numpy as np
 
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.groups import LengthClass, by_length
-from novelgen.evaluation.pair_losses import Interval, bootstrap, pair_losses
+from novelgen.evaluation.pair_losses import Interval, PairLosses, bootstrap, pair_losses
 from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
 from novelgen.evaluation.writing import spread
 from novelgen.training.checkpoint import Run, RunDirectory
@@ -119,11 +119,13 @@ def result_of(
     prompts: Sequence[str],
     paragraphs: int,
     test_pairs: int | None = None,
+    losses: PairLosses | None = None,
 ) -> Result:
     """Measures an open run on the test part of its corpus, in its main task.
 
-    With `test_pairs` on a sample of so many pairs, always the same ones. So many `paragraphs` are
-    written and measured, and the prompts continued. Raises CheckpointError when its data is gone.
+    With `test_pairs` on a sample of so many pairs, always the same ones; `losses` are theirs where
+    they were measured before. So many `paragraphs` are written and measured, and the prompts
+    continued. Raises CheckpointError when its data is gone.
     """
     # 1. How well it predicts, by the length of the source.
     data = data_of_run(run.directory.path, run.info)
@@ -131,8 +133,9 @@ def result_of(
     measured = pairs.sample(len(pairs) if test_pairs is None else test_pairs)
     texts = measured.texts(range(len(measured)), run.tokenizer, run.source_tokenizer)
     lengths = np.array([len(source.replace("\n", "")) for source, _ in texts])
-    batch_tokens = run.config.training.evaluation_tokens
-    losses = pair_losses(run.model, measured, batch_tokens=batch_tokens, device=run.device)
+    if losses is None:
+        batch_tokens = run.config.training.evaluation_tokens
+        losses = pair_losses(run.model, measured, batch_tokens=batch_tokens, device=run.device)
 
     # 2. What it writes.
     generator = Generator.of(run, "float32")

@@ -122,7 +122,7 @@ def sweep(
     generator: Generator,
     texts: Sequence[TextPair],
     settings: Sequence[Setting],
-    training: PassageIndex | None,
+    training: PassageIndex | None = None,
     *,
     seed: int = SEED,
     on_text: Callable[[int, int], None] | None = None,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 from novelgen.data.passages import PASSAGE_LENGTH, PassageIndex
 from novelgen.text.words import is_spaced
@@ -35,6 +39,30 @@ def repeated(texts: Sequence[str], size: int = 4) -> float:
     if not total:
         return 0.0
     return repetitions / total
+
+
+def divergence(written: Sequence[str], truth: Sequence[str], size: int = 2) -> float | None:
+    """The Jensen–Shannon divergence (Lin, 1991) of two collections' character n-grams, in bits.
+
+    JSD(P, Q) = H((P + Q) / 2) - (H(P) + H(Q)) / 2, where P and Q are the relative frequencies: 0
+    where these are the same, 1 where no n-gram is in both. None where a collection has no n-gram.
+    """
+    counts = [
+        Counter(gram for text in texts for gram in ngrams(text, size)) for texts in (written, truth)
+    ]
+    if not all(counts):
+        return None
+    grams = list(counts[0] | counts[1])
+    p, q = (np.array([each[gram] for gram in grams]) / each.total() for each in counts)
+    bits = _entropy_bits((p + q) / 2) - (_entropy_bits(p) + _entropy_bits(q)) / 2
+    # Rounding may leave a little less than nothing.
+    return max(bits, 0.0)
+
+
+def _entropy_bits(shares: npt.NDArray[np.float64]) -> float:
+    """H(P) = -Σ p log₂ p of (N,) shares that sum to 1."""
+    positive = shares[shares > 0]
+    return float(-(positive * np.log2(positive)).sum())
 
 
 def copied(texts: Sequence[str], training: PassageIndex) -> float:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.results import Generation
-from novelgen.evaluation.text import distinct, likeness, repeated
+from novelgen.evaluation.text import distinct, divergence, likeness, repeated
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Measures:
     copied_8grams: float | None = None  # None where the training text is not there
     bleu: float | None = None  # both against the true texts, 0..100
     chrf: float | None = None
+    # Of bigrams, in bits, 0..1; against all true texts together.
+    divergence: float | None = None
 
     def known(self) -> dict[str, float]:
         """The measures that are known, by name."""
@@ -68,4 +70,5 @@ def measure(
         finished=sum(each.finished for each in paragraphs) / max(len(paragraphs), 1),
         copied_8grams=copied_8grams,
         **compared,
+        divergence=divergence(texts, truth) if truth else None,
     )

@@ -42,6 +42,7 @@ MEASURES = {
     "finished": N_("ended by itself"),
     "bleu": "BLEU",
     "chrf": "chrF",
+    "divergence": N_("JSD of bigrams"),
 }
 # Of these in a grid; they come when a text is finished.
 _GRID_MEASURES = ("log_probability", "distinct_2", "repeated_4grams", "copied_8grams")

@@ -46,6 +46,12 @@ class Baselines:
     characters: NDArray[np.int64]  # (n,)
     places: NDArray[np.int64]  # (n,) the pairs in the order in which samples take them
 
+    @classmethod
+    def kept(cls, info: Mapping[str, Any], nll: Mapping[str, Float64s], valid: Pairs) -> Baselines:
+        """Those of a run: `info` is its config.json, `valid` the validation pairs of its data."""
+        is_sample = info.get("baselines_are_of_a_sample", False)
+        return cls(info["baselines"], is_sample, nll, valid.target_characters, valid.sample_order())
+
     def of_sample(self, count: int) -> dict[str, float]:
         """The BPC of each model on the sample of `count` validation pairs."""
         chosen = self.places[:count]

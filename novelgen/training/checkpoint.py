@@ -5,6 +5,7 @@ tokenizer.json      the vocabulary
 source_tokenizer.json  that of the source, only where it has one of its own
 model.safetensors   the weights that did best on the validation part
 ngram.safetensors   the n-gram model beside them, where there is one; config.json has its weight
+baselines.safetensors  what counting gives each validation target, for --resume
 trainer.pt          what --resume needs: last weights, optimiser, position; tensors and numbers
 """
 
@@ -57,6 +58,7 @@ class RunDirectory:
         self._source_tokenizer = self.path / "source_tokenizer.json"
         self._model = self.path / "model.safetensors"
         self._ngram = self.path / "ngram.safetensors"
+        self._baselines = self.path / "baselines.safetensors"
         self._trainer = self.path / "trainer.pt"
 
     @property
@@ -98,7 +100,7 @@ class RunDirectory:
         """Makes the directory, empty of any earlier run; raises ConfigError as `check_free`."""
         self.check_free(overwrite)
         # The configuration first: without it nobody takes the rest for a run.
-        earlier = [self._config, self._model, self._ngram, self._trainer]
+        earlier = [self._config, self._model, self._ngram, self._baselines, self._trainer]
         earlier += [self._tokenizer, self._source_tokenizer]
         earlier += [self.metrics, self.samples, self.path / "loss.png"]
         with unwritable_reported(self.path):
@@ -146,9 +148,21 @@ class RunDirectory:
         """Writes into config.json the configuration when more of it has been chosen."""
         self.save_info({**self._read_info(), "config": config.to_dict()})
 
-    def note_baselines(self, record: Mapping[str, Any]) -> None:
-        """Writes into config.json what n-gram models reach on the held-out parts."""
+    def save_baselines(self, record: Mapping[str, Any], nll: Mapping[str, Any]) -> None:
+        """Writes what n-gram models reach: `record` into config.json, the arrays of `nll` beside.
+
+        They are the losses of the validation targets, by the name of the model.
+        """
+        # The arrays last: where they are, the rest is.
         self.save_info({**self._read_info(), **record})
+        write_whole(self._baselines, save_arrays(dict(nll)))
+
+    def load_baselines(self) -> dict[str, Any] | None:
+        """The arrays that `save_baselines` wrote; None of a run of before there were any."""
+        if not self._baselines.exists():
+            return None
+        with _damage_reported(self._baselines):
+            return dict(load_arrays(self._baselines.read_bytes()))
 
     def _read_info(self) -> dict[str, Any]:
         with _damage_reported(self._config):

@@ -17,7 +17,7 @@ from novelgen.config import DEVICES, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import _
 from novelgen.models.kernels import onednn
-from novelgen.training.alarms import GpuSupport, Memory
+from novelgen.training.alarms import GpuSupport
 
 # Parameters of glibc's mallopt, from <malloc.h>.
 _M_TRIM_THRESHOLD = -1
@@ -112,30 +112,6 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         **packages,
         "novelgen": __version__,
     }
-
-
-def read_memory(root: Path = Path("/")) -> Memory | None:
-    """The memory of the machine, or of the container where that has less; None but on Linux.
-
-    `root` is the root of the file system.
-    """
-    try:
-        lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines()
-        kib = {line.partition(":")[0]: int(line.split()[1]) for line in lines}
-        memory = Memory(1024 * kib["MemAvailable"], 1024 * kib["MemTotal"])
-    except (OSError, ValueError, KeyError, IndexError):
-        return None
-    try:
-        group = root / "sys/fs/cgroup"
-        limit = int((group / "memory.max").read_text(encoding="utf-8"))
-        used = int((group / "memory.current").read_text(encoding="utf-8"))
-        statistics = (group / "memory.stat").read_text(encoding="utf-8").split()
-        # Files that the kernel may forget count as used there.
-        cached = int(statistics[statistics.index("inactive_file") + 1])
-    except (OSError, ValueError, IndexError):  # no such group, or one without a limit: "max"
-        return memory
-    available = min(memory.available, limit - used + cached)
-    return Memory(available, min(memory.total, limit))
 
 
 def find_gpu() -> GpuSupport:

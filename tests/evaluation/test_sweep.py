@@ -58,9 +58,7 @@ def test_every_text_is_that_of_its_prompt_and_seed_alone_whatever_else_is_asked_
 
 def test_a_row_comes_when_its_setting_is_done_and_survives_json(toy):
     asked = []
-    rows = sweep(
-        toy.generator(), TEXTS, [GREEDY, *product({})], None, on_text=lambda *n: asked.append(n)
-    )
+    rows = sweep(toy.generator(), TEXTS, [GREEDY, *product({})], on_text=lambda *n: asked.append(n))
     row = next(rows)
     assert asked == [(1, 4), (2, 4)]
     assert row.measures.copied_8grams is None
@@ -69,4 +67,4 @@ def test_a_row_comes_when_its_setting_is_done_and_survives_json(toy):
 
 def test_a_wrong_setting_is_refused_before_anything_is_written(toy):
     with pytest.raises(ConfigError, match="top_m"):
-        sweep(toy.generator(), TEXTS, [GREEDY, Setting("x", {"top_m": 1})], None)
+        sweep(toy.generator(), TEXTS, [GREEDY, Setting("x", {"top_m": 1})])

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from novelgen.data.passages import PASSAGE_LENGTH, PassageIndex
-from novelgen.evaluation.text import copied, distinct, likeness, ngrams, repeated
+from novelgen.evaluation.text import copied, distinct, divergence, likeness, ngrams, repeated
 
 texts = st.lists(st.text("天地玄黄", max_size=30), max_size=4)
 
@@ -22,6 +22,22 @@ def test_distinct_counts_over_all_texts():
 def test_repeated_counts_within_a_text_only():
     assert repeated(["天地玄黄", "天地玄黄"]) == 0
     assert repeated(["天地天地天地"], size=2) == pytest.approx(3 / 5)
+
+
+def test_divergence_of_the_same_of_halves_and_of_strangers():
+    assert divergence(["天地玄黄"], ["天地玄黄", "天地玄黄"]) == 0
+    assert divergence(["天地玄黄"], ["宇宙洪荒"]) == pytest.approx(1)
+    # P is all of one bigram, Q half of it: H(3/4, 1/4) - H(1/2, 1/2) / 2.
+    assert divergence(["天地"], ["天地", "玄黄"]) == pytest.approx(0.8112781 - 0.5)
+    assert divergence(["天"], ["天地"]) is None
+
+
+@given(texts, texts)
+def test_divergence_is_symmetric_and_at_most_a_bit(one, other):
+    found = divergence(one, other)
+    if found is not None:
+        assert 0 <= found <= 1 + 1e-9
+        assert found == pytest.approx(divergence(other, one))
 
 
 @given(

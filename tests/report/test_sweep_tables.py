@@ -13,7 +13,7 @@ TEXTS = [("宝玉笑道：“我来了。”", "黛玉说不好。"), ("贾母�
 @pytest.fixture(scope="module")
 def rows(toy):
     settings = product({"temperature": [0.5, 1.5], "beam_size": [2], "max_length": 20})
-    return list(sweep(toy.generator(), TEXTS, settings, None))
+    return list(sweep(toy.generator(), TEXTS, settings))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

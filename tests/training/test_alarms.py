@@ -8,7 +8,6 @@ import pytest
 from novelgen.errors import TrainingError
 from novelgen.training import alarms
 from novelgen.training.alarms import GpuSupport, Memory, Watch
-from novelgen.training.hardware import read_memory
 from novelgen.training.journal import read_metrics
 from tests.training.conftest import in_step
 
@@ -78,21 +77,6 @@ def test_validation_that_rises_while_training_falls():
 def test_memory_near_its_limit():
     left = iter([Memory(2 * GIB, 8 * GIB), None, Memory(GIB // 4, 8 * GIB), Memory(0, 8 * GIB)])
     assert steps(Watch(memory=lambda: next(left)), 80) == ["low_memory"]
-
-
-def test_memory_is_read_of_the_machine_and_of_the_container(tmp_path):
-    assert read_memory(tmp_path) is None
-    (tmp_path / "proc").mkdir()
-    (tmp_path / "proc/meminfo").write_text("MemTotal: 8192 kB\nMemAvailable:   4096 kB\n")
-    assert read_memory(tmp_path) == Memory(4096 * 1024, 8192 * 1024)
-    group = tmp_path / "sys/fs/cgroup"
-    group.mkdir(parents=True)
-    (group / "memory.max").write_text("max\n")
-    (group / "memory.current").write_text("1000\n")
-    (group / "memory.stat").write_text("anon 700\ninactive_file 200\n")
-    assert read_memory(tmp_path) == Memory(4096 * 1024, 8192 * 1024)
-    (group / "memory.max").write_text("5000\n")
-    assert read_memory(tmp_path) == Memory(4200, 5000)
 
 
 def test_attention_at_one_place():

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 import novelgen
+from novelgen.config import Config
 from novelgen.training import baselines
-from novelgen.training.baselines import NAMES, final_note, measure_baselines, standing_note
+from novelgen.training.baselines import (
+    NAMES,
+    Baselines,
+    final_note,
+    measure_baselines,
+    standing_note,
+)
+from novelgen.training.checkpoint import RunDirectory
 from tests.models.ngram_reference import Reference
 
 BPC = {"unigram": 9.0, "bigram": 7.0, "trigram": 6.5}
@@ -112,9 +120,22 @@ def test_a_run_of_before_gets_its_baselines_when_it_is_resumed(novel, tmp_path):
     path = tmp_path / "run" / "config.json"
     info = json.loads(path.read_text(encoding="utf-8"))
     found = info.pop("baselines")
+    (tmp_path / "run" / "baselines.safetensors").unlink()
     assert all(set(parts) == {"valid", "test"} for parts in found.values())
     path.write_text(json.dumps(info), encoding="utf-8")
     novelgen.resume(tmp_path / "run", max_steps=3, verbose=False)
     resumed = json.loads(path.read_text(encoding="utf-8"))
     assert resumed["baselines"] == found
     assert resumed["config"]["training"]["max_steps"] == 3
+
+
+def test_what_a_run_keeps_is_what_was_measured(workshop, parts, tmp_path):
+    found = measure_baselines(parts, workshop.tokenizer.size)
+    run = RunDirectory(tmp_path)
+    assert run.load_baselines() is None
+    run.save_info({"config": Config().to_dict()}, workshop.tokenizer)
+    run.save_baselines(found.record(), found.nll)
+    kept = Baselines.kept(run.load_info(), run.load_baselines(), parts["valid"])
+    assert kept.by_part == found.by_part
+    assert kept.of_sample(5) == found.of_sample(5)
+    assert kept.describe() == found.describe()

@@ -34,9 +34,9 @@ def picture_of(figure: Figure) -> Picture:
 
 def formula_picture(latex: str) -> Picture:
     """A formula as a picture. Raises ValueError for LaTeX that mathtext does not know."""
-    font = FontProperties(size=_FORMULA_SIZE)
+    font = FontProperties(size=_FORMULA_SIZE, math_fontfamily=_FORMULA_FONT)
     files = []
-    with mpl.rc_context({"mathtext.fontset": _FORMULA_FONT}):
+    with mpl.rc_context({"font.family": "STIXGeneral"}):
         for suffix, dpi in (("png", 2 * DPI), ("svg", _POINTS_PER_INCH)):
             file = io.BytesIO()
             math_to_image(f"${latex}$", file, prop=font, dpi=dpi, format=suffix)

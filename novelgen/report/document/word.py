@@ -1,4 +1,4 @@
-"""A document as a Word file: real headings, captions, numbered fields and a table of contents."""
+"""A document as a Word file: real headings, captions, equations and a table of contents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
-from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -28,12 +28,21 @@ from novelgen.report.document.elements import (
 )
 from novelgen.report.document.labels import caption, contents_title
 from novelgen.report.document.layout import TEXT_WIDTH, column_shares
+from novelgen.report.document.omml import word_equation
+from novelgen.report.document.word_fields import (
+    add_contents,
+    add_field,
+    bookmark,
+    update_on_opening,
+)
 
 # Latin and Chinese fonts by style; every Word and WPS in Chinese has them.
 _BODY = ("Times New Roman", "SimSun")
 _TITLES = ("Arial", "SimHei")
 _MONOSPACE = ("Consolas", "SimSun")
 _MARGIN = 2.5  # centimetres
+_CELL_MARGIN = 0.1  # centimetres
+_NUMBER_WIDTH = 1.2  # centimetres, of the number of an equation
 _BLACK = RGBColor(0, 0, 0)
 
 
@@ -47,7 +56,6 @@ class _Writer:
         self._source = document
         self._file = docx.Document()
         self._bookmarks = 0
-        self._headings = [each for each in document.elements if isinstance(each, Heading)]
         self._set_up()
 
     def save(self, path: Path) -> None:
@@ -75,13 +83,10 @@ class _Writer:
         _remove_border(styles["Title"])
         _set_font(styles["Caption"], _TITLES, 9.5)
         _set_font(styles["Quote"], _BODY, 10.5)
-        # Word asks whether to count the pages of the table of contents.
-        update = OxmlElement("w:updateFields")
-        update.set(qn("w:val"), "true")
-        self._file.settings.element.append(update)
+        update_on_opening(self._file)
         foot = section.footer.paragraphs[0]
         foot.alignment = WD_ALIGN_PARAGRAPH.CENTER
-        _add_field(foot, "PAGE", "1")
+        add_field(foot, "PAGE", "1")
 
     def _title_page(self) -> None:
         for _line in range(6):
@@ -96,25 +101,13 @@ class _Writer:
         self._file.core_properties.title = self._source.title
 
     def _contents(self) -> None:
-        """The table of contents, a field; what it shows until it is updated are the headings."""
+        """The table of contents."""
         title = self._file.add_paragraph()
         run = title.add_run(contents_title())
         run.bold = True
         run.font.size = Pt(16)
-        last = len(self._headings)
-        for place, heading in enumerate(self._headings, 1):
-            line = self._file.add_paragraph()
-            line.paragraph_format.left_indent = Cm(0.7 * (heading.level - 1))
-            line.paragraph_format.space_after = Pt(2)
-            line.paragraph_format.tab_stops.add_tab_stop(Cm(TEXT_WIDTH), alignment=2, leader=1)
-            if place == 1:
-                _field_mark(line, "begin")
-                _field_code(line, r'TOC \o "1-3" \h \z \u')
-                _field_mark(line, "separate")
-            line.add_run(f"{heading.full_text}\t")
-            _add_field(line, rf"PAGEREF _Toc{place} \h", "")
-            if place == last:
-                _field_mark(line, "end")
+        headings = [each for each in self._source.elements if isinstance(each, Heading)]
+        add_contents(self._file, headings)
         self._file.add_page_break()  # type: ignore[no-untyped-call]
 
     def _add(self, element: Element) -> None:
@@ -142,12 +135,7 @@ class _Writer:
     def _heading(self, element: Heading) -> None:
         line = self._file.add_heading(element.full_text, level=element.level)
         self._bookmarks += 1
-        for kind in ("w:bookmarkStart", "w:bookmarkEnd"):
-            mark = OxmlElement(kind)
-            mark.set(qn("w:id"), str(self._bookmarks))
-            if kind == "w:bookmarkStart":
-                mark.set(qn("w:name"), f"_Toc{self._bookmarks}")
-            line._p.append(mark)
+        bookmark(line, self._bookmarks)
 
     def _bullets(self, element: Bullets) -> None:
         if not element.numbers:
@@ -161,24 +149,30 @@ class _Writer:
             line.paragraph_format.first_line_indent = Cm(-1)
 
     def _equation(self, element: Equation) -> None:
-        line = self._file.add_paragraph()
-        _centre_on_line(line)
-        stops = line.paragraph_format.tab_stops
-        stops.add_tab_stop(Cm(TEXT_WIDTH / 2), alignment=1)
-        stops.add_tab_stop(Cm(TEXT_WIDTH), alignment=2)
-        line.add_run("\t")
-        picture = line.add_run().add_picture(
-            io.BytesIO(element.picture.png), width=Cm(element.picture.width)
-        )
-        # What a screen reader says, and what can be copied from.
-        picture._inline.docPr.set("descr", element.latex)
-        line.add_run(f"\t({element.number})")
+        """The equation in the middle of the line, its number at the end: a row without borders."""
+        table = self._file.add_table(rows=1, cols=3)
+        table.alignment = WD_TABLE_ALIGNMENT.CENTER
+        table.autofit = False
+        margin = Cm(_NUMBER_WIDTH)
+        widths = (margin, Cm(TEXT_WIDTH) - 2 * margin, margin)
+        for column, cell, width in zip(table.columns, table.rows[0].cells, widths, strict=True):
+            column.width = cell.width = width
+            cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
+            cell.paragraphs[0].paragraph_format.space_after = Pt(0)
+        _left, middle, right = (cell.paragraphs[0] for cell in table.rows[0].cells)
+        # In a paragraph of its own an equation has the size of a display.
+        display = OxmlElement("m:oMathPara")
+        display.append(word_equation(element.latex))
+        middle._p.append(display)
+        right.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+        right.add_run(f"({element.number})")
 
     def _table(self, element: Table) -> None:
         self._caption(element)
         table = self._file.add_table(rows=1, cols=len(element.heading), style="Table Grid")
         table.alignment = WD_TABLE_ALIGNMENT.CENTER
         table.autofit = False
+        _narrow_margins(table)
         _fill_row(table.rows[0], element.heading, bold=True)
         # The heading is repeated on every page.
         repeat = OxmlElement("w:tblHeader")
@@ -211,7 +205,7 @@ class _Writer:
         number = str(element.number)
         before, after = caption(element).split(number, 1)
         line.add_run(before)
-        _add_field(line, f"SEQ {type(element).__name__} \\* ARABIC", number)
+        add_field(line, f"SEQ {type(element).__name__} \\* ARABIC", number)
         line.add_run(after)
 
     def _code(self, text: str) -> None:
@@ -234,11 +228,16 @@ def _fill_row(row: Any, texts: Sequence[str], *, bold: bool = False) -> None:
         run.font.size = Pt(9)
 
 
-def _centre_on_line(line: Any) -> None:
-    """What is lower than the highest of a line stands in its middle."""
-    place = OxmlElement("w:textAlignment")
-    place.set(qn("w:val"), "center")
-    line._p.get_or_add_pPr().append(place)
+def _narrow_margins(table: Any) -> None:
+    """Leaves the columns of a wide table more room: Word's own margins are twice as wide."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("w:left", "w:right"):
+        margin = OxmlElement(side)
+        margin.set(qn("w:w"), str(Cm(_CELL_MARGIN).twips))
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    # The order of the properties is fixed: the look of the table comes last.
+    table._tbl.tblPr.find(qn("w:tblLook")).addprevious(margins)
 
 
 def _remove_border(style: Any) -> None:
@@ -269,25 +268,3 @@ def _set_run_fonts(properties: Any, fonts: tuple[str, str]) -> None:
     for kind in ("w:ascii", "w:hAnsi", "w:cs"):
         found.set(qn(kind), latin)
     found.set(qn("w:eastAsia"), chinese)
-
-
-def _add_field(line: Any, code: str, shown: str) -> None:
-    """A field whose text is `shown` until it is updated."""
-    _field_mark(line, "begin")
-    _field_code(line, code)
-    _field_mark(line, "separate")
-    line.add_run(shown)
-    _field_mark(line, "end")
-
-
-def _field_mark(line: Any, kind: str) -> None:
-    mark = OxmlElement("w:fldChar")
-    mark.set(qn("w:fldCharType"), kind)
-    line.add_run()._r.append(mark)
-
-
-def _field_code(line: Any, code: str) -> None:
-    text = OxmlElement("w:instrText")
-    text.set(qn("xml:space"), "preserve")
-    text.text = f" {code} "
-    line.add_run()._r.append(text)

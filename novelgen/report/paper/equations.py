@@ -62,10 +62,14 @@ TOP_P = (
     r"V_p = \mathrm{smallest\ set\ with}\ \sum_{y \in V_p} p(y) \geq p,\quad "
     r"p'(y) = \dfrac{p(y)\,[y \in V_p]}{\sum_{v \in V_p} p(v)}"
 )
-BEAM = r"\hat{y} = \mathrm{arg\,max}_{y}\ \dfrac{\ln p(y \mid x)}{|y|^{\lambda}}"
+BEAM = r"\hat{y} = \mathrm{arg\,max}_{y}\ \dfrac{\ln p(y \mid x)}{\left|y\right|^{\lambda}}"
 DISTINCT = (
-    r"\mathrm{distinct}_n = \dfrac{\mathrm{different}\ n\mathrm{-grams}}"
-    r"{\mathrm{all}\ n\mathrm{-grams}}"
+    r"\mathrm{distinct}_n = \dfrac{\mathrm{different}\ n\text{-grams}}"
+    r"{\mathrm{all}\ n\text{-grams}}"
+)
+DIVERGENCE = (
+    r"\mathrm{JSD}(P, Q) = H\left(\dfrac{P + Q}{2}\right) - \dfrac{H(P) + H(Q)}{2},\quad "
+    r"H(P) = -\sum_{g} P(g) \log_2 P(g)"
 )
 
 

@@ -286,6 +286,17 @@ def _measures(writer: ReportWriter) -> None:
         )
     )
     writer.equations(eq.DISTINCT)
+    writer.paragraph(
+        _(
+            "How far all texts of a setting together are from all true paragraphs together is the "
+            "Jensen–Shannon divergence {lin} of their bigrams, P and Q being the shares of each "
+            "bigram g: 0 bits where the shares are the same, 1 bit where no bigram is in both. "
+            "It knows too much repetition and too wild a choice alike. Two samples of the same "
+            "author differ too, the more the shorter they are: compare settings with each other, "
+            "not with 0."
+        ).format(lin=writer.cite("lin1991"))
+    )
+    writer.equations(eq.DIVERGENCE)
 
 
 def budget_text(run: RunStudy) -> str:

@@ -92,6 +92,10 @@ REFERENCES = {
         "Popović, M. chrF: character n-gram F-score for automatic MT evaluation. WMT, 2015."
     ),
     "jain2019": ("Jain, S., and Wallace, B. C. Attention is not Explanation. NAACL, 2019."),
+    "lin1991": (
+        "Lin, J. Divergence Measures Based on the Shannon Entropy. IEEE Transactions on "
+        "Information Theory 37(1), 145–151, 1991."
+    ),
     "koehn2004": (
         "Koehn, P. Statistical Significance Tests for Machine Translation Evaluation. EMNLP, 2004."
     ),

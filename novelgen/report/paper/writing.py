@@ -31,6 +31,7 @@ _SHOWN: dict[str, Callable[[float | None], str]] = {
     "length": partial(decimal, digits=1),
     "bleu": partial(decimal, digits=1),
     "chrf": partial(decimal, digits=1),
+    "divergence": partial(decimal, digits=3),
     "finished": percent,
 }
 FAILURES = {
@@ -53,7 +54,7 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
         _("Decoding settings on the same {count} held-out sources").format(count=prompts),
         [_("setting"), *(_(MEASURES[name]) for name in _SHOWN)],
         [_sweep_row(row) for row in run.sweep],
-        [14, 9, 9, 9, 9, 9, 7, 7, 7, 7],
+        [13, 8, 9, 9, 8, 8, 7, 6, 6, 8, 9],
     )
     writer.paragraph(
         _(

@@ -10,7 +10,7 @@ import pypdf
 import pytest
 from matplotlib.figure import Figure
 
-from novelgen.report.document.elements import Document, Equation, Table
+from novelgen.report.document.elements import Document, Equation, Heading, Table
 from novelgen.report.document.html import write_html
 from novelgen.report.document.layout import column_shares
 from novelgen.report.document.markdown import write_markdown
@@ -74,15 +74,21 @@ def test_word_file_has_real_headings_fields_and_both_fonts(document, tmp_path):
     assert ("Heading 1", "1 引言") in styles
     assert ("Heading 2", "1.1 任务") in styles
     assert any(each.text == RISKY for each in found.paragraphs)
-    assert [cell.text for cell in found.tables[0].rows[1].cells] == [SOURCE, RISKY]
+    # The first table holds an equation and its number.
+    assert [cell.text for cell in found.tables[1].rows[1].cells] == [SOURCE, RISKY]
     xml = zipfile.ZipFile(path).read("word/document.xml").decode()
     assert "TOC " in xml
     assert "SEQ Table" in xml
     assert "SEQ Figure" in xml
     assert 'w:eastAsia="SimSun"' in zipfile.ZipFile(path).read("word/styles.xml").decode()
-    # Every page number of the contents has the heading that it looks for.
-    looked_for = set(re.findall(r"PAGEREF (\w+)", xml))
-    assert looked_for == set(re.findall(r'w:bookmarkStart [^>]*w:name="(\w+)"', xml))
+    assert "<m:oMathPara>" in xml
+    # The contents show every heading at once, linked to its place, whose page is looked for.
+    headings = [each.full_text for each in document.elements if isinstance(each, Heading)]
+    shown = [each for each in found.paragraphs if each.style.name.startswith("toc ")]
+    assert [each.text.strip() for each in shown] == headings
+    places = re.findall(r'w:bookmarkStart [^>]*w:name="(\w+)"', xml)
+    assert re.findall(r"PAGEREF (\w+)", xml) == places
+    assert [each.hyperlinks[0].fragment for each in shown] == places
 
 
 def test_html_needs_no_other_file(document, tmp_path):
