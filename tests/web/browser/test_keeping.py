@@ -164,26 +164,16 @@ def test_a_damaged_entry_is_passed_over(page, reload, settled):
     assert text(page, "manuscript") == PROMPT
 
 
-def test_no_key_is_lost_in_a_long_manuscript(page, settled):
-    long = ("小满坐在船头，数着河边的石阶。" * 20 + "\n") * 660  # some 200,000 characters
-    field(page, "manuscript").fill(long)
-    typed = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自"
-    page.evaluate(TYPE, typed)
-    settled(page)
-    assert text(page, "manuscript") == f"{long[:50]}{typed}{long[50:]}"
+def test_what_is_written_is_named_announced_and_undone(page, written, settled):
+    fields_have_the_names_of_their_labels(page, written)
+    the_status_is_announced_when_all_is_written(page, written)
+    after_an_error_the_page_is_idle_and_the_draft_can_be_read(page, written, settled)
+    what_was_typed_is_undone_first_and_can_be_redone(page, written, settled)
+    no_key_is_lost_in_a_long_manuscript(page, settled)
+    too_long_a_manuscript_is_refused_and_stays(page)
 
 
-def test_too_long_a_manuscript_is_refused_and_stays(page):
-    field(page, "manuscript").fill("长" * 1_000_001)
-    field(page, "draft-1").fill("长")
-    page.locator("#write-accept").click()
-    page.locator("#write-status").get_by_text("1,000,000").wait_for()
-    page.locator("#write-continue").click()
-    page.locator(".toast-body").get_by_text("1,000,000").wait_for()
-    assert len(text(page, "manuscript")) == 1_000_001
-
-
-def test_fields_have_the_names_of_their_labels(page, written):
+def fields_have_the_names_of_their_labels(page, written):
     written(page, count=2)
     for name in ("稿子", "标题", "草稿 1", "草稿 2"):
         assert page.get_by_role("textbox", name=name, exact=True).count() == 1
@@ -193,7 +183,7 @@ def test_fields_have_the_names_of_their_labels(page, written):
     )
 
 
-def test_the_status_is_announced_when_all_is_written(page, written):
+def the_status_is_announced_when_all_is_written(page, written):
     written(page)
     status = page.locator("#write-status")
     assert status.get_attribute("aria-live") == "polite"
@@ -203,9 +193,10 @@ def test_the_status_is_announced_when_all_is_written(page, written):
     expect(status).to_have_attribute("aria-busy", "true")
     page.locator("#write-stop").click()
     expect(status).to_have_attribute("aria-busy", "false")
+    number(page, "paragraphs", 1)
 
 
-def test_after_an_error_the_page_is_idle_and_the_draft_can_be_read(page, written, settled):
+def after_an_error_the_page_is_idle_and_the_draft_can_be_read(page, written, settled):
     drafts = written(page)
     field(page, "manuscript").fill("")
     page.locator("#write-draft-1 textarea").fill("")
@@ -226,7 +217,7 @@ def test_after_an_error_the_page_is_idle_and_the_draft_can_be_read(page, written
     assert page.evaluate(on_top)
 
 
-def test_what_was_typed_is_undone_first_and_can_be_redone(page, written, settled):
+def what_was_typed_is_undone_first_and_can_be_redone(page, written, settled):
     (draft,) = written(page)
     page.locator("#write-accept").click()
     has(page, "manuscript", f"{PROMPT}\n{draft}")
@@ -242,9 +233,27 @@ def test_what_was_typed_is_undone_first_and_can_be_redone(page, written, settled
         assert text(page, "manuscript") == expected
 
 
-@pytest.mark.parametrize("place", [1, 2])
-def test_without_sampling_the_same_request_is_refused(page, place, settled, request):
-    page.locator("#write-decoder label").nth(place).click()
+def no_key_is_lost_in_a_long_manuscript(page, settled):
+    long = ("小满坐在船头，数着河边的石阶。" * 20 + "\n") * 660  # some 200,000 characters
+    field(page, "manuscript").fill(long)
+    typed = "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自"
+    page.evaluate(TYPE, typed)
+    settled(page)
+    assert text(page, "manuscript") == f"{long[:50]}{typed}{long[50:]}"
+
+
+def too_long_a_manuscript_is_refused_and_stays(page):
+    field(page, "manuscript").fill("长" * 1_000_001)
+    field(page, "draft-1").fill("长")
+    page.locator("#write-accept").click()
+    page.locator("#write-status").get_by_text("1,000,000").wait_for()
+    page.locator("#write-continue").click()
+    page.locator(".toast-body").get_by_text("1,000,000").wait_for()
+    assert len(text(page, "manuscript")) == 1_000_001
+
+
+def test_without_sampling_the_same_request_is_refused(page, settled, request):
+    page.locator("#write-decoder label").nth(1).click()
     page.wait_for_selector("#write-temperature", state="hidden")
     field(page, "manuscript").fill(PROMPT)
     number(page, "max-length", 20)

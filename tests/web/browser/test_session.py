@@ -49,16 +49,6 @@ def test_markup_stays_text_in_every_tab(page, settled):
     assert page.evaluate("window.harm") is None
 
 
-def test_visitors_do_not_see_each_others_manuscripts(open_page, settled):
-    mine, other = open_page(), open_page()
-    write(mine)
-    other.reload()
-    other.wait_for_selector("#page-title")
-    settled(other)
-    assert text_of(other, "write-manuscript") == ""
-    assert text_of(other, "write-draft-1") == ""
-
-
 def write_long(page, prompt, length):
     """Begins a text of many paragraphs of at most `length` tokens."""
     page.locator("#write-max-length input[type=number]").fill(str(length))
@@ -70,9 +60,18 @@ def write_long(page, prompt, length):
 # So these tests look at the end: only a text that nobody stopped has all its paragraphs.
 
 
-def test_while_one_visitor_writes_another_writes_accepts_and_undoes(open_page, settled):
+def test_two_visitors_write_stop_and_see_nothing_of_each_other(open_page, settled):
     first, second = open_page(), open_page()
     write_long(first, PROMPT, 200)
+    second.reload()
+    second.wait_for_selector("#page-title")
+    settled(second)
+    assert text_of(second, "write-manuscript") == text_of(second, "write-draft-1") == ""
+    while_one_writes_another_writes_accepts_and_undoes(first, second, settled)
+    who_stops_stops_no_other(first, second, settled)
+
+
+def while_one_writes_another_writes_accepts_and_undoes(first, second, settled):
     begun = text_of(first, "write-draft-1")
     write(second, OTHER_PROMPT)
     settled(second)
@@ -91,8 +90,10 @@ def test_while_one_visitor_writes_another_writes_accepts_and_undoes(open_page, s
     assert text_of(first, "write-manuscript") == PROMPT
 
 
-def test_a_visitor_who_stops_stops_no_other(open_page, settled):
-    first, second = open_page(), open_page()
+def who_stops_stops_no_other(first, second, settled):
+    for page in (first, second):
+        page.locator("#write-discard").click()
+        settled(page)
     # Whoever stops begins last: the text must not be at its end before the click.
     write_long(second, OTHER_PROMPT, limits.LENGTH)
     write_long(first, PROMPT, limits.LENGTH)
