@@ -72,15 +72,17 @@ def localized(handler: Handler) -> Handler:
     """The same event handler, which runs in the language of the visitor who caused the event.
 
     The handler is a function, a generator function, a method, a partial or a lambda, and takes
-    positional arguments. This must be the outermost decorator: Gradio passes its Request to the
-    parameter in front that is added here, and reads the others from the signature.
+    positional arguments. One that returns or yields {} changes nothing on the page. This must be
+    the outermost decorator: Gradio passes its Request to the parameter in front that is added here,
+    and reads the others from the signature.
     """
     chosen: Any
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
         def stream(visitor: gr.Request, *values: Any) -> Iterator[Any]:
-            yield from in_language(visitor_language(visitor), handler(*values))
+            for step in in_language(visitor_language(visitor), handler(*values)):
+                yield _as_gradio_has_it(step)
 
         chosen = stream
     else:
@@ -88,7 +90,7 @@ def localized(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def call(visitor: gr.Request, *values: Any) -> Any:
             with use_language(visitor_language(visitor)):
-                return handler(*values)
+                return _as_gradio_has_it(handler(*values))
 
         chosen = call
     signature = inspect.signature(handler)
@@ -99,6 +101,12 @@ def localized(handler: Handler) -> Handler:
     chosen.__signature__ = signature.replace(parameters=[visitor, *signature.parameters.values()])
     chosen.__annotations__ = {"visitor": gr.Request, **_annotations(handler)}
     return cast("Handler", chosen)
+
+
+def _as_gradio_has_it(returned: Any) -> Any:
+    """The same for Gradio: changes by component that are none it would take for a value."""
+    is_nothing = isinstance(returned, dict) and not returned
+    return gr.skip() if is_nothing else returned
 
 
 def in_language(name: str, steps: Generator[Any, None, None]) -> Iterator[Any]:
