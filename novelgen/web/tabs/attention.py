@@ -32,6 +32,7 @@ from novelgen.web.tabs.writing_view import result_outputs
 _SCRIPTS = (
     "dom.js",
     "heatmap.js",
+    "pins.js",
     "heatview.js",
     "reading.js",
     "beamtree.js",
