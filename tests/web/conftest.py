@@ -319,6 +319,7 @@ def write_parts():
         opening="opening",
         undo_history="undo history",
         cancellation="cancellation",
+        controls=SimpleNamespace(seed="seed"),
         hidden=SimpleNamespace(journal="journal", source="source"),
         draft_texts=[f"draft {place}" for place in places],
         draft_columns=[f"column {place}" for place in places],

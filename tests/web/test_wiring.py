@@ -12,7 +12,7 @@ import pytest
 from novelgen.errors import ConfigError
 from novelgen.web import limits, page
 from novelgen.web.api import endpoint
-from novelgen.web.events import page_load
+from novelgen.web.events import page_load, sent
 from novelgen.web.services.comparison import read_request
 from novelgen.web.services.corpus_import import Dropped
 from novelgen.web.services.manuscript import UndoHistory
@@ -108,6 +108,11 @@ def test_the_card_of_a_run_is_drawn_again_only_when_something_has_changed(make_r
 def test_no_page_is_built_any_more_when_it_has_been_built(blocks):
     with pytest.raises(LookupError):
         page_load()
+
+
+def test_of_an_event_is_read_what_its_script_has_sent():
+    event = gr.EventData(None, {"number": 3, "text": None})
+    assert sent(event, "number", "text", "kind") == {"number": 3, "text": None}
 
 
 def test_several_visitors_write_at_once(blocks):

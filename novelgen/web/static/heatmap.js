@@ -118,20 +118,6 @@ function paint(view) {
     paintLegend(view);
 }
 
-// A cell with a weight by hand has a frame, and a bar as high as the weight.
-function paintMarks({context, colours, marks, cell, left, top, x, y}) {
-    context.fillStyle = context.strokeStyle = `rgb(${colours.against})`;
-    context.lineWidth = 1;
-    for (const [row, cells] of marks) {
-        for (const [column, weight] of cells) {
-            const [atX, atY] = [left + x + column * cell, top + y + row * cell];
-            const bar = weight * (cell - 2);
-            context.fillRect(atX + 1, atY + cell - 1 - bar, cell - 2, bar);
-            context.strokeRect(atX + 0.5, atY + 0.5, cell - 1, cell - 1);
-        }
-    }
-}
-
 function paintLines(view, across, down, right, bottom) {
     const {context, cell, left, top} = view;
     if (cell >= 10) {

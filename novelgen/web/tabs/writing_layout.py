@@ -103,8 +103,7 @@ class Parts(NamedTuple):
 def lay_out(run: gr.Dropdown, takes_novels: bool) -> Parts:
     """Makes the components where it is called, without any events.
 
-    `run` chooses the run that writes, `takes_novels` says whether the Model tab takes a visitor's
-    novel.
+    `takes_novels` says whether the Model tab takes a visitor's novel.
     """
     result = gr.State(None)
     undo_history = gr.State(UndoHistory())

@@ -18,7 +18,7 @@ from novelgen.web.services.inspection import chosen_alternative, inspect_paragra
 from novelgen.web.services.manuscript import CancellationToken
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs import attention_handlers
-from novelgen.web.tabs.attention_handlers import continue_from, wanted_update
+from novelgen.web.tabs.attention_handlers import Handlers, Parts, continue_from, wanted_update
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -232,6 +232,18 @@ def test_what_is_shown_is_sent_again_only_when_its_answer_has_failed(shown):
     assert value["revision"] == again.revision > first.revision
     new = dataclasses.replace(shown.result)
     assert wanted_update({"again": True}, new, shown).shown.result is new
+
+
+def test_stopping_shows_the_place_that_was_shown_and_the_draft_as_it_is(shown, write_parts):
+    handlers = Handlers(None, Parts("view", "shown", "inspected", "branches"), write_parts)
+    first = choose(shown.result, {"candidate": 0, "paragraph": 0})
+    changes = handlers.halt({"result": shown.result, "shown": first, "branches": ()})
+    assert changes["shown"].position == first.position
+    assert changes["result"] is shown.result
+    assert [branch.result for branch in changes["branches"]] == [shown.result]
+    assert changes["view"]["branches"][0]["current"]
+    nothing = handlers.halt({"result": None, "shown": None, "branches": ()})
+    assert nothing == {"view": {}, "shown": None, "branches": ()}
 
 
 def timed(monkeypatch, registry, seconds):
