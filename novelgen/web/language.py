@@ -12,6 +12,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Any, TypeAlias, TypeVar, cast
 
 import gradio as gr
@@ -81,8 +82,10 @@ def localized(handler: Handler) -> Handler:
 
         @functools.wraps(handler)
         def stream(visitor: gr.Request, *values: Any) -> Iterator[Any]:
-            for step in in_language(visitor_language(visitor), handler(*values)):
-                yield _as_gradio_has_it(step)
+            # Closing the stream closes the handler's: that stops a model.
+            with closing(in_language(visitor_language(visitor), handler(*values))) as steps:
+                for step in steps:
+                    yield _as_gradio_has_it(step)
 
         chosen = stream
     else:
@@ -109,7 +112,7 @@ def _as_gradio_has_it(returned: Any) -> Any:
     return gr.skip() if is_nothing else returned
 
 
-def in_language(name: str, steps: Generator[Any, None, None]) -> Iterator[Any]:
+def in_language(name: str, steps: Generator[Any, None, None]) -> Generator[Any, None, None]:
     """The items of `steps`, every one made in the language `name`.
 
     Between two items the language is the thread's own again, for it serves other visitors then.
