@@ -51,7 +51,8 @@ def add(registry: ModelRegistry, blocks: gr.Blocks) -> None:
 
     def forget(session: str) -> None:
         # A program that calls over plain HTTP is a new session each time, and Gradio keeps a copy
-        # of the whole page's configuration for each, some 200 KB.
+        # of the whole page's configuration for each, some 200 KB, of the last 10,000. There is no
+        # public way: `launch(state_session_capacity=…)` would forget visitors as well.
         blocks.state_holder.session_data.pop(session, None)
         blocks.state_holder.time_last_used.pop(session, None)
 

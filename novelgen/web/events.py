@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeAlias
 
 import gradio as gr
 
 from novelgen.web import static_files
+
+# What the handler of an event with a set of inputs gets: their values by component.
+Given: TypeAlias = Mapping[Any, Any]
+# What a `localized` handler returns or yields: new values by component. What is not in it stays.
+Changes: TypeAlias = dict[Any, Any]
 
 # Events that run no model: served at once, whoever else is writing, and not offered to programs.
 LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -41,3 +46,8 @@ def page_load() -> Any:
 def notify(name: str) -> str:
     """A script for an event: it tells the page's other scripts, as "novelgen-" and the name."""
     return static_files.read("notify.js").replace("NAME", name)
+
+
+def sent(event: gr.EventData, *names: str) -> dict[str, Any]:
+    """What a script of the page has sent with its event, by name, as far as it has."""
+    return {name: getattr(event, name) for name in names if hasattr(event, name)}

@@ -12,6 +12,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Any, TypeAlias, TypeVar, cast
 
 import gradio as gr
@@ -72,15 +73,19 @@ def localized(handler: Handler) -> Handler:
     """The same event handler, which runs in the language of the visitor who caused the event.
 
     The handler is a function, a generator function, a method, a partial or a lambda, and takes
-    positional arguments. This must be the outermost decorator: Gradio passes its Request to the
-    parameter in front that is added here, and reads the others from the signature.
+    positional arguments. One that returns or yields {} changes nothing on the page. This must be
+    the outermost decorator: Gradio passes its Request to the parameter in front that is added here,
+    and reads the others from the signature.
     """
     chosen: Any
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
         def stream(visitor: gr.Request, *values: Any) -> Iterator[Any]:
-            yield from in_language(visitor_language(visitor), handler(*values))
+            # Closing the stream closes the handler's: that stops a model.
+            with closing(in_language(visitor_language(visitor), handler(*values))) as steps:
+                for step in steps:
+                    yield _as_gradio_has_it(step)
 
         chosen = stream
     else:
@@ -88,7 +93,7 @@ def localized(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def call(visitor: gr.Request, *values: Any) -> Any:
             with use_language(visitor_language(visitor)):
-                return handler(*values)
+                return _as_gradio_has_it(handler(*values))
 
         chosen = call
     signature = inspect.signature(handler)
@@ -101,7 +106,13 @@ def localized(handler: Handler) -> Handler:
     return cast("Handler", chosen)
 
 
-def in_language(name: str, steps: Generator[Any, None, None]) -> Iterator[Any]:
+def _as_gradio_has_it(returned: Any) -> Any:
+    """The same for Gradio: changes by component that are none it would take for a value."""
+    is_nothing = isinstance(returned, dict) and not returned
+    return gr.skip() if is_nothing else returned
+
+
+def in_language(name: str, steps: Generator[Any, None, None]) -> Generator[Any, None, None]:
     """The items of `steps`, every one made in the language `name`.
 
     Between two items the language is the thread's own again, for it serves other visitors then.

@@ -7,7 +7,7 @@ import base64
 import gradio as gr
 
 from novelgen.web import api, gradio_texts, limits, static_files
-from novelgen.web.events import LIGHT, building
+from novelgen.web.events import LIGHT, Changes, building
 from novelgen.web.language import browser_text, localized
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.training import PageTraining
@@ -20,7 +20,6 @@ from novelgen.web.tabs import (
     training_panel,
     writing,
 )
-from novelgen.web.tabs.writing_view import Values
 
 # The browser's own fonts: nothing is fetched, and Chinese is never empty boxes.
 _SANS = (
@@ -101,19 +100,19 @@ def build(registry: ModelRegistry, takes_novels: bool = False) -> gr.Blocks:
         name = _head()
         _tabs(blocks, registry, run, takes_novels)
         # Whoever opens the page gets the run that is newest then, not when the server was started.
-        newest_run = localized(lambda: _newest_run(registry))
+        newest_run = localized(lambda: _newest_run(registry, run, name))
         blocks.load(newest_run, None, [run, name], **LIGHT)
         run.change(localized(run_names.shown_name), run, name, **LIGHT)
     blocks.queue(max_size=limits.WAITING, default_concurrency_limit=None, api_open=False)
     return blocks
 
 
-def _newest_run(registry: ModelRegistry) -> Values:
-    """Values for the choice of the run, and for its name in the page's head."""
+def _newest_run(registry: ModelRegistry, run: gr.Dropdown, name: gr.HTML) -> Changes:
+    """The choice of the run, and its name in the page's head."""
     # The names come last: a run that was saved meanwhile is among them.
     newest = registry.newest()
     choice = gr.Dropdown(run_names.choices(registry), value=newest)
-    return choice, run_names.shown_name(newest)
+    return {run: choice, name: run_names.shown_name(newest)}
 
 
 def _head() -> gr.HTML:

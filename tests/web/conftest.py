@@ -294,3 +294,33 @@ def registry_of():
         )
 
     return make
+
+
+class Named:
+    """Stands for the parts of a tab: every component is its name, by which a test reads changes."""
+
+    def __getattr__(self, name):
+        return name
+
+
+@pytest.fixture
+def named():
+    return Named()
+
+
+@pytest.fixture
+def write_parts():
+    """As `named`, of the Write tab: drafts are "draft 0", "draft 1", …, in "column 0", …"""
+    places = range(limits.CANDIDATES)
+    return SimpleNamespace(
+        result="result",
+        status="status",
+        manuscript="manuscript",
+        opening="opening",
+        undo_history="undo history",
+        cancellation="cancellation",
+        controls=SimpleNamespace(seed="seed"),
+        hidden=SimpleNamespace(journal="journal", source="source"),
+        draft_texts=[f"draft {place}" for place in places],
+        draft_columns=[f"column {place}" for place in places],
+    )

@@ -109,6 +109,17 @@ def test_generators_of_two_visitors_keep_their_languages_when_interleaved():
     assert closed == ["a: 错误", "b: Error"]
 
 
+def test_a_handler_that_changes_nothing_returns_an_empty_dictionary():
+    assert localized(lambda: {})(Visitor("en")) == gr.skip()
+
+    @localized
+    def handler():
+        yield {}
+        yield {"component": ""}
+
+    assert list(handler(Visitor("en"))) == [gr.skip(), {"component": ""}]
+
+
 def test_an_error_of_a_step_is_made_in_the_visitors_language():
     @localized
     def handler():

@@ -34,7 +34,7 @@ class Visitor:
         return "" if value is None and isinstance(component, gr.Textbox) else value
 
     def _receive(self, component, value):
-        # gr.skip() and gr.update() are such dictionaries; they hold no value here.
+        # gr.update() is such a dictionary; it holds no value here.
         if isinstance(value, dict) and value.get("__type__") == "update":
             return
         if isinstance(component, gr.State):
@@ -53,15 +53,19 @@ class Visitor:
                 yield from self._handle(event)
 
     def _handle(self, event):
-        inputs = [self._value(component) for component in event.inputs]
+        given = {component: self._value(component) for component in event.inputs}
+        # Of inputs that are no set, each value is a parameter.
+        values = [given] if event.inputs_as_dict else given.values()
         is_localized = "visitor" in event.fn.__annotations__
-        answers = event.fn(*[None] * is_localized, *inputs)
+        answers = event.fn(*[None] * is_localized, *values)
         if not event.types_generator:
             answers = [answers]
-        for answer in answers:
-            values = answer if len(event.outputs) > 1 else [answer]
-            for component, value in zip(event.outputs, values, strict=bool(event.outputs)):
-                self._receive(component, value)
+        for changes in answers:
+            if changes is not None and changes != gr.skip():
+                # Gradio refuses others.
+                assert changes.keys() <= {*event.outputs}
+                for component, value in changes.items():
+                    self._receive(component, value)
             yield self.text("draft-1")
 
 

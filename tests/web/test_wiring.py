@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import types
 import typing
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -11,12 +12,14 @@ import pytest
 from novelgen.errors import ConfigError
 from novelgen.web import limits, page
 from novelgen.web.api import endpoint
-from novelgen.web.events import page_load
+from novelgen.web.events import page_load, sent
 from novelgen.web.services.comparison import read_request
 from novelgen.web.services.corpus_import import Dropped
+from novelgen.web.services.manuscript import UndoHistory
 from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.tabs import comparison_layout, corpus_layout
 from novelgen.web.tabs.corpus_view import text_config
-from novelgen.web.tabs.writing_request import read_state
+from novelgen.web.tabs.writing_state import read_editor
 
 
 def build(folder, takes_novels):
@@ -45,21 +48,32 @@ def function(blocks, name):
     return event.fn
 
 
-def input_names(event, prefix):
-    """The names of an event's inputs without the prefix; None for a state."""
-    return [each.elem_id and each.elem_id.removeprefix(prefix) for each in event.inputs]
+def laid_out(lay_out, *values):
+    """The parts that `lay_out` makes on a page of their own."""
+
+    async def build():
+        with gr.Blocks():
+            return lay_out(*values)
+
+    return asyncio.run(build())
 
 
-def test_what_is_compared_is_read_in_the_order_of_the_page(blocks):
-    (event,) = events(blocks, "compare-start")
+def names(fields, prefix):
+    """The names of components without the prefix, by the parameters that they are read as."""
+    return {name: each.elem_id.removeprefix(prefix) for name, each in fields.items()}
+
+
+def test_what_is_compared_is_read_by_its_names(tmp_path):
+    run = SimpleNamespace(value=None)
+    parts = laid_out(comparison_layout.lay_out, ModelRegistry(tmp_path), run)
     asked = [*inspect.signature(read_request).parameters][1:]  # behind the registry
-    assert input_names(event, "compare-") == asked
+    assert names(parts.inputs, "compare-") == {name: name for name in asked}
 
 
-def test_the_switches_of_a_corpus_are_read_in_the_order_of_the_page(blocks):
-    (event,) = events(blocks, "corpus-simplify")
-    asked = [*inspect.signature(text_config).parameters]
-    assert input_names(event, "corpus-")[1:] == asked
+def test_the_switches_of_a_corpus_are_read_by_their_names(tmp_path):
+    parts = laid_out(corpus_layout.lay_out, ModelRegistry(tmp_path))
+    asked = inspect.signature(text_config).parameters
+    assert names(parts.switches, "corpus-") == {name: name for name in asked}
 
 
 def test_each_button_saves_the_file_of_its_kind(blocks, monkeypatch):
@@ -73,26 +87,32 @@ def test_nothing_waits_any_more_when_what_was_dropped_is_discarded(blocks, tmp_p
     (tmp_path / "files").mkdir()
     dropped = Dropped(tmp_path / "files", tmp_path / "files" / "a.txt")
     values = function(blocks, "corpus-discard")(None, dropped)
-    assert dropped not in values
+    assert None in values.values()
+    assert dropped not in values.values()
     assert not dropped.folder.exists()
 
 
 def test_the_card_of_a_run_is_drawn_again_only_when_something_has_changed(make_run, tmp_path):
     make_run(tmp_path / "run")
     blocks = build(tmp_path, takes_novels=False)
-    (follow,) = [
-        event.fn
-        for event in blocks.fns.values()
-        if getattr(event.fn, "__name__", "") == "follow" and input_names(event, "")[:1]
+    (event,) = [
+        event for event in blocks.fns.values() if getattr(event.fn, "__name__", "") == "follow"
     ]
-    shown = follow(None, "run", None)
-    assert shown != gr.skip()
-    assert follow(None, "run", shown[-1]) == gr.skip()
+    drawn, run = sorted(event.inputs, key=lambda each: each.elem_id or "")
+    shown = event.fn(None, {run: "run", drawn: None})
+    assert drawn in shown
+    # Gradio takes this for nothing at all.
+    assert event.fn(None, {run: "run", drawn: shown[drawn]}) == gr.skip()
 
 
 def test_no_page_is_built_any_more_when_it_has_been_built(blocks):
     with pytest.raises(LookupError):
         page_load()
+
+
+def test_of_an_event_is_read_what_its_script_has_sent():
+    event = gr.EventData(None, {"number": 3, "text": None})
+    assert sent(event, "number", "text", "kind") == {"number": 3, "text": None}
 
 
 def test_several_visitors_write_at_once(blocks):
@@ -123,7 +143,10 @@ def test_a_program_may_send_null_for_every_parameter_that_has_no_default_of_its_
             assert types.NoneType in typing.get_args(parameter.annotation), parameter
 
 
-def test_a_manuscript_beyond_the_limit_is_refused():
-    read_state("一" * limits.MANUSCRIPT, [], None)
+def test_a_manuscript_beyond_the_limit_is_refused(write_parts):
+    editor = dict.fromkeys(write_parts.draft_texts, "")
+    editor |= {"source": "", "journal": "", "undo history": UndoHistory(), "opening": ""}
+    editor |= {"manuscript": "一" * limits.MANUSCRIPT, "result": None}
+    read_editor(write_parts, editor)
     with pytest.raises(ConfigError, match="1,000,000"):
-        read_state("一" * limits.MANUSCRIPT, ["一"], None)
+        read_editor(write_parts, {**editor, "draft 3": "一"})

@@ -24,7 +24,8 @@ _MESSAGES = {
     # 2. The heatmap.
     "heatmap": N_("Attention heatmap"),
     "heatmap_keys": N_(
-        "Attention heatmap: arrow keys move, plus and minus zoom, 0 shows all, Enter selects a row"
+        "Attention heatmap: arrow keys move, plus and minus zoom, 0 shows all, Enter selects a row;"
+        " with Pin, Enter marks a cell, Shift with arrow keys marks more of them and weighs"
     ),
     "no_attention": N_("This model has no attention, so there is no heatmap."),
     "zoom_in": N_("Zoom in"),
@@ -88,8 +89,13 @@ _MESSAGES = {
     "compared_cost": N_("It costs {bits} bits more."),
     "compared_new": N_("What the model writes with it, with the same settings"),
     "pin": N_("Pin"),
-    "pin_why": N_("Click cells of the heatmap to say where the model must look, and write again"),
-    "pins": N_("Attention by hand: click cells, weigh them, write again from the first such row"),
+    "pin_why": N_("Mark cells of the heatmap to say where the model must look, and write again"),
+    "pin_hint": N_(
+        "Click a cell or drag sideways to mark, drag up or down to weigh; Shift with arrow keys"
+        " does the same"
+    ),
+    "pins": N_("Attention by hand: mark cells, weigh them, write again from the first such row"),
+    "pinned": N_("{weight} by hand"),
     "pin_row": N_("{row}. {text}:"),
     "pin_write": N_("Write again with this attention"),
     "pin_clear": N_("Remove all"),

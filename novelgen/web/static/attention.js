@@ -29,10 +29,13 @@ function select(token) {
     heatmap.select(token);
 }
 
+const isAttention = () => data?.view.name === "attention";
+
 // Shows another view of the same paragraph.
 function setView(name) {
     data.view = {name, weights: data.views[name], ...VIEWS[name]};
     const names = [namesOf(data.output_pieces), namesOf(data.source_pieces)];
+    heatmap.marks = isAttention() ? pins.rows : [];
     if (data.view.weights.length) heatmap.show(...names, data.view);
     root.dataset.state = data.view.weights.length ? "shown" : "unseen";
     why.explain();
@@ -44,11 +47,13 @@ function pointed(row, column) {
     reading.point(row, column);
     tip.hidden = row === undefined || !data;
     if (tip.hidden) {
-        readout.textContent = words.hint;
+        readout.textContent = why.isPinning ? words.pin_hint : words.hint;
         return;
     }
     const textAt = (spans, token) => spans.byToken[token].textContent.trim() || "␣";
-    const weight = amount(data.view.weights[row * data.source.length + column], data.view, words);
+    const pinned = isAttention() ? pins.rows.get(row)?.get(column) : undefined;
+    const own = amount(data.view.weights[row * data.source.length + column], data.view, words);
+    const weight = pinned === undefined ? own : filled(words.pinned, {weight: pinned.toFixed(2)});
     const from = textAt(reading.outputs, row);
     const to = textAt(reading.sources, column);
     const values = {row: from, column: to, i: row + 1, j: column + 1, weight};
@@ -193,15 +198,30 @@ const reading = new Reading(root, words, {
         heatmap.point(column === null ? null : [reading.selected, column]);
     },
 });
-const heatmap = new Heatmap(find("heatmap"), words, pointed, (row, column) => {
-    if (why.isPinning && data.view.name === "attention") why.toggle(row, column);
-    select(row);
+const pins = new Pins();
+const isPinning = () => why.isPinning && isAttention();
+const heatmap = new Heatmap(find("heatmap"), words, {
+    onPoint: pointed,
+    onSelect: (row, column) => {
+        if (isPinning()) {
+            pins.toggle(row, column);
+            why.showPins();
+        }
+        select(row);
+    },
+    pins,
+    isPinning,
+    onPins: () => why.showPins(),
 });
-const why = new Why(root, words, {
+const why = new Why(root, words, pins, {
     onView: setView,
     onExplain: () => trigger("explain", {}),
     onCompare: source => trigger("compare", {source}),
     onWriteAgain: (place, rows) => trigger("pin", {place, rows}),
+    onPins: () => {
+        heatmap.place();
+        if (!heatmap.cursor) pointed();
+    },
 });
 
 for (const part of root.querySelectorAll("[data-word]")) {

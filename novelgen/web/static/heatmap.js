@@ -84,8 +84,8 @@ function signedStrength(value, matrix, isLog) {
 }
 
 // Draws one view of a matrix: {context, matrix, raster, colours, isLog, words, width, height, left,
-// top, cell, x, y, selected, cursor}. x and y are where the first cell stands, in pixels to the
-// right of the axis and below it.
+// top, cell, x, y, selected, cursor, marks}. x and y are where the first cell stands, in pixels to
+// the right of the axis and below it; marks are the rows of Pins.
 function paint(view) {
     const {context, matrix, cell, left, top} = view;
     const right = Math.min(view.width, left + view.x + cell * matrix.columns.length);
@@ -111,6 +111,7 @@ function paint(view) {
         left + view.x + across[0] * cell, top + view.y + down[0] * cell,
         columns * cell, rows * cell,
     );
+    paintMarks(view);
     paintLines(view, across, down, right, bottom);
     context.restore();
     paintLabels(view, across, down, right, bottom);
@@ -250,7 +251,7 @@ function pictureOf(matrix, isLog, words) {
     paint({
         context, matrix, raster: rasterOf(matrix, PAPER, isLog), colours: PAPER, isLog, words,
         width, height, left: matrix.left, top: matrix.top, cell, x: 0, y: 0,
-        selected: null, cursor: null,
+        selected: null, cursor: null, marks: [],
     });
     return new Promise(resolve => canvas.toBlob(resolve, "image/png"));
 }

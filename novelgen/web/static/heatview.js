@@ -1,11 +1,15 @@
 // Moving about in the heatmap: hover, zoom, drag, pinch, keys.
 
+const CLICK = 6; // pixels that a click may travel
+const WEIGHT = 80; // pixels from no weight to the whole
+
 class Heatmap {
     // `onPoint(row, column)` is called with what is pointed at, or with nothing; `onSelect(row)`
-    // when a row is selected, with the column that was clicked.
-    constructor(canvas, words, onPoint, onSelect) {
-        Object.assign(this, {canvas, words, onPoint, onSelect});
-        Object.assign(this, {matrix: null, selected: null, cursor: null});
+    // when a row is selected, with the column that was clicked. `pins` are shown, and changed by
+    // dragging where `isPinning()`; then `onPins()` is called.
+    constructor(canvas, words, {onPoint, onSelect, pins, isPinning, onPins}) {
+        Object.assign(this, {canvas, words, onPoint, onSelect, pins, isPinning, onPins});
+        Object.assign(this, {matrix: null, selected: null, cursor: null, marks: []});
         Object.assign(this, {fitted: true, waiting: false, isLog: false});
         this.context = canvas.getContext("2d");
         this.pointers = new Map();
@@ -91,7 +95,7 @@ class Heatmap {
         this.y = Math.min(0, Math.max(height - this.cell * this.matrix.rows.length, this.y));
         this.fitted = this.cell <= this.smallest * 1.001;
         // One finger scrolls the page as long as there is nothing to drag.
-        this.canvas.style.touchAction = this.fitted ? "pan-y" : "none";
+        this.canvas.style.touchAction = this.fitted && !this.isPinning() ? "pan-y" : "none";
         if (this.cursor) this.onPoint(...this.cursor); // which has moved
         this.draw();
     }
@@ -167,8 +171,14 @@ class Heatmap {
     down(event) {
         if (!this.matrix) return;
         this.canvas.setPointerCapture(event.pointerId);
-        this.pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
-        this.travelled = this.pointers.size > 1 ? Infinity : 0;
+        const at = [event.offsetX, event.offsetY];
+        this.pointers.set(event.pointerId, at);
+        const isFirst = this.pointers.size === 1;
+        this.travelled = isFirst ? 0 : Infinity;
+        // What is dragged: a cell of a row whose weights are given, or else the whole.
+        const cell = isFirst && this.isPinning() ? this.cellAt(...at) : null;
+        this.held = cell && {cell, at, isAcross: null};
+        if (cell) this.pins.hold(cell[0]);
     }
 
     move(event) {
@@ -186,15 +196,38 @@ class Heatmap {
         }
         // 3. One: drag.
         this.travelled += distance(before, now);
+        if (this.held) return this.pull(now);
         this.point(null);
         this.x += now[0] - before[0];
         this.y += now[1] - before[1];
         this.place();
     }
 
+    // Dragging a cell marks those beside it, or weighs it: whatever it begins with.
+    pull([x, y]) {
+        const {cell: [row, column], at} = this.held;
+        const [right, up] = [x - at[0], at[1] - y];
+        if (Math.hypot(right, up) <= CLICK) return;
+        this.held.isAcross ??= Math.abs(right) > Math.abs(up);
+        if (this.held.isAcross) {
+            const to = this.columnAt(x);
+            this.pins.mark(row, column, to);
+            this.point([row, to]);
+        } else {
+            this.pins.weigh(row, column, up / WEIGHT);
+            this.point([row, column]);
+        }
+        this.onPins();
+    }
+
+    columnAt(x) {
+        const column = Math.floor((x - this.left - this.x) / this.cell);
+        return Math.max(0, Math.min(this.matrix.columns.length - 1, column));
+    }
+
     up(event) {
         const wasDown = this.pointers.delete(event.pointerId);
-        const isClick = wasDown && this.travelled <= 6 && event.type === "pointerup";
+        const isClick = wasDown && this.travelled <= CLICK && event.type === "pointerup";
         if (!isClick) return;
         const cell = this.cellAt(event.offsetX, event.offsetY);
         this.point(cell);
@@ -206,12 +239,27 @@ class Heatmap {
         const zooms = {"+": 1.25, "=": 1.25, "-": 0.8};
         const around = this.cursor && this.matrix ? this.middle(this.cursor) : [];
         if (!this.matrix || event.ctrlKey || event.metaKey || event.altKey) return;
-        if (event.key in steps) this.step(...steps[event.key]);
+        if (event.key in steps && event.shiftKey && this.isPinning()) this.pullByKey(event.key);
+        else if (event.key in steps) this.step(...steps[event.key]);
         else if (event.key in zooms) this.zoom(zooms[event.key], ...around);
         else if (event.key === "0") this.fit();
         else if (event.key === "Enter" && this.cursor) this.onSelect(...this.cursor);
         else return;
         event.preventDefault();
+    }
+
+    // As `pull`, by a cell or a tenth of the weight.
+    pullByKey(key) {
+        const [row, column] = this.cursor ?? [this.selected ?? 0, 0];
+        const across = {ArrowLeft: -1, ArrowRight: 1}[key];
+        this.pins.hold(row);
+        if (across) {
+            this.step(0, this.cursor ? across : 0);
+            this.pins.mark(row, column, this.cursor[1]);
+        } else {
+            this.pins.weigh(row, column, key === "ArrowUp" ? 0.1 : -0.1);
+        }
+        this.onPins();
     }
 
     // Moves the cursor by a cell, and the view with it.

@@ -10,10 +10,10 @@ const VIEWS = {
 };
 
 class Why {
-    // `root` holds the elements of attention.html; `actions` has onView(name), onExplain(),
-    // onCompare(source), onWriteAgain(place, rows).
-    constructor(root, words, actions) {
-        Object.assign(this, {words, actions, pins: new Map(), isPinning: false});
+    // `root` holds the elements of attention.html, `pins` the attention by hand; `actions` has onView(name), onExplain(),
+    // onCompare(source), onWriteAgain(place, rows), onPins() when attention by hand has changed.
+    constructor(root, words, pins, actions) {
+        Object.assign(this, {words, pins, actions, isPinning: false});
         this.find = id => root.querySelector(`#attention-${id}`);
         for (const name of Object.keys(VIEWS)) {
             this.find(`view-${name}`).addEventListener("click", () => actions.onView(name));
@@ -101,32 +101,24 @@ class Why {
         this.find("other").value = source;
     }
 
-    // 2. Attention by hand. `pins` has for a token a Map from source position to weight.
+    // 2. Attention by hand.
     setPinning(isPinning) {
         this.isPinning = isPinning;
         this.find("pin").setAttribute("aria-pressed", isPinning);
-        this.find("pins").hidden = !isPinning && !this.pins.size;
-    }
-
-    // A cell was clicked: it takes part in its row, or no more.
-    toggle(row, column) {
-        const cells = this.pins.get(row) ?? new Map();
-        cells.has(column) ? cells.delete(column) : cells.set(column, 1);
-        cells.size ? this.pins.set(row, cells) : this.pins.delete(row);
         this.showPins();
     }
 
     clearPins() {
-        this.pins.clear();
+        this.pins.rows.clear();
         this.showPins();
-        this.setPinning(this.isPinning);
     }
 
     showPins() {
         const {words, data} = this;
         const list = this.find("pin-rows");
-        this.find("pin-write").disabled = !this.pins.size;
-        const rows = [...this.pins].sort(([a], [b]) => a - b).map(([row, cells]) => {
+        this.find("pins").hidden = !this.isPinning && !this.pins.rows.size;
+        this.find("pin-write").disabled = !this.pins.rows.size;
+        const rows = [...this.pins.rows].sort(([a], [b]) => a - b).map(([row, cells]) => {
             const name = node("b", "", filled(words.pin_row, {row: row + 1, text: data.output[row]}));
             const made = node("div", "attention-pin-row", name);
             for (const [column, weight] of cells) {
@@ -134,22 +126,20 @@ class Why {
                     type: "range", min: 0, max: 1, step: 0.05, value: weight,
                 });
                 slider.setAttribute("aria-label", data.source[column]);
-                slider.addEventListener("input", () => cells.set(column, Number(slider.value)));
+                slider.addEventListener("input", () => {
+                    cells.set(column, Number(slider.value));
+                    this.actions.onPins();
+                });
                 made.append(node("label", "", data.source[column], slider));
             }
             return made;
         });
         list.replaceChildren(...rows);
+        this.actions.onPins();
     }
 
-    // Rows of weights over the whole source, by token; the server scales them to sum to one.
     writeAgain() {
-        const rows = {};
-        for (const [row, cells] of this.pins) {
-            const weights = Array(this.data.source.length).fill(0);
-            for (const [column, weight] of cells) weights[column] = weight;
-            if (weights.some(weight => weight > 0)) rows[row] = weights;
-        }
+        const rows = this.pins.given(this.data.source.length);
         const places = Object.keys(rows).map(Number);
         if (places.length) this.actions.onWriteAgain(Math.min(...places), rows);
     }

@@ -24,13 +24,15 @@ from novelgen.web.language import localized
 from novelgen.web.services.attention_words import words
 from novelgen.web.services.manuscript import CancellationToken
 from novelgen.web.services.model_registry import ModelRegistry
-from novelgen.web.tabs.attention_handlers import Handlers
+from novelgen.web.tabs.attention_handlers import Handlers, Parts
 from novelgen.web.tabs.writing import Writing
+from novelgen.web.tabs.writing_view import result_outputs
 
 # One script, in this order.
 _SCRIPTS = (
     "dom.js",
     "heatmap.js",
+    "pins.js",
     "heatview.js",
     "reading.js",
     "beamtree.js",
@@ -52,24 +54,25 @@ def build(registry: ModelRegistry, writing: Writing) -> None:
         apply_default_css=False,
         elem_id="attention-view",
     )
-    _wire_view(registry, writing, view, queue_place)
+    parts = Parts(view, gr.State(None), gr.State(None), gr.State(()))
+    _wire_view(registry, writing, parts, queue_place)
     # The view asks for a text that was generated when the visitor sees the tab.
     written = notify("written")
     for event in writing.events:
         event.then(None, None, None, js=written, **LIGHT)
-    writing.stop.click(None, None, None, js=written, **LIGHT)
+    writing.parts.buttons["stop"].click(None, None, None, js=written, **LIGHT)
 
 
-def _wire_view(registry: ModelRegistry, writing: Writing, view: Any, queue_place: gr.HTML) -> None:
+def _wire_view(
+    registry: ModelRegistry, writing: Writing, parts: Parts, queue_place: gr.HTML
+) -> None:
     """Connects the events of attention.js."""
-    handlers = Handlers(registry, writing)
-    # The model is asked after the paragraph is shown, and meanwhile another paragraph may be: so
-    # there are two states. Both are Shown or None; `inspected` has places.
-    shown = gr.State(None)
-    inspected = gr.State(None)
-    branches = gr.State(())
+    handlers = Handlers(registry, parts, writing.parts)
+    view, shown, inspected, branches = parts
+    result = writing.parts.result
+    cancellation = writing.parts.cancellation
     view_outputs = [view, shown, branches]
-    all_outputs = [*view_outputs, *writing.outputs]
+    all_outputs = [*view_outputs, *result_outputs(writing.parts)]
     queued: dict[str, Any] = {
         **limits.TURN,
         "show_progress": "minimal",
@@ -81,30 +84,29 @@ def _wire_view(registry: ModelRegistry, writing: Writing, view: Any, queue_place
     never_dropped: dict[str, Any] = {"trigger_mode": "multiple"}
 
     # 1. Another paragraph.
-    show_inputs = [writing.result, shown, branches]
-    view.show(handlers.show, show_inputs, view_outputs, **never_dropped, **LIGHT)
-    view.branch(localized(handlers.branch), branches, all_outputs, **LIGHT)
+    show_inputs = {result, shown, branches}
+    view.show(localized(handlers.show), show_inputs, view_outputs, **never_dropped, **LIGHT)
+    view.branch(localized(handlers.branch), {branches}, all_outputs, **LIGHT)
     # 2. An alternative. Cancelling is an event of its own: with `cancels` in the next one, the
     #    browser would cancel only when that one is through.
     view.choose(None, cancels=writing.events, **LIGHT)
-    choose_inputs = [inspected, writing.cancellation, branches]
+    choose_inputs = {inspected, cancellation, branches}
     continuation = view.choose(localized(handlers.choose), choose_inputs, all_outputs, **queued)
     #    With given attention too.
     view.pin(None, cancels=[*writing.events, continuation], **LIGHT)
-    pin = localized(handlers.pin)
-    pin_inputs = [shown, writing.cancellation, branches]
-    pinned = view.pin(pin, pin_inputs, all_outputs, **queued)
+    pin_inputs = {shown, cancellation, branches}
+    pinned = view.pin(localized(handlers.pin), pin_inputs, all_outputs, **queued)
     # 3. Stopping that, here or under Write.
     view.halt(None, cancels=[continuation, pinned], **LIGHT)
-    view.halt(CancellationToken.cancel, writing.cancellation, None, **LIGHT)
+    view.halt(CancellationToken.cancel, cancellation, None, **LIGHT)
     view.halt(localized(handlers.halt), show_inputs, all_outputs, **LIGHT)
-    writing.stop.click(None, cancels=[continuation, pinned], **LIGHT)
+    writing.parts.buttons["stop"].click(None, cancels=[continuation, pinned], **LIGHT)
     # 4. What the model expected. The view asks only for a paragraph without places, so that nobody
     #    waits in the queue for what is known.
     look = localized(handlers.look)
-    view.look(look, shown, [view, inspected], **never_dropped, **queued)
+    view.look(look, {shown}, [view, inspected], **never_dropped, **queued)
     # 5. Why, and what if: seconds each, so they are asked for.
-    both = [shown, inspected]
+    both = {shown, inspected}
     explained = view.explain(localized(handlers.explain), both, view, **queued)
     compared = view.compare(localized(handlers.compare), both, view, **queued)
     failed = notify("why-failed")

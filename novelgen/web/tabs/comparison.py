@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
 
 import gradio as gr
 
 from novelgen.web import limits
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
+from novelgen.web.events import LIGHT, WITH_TOASTS, Changes, Given, page_load
 from novelgen.web.language import localized
 from novelgen.web.services.comparison import Comparison, compare, read_request
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs.comparison_layout import lay_out
 from novelgen.web.tabs.comparison_view import (
     run_choices,
-    snapshot_values,
-    stopped_values,
+    snapshot_changes,
+    stopped_changes,
     table_file,
     table_value,
 )
 from novelgen.web.tabs.run_names import choices
 from novelgen.web.tabs.writing import Writing
-from novelgen.web.tabs.writing_view import Values
 
 
 def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
@@ -34,17 +32,15 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
     """
     parts = lay_out(registry, run)
     made = gr.State(Comparison())
-    outputs = [parts.table, parts.status, made]
 
     @localized
-    def start(*values: Any) -> Iterator[Values]:
-        # Closing the stream frees the model when the visitor leaves.
-        with (
-            errors_as_toasts(),
-            closing(compare(registry, read_request(registry, *values))) as snapshots,
-        ):
-            for snapshot in snapshots:
-                yield snapshot_values(snapshot)
+    def start(given: Given) -> Iterator[Changes]:
+        with errors_as_toasts():
+            asked = {name: given[field] for name, field in parts.inputs.items()}
+            # Closing the stream frees the model when the visitor leaves.
+            with closing(compare(registry, read_request(registry, **asked))) as snapshots:
+                for snapshot in snapshots:
+                    yield {**snapshot_changes(parts, snapshot), made: snapshot.comparison}
 
     @localized
     def take(manuscript: str | None) -> str:
@@ -53,23 +49,24 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
     # 1. The table is made, and stopped.
     begun = parts.start.click(
         start,
-        parts.inputs,
-        outputs,
+        {*parts.inputs.values()},
+        [parts.table, parts.status, made],
         **limits.TURN,
         show_progress_on=parts.status,
         api_visibility="private",
     )
     # Only when the writing has ended can no row come any more.
     ended = parts.stop.click(lambda: None, cancels=[begun], **LIGHT)
-    ended.then(localized(stopped_values), made, [parts.table, parts.status], **LIGHT)
+    stop = localized(lambda comparison: stopped_changes(parts, comparison))
+    ended.then(stop, made, [parts.table, parts.status], **LIGHT)
     for kind, button in parts.files.items():
         button.click(localized(_saver(kind)), made, parts.saver, **WITH_TOASTS)
     # 2. What it is made of.
-    parts.take.click(take, writing.manuscript, parts.prompt, **LIGHT)
+    parts.take.click(take, writing.parts.manuscript, parts.prompt, **LIGHT)
     gr.on(
         [run.change, page_load()],
-        localized(lambda chosen, picked: run_choices(registry, chosen, picked)),
-        [run, parts.runs],
+        localized(lambda given: run_choices(registry, given[run], given[parts.runs])),
+        {run, parts.runs},
         parts.runs,
         **LIGHT,
     )

@@ -32,9 +32,15 @@ class Parts(NamedTuple):
     saver: gr.HTML
 
     @property
-    def inputs(self) -> list[gr.Component]:
-        """What is compared: the inputs of the event that starts it, in their order."""
-        return [self.prompt, self.runs, self.decoders, self.temperatures, self.seed]
+    def inputs(self) -> dict[str, gr.Component]:
+        """What is compared, by the parameters of services.comparison.read_request."""
+        return {
+            "prompt": self.prompt,
+            "runs": self.runs,
+            "decoders": self.decoders,
+            "temperatures": self.temperatures,
+            "seed": self.seed,
+        }
 
 
 def lay_out(registry: ModelRegistry, run: gr.Dropdown) -> Parts:

@@ -19,11 +19,12 @@ from novelgen.report.tables import (
     to_markdown,
     with_settings,
 )
+from novelgen.web.events import Changes
 from novelgen.web.services.comparison import Comparison, Request, Snapshot
 from novelgen.web.services.decoding import DECODERS
 from novelgen.web.services.model_registry import ModelRegistry
+from novelgen.web.tabs.comparison_layout import Parts
 from novelgen.web.tabs.run_names import choices, shown_name
-from novelgen.web.tabs.writing_view import Values
 
 _RUN_COLUMN = 0
 _DECODER_COLUMN = 1
@@ -44,8 +45,8 @@ def run_choices(registry: ModelRegistry, chosen: str | None, picked: Sequence[st
     return gr.update(choices=choices(registry), value=[chosen] if follows else kept)
 
 
-def snapshot_values(snapshot: Snapshot) -> Values:
-    """Values for the table, the status and the state of the tab."""
+def snapshot_changes(parts: Parts, snapshot: Snapshot) -> Changes:
+    """The table and the status as far as the comparison has come."""
     made, growing = snapshot
     rows = list(made.rows)
     if growing is not None:
@@ -54,7 +55,7 @@ def snapshot_values(snapshot: Snapshot) -> Values:
     status = ""
     if made.request is not None:
         status = _status(made.request, len(made.rows))
-    return table_value(rows), status, made
+    return {parts.table: table_value(rows), parts.status: status}
 
 
 def table_value(rows: Iterable[Row]) -> dict[str, Any]:
@@ -92,13 +93,13 @@ def _status(request: Request, done: int) -> str:
     return "\n".join([status, *request.notes])
 
 
-def stopped_values(made: Comparison) -> Any:
-    """Values for the table without the text that was broken off, and for the status."""
+def stopped_changes(parts: Parts, made: Comparison) -> Changes:
+    """The table without the text that was broken off, and the status."""
     request = made.request
     if request is None or len(made.rows) == len(request.grid):
-        return gr.skip()
+        return {}
     status = _("stopped · {status}").format(status=_status(request, len(made.rows)))
-    return table_value(made.rows), status
+    return {parts.table: table_value(made.rows), parts.status: status}
 
 
 def table_file(made: Comparison, kind: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import gradio as gr
 from novelgen.config import DataConfig, DecodingConfig
 from novelgen.config_decoding import applies
 from novelgen.i18n import _
-from novelgen.web.events import LIGHT, page_load
+from novelgen.web.events import LIGHT, Changes, Given, page_load
 from novelgen.web.language import browser_text, localized
 from novelgen.web.services.decoding import (
     DECODERS,
@@ -65,11 +65,11 @@ class Controls:
         """The seed, empty for a random one."""
         return self.fields["seed"]
 
-    def values(self, given: Mapping[gr.Component, Any]) -> dict[str, Any]:
+    def values(self, given: Given) -> dict[str, Any]:
         """What stands in the controls, by field, of an event's values by component."""
         return {name: given[component] for name, component in self.fields.items()}
 
-    def options(self, given: Mapping[gr.Component, Any]) -> dict[str, Any]:
+    def options(self, given: Given) -> dict[str, Any]:
         """The fields of DecodingConfig for a request, of an event's values by component.
 
         Raises ConfigError for what is typed as a number and none.
@@ -81,7 +81,7 @@ class Controls:
         chosen = preset_of(values)
         return gr.update(value=chosen, info=described(chosen))
 
-    def updates(self, values: Mapping[str, Any]) -> dict[gr.Component, Any]:
+    def updates(self, values: Mapping[str, Any]) -> Changes:
         """An event's result by component that sets some fields and leaves the others."""
         return {self.fields[name]: value for name, value in values.items()}
 
@@ -192,7 +192,7 @@ def _wire_visibility(controls: Controls) -> None:
         if not all(applies(name, decoder) for decoder in DECODERS)
     }
 
-    def show(decoder: str) -> dict[gr.Component, Any]:
+    def show(decoder: str) -> Changes:
         shown = {
             component: gr.update(visible=applies(name, decoder))
             for name, component in conditional.items()
@@ -217,25 +217,25 @@ def keep(controls: Controls, run: gr.Dropdown, is_novel: Callable[[str | None], 
     preset = controls.preset
     inputs: set[Any] = {*controls.components, preset, run}
 
-    def noted(values: Mapping[str, Any], run_name: str | None) -> dict[gr.Component, Any]:
-        shown: dict[gr.Component, Any] = {preset: controls.preset_update(values)}
+    def noted(values: Mapping[str, Any], run_name: str | None) -> Changes:
+        shown: Changes = {preset: controls.preset_update(values)}
         if is_novel(run_name):
             # What to write depends on the run.
             shown[stored] = {name: value for name, value in values.items() if name != "task"}
         return shown
 
     @localized
-    def note(given: dict[gr.Component, Any]) -> dict[gr.Component, Any]:
+    def note(given: Given) -> Changes:
         return noted(controls.values(given), given[run])
 
     @localized
-    def take(given: dict[gr.Component, Any]) -> dict[gr.Component, Any]:
+    def take(given: Given) -> Changes:
         values = PRESETS[given[preset]]
         after = {**controls.values(given), **values}
         return {**controls.updates(values), **noted(after, given[run])}
 
     @localized
-    def restore(given: dict[gr.Component, Any]) -> dict[gr.Component, Any]:
+    def restore(given: Given) -> Changes:
         values = kept(given[stored], controls.settings) if is_novel(given[run]) else {}
         after = {**controls.values(given), **values}
         return {**controls.updates(values), preset: controls.preset_update(after)}

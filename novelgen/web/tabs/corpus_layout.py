@@ -13,6 +13,8 @@ from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs import start_from
 from novelgen.web.tabs.training_panel import progress_bar
 
+_SECONDS = 1.0  # between two states of the bar
+
 PRESET = "small"
 _PRESETS = {
     "tiny": browser_text("tiny: for a first try"),
@@ -50,11 +52,19 @@ class Parts(NamedTuple):
     training: gr.Column
     bar: gr.HTML
     cancel: gr.Button
+    # Looks after it, and has the name of its run when that is finished.
+    timer: gr.Timer
+    finished: gr.State
 
     @property
-    def switches(self) -> list[gr.Component]:
-        """How the files are read: inputs of the events that read them."""
-        return [self.encoding, self.replace, self.simplify, self.keep]
+    def switches(self) -> dict[str, gr.Component]:
+        """How the files are read, by the parameters of corpus_view.text_config."""
+        return {
+            "encoding": self.encoding,
+            "replace": self.replace,
+            "simplify": self.simplify,
+            "keep": self.keep,
+        }
 
 
 def lay_out(registry: ModelRegistry) -> Parts:
@@ -121,6 +131,8 @@ def lay_out(registry: ModelRegistry) -> Parts:
         training=training,
         bar=bar,
         cancel=cancel,
+        timer=gr.Timer(_SECONDS, active=False),
+        finished=gr.State(""),
     )
 
 

@@ -6,12 +6,12 @@ import gradio as gr
 
 from novelgen.config import TextConfig
 from novelgen.i18n import _, ngettext
+from novelgen.web.events import Changes
 from novelgen.web.services import corpus_import
-from novelgen.web.services.corpus_import import Dropped, Read
+from novelgen.web.services.corpus_import import Read
 from novelgen.web.services.training import Status
-from novelgen.web.tabs.corpus_layout import AUTO
+from novelgen.web.tabs.corpus_layout import AUTO, Parts
 from novelgen.web.tabs.training_view import bar_state
-from novelgen.web.tabs.writing_view import Values
 
 
 def text_config(encoding: str | None, replace: bool, simplify: bool, keep: bool) -> TextConfig:
@@ -25,23 +25,24 @@ def text_config(encoding: str | None, replace: bool, simplify: bool, keep: bool)
     )
 
 
-def waiting_values(dropped: Dropped | None, note: str) -> Values:
-    """Values while there is no report: the files, a note, and nothing below it."""
-    hidden = gr.update(visible=False)
-    return dropped, gr.update(value=note, visible=bool(note)), hidden, *(gr.skip(),) * 3
+def waiting_changes(parts: Parts, note: str) -> Changes:
+    """What is shown while there is no report: a note, and nothing below it."""
+    return {
+        parts.reading: gr.update(value=note, visible=bool(note)),
+        parts.found: gr.update(visible=False),
+    }
 
 
-def report_values(result: Read) -> Values:
-    """Values for the report and the table of removed lines."""
+def report_changes(parts: Parts, result: Read) -> Changes:
+    """The report, and the table of removed lines."""
     headings, rows = corpus_import.table(result.removed)
-    return (
-        result.dropped,
-        gr.update(visible=False),
-        gr.update(visible=True),
-        result.summary,
-        _removed_note(len(rows), result.more),
-        gr.update(headers=headings, value=rows, visible=bool(rows)),
-    )
+    return {
+        parts.reading: gr.update(visible=False),
+        parts.found: gr.update(visible=True),
+        parts.report: result.summary,
+        parts.removed_note: _removed_note(len(rows), result.more),
+        parts.removed: gr.update(headers=headings, value=rows, visible=bool(rows)),
+    }
 
 
 def _removed_note(shown: int, more: int) -> str:
@@ -58,21 +59,20 @@ def _removed_note(shown: int, more: int) -> str:
     return f"{note} {first}"
 
 
-def training_values(status: Status) -> Values:
-    """New values for the training's part, its bar, both buttons, the timer and the finished run."""
+def training_changes(parts: Parts, status: Status) -> Changes:
+    """The training's part, its bar, both buttons, the timer and the finished run."""
     is_own = status.is_uploaded
-    finished = ""
+    is_done = is_own and status.phase == "done"
     bar = bar_state(status)
-    if is_own and status.phase == "done":
-        finished = status.name
+    if is_done:
         bar["text"] = _("“{run}” is trained; choose it under “Model (run directory)”").format(
             run=status.name
         )
-    return (
-        gr.update(visible=is_own),
-        bar,
-        gr.update(interactive=not status.is_running),
-        gr.update(visible=is_own and status.is_running),
-        gr.Timer(active=status.is_running),
-        finished,
-    )
+    return {
+        parts.training: gr.update(visible=is_own),
+        parts.bar: bar,
+        parts.start: gr.update(interactive=not status.is_running),
+        parts.cancel: gr.update(visible=is_own and status.is_running),
+        parts.timer: gr.Timer(active=status.is_running),
+        parts.finished: status.name if is_done else "",
+    }

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
-from novelgen.web.events import LIGHT, page_load
+from novelgen.web.events import LIGHT, Changes, Given, page_load
 from novelgen.web.language import BrowserText, browser_text, localized
 from novelgen.web.services.metrics import Metrics
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs import report_panel
 from novelgen.web.tabs.model_view import (
-    Drawn,
-    Watched,
+    RunParts,
+    WatchedParts,
     drawn_state,
+    run_changes,
     run_choices,
-    run_values,
-    training_values,
+    training_changes,
 )
-from novelgen.web.tabs.writing_view import Values
 
 _SECONDS = 2.0  # between looks at the file
 
@@ -47,25 +44,26 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         visible=False,
         elem_id="model-problem",
     )
-    shown = [problem, *_card(), *_curves("model")]
+    *facts, progress = _card()
+    parts = RunParts(problem, facts, progress, *_curves("model"), gr.State(None))
     report_panel.build(registry, run)
-    drawn = gr.State(None)
-    outputs = [*shown, drawn]
+    outputs = [problem, *facts, progress, parts.plot, parts.words, parts.drawn]
 
     # 2. The handlers.
     @localized
-    def show(chosen: str | None) -> Values:
-        return run_values(registry, metrics, chosen)
+    def show(chosen: str | None) -> Changes:
+        return run_changes(parts, registry, metrics, chosen)
 
     @localized
-    def follow(chosen: str | None, before: Drawn | None) -> Any:
+    def follow(given: Given) -> Changes:
+        chosen, before = given[run], given[parts.drawn]
         if drawn_state(registry, metrics, chosen) == before:
-            return gr.skip()
-        return run_values(registry, metrics, chosen)
+            return {}
+        return run_changes(parts, registry, metrics, chosen)
 
     # 3. The events; the first one is when the page is opened, and when another run is chosen.
     gr.on([run.change, page_load()], show, run, outputs, **LIGHT)
-    timer.tick(follow, [run, drawn], outputs, **LIGHT)
+    timer.tick(follow, {run, parts.drawn}, outputs, **LIGHT)
     offer = localized(lambda chosen: run_choices(registry, chosen))
     gr.on([run.focus, refresh.click], offer, run, run, **LIGHT)
     refresh.click(show, run, outputs, **LIGHT)
@@ -73,8 +71,8 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
 
 def _in_training(registry: ModelRegistry, metrics: Metrics, timer: gr.Timer) -> None:
     """Makes the part for the runs in training, which is visible while there are any."""
-    with gr.Column(visible=False, elem_id="model-training") as part:
-        watched = gr.Dropdown(
+    with gr.Column(visible=False, elem_id="model-training") as column:
+        choice = gr.Dropdown(
             [],
             interactive=True,
             filterable=False,
@@ -82,27 +80,27 @@ def _in_training(registry: ModelRegistry, metrics: Metrics, timer: gr.Timer) -> 
             label=browser_text("In training: no model saved yet, so it cannot write"),
         )
         with gr.Row(elem_id="model-training-card"):
-            facts = [
-                _field(browser_text("Corpus"), "training-corpus"),
-                _field(browser_text("Architecture"), "training-architecture", min_width=600),
-                _field(browser_text("Training so far"), "training-progress", min_width=600),
-            ]
-        plot = _curves("model-training")
+            corpus = _field(browser_text("Corpus"), "training-corpus")
+            architecture = _field(
+                browser_text("Architecture"), "training-architecture", min_width=600
+            )
+            progress = _field(browser_text("Training so far"), "training-progress", min_width=600)
+        curves = _curves("model-training")
     drawn = gr.State(None)
-    outputs = [part, watched, *facts, *plot, drawn]
+    parts = WatchedParts(column, choice, corpus, architecture, progress, *curves, drawn)
 
     @localized
-    def watch(chosen: str | None, before: Watched | None) -> Any:
-        return training_values(registry, metrics, chosen, before) or gr.skip()
+    def watch(given: Given) -> Changes:
+        return training_changes(parts, registry, metrics, given[choice], given[drawn])
 
-    for event in (timer.tick, watched.input, page_load()):
+    for event in (timer.tick, choice.input, page_load()):
         # The browser goes on sending a run that has left the choices with the part that is hidden:
-        # `training_values` deals with any name, Gradio's check would refuse it for ever.
-        event(watch, [watched, drawn], outputs, preprocess=False, **LIGHT)
+        # `training_changes` deals with any name, Gradio's check would refuse it for ever.
+        event(watch, {choice, drawn}, [*parts], preprocess=False, **LIGHT)
 
 
 def _card() -> list[gr.Textbox]:
-    """One field for each of Card's, and one for what the journal tells."""
+    """One field for each of Card's in their order, and one for what the journal tells."""
     with gr.Row(elem_id="model-card"):
         return [
             _field(browser_text("Corpus"), "corpus"),
@@ -131,7 +129,7 @@ def _field(label: BrowserText, name: str, min_width: int = 200) -> gr.Textbox:
     )
 
 
-def _curves(prefix: str) -> list[gr.Component]:
+def _curves(prefix: str) -> tuple[gr.LinePlot, gr.Markdown]:
     """The plot, and the words in its place where there is nothing to draw."""
     plot = gr.LinePlot(
         x="step",
@@ -151,4 +149,4 @@ def _curves(prefix: str) -> list[gr.Component]:
         visible=False,
         elem_id=f"{prefix}-no-curves",
     )
-    return [plot, words]
+    return plot, words

@@ -12,10 +12,10 @@ from novelgen.errors import NovelgenError
 from novelgen.i18n import _, ngettext
 from novelgen.report.card import UNKNOWN, Card, card
 from novelgen.training.progress import format_duration
+from novelgen.web.events import Changes
 from novelgen.web.services.metrics import Curves, History, Metrics, curves
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs.run_names import choices
-from novelgen.web.tabs.writing_view import Values
 
 # Both clear on white and on black.
 _TRAINING_COLOUR = "#3b82c4"
@@ -35,6 +35,34 @@ class Watched(NamedTuple):
 
     names: tuple[str, ...]
     drawn: Drawn
+
+
+class RunParts(NamedTuple):
+    """The components that show the chosen run."""
+
+    problem: gr.Textbox
+    # Of Card's fields, in their order.
+    facts: list[gr.Textbox]
+    progress: gr.Textbox
+    plot: gr.LinePlot
+    # In the plot's place.
+    words: gr.Markdown
+    # A Drawn, or None.
+    drawn: gr.State
+
+
+class WatchedParts(NamedTuple):
+    """The components that show the runs in training."""
+
+    column: gr.Column
+    choice: gr.Dropdown
+    corpus: gr.Textbox
+    architecture: gr.Textbox
+    progress: gr.Textbox
+    plot: gr.LinePlot
+    words: gr.Markdown
+    # A Watched, or None.
+    drawn: gr.State
 
 
 _NOTHING_DRAWN = Drawn(None, 0, (0, 0))
@@ -61,27 +89,33 @@ def drawn_state(registry: ModelRegistry, metrics: Metrics, chosen: str | None) -
         return Drawn(chosen, 0, (0, 0))
 
 
-def run_values(registry: ModelRegistry, metrics: Metrics, chosen: str | None) -> Values:
-    """Values for the error, the card's fields, the plot, the words in its place, and the state."""
-    state = drawn_state(registry, metrics, chosen)
+def run_changes(
+    parts: RunParts, registry: ModelRegistry, metrics: Metrics, chosen: str | None
+) -> Changes:
+    """The card and the curves of a run, or what is wrong with it."""
+    drawn = drawn_state(registry, metrics, chosen)
+    facts = Card(*[UNKNOWN] * len(Card._fields))
     try:
         run = registry.run(chosen)
-        no_problem = gr.Textbox(visible=False)
-        return (no_problem, *card(run), *_drawing(metrics.history(run.metrics)), state)
+        curves = _drawing(parts, metrics.history(run.metrics))
+        facts = card(run)
+        problem = gr.Textbox(visible=False)
     except NovelgenError as error:
+        curves = _no_curves(parts, with_words=False)
         # Without any run the panel above the tabs says what to do.
         problem = gr.Textbox(str(error), visible=chosen is not None)
-        facts = [UNKNOWN] * len(Card._fields)
-        return (problem, *facts, UNKNOWN, *_no_curves(with_words=False), state)
+    fields = dict(zip(parts.facts, facts, strict=True))
+    return {parts.problem: problem, **fields, **curves, parts.drawn: drawn}
 
 
-def training_values(
-    registry: ModelRegistry, metrics: Metrics, chosen: str | None, before: Watched | None
-) -> Values | None:
-    """Values for the part of the runs in training; None when nothing has changed.
-
-    They are its visibility, the choice, the facts, the curves, and the state.
-    """
+def training_changes(
+    parts: WatchedParts,
+    registry: ModelRegistry,
+    metrics: Metrics,
+    chosen: str | None,
+    before: Watched | None,
+) -> Changes:
+    """The part of the runs in training; {} when nothing has changed."""
     runs = registry.in_training()
     # 1. The run to show: the chosen one while it trains, else the one that has written last.
     name = chosen if chosen in runs else next(iter(runs), None)
@@ -91,29 +125,40 @@ def training_values(
         drawn = Drawn(name, _config_time(run.path), metrics.stamp(run.metrics))
         state = Watched(tuple(runs), drawn)
     if state == before:
-        return None
+        return {}
     # 2. What is known about it.
-    shown: Values = (UNKNOWN, UNKNOWN, UNKNOWN, *_no_curves(with_words=False))
+    shown = {
+        parts.corpus: UNKNOWN,
+        parts.architecture: UNKNOWN,
+        **_no_curves(parts, with_words=False),
+    }
     if name is not None:
         try:
             facts = card(run)
-            shown = (facts.corpus, facts.architecture, *_drawing(metrics.history(run.metrics)))
+            drawing = _drawing(parts, metrics.history(run.metrics))
+            known = {parts.corpus: facts.corpus, parts.architecture: facts.architecture}
+            shown |= {**known, **drawing}
         except NovelgenError as error:
-            shown = (UNKNOWN, UNKNOWN, str(error), *_no_curves(with_words=False))
+            shown[parts.progress] = str(error)
     # 3. The choice; one that the visitor has made is not sent back.
     labels = [(_("{run} · in training").format(run=each), each) for each in runs]
     choice = gr.update(choices=labels)
     if name != chosen:
         choice = gr.update(choices=labels, value=name)
-    return (gr.update(visible=name is not None), choice, *shown, state)
+    column = gr.update(visible=name is not None)
+    return {parts.column: column, parts.choice: choice, **shown, parts.drawn: state}
 
 
-def _drawing(history: History) -> Values:
-    """How far the training has come, the plot, and the words in its place."""
+def _drawing(parts: RunParts | WatchedParts, history: History) -> Changes:
+    """How far the training has come, and the plot, or the words in its place."""
     found = curves(history)
     if found is None:
-        return UNKNOWN, *_no_curves(with_words=True)
-    return _progress(history), _plot(found), gr.Markdown(visible=False)
+        return _no_curves(parts, with_words=True)
+    return {
+        parts.progress: _progress(history),
+        parts.plot: _plot(found),
+        parts.words: gr.Markdown(visible=False),
+    }
 
 
 def _plot(found: Curves) -> gr.LinePlot:
@@ -132,9 +177,13 @@ def _plot(found: Curves) -> gr.LinePlot:
     )
 
 
-def _no_curves(with_words: bool) -> tuple[gr.LinePlot, gr.Markdown]:
+def _no_curves(parts: RunParts | WatchedParts, with_words: bool) -> Changes:
     """No plot, and in its place the words that say so, or nothing."""
-    return gr.LinePlot(visible=False), gr.Markdown(visible=with_words)
+    return {
+        parts.progress: UNKNOWN,
+        parts.plot: gr.LinePlot(visible=False),
+        parts.words: gr.Markdown(visible=with_words),
+    }
 
 
 def _progress(history: History) -> str:

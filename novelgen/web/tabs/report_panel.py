@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -15,11 +14,10 @@ from novelgen.api.report import FORMATS
 from novelgen.i18n import _
 from novelgen.web import limits
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT
+from novelgen.web.events import LIGHT, Changes, Given
 from novelgen.web.language import browser_text, localized
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.report import ReportRequest, write
-from novelgen.web.tabs.writing_view import Values
 
 # What stands in a choice; the suffixes need no translation.
 _LABELS = {"docx": "Word (.docx)", "pdf": "PDF", "html": "HTML", "md": "Markdown"}
@@ -53,18 +51,20 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         )
 
     @localized
-    def write_it(chosen: str | None, *values: Any) -> Iterator[Values]:
+    def write_it(given: Given) -> Iterator[Changes]:
         with errors_as_toasts():
-            path = registry.run(chosen).path
-            request = ReportRequest(path, *values)
+            path = registry.run(given[run]).path
+            asked = {name: given[field] for name, field in fields.items()}
+            request = ReportRequest(path, **asked)
             with closing(write(request, _folder() / path.name)) as steps:
                 for step in steps:
                     made = [str(file) for file in step.files]
-                    yield step.status, gr.update(value=made or None, visible=bool(made))
+                    shown = gr.update(value=made or None, visible=bool(made))
+                    yield {status: step.status, files: shown}
 
     begun = start.click(
         write_it,
-        [run, *fields],
+        {run, *fields.values()},
         [status, files],
         **limits.READING,
         show_progress_on=status,
@@ -81,8 +81,8 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="novelgen-report-"))
 
 
-def _fields() -> list[gr.Component]:
-    """The fields of a ReportRequest behind its run, in their order."""
+def _fields() -> dict[str, gr.Component]:
+    """The fields of a ReportRequest but for its run."""
     formats = gr.CheckboxGroup(
         [(_LABELS[name], name) for name in sorted(FORMATS, key=[*_LABELS].index)],
         value=["docx"],
@@ -101,4 +101,11 @@ def _fields() -> list[gr.Component]:
         label=browser_text("Preview: a minute, with rough figures; the whole takes several"),
         elem_id="report-quick",
     )
-    return [formats, title, author, number, course, quick]
+    return {
+        "formats": formats,
+        "title": title,
+        "author": author,
+        "student_id": number,
+        "course": course,
+        "quick": quick,
+    }

@@ -9,7 +9,7 @@ import gradio as gr
 from novelgen.config import Config, decoding_defaults
 from novelgen.errors import NovelgenError
 from novelgen.i18n import _
-from novelgen.web.events import LIGHT, page_load
+from novelgen.web.events import LIGHT, Changes, Given, page_load
 from novelgen.web.language import localized
 from novelgen.web.services.decoding import DEFAULTS
 from novelgen.web.services.model_registry import BASE, ModelRegistry
@@ -43,11 +43,11 @@ def wire(
     outputs = [before, manuscript, paragraphs, controls.preset, *controls.components]
 
     @localized
-    def fitted(given: dict[gr.Component, Any]) -> Any:
+    def fitted(given: Given) -> Changes:
         from_pairs = learned_pairs(registry, given[run])
         # Of two runs of the same type the second changes nothing that the visitor has set.
         if from_pairs == given[before]:
-            return gr.skip()
+            return {}
         type_defaults = {**DEFAULTS, **decoding_defaults(from_pairs)}
         values = {name: type_defaults[name] for name in fields}
         label = _("Manuscript")

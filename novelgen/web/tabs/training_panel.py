@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import gradio as gr
 
 from novelgen.errors import TrainingError
 from novelgen.i18n import _
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, WITH_TOASTS, page_load
+from novelgen.web.events import LIGHT, WITH_TOASTS, Changes, page_load
 from novelgen.web.language import browser_text, localized
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.training import PageTraining
-from novelgen.web.tabs.training_view import panel_values
-from novelgen.web.tabs.writing_view import Values
+from novelgen.web.tabs.training_view import Parts, panel_changes
 
 _SECONDS = 0.5  # between two states of the bar
 # The label of the bar for a screen reader comes with its value, in the visitor's language.
@@ -36,15 +33,6 @@ watch("value", draw);
 """
 
 
-class _Parts(NamedTuple):
-    """The components of the panel."""
-
-    panel: gr.Column
-    bar: gr.HTML
-    start: gr.Button
-    cancel: gr.Button
-
-
 def build(
     training: PageTraining, registry: ModelRegistry, run: gr.Dropdown, takes_novels: bool = False
 ) -> None:
@@ -53,36 +41,36 @@ def build(
     Afterwards the new run is chosen in `run`. `takes_novels` says whether the Model tab takes a
     visitor's novel.
     """
-    # 1. The components. The timer looks after the training only while the panel is visible.
-    parts = _layout(visible=run.value is None, takes_novels=takes_novels)
-    timer = gr.Timer(_SECONDS, active=run.value is None)
-    outputs = [*parts, timer, run]
+    # 1. The components.
+    parts = _layout(run, takes_novels)
+    outputs = [*parts]
 
-    # 2. What the buttons do; each handler returns the new state of all components.
+    # 2. What the buttons do.
     @localized
-    def look(chosen: str | None) -> Values:
-        return panel_values(training, registry, chosen)
+    def look(chosen: str | None) -> Changes:
+        return panel_changes(parts, training, registry, chosen)
 
     @localized
-    def begin(chosen: str | None) -> Values:
+    def begin(chosen: str | None) -> Changes:
         with errors_as_toasts():
             start_first_training(training, registry)
-        return panel_values(training, registry, chosen)
+        return panel_changes(parts, training, registry, chosen)
 
     @localized
-    def end(chosen: str | None) -> Values:
+    def end(chosen: str | None) -> Changes:
         training.cancel()
-        return panel_values(training, registry, chosen)
+        return panel_changes(parts, training, registry, chosen)
 
     # 3. The events.
-    timer.tick(look, run, outputs, **LIGHT)
+    parts.timer.tick(look, run, outputs, **LIGHT)
     parts.start.click(begin, run, outputs, **WITH_TOASTS)
     parts.cancel.click(end, run, outputs, **LIGHT)
     # When the page is opened: another visitor may be training.
     page_load()(look, run, outputs, **LIGHT)
 
 
-def _layout(visible: bool, takes_novels: bool) -> _Parts:
+def _layout(run: gr.Dropdown, takes_novels: bool) -> Parts:
+    visible = run.value is None
     with gr.Column(visible=visible, elem_id="training-panel") as panel:
         gr.Markdown(
             browser_text(
@@ -108,7 +96,8 @@ def _layout(visible: bool, takes_novels: bool) -> _Parts:
             visible=False,
             elem_id="training-cancel",
         )
-    return _Parts(panel, bar, start, cancel)
+    timer = gr.Timer(_SECONDS, active=visible)
+    return Parts(panel, bar, start, cancel, timer, run)
 
 
 def progress_bar(elem_id: str) -> gr.HTML:

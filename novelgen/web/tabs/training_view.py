@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from novelgen.i18n import _, join_list
 from novelgen.training.progress import format_duration
+from novelgen.web.events import Changes
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.training import MINUTES, PageTraining, Status
 from novelgen.web.tabs.run_names import choices
-from novelgen.web.tabs.writing_view import Values
 
 
-def panel_values(training: PageTraining, registry: ModelRegistry, chosen: str | None) -> Values:
-    """New values for the panel, the bar, both buttons, the timer and the choice of the run."""
+class Parts(NamedTuple):
+    """The components of the panel, and the page's choice of the run that writes."""
+
+    panel: gr.Column
+    bar: gr.HTML
+    start: gr.Button
+    cancel: gr.Button
+    # Looks after the training while the panel is visible.
+    timer: gr.Timer
+    run: gr.Dropdown
+
+
+def panel_changes(
+    parts: Parts, training: PageTraining, registry: ModelRegistry, chosen: str | None
+) -> Changes:
+    """The panel, the bar and both buttons; and the new run is chosen."""
     status = training.status()
     names = list(registry.runs())
     # A training on a visitor's novel has a bar of its own, in the Model tab.
     is_first = status.is_running and not status.is_uploaded
     is_shown = is_first or not names
+    changes = {
+        parts.panel: gr.Column(visible=is_shown),
+        parts.bar: bar_state(status),
+        parts.start: gr.Button(visible=not status.is_running),
+        parts.cancel: gr.Button(visible=status.is_running),
+        parts.timer: gr.Timer(active=is_shown),
+    }
     # A choice that the visitor has made is left alone.
-    run: Any = gr.skip()
     if not is_shown and chosen not in names:
         # The names come last: a run that was saved meanwhile is among them.
         newest = registry.newest()
-        run = gr.Dropdown(choices=choices(registry), value=newest)
-    return (
-        gr.Column(visible=is_shown),
-        bar_state(status),
-        gr.Button(visible=not status.is_running),
-        gr.Button(visible=status.is_running),
-        gr.Timer(active=is_shown),
-        run,
-    )
+        changes[parts.run] = gr.Dropdown(choices=choices(registry), value=newest)
+    return changes
 
 
 def bar_state(status: Status) -> dict[str, Any]:

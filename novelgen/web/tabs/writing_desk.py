@@ -12,6 +12,7 @@ The menus are one HTML component that static/desk.js fills. It sends these event
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -19,7 +20,7 @@ import gradio as gr
 from novelgen.errors import ConfigError
 from novelgen.web import limits, static_files
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, notify, page_load
+from novelgen.web.events import LIGHT, Changes, Given, notify, page_load, sent
 from novelgen.web.language import localized
 from novelgen.web.services.draft_source import source_from_text
 from novelgen.web.services.manuscript import (
@@ -36,23 +37,18 @@ from novelgen.web.services.story_file import (
     story_file,
 )
 from novelgen.web.services.undo_journal import history_from
-from novelgen.web.tabs.writing_editing import (
-    editor_inputs,
-    editor_outputs,
-    moved,
-    replace_manuscript,
-)
+from novelgen.web.tabs.writing_editing import moved, replace_manuscript
 from novelgen.web.tabs.writing_layout import Parts
-from novelgen.web.tabs.writing_request import read_request, request_inputs
-from novelgen.web.tabs.writing_view import Values, editor_values
+from novelgen.web.tabs.writing_state import Editor, editor_inputs, read_request, request_inputs
+from novelgen.web.tabs.writing_view import editor_changes, editor_outputs
 
 
-def wire(registry: ModelRegistry, run: gr.Dropdown, parts: Parts, events: list[Any]) -> None:
+def wire(registry: ModelRegistry, parts: Parts, events: list[Any]) -> None:
     """Connects the browser's store and the menus; `events` run the model."""
-    _wire_middle(registry, run, parts)
+    _wire_middle(registry, parts)
     _wire_store(parts)
     _wire_stories(parts, events)
-    _wire_files(run, parts)
+    _wire_files(parts)
 
 
 def _wire_store(parts: Parts) -> None:
@@ -83,63 +79,90 @@ def _wire_store(parts: Parts) -> None:
 def _wire_stories(parts: Parts, events: list[Any]) -> None:
     """Another story, and another text of this one."""
     desk: Any = parts.desk
-    settings = parts.controls.fields
-    outputs = [parts.title, parts.paragraphs, *settings.values(), *editor_outputs(parts)]
+    settings = _settings(parts)
+    outputs = editor_outputs(parts)
 
     @localized
-    def open_story(event: gr.EventData) -> Values:
+    def open_story(event: gr.EventData) -> Changes:
         try:
-            story = from_json(event._data or {})
+            story = from_json(sent(event, *Story._fields))
         except ConfigError as error:
-            message = html.escape(str(error))
-            return *[gr.skip()] * (2 + len(settings)), message, *_unchanged(parts)
+            return {parts.status: html.escape(str(error))}
         drafts = (*story.drafts, *NO_DRAFTS)[: limits.CANDIDATES]
         state = EditorState(story.manuscript, drafts, None, source_from_text(story.source))
-        history = history_from(story.journal, state)
-        fields = {"paragraphs": parts.paragraphs, **settings}
-        chosen = [setting_update(fields[name], story.settings.get(name)) for name in fields]
-        return story.title, *chosen, *editor_values(state, history, story.opening)
+        editor = Editor(state, history_from(story.journal, state), story.opening)
+        return {
+            parts.title: story.title,
+            **_setting_changes(settings, story.settings),
+            **editor_changes(parts, editor),
+        }
 
     @localized
-    def edit(event: gr.EventData, *values: Any) -> Values:
-        manuscript = (event._data or {}).get("manuscript")
+    def edit(event: gr.EventData, given: Given) -> Changes:
+        manuscript = sent(event, "manuscript").get("manuscript")
         if not isinstance(manuscript, str):
-            return gr.skip(), *_unchanged(parts)
-        return moved(replace_manuscript(manuscript), *values)
+            return {}
+        return moved(parts, given, replace_manuscript(manuscript))
 
     for event in (desk.open, desk.edit):
         event(None, cancels=events, **LIGHT)
         event(CancellationToken.cancel, parts.cancellation, None, **LIGHT)
-    opened = desk.open(open_story, None, outputs, **LIGHT)
+    opened = desk.open(open_story, None, [parts.title, *settings.values(), *outputs], **LIGHT)
     opened.then(None, None, None, js=notify("opened"), **LIGHT)
-    edited = desk.edit(edit, editor_inputs(parts), editor_outputs(parts), **LIGHT)
+    edited = desk.edit(edit, editor_inputs(parts), outputs, **LIGHT)
     edited.then(None, None, None, js=notify("edited"), **LIGHT)
 
 
-def _wire_middle(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> None:
+def _settings(parts: Parts) -> dict[str, gr.Component]:
+    """The controls whose values a story has, by the names that it gives them."""
+    return {"paragraphs": parts.paragraphs, **parts.controls.fields}
+
+
+def _setting_changes(settings: Mapping[str, gr.Component], values: Mapping[str, Any]) -> Changes:
+    """Sets the controls to values from a file, as far as they can have them."""
+    return {
+        component: values[name]
+        for name, component in settings.items()
+        if name in values and can_be(component, values[name])
+    }
+
+
+def can_be(component: gr.Component, value: Any) -> bool:
+    """Whether a control can have the value."""
+    choices = getattr(component, "choices", None)
+    if choices is not None:
+        return value in [choice for _label, choice in choices]
+    if isinstance(component, gr.Checkbox):
+        return isinstance(value, bool)
+    low, high = getattr(component, "minimum", None), getattr(component, "maximum", None)
+    if low is not None and high is not None:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and low <= value <= high
+    return isinstance(value, str)
+
+
+def _wire_middle(registry: ModelRegistry, parts: Parts) -> None:
     """A paragraph between two, and other words for a selection."""
     desk: Any = parts.desk
-    inputs = [*request_inputs(run, parts), *editor_inputs(parts)]
-    count = len(request_inputs(run, parts))
 
     @localized
-    def write(event: gr.EventData, *values: Any) -> Values:
+    def write(event: gr.EventData, given: Given) -> Changes:
+        asked = sent(event, "start", "stop")
+        start, stop = asked.get("start"), asked.get("stop")
         with errors_as_toasts():
-            request = read_request(parts.controls, *values[:count])
-            asked = event._data or {}
-            start, stop = asked.get("start"), asked.get("stop")
-            manuscript = request.state.manuscript
+            request = read_request(parts, given)
+            manuscript = request.editor.state.manuscript
             if not isinstance(start, int) or not isinstance(stop, int):
-                return gr.skip(), *_unchanged(parts)
+                return {}
             if not 0 <= start <= stop <= len(manuscript):
-                return gr.skip(), *_unchanged(parts)
+                return {}
             generator = registry.generator(request.run)
             text = write_in_the_middle(generator, manuscript, start, stop, request.options)
-        return moved(replace_manuscript(text), *values[count:])
+        return moved(parts, given, replace_manuscript(text))
 
     written = desk.middle(
         write,
-        inputs,
+        request_inputs(parts),
         editor_outputs(parts),
         **limits.TURN,
         show_progress="hidden",
@@ -149,76 +172,37 @@ def _wire_middle(registry: ModelRegistry, run: gr.Dropdown, parts: Parts) -> Non
         after(None, None, None, js=notify("middle-ended"), **LIGHT)
 
 
-def _unchanged(parts: Parts) -> Values:
-    """Values for all of `editor_outputs` behind the status line."""
-    return (gr.skip(),) * (len(editor_outputs(parts)) - 1)
-
-
 def answer(event: gr.EventData, **values: Any) -> dict[str, Any]:
     """What the desk gets: the values, and the number of its request."""
-    return {**values, "number": (event._data or {}).get("number")}
+    return {**values, **sent(event, "number")}
 
 
-def setting_update(component: gr.Component, value: Any) -> Any:
-    """The update that sets a control to a value from a file; none where it cannot have that."""
-    choices = getattr(component, "choices", None)
-    if value is None:
-        return gr.skip()
-    if choices is not None:
-        return value if value in [choice for _label, choice in choices] else gr.skip()
-    low, high = getattr(component, "minimum", None), getattr(component, "maximum", None)
-    if low is not None and high is not None:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return value if is_number and low <= value <= high else gr.skip()
-    return value if isinstance(value, str) else gr.skip()
-
-
-def _wire_files(run: gr.Dropdown, parts: Parts) -> None:
+def _wire_files(parts: Parts) -> None:
     """The list of chapters, and the story as a file."""
     desk: Any = parts.desk
-    hidden = parts.hidden
-    names = list(parts.controls.fields)
-    inputs = [
-        run,
-        parts.title,
-        parts.manuscript,
-        parts.opening,
-        hidden.journal,
-        hidden.source,
-        parts.paragraphs,
-        *parts.draft_texts,
-        *parts.controls.components,
-    ]
+    texts = {
+        "run": parts.run,
+        "title": parts.title,
+        "manuscript": parts.manuscript,
+        "opening": parts.opening,
+        "journal": parts.hidden.journal,
+        "source": parts.hidden.source,
+    }
+    settings = _settings(parts)
 
-    def list_chapters(event: gr.EventData, manuscript: str) -> dict[str, Any]:
+    def list_chapters(event: gr.EventData, manuscript: str) -> Changes:
         found = [chapter._asdict() for chapter in chapters(manuscript)]
-        return answer(event, chapters=found)
+        return {desk: answer(event, chapters=found)}
 
-    def make_file(
-        event: gr.EventData,
-        model: str | None,
-        title: str,
-        manuscript: str,
-        opening: str,
-        journal: str,
-        source: str,
-        paragraphs: int,
-        *rest: Any,
-    ) -> dict[str, Any]:
-        drafts = tuple(draft or "" for draft in rest[: limits.CANDIDATES])
-        settings = dict(zip(names, rest[limits.CANDIDATES :], strict=True))
+    def make_file(event: gr.EventData, given: Given) -> Changes:
         story = Story(
-            title=title,
-            manuscript=manuscript,
-            opening=opening,
-            drafts=drafts,
-            journal=journal,
-            source=source,
-            run=model or "",
-            settings={"paragraphs": paragraphs, **settings},
+            **{name: given[component] or "" for name, component in texts.items()},
+            drafts=tuple(given[draft] or "" for draft in parts.draft_texts),
+            settings={name: given[component] for name, component in settings.items()},
         )
-        kind = str((event._data or {}).get("kind"))
-        return answer(event, file=story_file(kind, story)._asdict())
+        kind = str(sent(event, "kind").get("kind"))
+        return {desk: answer(event, file=story_file(kind, story)._asdict())}
 
+    inputs = {*texts.values(), *parts.draft_texts, *settings.values()}
     desk.chapters(list_chapters, parts.manuscript, desk, **LIGHT)
     desk.file(make_file, inputs, desk, **LIGHT)

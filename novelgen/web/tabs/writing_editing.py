@@ -10,13 +10,12 @@ import gradio as gr
 
 from novelgen.errors import ConfigError
 from novelgen.web import static_files
-from novelgen.web.events import LIGHT, notify
+from novelgen.web.events import LIGHT, Changes, Given, notify
 from novelgen.web.language import localized
 from novelgen.web.services.draft_source import source_from_text
 from novelgen.web.services.manuscript import (
     CancellationToken,
     EditorState,
-    UndoHistory,
     accept,
     discard,
     next_opening,
@@ -25,16 +24,12 @@ from novelgen.web.services.manuscript import (
     redo,
     undo,
 )
-from novelgen.web.services.streaming import GenerationResult
-from novelgen.web.services.undo_journal import known_history
 from novelgen.web.tabs.writing_layout import Parts
-from novelgen.web.tabs.writing_request import read_state
-from novelgen.web.tabs.writing_view import Values, editor_values
+from novelgen.web.tabs.writing_state import Editor, editor_inputs, read_editor
+from novelgen.web.tabs.writing_view import editor_changes, editor_outputs
 
-# The editor's state, its undo history, and the opening of the next paragraph.
-_Editor: TypeAlias = tuple[EditorState, UndoHistory, str]
 # What a button does that only moves text.
-_Move: TypeAlias = Callable[[EditorState, UndoHistory, str], _Editor]
+_Move: TypeAlias = Callable[[Editor], Editor]
 
 
 def wire(parts: Parts, events: list[Any]) -> None:
@@ -42,30 +37,28 @@ def wire(parts: Parts, events: list[Any]) -> None:
     buttons = parts.buttons
     inputs = editor_inputs(parts)
     outputs = editor_outputs(parts)
-    handlers = {
-        buttons["accept"]: _handler(_accept(None)),
-        buttons["discard"]: _handler(_discard),
-        buttons["clear"]: _handler(_begin("")),
-        buttons["undo"]: _handler(lambda state, history, opening: (*undo(state, history), opening)),
-        buttons["redo"]: _handler(lambda state, history, opening: (*redo(state, history), opening)),
+    moves: dict[gr.Button, _Move] = {
+        buttons["accept"]: _accept(None),
+        buttons["discard"]: _discard,
+        buttons["clear"]: _begin(""),
+        buttons["undo"]: _undo,
+        buttons["redo"]: _redo,
+        **{draft.accept: _accept(place) for place, draft in enumerate(parts.drafts)},
     }
-    for place, draft in enumerate(parts.drafts):
-        handlers[draft.accept] = _handler(_accept(place))
 
     @localized
-    def take_example(sample: list[str], *values: Any) -> Values:
-        return moved(_begin(sample[0]), *values)
+    def take_example(given: Given) -> Changes:
+        return moved(parts, given, _begin(given[parts.examples][0]))
 
     # First cancel, then move the text: the events of a click are handled in this order.
-    cancel_on_click([*handlers, parts.examples], events, parts.cancellation)
+    cancel_on_click([*moves, parts.examples], events, parts.cancellation)
     stable_prefix = static_files.read("stable_prefix.js")
     tell = notify("moved")
-    for button, handler in handlers.items():
-        event = button.click(handler, inputs, outputs, js=stable_prefix, **LIGHT)
+    for button, move in moves.items():
+        event = button.click(_handler(parts, move), inputs, outputs, js=stable_prefix, **LIGHT)
         event.then(None, None, None, js=tell, **LIGHT)
-    example_inputs = [parts.examples, *inputs]
-    parts.examples.click(take_example, example_inputs, outputs, cancels=events, **LIGHT)
-    buttons["pin"].click(_pinned_seed, parts.hidden.source, parts.controls.seed, **LIGHT)
+    parts.examples.click(take_example, {parts.examples, *inputs}, outputs, cancels=events, **LIGHT)
+    buttons["pin"].click(_seed_pinner(parts), parts.hidden.source, parts.controls.seed, **LIGHT)
 
 
 def cancel_on_click(buttons: Sequence[Any], events: list[Any], cancellation: gr.State) -> None:
@@ -81,95 +74,70 @@ def cancel_on_click(buttons: Sequence[Any], events: list[Any], cancellation: gr.
         button.click(CancellationToken.cancel, cancellation, None, **LIGHT)
 
 
-def editor_inputs(parts: Parts) -> list[gr.Component]:
-    """The components whose values `moved` takes behind the move, in its order."""
-    return [
-        parts.manuscript,
-        parts.result,
-        parts.undo_history,
-        parts.opening,
-        parts.hidden.journal,
-        parts.hidden.source,
-        *parts.draft_texts,
-    ]
-
-
-def editor_outputs(parts: Parts) -> list[Any]:
-    """The components of the values of `moved`, which are those of writing_view.editor_values."""
-    return [parts.status, *editor_inputs(parts), *parts.draft_columns]
-
-
-def moved(
-    move: _Move,
-    manuscript: str,
-    result: GenerationResult | None,
-    undo_history: UndoHistory,
-    opening: str,
-    journal: str,
-    source: str,
-    *drafts: str | None,
-) -> Values:
-    """Values for the status line and the editor after a move."""
+def moved(parts: Parts, given: Given, move: _Move) -> Changes:
+    """What a move changes, by the values of `editor_inputs`."""
     try:
-        state = read_state(manuscript, drafts, result, source)
+        editor = read_editor(parts, given)
     except ConfigError as error:
         # An event outside of the queue has no toasts: the error becomes the status line.
-        unchanged = [gr.skip()] * (6 + 2 * len(drafts))
-        return html.escape(str(error)), *unchanged
-    known = known_history(undo_history, journal, state)
-    return editor_values(*move(state, known, opening))
+        return {parts.status: html.escape(str(error))}
+    return editor_changes(parts, move(editor))
 
 
 def replace_manuscript(text: str) -> _Move:
     """Puts `text` in the manuscript's place; the drafts stay."""
+    return lambda editor: _recorded(editor, editor.state._replace(manuscript=text))
 
-    def move(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
-        after = state._replace(manuscript=text)
-        return after, record_change(undo_history, state, after), opening
 
-    return move
+def _recorded(editor: Editor, after: EditorState) -> Editor:
+    """The editor with another text, and a step back to the one that it had."""
+    history = record_change(editor.undo_history, editor.state, after)
+    return editor._replace(state=after, undo_history=history)
 
 
 def _begin(text: str) -> _Move:
-    """Begins a new manuscript with `text`."""
-
-    def move(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
-        # The result stays, for the Attention tab.
-        after = EditorState(text, result=state.result)
-        return after, record_change(undo_history, state, after), opening
-
-    return move
+    """Begins a new manuscript with `text`; the result stays, for the Attention tab."""
+    return lambda editor: _recorded(editor, EditorState(text, result=editor.state.result))
 
 
 def _accept(place: int | None) -> _Move:
     """Moves a draft into the manuscript: that of index `place`, or the only one."""
 
-    def move(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
+    def move(editor: Editor) -> Editor:
+        state = editor.state
         chosen = only_draft(state) if place is None else place
-        after = accept(state, undo_history, chosen)
-        recorded = record_change(undo_history, state, after)
-        return after, recorded, next_opening(state, after, opening)
+        after = accept(state, editor.undo_history, chosen)
+        opening = next_opening(state, after, editor.opening)
+        return _recorded(editor, after)._replace(opening=opening)
 
     return move
 
 
-def _discard(state: EditorState, undo_history: UndoHistory, opening: str) -> _Editor:
-    after = discard(state)
-    return after, record_change(undo_history, state, after), opening
+def _discard(editor: Editor) -> Editor:
+    return _recorded(editor, discard(editor.state))
 
 
-def _handler(move: _Move) -> Callable[..., Values]:
+def _undo(editor: Editor) -> Editor:
+    return Editor(*undo(editor.state, editor.undo_history), editor.opening)
+
+
+def _redo(editor: Editor) -> Editor:
+    return Editor(*redo(editor.state, editor.undo_history), editor.opening)
+
+
+def _handler(parts: Parts, move: _Move) -> Callable[..., Changes]:
     """The event handler of a button that moves text."""
+    return localized(lambda given: moved(parts, given, move))
+
+
+def _seed_pinner(parts: Parts) -> Callable[..., Changes]:
+    """The event handler that puts the seed of the draft into its control."""
 
     @localized
-    def handler(*values: Any) -> Values:
-        return moved(move, *values)
+    def pin(source: str) -> Changes:
+        found = source_from_text(source)
+        if found is None or not found.seeds:
+            return {}
+        return {parts.controls.seed: str(found.seeds[0])}
 
-    return handler
-
-
-def _pinned_seed(source: str) -> Any:
-    found = source_from_text(source)
-    if found is None or not found.seeds:
-        return gr.skip()
-    return str(found.seeds[0])
+    return pin

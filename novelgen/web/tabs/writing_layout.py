@@ -67,8 +67,9 @@ class Hidden(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """The components of the tab."""
+    """The components of the tab, and the page's choice of the run that writes."""
 
+    run: gr.Dropdown
     base_note: gr.Markdown
     title: gr.Textbox
     # The menus above the sheet, and all that the browser does by itself.
@@ -99,7 +100,7 @@ class Parts(NamedTuple):
         return [draft.column for draft in self.drafts]
 
 
-def lay_out(takes_novels: bool) -> Parts:
+def lay_out(run: gr.Dropdown, takes_novels: bool) -> Parts:
     """Makes the components where it is called, without any events.
 
     `takes_novels` says whether the Model tab takes a visitor's novel.
@@ -130,6 +131,7 @@ def lay_out(takes_novels: bool) -> Parts:
             paragraphs = _paragraphs()
             controls = build_controls()
     return Parts(
+        run=run,
         base_note=base_note,
         title=title,
         desk=desk,

@@ -1,21 +1,21 @@
-"""What the Write tab shows of a result: the status line and the drafts, as component values."""
+"""What the Write tab shows: the status line, the drafts, and the editor after a change."""
 
 from __future__ import annotations
 
 import html
-from typing import Any, TypeAlias
+from typing import Any
 
 import gradio as gr
 
 from novelgen.config_decoding import applies
 from novelgen.i18n import _, ngettext
+from novelgen.web.events import Changes
 from novelgen.web.services.draft_source import source_of
-from novelgen.web.services.manuscript import EditorState, UndoHistory, drafts_of
+from novelgen.web.services.manuscript import drafts_of
 from novelgen.web.services.streaming import GenerationResult
 from novelgen.web.services.undo_journal import journal_of
-
-# What an event handler returns: a value for each of its output components, in their order.
-Values: TypeAlias = tuple[Any, ...]
+from novelgen.web.tabs.writing_layout import Parts
+from novelgen.web.tabs.writing_state import Editor, editor_inputs
 
 
 def status_line(result: GenerationResult) -> str:
@@ -48,34 +48,50 @@ def _seeds(result: GenerationResult) -> str:
     return str(first) if first == last else f"{first}–{last}"
 
 
-def result_values(result: GenerationResult) -> Values:
-    """Values for Writing.outputs."""
-    drafts = draft_values(drafts_of(result), len(result.generations))
-    return result, status_line(result), source_of(result).as_text(), *drafts
+def result_outputs(parts: Parts) -> list[Any]:
+    """The components that `result_changes` changes."""
+    shown = [parts.result, parts.status, parts.hidden.source]
+    return [*shown, *parts.draft_texts, *parts.draft_columns]
 
 
-def draft_values(drafts: tuple[str, ...], count: int) -> Values:
-    """Values for the drafts and their columns: `count` of them are shown, the first one always."""
-    shown = max(count, 1)
-    columns = [gr.update(visible=place < shown) for place in range(len(drafts))]
-    return *drafts, *columns
+def result_changes(parts: Parts, result: GenerationResult) -> Changes:
+    """Shows a result, complete or as far as it has come."""
+    return {
+        parts.result: result,
+        parts.status: status_line(result),
+        parts.hidden.source: source_of(result).as_text(),
+        **_draft_changes(parts, drafts_of(result), len(result.generations)),
+    }
 
 
-def editor_values(state: EditorState, undo_history: UndoHistory, opening: str) -> Values:
-    """Values for the components that the buttons which only move text update."""
+def editor_outputs(parts: Parts) -> list[Any]:
+    """The components that `editor_changes` changes."""
+    return [parts.status, *editor_inputs(parts), *parts.draft_columns]
+
+
+def editor_changes(parts: Parts, editor: Editor) -> Changes:
+    """Shows the editor after a change to its text."""
+    state = editor.state
     # The last draft with text, and those before it.
     count = max((place + 1 for place, draft in enumerate(state.drafts) if draft), default=0)
     status = ""
     if count and state.result is not None:
         status = status_line(state.result)
-    source = "" if state.source is None else state.source.as_text()
-    return (
-        status,
-        state.manuscript,
-        state.result,
-        undo_history,
-        opening,
-        journal_of(undo_history),
-        source,
-        *draft_values(state.drafts, count),
-    )
+    return {
+        parts.status: status,
+        parts.manuscript: state.manuscript,
+        parts.opening: editor.opening,
+        parts.result: state.result,
+        parts.undo_history: editor.undo_history,
+        parts.hidden.journal: journal_of(editor.undo_history),
+        parts.hidden.source: "" if state.source is None else state.source.as_text(),
+        **_draft_changes(parts, state.drafts, count),
+    }
+
+
+def _draft_changes(parts: Parts, drafts: tuple[str, ...], count: int) -> Changes:
+    """The drafts and their columns: `count` of them are shown, the first one always."""
+    changes: Changes = dict(zip(parts.draft_texts, drafts, strict=True))
+    for place, column in enumerate(parts.draft_columns):
+        changes[column] = gr.update(visible=place < max(count, 1))
+    return changes

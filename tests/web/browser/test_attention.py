@@ -445,10 +445,40 @@ def test_attention_by_hand_writes_again(attention, settled):
     before = written(page)
     page.locator("#attention-pin").click()
     assert page.locator("#attention-pin-write").is_disabled()
-    page.locator("#attention-heatmap").focus()
-    page.keyboard.press("ArrowDown")
+    heatmap = page.locator("#attention-heatmap")
+    sliders = page.locator("#attention-pin-rows input[type=range]")
+    # 1. The mouse marks cells and takes one of them back, weighing it away.
+    readout = page.locator("#attention-cell")
+    # Where the cells begin depends on the labels, and their size on the length of the text.
+    for inside in range(24, 160, 4):
+        heatmap.hover(position={"x": inside, "y": 60})
+        if "：权重" in readout.inner_text():
+            break
+    box = heatmap.bounding_box()
+    x, y = box["x"] + inside, box["y"] + 60
+
+    def drag(right, down):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + right, y + down, steps=4)
+        page.mouse.up()
+
+    drag(40, 0)
+    marked = sliders.count()
+    assert marked > 1
+    drag(0, 40)
+    assert sorted(each.input_value() for each in sliders.all())[:2] == ["0.5", "1"]
+    assert "手定 0.50" in readout.inner_text()
+    drag(0, 80)
+    assert sliders.count() == marked - 1
+    page.locator("#attention-pin-clear").click()
+    # 2. So do keys.
+    heatmap.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    assert page.locator("#attention-pin-rows input[type=range]").count() == 1
+    assert sliders.count() == 1
     page.locator("#attention-pin-write").click()
     page.wait_for_function(
         "before => document.querySelector('[data-state=shown] #attention-output')"

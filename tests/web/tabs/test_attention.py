@@ -6,7 +6,6 @@ import runpy
 from itertools import pairwise
 from types import SimpleNamespace
 
-import gradio as gr
 import pytest
 
 from novelgen.errors import CheckpointError
@@ -19,7 +18,7 @@ from novelgen.web.services.inspection import chosen_alternative, inspect_paragra
 from novelgen.web.services.manuscript import CancellationToken
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs import attention_handlers
-from novelgen.web.tabs.attention_handlers import continue_from, view_values
+from novelgen.web.tabs.attention_handlers import Handlers, Parts, continue_from, wanted_update
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -137,10 +136,10 @@ def test_when_the_model_fails_the_view_shows_the_text_before(
 
 
 def test_revisions_go_on_rising_after_a_restart(shown):
-    before = [view_values({}, shown.result, None)[1].revision for _ in range(100)]
+    before = [wanted_update({}, shown.result, None).shown.revision for _ in range(100)]
     assert before == sorted(set(before))
-    restarted = runpy.run_path(attention_handlers.__file__)["view_values"]
-    assert before[-1] < restarted({}, shown.result, None)[1].revision < 2**53
+    restarted = runpy.run_path(attention_handlers.__file__)["wanted_update"]
+    assert before[-1] < restarted({}, shown.result, None).shown.revision < 2**53
 
 
 @pytest.mark.parametrize(
@@ -223,18 +222,28 @@ def some_alternative(shown):
 
 
 def test_what_is_shown_is_sent_again_only_when_its_answer_has_failed(shown):
-    assert view_values({}, shown.result, shown) == (gr.skip(), gr.skip())
-    assert view_values({"candidate": 0, "paragraph": 1}, shown.result, shown) == (
-        gr.skip(),
-        gr.skip(),
-    )
-    assert view_values({"candidate": 0, "paragraph": 0}, shown.result, shown)[1].number == 0
+    assert wanted_update({}, shown.result, shown) is None
+    assert wanted_update({"candidate": 0, "paragraph": 1}, shown.result, shown) is None
+    asked = {"candidate": 0, "paragraph": 0}
+    assert wanted_update(asked, shown.result, shown).shown.number == 0
     first = choose(shown.result, {"candidate": 0, "paragraph": 0})
-    value, again = view_values({"again": True}, shown.result, first)
+    value, again, _ = wanted_update({"again": True}, shown.result, first)
     assert again.number == 0
     assert value["revision"] == again.revision > first.revision
     new = dataclasses.replace(shown.result)
-    assert view_values({"again": True}, new, shown)[1].result is new
+    assert wanted_update({"again": True}, new, shown).shown.result is new
+
+
+def test_stopping_shows_the_place_that_was_shown_and_the_draft_as_it_is(shown, write_parts):
+    handlers = Handlers(None, Parts("view", "shown", "inspected", "branches"), write_parts)
+    first = choose(shown.result, {"candidate": 0, "paragraph": 0})
+    changes = handlers.halt({"result": shown.result, "shown": first, "branches": ()})
+    assert changes["shown"].position == first.position
+    assert changes["result"] is shown.result
+    assert [branch.result for branch in changes["branches"]] == [shown.result]
+    assert changes["view"]["branches"][0]["current"]
+    nothing = handlers.halt({"result": None, "shown": None, "branches": ()})
+    assert nothing == {"view": {}, "shown": None, "branches": ()}
 
 
 def timed(monkeypatch, registry, seconds):

@@ -3,7 +3,6 @@ import json
 from contextlib import closing
 from types import SimpleNamespace
 
-import gradio as gr
 import pytest
 
 from novelgen.errors import CheckpointError, ConfigError
@@ -15,8 +14,8 @@ from novelgen.web.services.comparison import Comparison, compare, read_request
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.tabs.comparison_view import (
     run_choices,
-    snapshot_values,
-    stopped_values,
+    snapshot_changes,
+    stopped_changes,
     table_file,
     table_value,
 )
@@ -109,10 +108,15 @@ def every_second():
     return itertools.count().__next__
 
 
-def test_the_table_grows_row_by_row(registry):
+def test_the_table_grows_row_by_row(registry, named):
     asked = request(registry, runs=("one", "two"), decoders=("sample", "greedy"))
-    seen = [snapshot_values(each) for each in compare(registry, asked, every_second())]
-    tables, statuses, states = zip(*seen, strict=True)
+    states = []
+    seen = []
+    for snapshot in compare(registry, asked, every_second()):
+        states.append(snapshot.comparison)
+        seen.append(snapshot_changes(named, snapshot))
+    tables = [each["table"] for each in seen]
+    statuses = [each["status"] for each in seen]
     assert tables[0]["data"] == []
     assert statuses[0].startswith("0/4 ")
     table = tables[-1]["data"]
@@ -139,15 +143,17 @@ def test_while_the_clock_stands_only_finished_rows_are_sent(registry):
     assert {each.growing for each in seen} == {None}
 
 
-def test_stopping_keeps_the_rows_that_are_finished(registry):
+def test_stopping_keeps_the_rows_that_are_finished(registry, named):
     asked = request(registry, temperatures=("0.5", "0.8"))
     with closing(compare(registry, asked, every_second())) as stream:
-        values = map(snapshot_values, stream)
-        table, status, made = next(each for each in values if len(each[0]["data"]) == 2)
-    kept, stopped = stopped_values(made)
-    assert kept["data"] == table["data"][:1]
-    assert stopped == f"stopped · {status}"
-    assert status.startswith("1/2 ")
+        for snapshot in stream:
+            shown = snapshot_changes(named, snapshot)
+            if len(shown["table"]["data"]) == 2:
+                break
+    kept = stopped_changes(named, snapshot.comparison)
+    assert kept["table"]["data"] == shown["table"]["data"][:1]
+    assert kept["status"] == f"stopped · {shown['status']}"
+    assert shown["status"].startswith("1/2 ")
 
 
 @pytest.fixture
@@ -157,9 +163,9 @@ def made(registry):
     return last.comparison
 
 
-def test_stopping_when_nothing_runs_changes_nothing(made):
+def test_stopping_when_nothing_runs_changes_nothing(made, named):
     for state in (made, Comparison()):
-        assert stopped_values(state) == gr.skip()
+        assert stopped_changes(named, state) == {}
 
 
 def test_a_table_becomes_a_file(made):

@@ -14,7 +14,7 @@ from novelgen.web.services.corpus_import import Read, RemovedLine
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.training import Status
 from novelgen.web.tabs.corpus_layout import budget
-from novelgen.web.tabs.corpus_view import report_values, text_config, training_values
+from novelgen.web.tabs.corpus_view import report_changes, text_config, training_changes
 
 NOVEL = "".join(f"第{n}章 雨\n雨下了{n}天。\n他数着{n}把伞。\n" for n in "一二三四五")
 RUNNING = Status("training", "雨-tiny", 0.5, 30.0, 10, 7.0, 7.5, is_uploaded=True)
@@ -72,14 +72,24 @@ def test_without_a_novel_nothing_is_trained(tmp_path):
     assert training.requests == []
 
 
-def progress(status):
+@pytest.fixture
+def progress(named):
     """Whether the part is visible, its bar, whether one can start and cancel, follow, the run."""
-    part, bar, start, cancel, timer, finished = training_values(status)
-    shown = (part["visible"], start["interactive"], cancel["visible"], timer.active)
-    return shown, bar, finished
+
+    def told(status):
+        found = training_changes(named, status)
+        shown = (
+            found["training"]["visible"],
+            found["start"]["interactive"],
+            found["cancel"]["visible"],
+            found["timer"].active,
+        )
+        return shown, found["bar"], found["finished"]
+
+    return told
 
 
-def test_a_training_of_this_novel_shows_its_bar_and_can_be_cancelled():
+def test_a_training_of_this_novel_shows_its_bar_and_can_be_cancelled(progress):
     (visible, can_start, can_cancel, follows), bar, finished = progress(RUNNING)
     assert (visible, can_start, can_cancel, follows) == (True, False, True, True)
     assert bar["share"] == 0.5
@@ -87,12 +97,12 @@ def test_a_training_of_this_novel_shows_its_bar_and_can_be_cancelled():
     assert finished == ""
 
 
-def test_the_first_training_has_its_own_bar_and_keeps_others_from_starting():
+def test_the_first_training_has_its_own_bar_and_keeps_others_from_starting(progress):
     status = RUNNING._replace(is_uploaded=False)
     assert progress(status)[0] == (False, False, False, True)
 
 
-def test_a_finished_run_is_named():
+def test_a_finished_run_is_named(progress):
     shown, bar, finished = progress(Status("done", "雨-tiny", 1.0, is_uploaded=True))
     assert shown == (True, True, False, False)
     assert "雨-tiny" in bar["text"]
@@ -107,13 +117,14 @@ def test_the_switches_are_options_of_the_import():
         TextConfig(errors="guess")
 
 
-def test_the_note_counts_the_lines_that_are_not_shown():
+def test_the_note_counts_the_lines_that_are_not_shown(named):
     row = RemovedLine("adverts", "", "", "www.example.com", "removed")
-    found = report_values(Read(None, "summary", [row], 4))
-    assert "5 lines" in found[4]
-    assert "first 1" in found[4]
-    assert found[5]["value"] == [["adverts", "www.example.com", "removed"]]
-    assert report_values(Read(None, "summary", [], 0))[4] == "No line lost a word."
+    found = report_changes(named, Read(None, "summary", [row], 4))
+    assert "5 lines" in found["removed_note"]
+    assert "first 1" in found["removed_note"]
+    assert found["removed"]["value"] == [["adverts", "www.example.com", "removed"]]
+    nothing = report_changes(named, Read(None, "summary", [], 0))
+    assert nothing["removed_note"] == "No line lost a word."
 
 
 def build_page(folder, takes_novels):

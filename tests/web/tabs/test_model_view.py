@@ -5,7 +5,14 @@ import pytest
 from novelgen.report.card import UNKNOWN
 from novelgen.web.services.metrics import Metrics
 from novelgen.web.services.model_registry import ModelRegistry
-from novelgen.web.tabs.model_view import drawn_state, run_choices, run_values, training_values
+from novelgen.web.tabs.model_view import (
+    RunParts,
+    WatchedParts,
+    drawn_state,
+    run_changes,
+    run_choices,
+    training_changes,
+)
 
 FIELDS = (
     "corpus",
@@ -17,7 +24,6 @@ FIELDS = (
     "bpc",
     "ngram",
     "date",
-    "progress",
 )
 
 
@@ -44,16 +50,12 @@ def shown(folder, name, metrics=None):
 
     The card's "problem" is what is wrong, if that is visible.
     """
-    problem, *card, plot, words, state = run_values(
-        ModelRegistry(folder), metrics or Metrics(), name
-    )
-    return (
-        {"problem": problem.value if problem.visible else None}
-        | dict(zip(FIELDS, card, strict=True)),
-        plot,
-        words,
-        state,
-    )
+    names = RunParts(**{field: field for field in RunParts._fields} | {"facts": FIELDS})
+    found = run_changes(names, ModelRegistry(folder), metrics or Metrics(), name)
+    problem = found["problem"]
+    card = {field: found[field] for field in (*FIELDS, "progress")}
+    card["problem"] = problem.value if problem.visible else None
+    return card, found["plot"], found["words"], found["drawn"]
 
 
 def test_a_run_is_shown_with_its_curves(folder):
@@ -124,23 +126,17 @@ def test_a_strangers_run_never_leaves_anothers_card_standing(folder, facts):
 
 
 def watched(folder, chosen=None, before=None, metrics=None):
-    """The part for the runs in training by name: None where nothing has changed."""
-    found = training_values(ModelRegistry(folder), metrics or Metrics(), chosen, before)
-    return found and dict(
-        zip(
-            ("part", "choice", "corpus", "architecture", "progress", "plot", "words", "state"),
-            found,
-            strict=True,
-        )
-    )
+    """The part for the runs in training by name: {} where nothing has changed."""
+    names = WatchedParts(*WatchedParts._fields)
+    return training_changes(names, ModelRegistry(folder), metrics or Metrics(), chosen, before)
 
 
 def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
-    assert not watched(folder)["part"]["visible"]
+    assert not watched(folder)["column"]["visible"]
     (folder / "one" / "model.safetensors").unlink()
     journal(folder, "one", 130)
     found = watched(folder)
-    assert found["part"]["visible"]
+    assert found["column"]["visible"]
     assert found["choice"]["choices"] == [("one · in training", "one")]
     assert found["choice"]["value"] == "one"
     assert "bahdanau" in found["architecture"]
@@ -151,17 +147,17 @@ def test_runs_in_training_are_shown_though_they_cannot_write_yet(folder):
 
 def test_a_training_is_followed_and_nothing_is_sent_while_nothing_happens(folder):
     metrics = Metrics()
-    states = [watched(folder, metrics=metrics)["state"]]
+    states = [watched(folder, metrics=metrics)["drawn"]]
     (folder / "one" / "model.safetensors").unlink()
-    states.append(watched(folder, None, states[0], metrics)["state"])
-    assert watched(folder, "one", states[1], metrics) is None
+    states.append(watched(folder, None, states[0], metrics)["drawn"])
+    assert watched(folder, "one", states[1], metrics) == {}
     journal(folder, "one", 10)
     grown = watched(folder, "one", states[1], metrics)
     assert "10" in grown["progress"]
     assert "value" not in grown["choice"]
     (folder / "two" / "model.safetensors").unlink()
-    assert len(watched(folder, "one", grown["state"], metrics)["choice"]["choices"]) == 2
-    assert watched(folder, "two", None, metrics)["state"].drawn.run == "two"
+    assert len(watched(folder, "one", grown["drawn"], metrics)["choice"]["choices"]) == 2
+    assert watched(folder, "two", None, metrics)["drawn"].drawn.run == "two"
     (folder / "one" / "config.json").write_text("[1]")
     broken = watched(folder, "one", None, metrics)
     assert "config.json" in broken["progress"]

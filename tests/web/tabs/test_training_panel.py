@@ -5,7 +5,7 @@ from novelgen.errors import TrainingError
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.training import Status
 from novelgen.web.tabs.training_panel import start_first_training
-from novelgen.web.tabs.training_view import panel_values
+from novelgen.web.tabs.training_view import Parts, panel_changes
 
 
 class Training:
@@ -23,10 +23,10 @@ class Training:
 
 def look(folder, status, chosen=None):
     """Whether the panel is visible, its bar, which buttons are, whether it looks again, the run."""
-    panel, bar, start, cancel, timer, run = panel_values(
-        Training(status), ModelRegistry(folder), chosen
-    )
-    return panel.visible, bar, (start.visible, cancel.visible), timer.active, run
+    names = Parts(*Parts._fields)
+    found = panel_changes(names, Training(status), ModelRegistry(folder), chosen)
+    buttons = (found["start"].visible, found["cancel"].visible)
+    return found["panel"].visible, found["bar"], buttons, found["timer"].active, found.get("run")
 
 
 RUNNING = Status("training", "novel-tiny", 0.25, 90.0, 120, 7.25, 7.5)
@@ -69,7 +69,7 @@ def test_when_it_is_done_the_panel_goes_and_the_run_is_chosen(tmp_path, make_run
 def test_a_choice_that_was_made_is_left_alone(tmp_path, make_run):
     for name in ("novel-tiny", "mine"):
         make_run(tmp_path / name)
-    assert not isinstance(look(tmp_path, Status("done", "novel-tiny", 1.0), "mine")[4], gr.Dropdown)
+    assert look(tmp_path, Status("done", "novel-tiny", 1.0), "mine")[4] is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 
 from novelgen.web.services.draft_source import source_from_text
 from novelgen.web.services.streaming import write
-from novelgen.web.tabs.writing_view import result_values, status_line, stopped_line
+from novelgen.web.tabs.writing_view import result_changes, status_line, stopped_line
 
 PROMPT = "宝玉笑道：“我来了。”"
 
@@ -45,11 +45,12 @@ def test_notes_are_escaped(generate):
     assert "&lt;img" in status_line(result)
 
 
-def test_as_many_drafts_are_shown_as_there_are_candidates(generate):
+def test_as_many_drafts_are_shown_as_there_are_candidates(write_parts, generate):
     result = generate(num_samples=3)
-    state, _, source, *rest = result_values(result)
-    drafts, columns = rest[:4], rest[4:]
-    assert state is result
-    assert source_from_text(source).is_of(PROMPT)
+    changes = result_changes(write_parts, result)
+    assert changes["result"] is result
+    assert source_from_text(changes["source"]).is_of(PROMPT)
+    drafts = [changes[f"draft {place}"] for place in range(4)]
     assert drafts == [*(each.text for each in result.generations), ""]
-    assert [column["visible"] for column in columns] == [True, True, True, False]
+    visible = [changes[f"column {place}"]["visible"] for place in range(4)]
+    assert visible == [True, True, True, False]

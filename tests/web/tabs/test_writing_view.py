@@ -1,7 +1,8 @@
 import pytest
 
 from novelgen.web.services.manuscript import EditorState, UndoHistory
-from novelgen.web.tabs.writing_view import editor_values
+from novelgen.web.tabs.writing_state import Editor
+from novelgen.web.tabs.writing_view import editor_changes
 
 
 @pytest.mark.parametrize(
@@ -13,10 +14,12 @@ from novelgen.web.tabs.writing_view import editor_values
         (("", "", "水", ""), 3),
     ],
 )
-def test_drafts_are_shown_as_far_as_the_last_one_with_text(drafts, shown):
-    _, manuscript, result, _, opening, _, _, *rest = editor_values(
-        EditorState("渡口", drafts), UndoHistory(), "船"
-    )
-    assert (manuscript, result, opening) == ("渡口", None, "船")
-    assert tuple(rest[:4]) == drafts
-    assert [column["visible"] for column in rest[4:]] == [place < shown for place in range(4)]
+def test_drafts_are_shown_as_far_as_the_last_one_with_text(write_parts, drafts, shown):
+    editor = Editor(EditorState("渡口", drafts), UndoHistory(), "船")
+    changes = editor_changes(write_parts, editor)
+    assert changes["manuscript"] == "渡口"
+    assert changes["result"] is None
+    assert changes["opening"] == "船"
+    assert tuple(changes[f"draft {place}"] for place in range(4)) == drafts
+    visible = [changes[f"column {place}"]["visible"] for place in range(4)]
+    assert visible == [place < shown for place in range(4)]
