@@ -28,8 +28,9 @@ from novelgen.decoding.history import History, Vocabulary
 from novelgen.decoding.sampling import Task, greedy, write
 from novelgen.models.zoo import resolve
 from novelgen.text.tokenizers import EOS, Tokenizer
-from novelgen.training.checkpoint import RunDirectory, build_model
+from novelgen.training.checkpoint import build_model
 from novelgen.training.hardware import describe_machine
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.trainer import Trainer
 
 RESULTS = Path(__file__).resolve().parent / "results"

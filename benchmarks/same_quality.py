@@ -27,7 +27,7 @@ from novelgen.data.store import Store
 from novelgen.models.kernels import api, reference
 from novelgen.models.zoo import resolve
 from novelgen.presets import PRESETS, preset
-from novelgen.training.checkpoint import RunDirectory, build_model
+from novelgen.training.checkpoint import build_model
 from novelgen.training.hardware import (
     choose_device,
     choose_precision,
@@ -35,6 +35,7 @@ from novelgen.training.hardware import (
     tune_malloc,
 )
 from novelgen.training.journal import read_metrics
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]

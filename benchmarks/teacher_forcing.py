@@ -33,10 +33,11 @@ from novelgen.evaluation.sweep import Setting, held_out_texts, sweep
 from novelgen.evaluation.text import distinct, repeated
 from novelgen.models.zoo import VARIANTS, resolve
 from novelgen.presets import PRESETS, preset
-from novelgen.training.checkpoint import Run, RunDirectory, build_model, load_run
+from novelgen.training.checkpoint import Run, build_model, load_run
 from novelgen.training.hardware import describe_machine, tune_malloc
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import LossStats, batch_loss, evaluate_loss, loss_stats
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,7 +16,7 @@ from pathlib import Path
 import novelgen
 from novelgen.config import NO_INIT
 from novelgen.shipped import shipped_base
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 ROUNDS = 3
 BASE = Path(__file__).resolve().parent.parent / "checkpoints" / "base"

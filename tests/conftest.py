@@ -29,7 +29,7 @@ from novelgen.i18n import set_language
 from novelgen.models.build import build_model
 from novelgen.models.ngram import NgramModel
 from novelgen.text.tokenizers import EOS, FIRST_CHARACTER, Tokenizer
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 # Tests read messages in English; what is shown in Chinese has tests of its own.
 set_language("en")

@@ -13,8 +13,9 @@ from novelgen.decoding.filters import build_rules
 from novelgen.decoding.history import EOS, History, Vocabulary
 from novelgen.decoding.sampling import Task, greedy, write
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training.checkpoint import RunDirectory, build_model
+from novelgen.training.checkpoint import build_model
 from novelgen.training.loss import evaluate_loss
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow

@@ -11,9 +11,9 @@ from novelgen.cli import Parser
 from novelgen.commands import evaluate, generate, train
 from novelgen.decoding.generator import Generator
 from novelgen.errors import ConfigError, CorpusError
-from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.gradient_step import GradientStep
 from novelgen.training.journal import read_metrics
+from novelgen.training.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
 

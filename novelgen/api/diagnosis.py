@@ -240,8 +240,9 @@ def check_disk(free: int) -> Iterator[Finding]:
 
 def check_run(directory: Path) -> Iterator[Finding]:
     """A run directory: its files, their checksums, its data, and what training complained of."""
-    from novelgen.training.checkpoint import RunDirectory, load_run
+    from novelgen.training.checkpoint import load_run
     from novelgen.training.journal import read_metrics
+    from novelgen.training.run_directory import RunDirectory
     from novelgen.training.stores import ready_data
 
     subject = str(directory)

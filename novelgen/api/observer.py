@@ -21,9 +21,10 @@ from novelgen.evaluation.writing import spread
 from novelgen.i18n import _
 from novelgen.report.curves import draw_curves
 from novelgen.training.alarms import Alarm, stuck_attention
-from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.checkpoint import load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.results import Validation
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.stores import Data, data_of_run
 
 # The same for every validation, so that samples differ by the weights alone.

@@ -20,7 +20,7 @@ from novelgen.models.zoo import present
 from novelgen.text.tokenizers import Tokenizer
 from novelgen.training.alarms import Alarm, Watch, small_corpus, unused_gpu
 from novelgen.training.baselines import Baselines, baselines_of
-from novelgen.training.checkpoint import RunDirectory, build_model
+from novelgen.training.checkpoint import build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.hardware import (
     choose_precision,
@@ -43,6 +43,7 @@ from novelgen.training.recipe import (
     with_learning_rate,
 )
 from novelgen.training.results import Outcome, Validation
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.stores import Data, data_of_run, shared_data
 from novelgen.training.system_memory import read_memory
 from novelgen.training.trainer import Trainer

@@ -34,8 +34,9 @@ from novelgen.text.tokenizers import EOS
 from novelgen.text.words import word_tagger
 from novelgen.training.atomic_write import write_whole
 from novelgen.training.baselines import baselines_of
-from novelgen.training.checkpoint import Run, RunDirectory, load_run
+from novelgen.training.checkpoint import Run, load_run
 from novelgen.training.journal import read_metrics
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.stores import Data, data_of_run
 
 # Called with what is measured, how much of it is done, and of how much.

@@ -26,7 +26,7 @@ from novelgen.training.results import Outcome, Reason, Validation
 if TYPE_CHECKING:
     import torch
 
-    from novelgen.training.checkpoint import RunDirectory
+    from novelgen.training.run_directory import RunDirectory
     from novelgen.training.stores import Data
     from novelgen.training.warm_start import WarmStart
 
@@ -93,8 +93,8 @@ def train(
 
     from novelgen.api import sessions
     from novelgen.data.prepare import check_outside
-    from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.distributed import init_distributed
+    from novelgen.training.run_directory import RunDirectory
     from novelgen.training.run_lock import check_no_training, locked
     from novelgen.training.stores import shared_data
     from novelgen.training.warm_start import find_warm_start
@@ -210,8 +210,8 @@ def resume(
         check_resumable(options)
 
     from novelgen.api import sessions
-    from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.distributed import init_distributed
+    from novelgen.training.run_directory import RunDirectory
     from novelgen.training.run_lock import locked
 
     directory = RunDirectory(Path(run))

@@ -218,7 +218,8 @@ def _train(
     """Trains one run, from where it stands; None when Ctrl-C ended it."""
     from novelgen.api import sessions
     from novelgen.evaluation.comparison import Result, affordable_pairs, result_of
-    from novelgen.training.checkpoint import RunDirectory, load_run
+    from novelgen.training.checkpoint import load_run
+    from novelgen.training.run_directory import RunDirectory
     from novelgen.training.run_lock import locked
 
     run = RunDirectory(args.output / plan.name)

@@ -42,8 +42,8 @@ def _print_summary(result: TrainingResult) -> None:
     """Prints why training ended, some of what the model writes, and the commands to use it."""
     from novelgen.api.observer import sample_texts
     from novelgen.training.baselines import final_note
-    from novelgen.training.checkpoint import RunDirectory
     from novelgen.training.journal import read_metrics
+    from novelgen.training.run_directory import RunDirectory
 
     directory = shlex.quote(str(result.run))
     config: Config = RunDirectory(result.run).load_info()["config"]

@@ -17,8 +17,9 @@ from novelgen.evaluation.groups import LengthClass, by_length
 from novelgen.evaluation.pair_losses import Interval, PairLosses, bootstrap, pair_losses
 from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
 from novelgen.evaluation.writing import spread
-from novelgen.training.checkpoint import Run, RunDirectory
+from novelgen.training.checkpoint import Run
 from novelgen.training.journal import read_metrics
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.stores import Data, data_of_run
 from novelgen.training.validation import affordable_characters, sample_size
 

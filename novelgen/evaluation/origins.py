@@ -13,7 +13,7 @@ from novelgen.data.novel import Novel
 from novelgen.data.passages import PASSAGE_LENGTH, PassageIndex
 from novelgen.data.store import Store
 from novelgen.evaluation.text import ngrams
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.stores import Data, ready_data
 
 

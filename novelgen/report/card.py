@@ -12,7 +12,7 @@ from novelgen.data.pair_files import files_of
 from novelgen.errors import CheckpointError
 from novelgen.i18n import N_, _, join_list, ngettext
 from novelgen.models.zoo import resolve
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 UNKNOWN = "—"
 _TOKENIZERS = {"char": N_("by characters"), "word": N_("by words")}

@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 
 from novelgen.training.atomic_write import write_whole
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 # TensorBoard's tag for a key of metrics.jsonl.
 _SCALARS = {

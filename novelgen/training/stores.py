@@ -14,8 +14,8 @@ from novelgen.data.store import Store, is_store
 from novelgen.errors import CheckpointError, CorpusError, NovelgenError
 from novelgen.i18n import _
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.distributed import Ranks
+from novelgen.training.run_directory import RunDirectory
 
 Data = Novel | PairFiles
 

@@ -68,7 +68,7 @@ def _sysctl(library: Any, name: str) -> int | None:
     # Some are of four bytes and some of eight; all Macs put the lowest byte first.
     value = ctypes.c_uint64(0)
     size = ctypes.c_size_t(ctypes.sizeof(value))
-    if library.sysctlbyname(name.encode(), ctypes.byref(value), ctypes.byref(size), None, 0):
+    if library.sysctlbyname(name.encode(), ctypes.pointer(value), ctypes.pointer(size), None, 0):
         return None
     return value.value
 
@@ -89,6 +89,6 @@ class _MemoryStatus(ctypes.Structure):
 def windows_memory(kernel: Any) -> Memory | None:
     """By GlobalMemoryStatusEx of a library, which is kernel32."""
     status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-    if not kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
+    if not kernel.GlobalMemoryStatusEx(ctypes.pointer(status)):
         return None
     return Memory(status.available, status.total)

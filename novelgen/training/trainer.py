@@ -16,7 +16,6 @@ from novelgen.errors import TrainingError
 from novelgen.i18n import _
 from novelgen.training.alarms import Alarm, Watch, not_finite
 from novelgen.training.baselines import Baselines, beaten, standing_note
-from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.early_stopping import EarlyStopping
 from novelgen.training.epochs import EpochPlan, plan_epoch
@@ -28,6 +27,7 @@ from novelgen.training.optimizer import build_optimizer
 from novelgen.training.prefetch import BatchPrefetcher
 from novelgen.training.progress import ProgressLine, validation_note, whole_note
 from novelgen.training.results import Outcome, Reason, Validation
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.schedule import Position, Schedule
 from novelgen.training.validation import Validator
 

@@ -25,7 +25,7 @@ from novelgen.options import AUTO
 from novelgen.shipped import shipped_base
 from novelgen.text.cleaning import simplify
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 # Options of a model that its weights fit whatever they are.
 _ANY_VALUE = ("dropout", "guide")

@@ -9,8 +9,8 @@ from novelgen.api.observer import Observer, attention_share
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.generator import Generator
-from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.results import Validation
+from novelgen.training.run_directory import RunDirectory
 
 CPU = torch.device("cpu")
 PROMPT = "宝玉笑道"

@@ -12,7 +12,8 @@ from novelgen.decoding.generator import Generator
 from novelgen.decoding.session import GenerationSession
 from novelgen.errors import CheckpointError, ConfigError, CorpusError
 from novelgen.report.card import card
-from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.checkpoint import load_run
+from novelgen.training.run_directory import RunDirectory
 from novelgen.web.services import streaming
 from novelgen.web.services.attention import choose, payload
 from novelgen.web.services.examples import examples

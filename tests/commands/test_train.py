@@ -6,7 +6,7 @@ from novelgen.api import observer
 from novelgen.api.training import TrainingResult
 from novelgen.cli import Parser
 from novelgen.commands import train as command
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 
 @pytest.fixture

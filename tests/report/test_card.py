@@ -6,7 +6,7 @@ import pytest
 from novelgen.config import ModelConfig
 from novelgen.errors import CheckpointError
 from novelgen.report.card import UNKNOWN, architecture, card
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ from torch import nn
 from novelgen.config import Config
 from novelgen.data.pairs import Pairs
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training.checkpoint import RunDirectory, build_model
+from novelgen.training.checkpoint import build_model
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
 from novelgen.training.epochs import EpochPlan, plan_epoch
 from novelgen.training.gradient_step import GradientStep
 from novelgen.training.gradient_sum import BUCKET_BYTES
 from novelgen.training.loss import LossStats
 from novelgen.training.prefetch import BatchPrefetcher
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.trainer import Trainer
 
 DIGITS = "零一二三四五六七八九"

@@ -17,7 +17,7 @@ from novelgen.training.baselines import (
     measure_baselines,
     standing_note,
 )
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 from tests.models.ngram_reference import Reference
 
 BPC = {"unigram": 9.0, "bigram": 7.0, "trigram": 6.5}

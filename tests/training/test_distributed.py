@@ -16,9 +16,10 @@ import novelgen
 from novelgen.cli import Parser
 from novelgen.commands.train import add_arguments, main
 from novelgen.errors import ConfigError
-from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.checkpoint import load_run
 from novelgen.training.distributed import Ranks
 from novelgen.training.journal import read_metrics
+from novelgen.training.run_directory import RunDirectory
 from tests.training.conftest import of_batch
 
 ROOT = Path(novelgen.__file__).parents[1]

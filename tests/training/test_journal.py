@@ -1,5 +1,5 @@
-from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.journal import Journal, read_metrics
+from novelgen.training.run_directory import RunDirectory
 
 
 def test_a_step_can_be_read_as_soon_as_it_is_written(tmp_path):

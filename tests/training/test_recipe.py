@@ -13,7 +13,6 @@ from novelgen.config import Config
 from novelgen.errors import ConfigError
 from novelgen.models.build import build_model, set_dropout
 from novelgen.models.zoo import VARIANTS
-from novelgen.training.checkpoint import RunDirectory
 from novelgen.training.recipe import (
     Text,
     advice,
@@ -23,6 +22,7 @@ from novelgen.training.recipe import (
     recipe_for,
     with_learning_rate,
 )
+from novelgen.training.run_directory import RunDirectory
 
 NOVEL = Text(tokens=60_000, characters=50_000)
 

@@ -11,7 +11,7 @@ import filelock
 import pytest
 
 from novelgen.errors import ConfigError
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.run_lock import LOCK_FILES, check_no_training, locked, training_in
 
 # Holds the lock of a directory until it is killed.

@@ -25,7 +25,7 @@ class Mac:
         if name not in self.values:
             return -1
         number, width = self.values[name]
-        assert size._obj.value >= width
+        assert size.contents.value >= width
         ctypes.memmove(value, number.to_bytes(width, "little"), width)
         return 0
 
@@ -34,13 +34,13 @@ class Windows:
     """kernel32, of whose structure the first 24 bytes matter: length, load, total, available."""
 
     def GlobalMemoryStatusEx(self, status):
-        raw = ctypes.string_at(status, 4)
+        raw = bytes(status.contents)[:4]
         # Windows refuses a structure of another size.
         if int.from_bytes(raw, "little") != 64:
             return 0
         filled = (60).to_bytes(4, "little")
         filled += (8 * GIB).to_bytes(8, "little") + (3 * GIB).to_bytes(8, "little")
-        ctypes.memmove(ctypes.addressof(status._obj) + 4, filled, len(filled))
+        ctypes.memmove(ctypes.addressof(status.contents) + 4, filled, len(filled))
         return 1
 
 

@@ -15,7 +15,8 @@ from novelgen.models.build import build_model
 from novelgen.models.zoo import VARIANTS, resolve
 from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 from novelgen.training import warm_start
-from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.checkpoint import load_run
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.warm_start import WarmStart, copy_weights, find_warm_start, rows_of
 
 SIZES = {"embedding_size": 8, "decoder_size": 8}

@@ -15,7 +15,7 @@ from novelgen.decoding.generator import Generator
 from novelgen.errors import CheckpointError
 from novelgen.i18n import _
 from novelgen.report.card import is_unvalidated
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 
 # The base model's name for programs. No folder can have it, so that no run is called the same.
 BASE = "novelgen/base"

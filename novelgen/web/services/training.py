@@ -19,7 +19,7 @@ from novelgen.errors import TrainingError
 from novelgen.i18n import VARIABLE, _, language
 from novelgen.presets import preset
 from novelgen.shipped import shipped_novel
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 from novelgen.training.run_lock import training_in
 from novelgen.web.services.metrics import Metrics
 

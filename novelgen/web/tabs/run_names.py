@@ -5,7 +5,7 @@ from __future__ import annotations
 from novelgen.errors import CheckpointError
 from novelgen.i18n import _
 from novelgen.report.card import headline
-from novelgen.training.checkpoint import RunDirectory
+from novelgen.training.run_directory import RunDirectory
 from novelgen.web.language import BrowserText
 from novelgen.web.services.model_registry import BASE, ModelRegistry
 

@@ -8,7 +8,6 @@ import pytest
 expect = pytest.importorskip("playwright.sync_api").expect
 
 SOURCE = "小满坐在船头，数着河边的石阶。"
-MALICE = "<img src=x onerror=alert(1)><script>alert(2)</script>小满坐在船头。"
 
 
 @pytest.fixture
@@ -33,6 +32,15 @@ def write(settled):
         assert len(draft.input_value()) > 3
 
     return write_one
+
+
+# The shade of the heatmap's corner; null until it is drawn.
+SHADE = """() => {
+    const canvas = document.querySelector('#attention-heatmap');
+    const [x, y] = [canvas.width - 3, canvas.height - 3];
+    const [red, green, blue, alpha] = canvas.getContext('2d').getImageData(x, y, 1, 1).data;
+    return alpha ? {red} : null;
+}"""
 
 
 def open_tab(page):
@@ -93,6 +101,7 @@ def test_an_english_visitor_reads_english(open_page):
     page = open_page(locale="en-US")
     page.get_by_role("tab", name="Attention", exact=True).click()
     assert page.locator(".attention-empty").inner_text().startswith("Write a paragraph")
+    assert not page.locator("#attention-heatmap").is_visible()
     page.get_by_role("tab", name="Write", exact=True).click()
     page.locator("#write-manuscript textarea").fill(SOURCE)
     page.locator("#write-continue").click()
@@ -110,13 +119,18 @@ def attention(page, write):
     return page
 
 
-def test_before_anything_is_written_the_tab_says_what_to_do(page):
-    page.get_by_role("tab", name="注意力", exact=True).click()
-    assert "续写" in page.locator(".attention-empty").inner_text()
-    assert not page.locator("#attention-heatmap").is_visible()
+def test_a_paragraph_is_looked_at_from_all_sides(attention, open_page, settled):
+    one_can_zoom_and_go_back_to_the_whole(attention)
+    a_click_on_a_character_lights_the_source_up(attention)
+    arrow_keys_go_from_character_to_character(attention)
+    the_heatmap_says_both_characters_and_the_weight(attention)
+    the_mouse_finds_the_cell_that_it_is_over(attention)
+    the_picture_is_a_png_and_the_data_a_matrix(attention)
+    why_shows_every_view_and_what_another_source_changes(attention)
+    another_visitor_sees_nothing_of_it(open_page, settled)
 
 
-def test_a_click_on_a_character_lights_the_source_up(attention):
+def a_click_on_a_character_lights_the_source_up(attention):
     pieces = attention.locator("#attention-output .attention-piece")
     seen = set()
     for number in range(3):
@@ -132,7 +146,7 @@ def test_a_click_on_a_character_lights_the_source_up(attention):
     assert len(seen) == 3
 
 
-def test_arrow_keys_go_from_character_to_character(attention):
+def arrow_keys_go_from_character_to_character(attention):
     attention.locator("#attention-output .attention-piece").nth(0).click()
     attention.locator("#attention-output").press("ArrowRight")
     assert (
@@ -143,7 +157,136 @@ def test_arrow_keys_go_from_character_to_character(attention):
     assert "第 2 个" in attention.locator("#attention-place .attention-token").inner_text()
 
 
-def test_continuing_from_an_alternative_changes_the_draft(attention):
+def the_heatmap_says_both_characters_and_the_weight(attention):
+    data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
+    heatmap = attention.locator("#attention-heatmap")
+    heatmap.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
+        heatmap.press(key)
+    said = attention.locator("#attention-cell").inner_text()
+    row, i, column, j, weight = re.fullmatch(
+        r"写“(.+)”（第 (\d+) 个）时看“(.+)”（第 (\d+) 个）：权重 ([\d.]+)%", said
+    ).groups()
+    token = data["tokens"][int(i) - 1]
+    # A byte is shown as the character that it is part of.
+    byte = re.fullmatch("<([0-9A-F]{2})>", token)
+    assert int(byte[1], 16) in row.encode() if byte else token == row
+    assert data["source_tokens"][int(j) - 1] == column
+    assert 100 * data["attention"][int(i) - 1][int(j) - 1] == pytest.approx(
+        float(weight), rel=0.05, abs=0.05
+    )
+    tip = attention.locator(".attention-tip").inner_text()
+    assert row in tip
+    assert column in tip
+    assert f"{weight}%" in tip
+    heatmap.press("Enter")
+    assert attention.locator("#attention-output .attention-selected").inner_text() == row
+
+
+def the_mouse_finds_the_cell_that_it_is_over(attention):
+    heatmap = attention.locator("#attention-heatmap")
+    height = heatmap.bounding_box()["height"]
+
+    def readout(x, share):
+        heatmap.hover(position={"x": x, "y": height * share})
+        return attention.locator("#attention-cell").inner_text()
+
+    # Where the cells begin and end depends on the text: on its labels and its length.
+    inside = next(x for x in range(40, 160, 8) if "权重" in readout(x, 0.5))
+    said = [readout(inside, share) for share in (0.3, 0.5, 0.7)]
+    assert len(set(said)) == 3
+    assert all("权重" in text for text in said)
+
+
+def one_can_zoom_and_go_back_to_the_whole(attention):
+    heatmap = attention.locator("#attention-heatmap")
+
+    def picture_after(button, condition, others):
+        """The picture as soon as the condition holds for it and the others."""
+        attention.locator(f"#attention-{button}").click()
+        attention.wait_for_function(
+            f"""others => {{
+                const picture = document.querySelector('#attention-heatmap').toDataURL();
+                return {condition};
+            }}""",
+            arg=others,
+        )
+        return heatmap.evaluate("canvas => canvas.toDataURL()")
+
+    whole = heatmap.evaluate("canvas => canvas.toDataURL()")
+    near = picture_after("zoom-in", "!others.includes(picture)", [whole])
+    picture_after("zoom-in", "!others.includes(picture)", [whole, near])
+    assert picture_after("fit", "others.includes(picture)", [whole]) == whole
+    assert picture_after("log", "!others.includes(picture)", [whole]) != whole
+    assert picture_after("log", "others.includes(picture)", [whole]) == whole
+    assert attention.wait_for_function(SHADE).json_value()["red"] > 200
+
+
+def the_picture_is_a_png_and_the_data_a_matrix(attention):
+    picture = downloaded(attention, "#attention-png")
+    assert picture.suggested_filename.endswith(".png")
+    assert picture.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
+    assert len(data["attention"]) == len(data["tokens"]) == len(data["places"])
+    for row in data["attention"]:
+        assert len(row) == len(data["source_tokens"])
+        assert sum(row) == pytest.approx(1, abs=1e-4)
+    assert "".join(data["source_tokens"]).startswith("小满")
+
+
+def why_shows_every_view_and_what_another_source_changes(attention):
+    page = attention
+    assert page.locator("#attention-view-gradient").is_disabled()
+    page.locator("#attention-explain").click()
+    page.wait_for_selector("#attention-views[data-explained=true]")
+    assert not page.locator("#attention-explain").is_visible()
+    # 1. Every view can be looked at: the source is lit in another way.
+    seen = set()
+    for name in ("attention", "gradient", "characters", "words", "sentences"):
+        page.locator(f"#attention-view-{name}").click()
+        assert page.locator(f"#attention-view-{name}").get_attribute("aria-pressed") == "true"
+        styles = page.locator("#attention-source .attention-piece").evaluate_all(
+            "spans => spans.map(span => span.getAttribute('style'))"
+        )
+        seen.add(str(styles))
+    assert len(seen) == 5
+    assert "源文省下" in page.locator("#attention-place .attention-facts").inner_text()
+    told = page.locator("#attention-told").inner_text()
+    assert re.search(r"注意力与梯度 −?-?[\d.]+", told)
+    assert page.locator(".attention-sentences li").count() == 1
+    # 2. The same as files.
+    data = json.loads(downloaded(page, "#attention-json").path().read_text(encoding="utf-8"))
+    assert {"gradient", "characters", "words", "sentences"} == set(data["bits"])
+    assert len(data["saved_bits"]) == len(data["tokens"]) == len(data["bits"]["words"])
+    vector = downloaded(page, "#attention-svg").path().read_text(encoding="utf-8")
+    assert vector.startswith("<svg")
+    assert vector.count("<rect") == 1 + len(data["tokens"]) * len(data["source_tokens"])
+    # 3. Another source.
+    page.locator(".attention-what-if summary").click()
+    page.locator("#attention-other").fill("祖父在院子里。")
+    page.locator("#attention-compare").click()
+    page.wait_for_selector("#attention-compared .attention-text")
+    assert "比特" in page.locator("#attention-compared").inner_text()
+    assert page.locator("#attention-compared .attention-piece").count() > 3
+
+
+def another_visitor_sees_nothing_of_it(open_page, settled):
+    other = open_page()
+    other.get_by_role("tab", name="注意力", exact=True).click()
+    settled(other)
+    assert other.locator(".attention-empty").is_visible()
+    assert other.locator("#attention-output .attention-piece").count() == 0
+
+
+def test_the_text_goes_on_from_what_is_clicked(attention, go_on, settled):
+    continuing_from_an_alternative_changes_the_draft(attention)
+    open_tab(attention)
+    stopping_keeps_what_is_written(attention, go_on, settled)
+    open_tab(attention)
+    attention_by_hand_writes_again(attention, settled)
+
+
+def continuing_from_an_alternative_changes_the_draft(attention):
     before = written(attention)
     # An opening is cleaned of odd characters, which a model that knows nothing writes now and then.
     place = 2 if before[:2].isprintable() else 0
@@ -166,7 +309,7 @@ def test_continuing_from_an_alternative_changes_the_draft(attention):
     )
 
 
-def test_stopping_keeps_what_is_written(attention, go_on, settled):
+def stopping_keeps_what_is_written(attention, go_on, settled):
     go_on(attention)
     # The text may be finished before a mouse is there.
     attention.locator("#attention-stop").evaluate("button => button.click()")
@@ -176,6 +319,58 @@ def test_stopping_keeps_what_is_written(attention, go_on, settled):
     assert len(kept) >= 2
     attention.get_by_role("tab", name="写作", exact=True).click()
     assert attention.locator("#write-draft-1 textarea").input_value().strip() == kept
+
+
+def attention_by_hand_writes_again(attention, settled):
+    page = attention
+    before = written(page)
+    page.locator("#attention-pin").click()
+    assert page.locator("#attention-pin-write").is_disabled()
+    heatmap = page.locator("#attention-heatmap")
+    sliders = page.locator("#attention-pin-rows input[type=range]")
+    # 1. The mouse marks cells and takes one of them back, weighing it away.
+    readout = page.locator("#attention-cell")
+    # Where the cells begin depends on the labels, and their size on the length of the text.
+    for inside in range(24, 160, 4):
+        heatmap.hover(position={"x": inside, "y": 60})
+        if "：权重" in readout.inner_text():
+            break
+    box = heatmap.bounding_box()
+    x, y = box["x"] + inside, box["y"] + 60
+
+    def drag(right, down):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + right, y + down, steps=4)
+        page.mouse.up()
+
+    drag(40, 0)
+    marked = sliders.count()
+    assert marked > 1
+    drag(0, 40)
+    assert sorted(each.input_value() for each in sliders.all())[:2] == ["0.5", "1"]
+    assert "手定 0.50" in readout.inner_text()
+    drag(0, 80)
+    assert sliders.count() == marked - 1
+    page.locator("#attention-pin-clear").click()
+    # 2. So do keys.
+    heatmap.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    assert sliders.count() == 1
+    page.locator("#attention-pin-write").click()
+    page.wait_for_function(
+        "before => document.querySelector('[data-state=shown] #attention-output')"
+        "?.innerText.replace('¶', '').trim() !== before",
+        arg=before,
+    )
+    settled(page)
+    row = page.locator("#attention-output .attention-selected").get_attribute("id")
+    assert row
+    # The row looks where it was told to.
+    assert "100.0%" in page.locator("#attention-place .attention-facts").inner_text()
 
 
 def test_a_waiting_continuation_shows_its_place_in_the_queue(attention, app, request):
@@ -231,92 +426,6 @@ def test_rewriting_ends_a_continuation(page, write, go_on, settled):
     assert page.locator("#write-draft-1 textarea").input_value().split() == written(page).split()
 
 
-def test_the_heatmap_says_both_characters_and_the_weight(attention):
-    data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
-    heatmap = attention.locator("#attention-heatmap")
-    heatmap.focus()
-    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight"):
-        heatmap.press(key)
-    said = attention.locator("#attention-cell").inner_text()
-    row, i, column, j, weight = re.fullmatch(
-        r"写“(.+)”（第 (\d+) 个）时看“(.+)”（第 (\d+) 个）：权重 ([\d.]+)%", said
-    ).groups()
-    token = data["tokens"][int(i) - 1]
-    # A byte is shown as the character that it is part of.
-    byte = re.fullmatch("<([0-9A-F]{2})>", token)
-    assert int(byte[1], 16) in row.encode() if byte else token == row
-    assert data["source_tokens"][int(j) - 1] == column
-    assert 100 * data["attention"][int(i) - 1][int(j) - 1] == pytest.approx(
-        float(weight), rel=0.05, abs=0.05
-    )
-    tip = attention.locator(".attention-tip").inner_text()
-    assert row in tip
-    assert column in tip
-    assert f"{weight}%" in tip
-    heatmap.press("Enter")
-    assert attention.locator("#attention-output .attention-selected").inner_text() == row
-
-
-def test_the_mouse_finds_the_cell_that_it_is_over(attention):
-    heatmap = attention.locator("#attention-heatmap")
-    height = heatmap.bounding_box()["height"]
-
-    def readout(x, share):
-        heatmap.hover(position={"x": x, "y": height * share})
-        return attention.locator("#attention-cell").inner_text()
-
-    # Where the cells begin and end depends on the text: on its labels and its length.
-    inside = next(x for x in range(40, 160, 8) if "权重" in readout(x, 0.5))
-    said = [readout(inside, share) for share in (0.3, 0.5, 0.7)]
-    assert len(set(said)) == 3
-    assert all("权重" in text for text in said)
-
-
-def test_one_can_zoom_and_go_back_to_the_whole(attention):
-    heatmap = attention.locator("#attention-heatmap")
-
-    def picture_after(button, condition, others):
-        """The picture as soon as the condition holds for it and the others."""
-        attention.locator(f"#attention-{button}").click()
-        attention.wait_for_function(
-            f"""others => {{
-                const picture = document.querySelector('#attention-heatmap').toDataURL();
-                return {condition};
-            }}""",
-            arg=others,
-        )
-        return heatmap.evaluate("canvas => canvas.toDataURL()")
-
-    whole = heatmap.evaluate("canvas => canvas.toDataURL()")
-    near = picture_after("zoom-in", "!others.includes(picture)", [whole])
-    picture_after("zoom-in", "!others.includes(picture)", [whole, near])
-    assert picture_after("fit", "others.includes(picture)", [whole]) == whole
-    assert picture_after("log", "!others.includes(picture)", [whole]) != whole
-
-
-def test_the_picture_is_a_png_and_the_data_a_matrix(attention):
-    picture = downloaded(attention, "#attention-png")
-    assert picture.suggested_filename.endswith(".png")
-    assert picture.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    data = json.loads(downloaded(attention, "#attention-json").path().read_text(encoding="utf-8"))
-    assert len(data["attention"]) == len(data["tokens"]) == len(data["places"])
-    for row in data["attention"]:
-        assert len(row) == len(data["source_tokens"])
-        assert sum(row) == pytest.approx(1, abs=1e-4)
-    assert "".join(data["source_tokens"]).startswith("小满")
-
-
-def test_a_text_that_looks_like_html_stays_text(page, write):
-    write(page, MALICE)
-    open_tab(page)
-    # What the model reads has been cleaned; nothing of it may have become an element.
-    assert "小满坐在船头" in page.locator("#attention-source").inner_text()
-    assert (
-        page.locator("#attention-view img, #attention-view script, #attention-view iframe").count()
-        == 0
-    )
-
-
 def test_what_is_written_while_the_tab_is_open_is_shown(page):
     page.get_by_role("tab", name="写作", exact=True).click()
     page.locator("#write-manuscript textarea").fill(SOURCE)
@@ -326,14 +435,6 @@ def test_what_is_written_while_the_tab_is_open_is_shown(page):
     shown = written(page)
     page.get_by_role("tab", name="写作", exact=True).click()
     assert page.locator("#write-draft-1 textarea").input_value().startswith(shown)
-
-
-def test_another_visitor_sees_nothing_of_it(attention, open_page, settled):
-    other = open_page()
-    other.get_by_role("tab", name="注意力", exact=True).click()
-    settled(other)
-    assert other.locator(".attention-empty").is_visible()
-    assert other.locator("#attention-output .attention-piece").count() == 0
 
 
 def test_on_a_phone_the_tab_fits(open_page, write):
@@ -352,31 +453,22 @@ def test_on_a_phone_the_tab_fits(open_page, write):
         assert box["x"] + box["width"] <= 375
 
 
-# The shade of the heatmap's corner; null until it is drawn.
-SHADE = """() => {
-    const canvas = document.querySelector('#attention-heatmap');
-    const [x, y] = [canvas.width - 3, canvas.height - 3];
-    const [red, green, blue, alpha] = canvas.getContext('2d').getImageData(x, y, 1, 1).data;
-    return alpha ? {red} : null;
-}"""
-
-
 def test_in_the_dark_the_heatmap_is_dark(open_page, write):
-    shades = []
-    for dark in (False, True):
-        page = open_page(dark=dark)
-        write(page)
-        open_tab(page)
-        shades.append(page.wait_for_function(SHADE).json_value()["red"])
-    assert shades[0] > 200
-    assert shades[1] < 60
+    page = open_page(dark=True)
+    write(page)
+    open_tab(page)
+    assert page.wait_for_function(SHADE).json_value()["red"] < 60
 
 
-@pytest.mark.parametrize("is_rewritten", [False, True])
-def test_after_a_failed_answer_the_view_asks_once(open_page, write, settled, is_rewritten):
+def test_after_a_failed_answer_the_view_asks_once(open_page, write, settled):
     open_page.expected.append("Failed to load")
     page = open_page()
-    write(page)
+    for is_rewritten in (False, True):
+        write(page)
+        asks_once(page, write, settled, is_rewritten)
+
+
+def asks_once(page, write, settled, is_rewritten):
     refused = []
     page.route(
         "**/queue/join*",
@@ -395,101 +487,16 @@ def test_after_a_failed_answer_the_view_asks_once(open_page, write, settled, is_
     if is_rewritten:
         write(page, f"{SOURCE}他来了。")
     asked = []
-    page.on(
-        "request",
-        lambda request: asked.append(request.url) if "queue/join" in request.url else None,
-    )
+
+    def note(request):
+        if "queue/join" in request.url:
+            asked.append(request.url)
+
+    page.on("request", note)
     open_tab(page)
     settled(page)
+    page.remove_listener("request", note)
     assert len(asked) == 1
-
-
-def test_why_shows_every_view_and_what_another_source_changes(attention):
-    page = attention
-    assert page.locator("#attention-view-gradient").is_disabled()
-    page.locator("#attention-explain").click()
-    page.wait_for_selector("#attention-views[data-explained=true]")
-    assert not page.locator("#attention-explain").is_visible()
-    # 1. Every view can be looked at: the source is lit in another way.
-    seen = set()
-    for name in ("attention", "gradient", "characters", "words", "sentences"):
-        page.locator(f"#attention-view-{name}").click()
-        assert page.locator(f"#attention-view-{name}").get_attribute("aria-pressed") == "true"
-        styles = page.locator("#attention-source .attention-piece").evaluate_all(
-            "spans => spans.map(span => span.getAttribute('style'))"
-        )
-        seen.add(str(styles))
-    assert len(seen) == 5
-    assert "源文省下" in page.locator("#attention-place .attention-facts").inner_text()
-    told = page.locator("#attention-told").inner_text()
-    assert re.search(r"注意力与梯度 −?-?[\d.]+", told)
-    assert page.locator(".attention-sentences li").count() == 1
-    # 2. The same as files.
-    data = json.loads(downloaded(page, "#attention-json").path().read_text(encoding="utf-8"))
-    assert {"gradient", "characters", "words", "sentences"} == set(data["bits"])
-    assert len(data["saved_bits"]) == len(data["tokens"]) == len(data["bits"]["words"])
-    vector = downloaded(page, "#attention-svg").path().read_text(encoding="utf-8")
-    assert vector.startswith("<svg")
-    assert vector.count("<rect") == 1 + len(data["tokens"]) * len(data["source_tokens"])
-    # 3. Another source.
-    page.locator(".attention-what-if summary").click()
-    page.locator("#attention-other").fill("祖父在院子里。")
-    page.locator("#attention-compare").click()
-    page.wait_for_selector("#attention-compared .attention-text")
-    assert "比特" in page.locator("#attention-compared").inner_text()
-    assert page.locator("#attention-compared .attention-piece").count() > 3
-
-
-def test_attention_by_hand_writes_again(attention, settled):
-    page = attention
-    before = written(page)
-    page.locator("#attention-pin").click()
-    assert page.locator("#attention-pin-write").is_disabled()
-    heatmap = page.locator("#attention-heatmap")
-    sliders = page.locator("#attention-pin-rows input[type=range]")
-    # 1. The mouse marks cells and takes one of them back, weighing it away.
-    readout = page.locator("#attention-cell")
-    # Where the cells begin depends on the labels, and their size on the length of the text.
-    for inside in range(24, 160, 4):
-        heatmap.hover(position={"x": inside, "y": 60})
-        if "：权重" in readout.inner_text():
-            break
-    box = heatmap.bounding_box()
-    x, y = box["x"] + inside, box["y"] + 60
-
-    def drag(right, down):
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x + right, y + down, steps=4)
-        page.mouse.up()
-
-    drag(40, 0)
-    marked = sliders.count()
-    assert marked > 1
-    drag(0, 40)
-    assert sorted(each.input_value() for each in sliders.all())[:2] == ["0.5", "1"]
-    assert "手定 0.50" in readout.inner_text()
-    drag(0, 80)
-    assert sliders.count() == marked - 1
-    page.locator("#attention-pin-clear").click()
-    # 2. So do keys.
-    heatmap.focus()
-    for _ in range(20):
-        page.keyboard.press("ArrowUp")
-        page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Enter")
-    assert sliders.count() == 1
-    page.locator("#attention-pin-write").click()
-    page.wait_for_function(
-        "before => document.querySelector('[data-state=shown] #attention-output')"
-        "?.innerText.replace('¶', '').trim() !== before",
-        arg=before,
-    )
-    settled(page)
-    row = page.locator("#attention-output .attention-selected").get_attribute("id")
-    assert row
-    # The row looks where it was told to.
-    assert "100.0%" in page.locator("#attention-place .attention-facts").inner_text()
 
 
 def test_a_beam_is_drawn_as_a_tree(page, write):

@@ -270,6 +270,7 @@ def ask_why(writer):
     pieces = page.locator("#attention-output .attention-piece")
     pieces.first.click()
     expect(pieces.first).to_have_attribute("aria-selected", "true")
+    assert page.locator("#attention-view").locator("img, script, iframe").count() == 0
     facts = page.locator("#attention-place .attention-facts").inner_text()
     assert re.search(r"概率\s+[\d.<≈ e-]+%?", facts)
     assert "熵" in facts

@@ -9,8 +9,9 @@ from safetensors.numpy import save
 from novelgen.errors import CheckpointError, ConfigError
 from novelgen.models.ngram import NgramModel
 from novelgen.text.tokenizers import Tokenizer
-from novelgen.training.checkpoint import RunDirectory, load_run
+from novelgen.training.checkpoint import load_run
 from novelgen.training.interpolation import count_ngrams
+from novelgen.training.run_directory import RunDirectory
 
 
 @pytest.fixture
