@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from novelgen.config_decoding import DecodingConfig
+from novelgen.config.decoding import DecodingConfig
 from novelgen.options import validate_choice
 
 _STEADY = {

@@ -66,7 +66,8 @@ def imported_parts(folder):
 
 def test_table_lists_every_folder_with_modules():
     folders = {path.parent.name for path in PACKAGE.glob("*/*.py")}
-    assert folders - {"locale"} <= set(FOLDERS)
+    # They stand beside the folders, in the table of modules.
+    assert folders - {"config", "locale"} <= set(FOLDERS)
 
 
 @pytest.mark.parametrize(("folder", "cell"), [(folder, cell) for folder, cell, _ in ROWS])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from novelgen.api.request import Paths, as_paths
-from novelgen.config_decoding import decoding_config
+from novelgen.config.decoding import decoding_config
 from novelgen.decoding_styles import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import _

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from novelgen.config import flag
-from novelgen.config_decoding import without_dry, without_effect
+from novelgen.config.effects import without_dry, without_effect
 from novelgen.decoding_styles import STYLES
 from novelgen.i18n import _, join_list
 

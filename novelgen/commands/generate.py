@@ -17,6 +17,7 @@ from novelgen.commands.attention_file import (
     save_attention,
 )
 from novelgen.commands.decoding_style import add_style, remark_on_options
+from novelgen.commands.middle import add_middle, middle_of
 from novelgen.commands.output_file import check_output
 from novelgen.commands.why_file import WHY_FORMATS, save_why
 from novelgen.config import DEVICES, PRECISIONS, DecodingConfig, validate_choice
@@ -24,7 +25,6 @@ from novelgen.decoding_styles import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
 from novelgen.models.zoo import NO_ATTENTION, attends
-from novelgen.os_errors import reason_of
 from novelgen.shipped import shipped_base
 
 if TYPE_CHECKING:
@@ -50,14 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "the paragraph to go on from, or the source of a pair; - reads it from standard input"
         ),
     )
-    parser.add_argument(
-        "--after",
-        metavar="TEXT|FILE",
-        help=_(
-            "what is to follow, as a text or a file in UTF-8: one paragraph is written between it "
-            "and the prompt, the best of several"
-        ),
-    )
+    add_middle(parser)
     parser.add_argument(
         "--device", default="auto", metavar="|".join(DEVICES), help=_("device to compute on")
     )
@@ -117,7 +110,7 @@ def main(args: argparse.Namespace) -> None:
     prompt = args.prompt
     if prompt == "-":
         prompt = _standard_input()
-    after = _text_or_file(args.after)
+    middle = middle_of(args)
     # 2. The model. Torch is imported here, so that --help does not have to wait for it.
     from novelgen.decoding.generator import Generator
 
@@ -127,12 +120,15 @@ def main(args: argparse.Namespace) -> None:
         raise ConfigError(_(NO_ATTENTION))
     remark_on_options(options, [generator.decoding_config(**options).decoder])
     # 3. The text. It is flushed before the files are written: drawing takes a while.
-    # What fills a gap is chosen at the end.
-    is_live = sys.stdout.isatty() and not args.json and config.num_samples == 1
-    if is_live and after is None:
+    # In the middle the text is chosen at the end.
+    is_live = sys.stdout.isatty() and not args.json and config.num_samples == 1 and middle is None
+    if is_live:
         generations = [_show_live(generator, prompt, options)]
+    elif middle is None:
+        generations = generator.candidates(prompt, **options)
     else:
-        generations = _written(generator, prompt, after, options)
+        generations = middle.write(generator, prompt, options)
+    if not is_live:
         _report(generations[0])
         _print(generations, Path(checkpoint) if args.json else None)
     sys.stdout.flush()
@@ -170,29 +166,6 @@ def _standard_input() -> str:
         raise ConfigError(message.format(position=error.start)) from None
 
 
-def _text_or_file(given: str | None) -> str | None:
-    """The text that was given, or that of the file it names; raises ConfigError as `_file_text`."""
-    if given is None:
-        return None
-    try:
-        is_file = Path(given).is_file()
-    except (OSError, ValueError):  # a text that is no name at all: too long, or with a NUL
-        is_file = False
-    return _file_text(Path(given)) if is_file else given
-
-
-def _file_text(path: Path) -> str:
-    """The text of a file; raises ConfigError when it cannot be read, or is not UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = _("{path}: byte {position} is not UTF-8; convert it to UTF-8 first")
-        raise ConfigError(message.format(path=path, position=error.start)) from None
-    except OSError as error:
-        message = _("{path}: cannot be read: {reason}")
-        raise ConfigError(message.format(path=path, reason=reason_of(error))) from None
-
-
 def _report(generation: Generation) -> None:
     """Says on standard error how the request was understood, and how to repeat it."""
     # Standard output holds the text alone, so that it can be piped.
@@ -217,15 +190,6 @@ def _show_live(generator: Generator, prompt: str, options: dict[str, Any]) -> Ge
         if shown is not None:
             print(flush=True)
     return snapshot
-
-
-def _written(
-    generator: Generator, prompt: str, after: str | None, options: dict[str, Any]
-) -> list[Generation]:
-    """What follows the prompt, or stands between it and what is to follow."""
-    if after is None:
-        return generator.candidates(prompt, **options)
-    return generator.fill(prompt, after, **options)
 
 
 def _print(generations: list[Generation], json_of: Path | None) -> None:

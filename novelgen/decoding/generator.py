@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from novelgen.config import PRECISIONS, Config, DecodingConfig, decoding_defaults, validate_choice
-from novelgen.config_decoding import decoding_config
+from novelgen.config.decoding import decoding_config
 from novelgen.data.tasks import trained_task
 from novelgen.decoding.cache import CachedModel, ManuscriptReader
 from novelgen.decoding.filling import fill, rewrite

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from novelgen.config import DecodingConfig
-from novelgen.config_decoding import applies
+from novelgen.config.effects import applies
 from novelgen.data.passages import PassageIndex
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.sweep import Setting, product

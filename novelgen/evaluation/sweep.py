@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from novelgen.config import DecodingConfig, flag
-from novelgen.config_decoding import applies
+from novelgen.config.effects import applies
 from novelgen.data.pairs import Pairs
 from novelgen.data.passages import PassageIndex
 from novelgen.decoding.generator import Generator

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from novelgen.config import DecodingConfig, flag
-from novelgen.config_decoding import applies
+from novelgen.config.effects import applies
 from novelgen.i18n import N_, _
 
 if TYPE_CHECKING:

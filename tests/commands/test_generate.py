@@ -302,3 +302,18 @@ def test_a_paragraph_is_written_before_what_is_to_follow_from_a_text_or_a_file(
         generate("--after", file)
     with pytest.raises(ConfigError, match="--after: the text is empty"):
         generate("--after", "")
+
+
+def test_words_in_brackets_are_written_anew(checkpoint, generate, tmp_path):
+    options = {"seed": 3, "max_length": 12, "num_samples": 2}
+    expected = Generator.load(checkpoint, "cpu").rewrite(PROMPT, "黛玉来了。", 2, 4, **options)
+    file = tmp_path / "paragraph.txt"
+    file.write_text("黛玉[来了]。\n", encoding="utf-8")
+    for paragraph in ("黛玉[来了]。", file):
+        printed = generate("--seed", 3, "--num-samples", 2, "--rewrite", paragraph)
+        assert printed.out.splitlines()[1::2] == [each.text for each in expected]
+    for wrong in ("黛玉来了。", "黛玉[]来了。", "[黛玉][来了]。"):
+        with pytest.raises(ConfigError, match="in square brackets, once"):
+            generate("--rewrite", wrong)
+    with pytest.raises(ConfigError, match="--after, --rewrite: give only one"):
+        generate("--rewrite", "黛玉[来了]。", "--after", "黛玉来了。")

@@ -3,7 +3,7 @@ import asyncio
 import gradio as gr
 import pytest
 
-from novelgen.config_decoding import decoding_config
+from novelgen.config.decoding import decoding_config
 from novelgen.errors import ConfigError
 from novelgen.web import error_toasts, page
 from novelgen.web.error_toasts import LABELS, as_on_the_page, errors_as_toasts

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from novelgen.config import DecodingConfig
-from novelgen.config_decoding import applies
+from novelgen.config.effects import applies
 from novelgen.decoding_styles import STYLES
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _, join_list

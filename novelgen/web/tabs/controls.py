@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from novelgen.config import DataConfig, DecodingConfig
-from novelgen.config_decoding import applies
+from novelgen.config.effects import applies
 from novelgen.i18n import _
 from novelgen.web.events import LIGHT, Changes, Given, page_load
 from novelgen.web.language import browser_text, localized

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from novelgen.config_decoding import applies
+from novelgen.config.effects import applies
 from novelgen.i18n import _, ngettext
 from novelgen.web.events import Changes
 from novelgen.web.services.draft_source import source_of

@@ -5,7 +5,8 @@ import gradio as gr
 import pytest
 
 from novelgen.config import DataConfig, DecodingConfig
-from novelgen.config_decoding import applies, decoding_config
+from novelgen.config.decoding import decoding_config
+from novelgen.config.effects import applies
 from novelgen.errors import ConfigError
 from novelgen.options import Control, option
 from novelgen.web import limits
