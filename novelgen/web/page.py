@@ -62,11 +62,13 @@ watch("value", show);
 
 
 def head() -> str:
-    """What goes into the page's <head>: a style, an icon, and the script for Gradio's own texts."""
+    """What goes into the page's <head>: a style, an icon, and scripts for Gradio's own parts."""
     # Below a path of its own the page would else ask the host for its icon, which is another's.
     picture = base64.b64encode(static_files.read("favicon.svg").encode()).decode()
     icon = f'<link rel="icon" href="data:image/svg+xml;base64,{picture}">'
-    return f"{static_files.read('head.html')}{icon}<script>{gradio_texts.script()}</script>"
+    scripts = (gradio_texts.script(), static_files.read("bounds.js"))
+    elements = "".join(f"<script>{script}</script>" for script in scripts)
+    return f"{static_files.read('head.html')}{icon}{elements}"
 
 
 def theme() -> gr.Theme:

@@ -22,6 +22,12 @@ def test_a_preset_sets_its_controls_says_so_and_everything_is_kept(page, settled
         expect(preset).to_contain_text(f"温度 {values[-1]:g}")
         expect(preset.locator("input").nth(place)).to_be_checked()
     assert values == sorted(set(values))
+    # What is typed stays within the bounds, beyond which Gradio answers with an error.
+    number(page, "temperature").fill("9")
+    expect(number(page, "temperature")).to_have_value("2")
+    expect(preset).to_contain_text("自定设置")
+    number(page, "temperature").fill(f"{values[-1]:g}")
+    settled(page)
 
     # What is no longer a preset says so, and comes back after a reload, in the closed part too.
     page.locator("#write-more > button").click()

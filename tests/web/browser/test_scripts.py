@@ -381,3 +381,52 @@ def test_where_there_is_no_room_the_oldest_steps_back_are_given_up_first(tab):
     keep(page, "丙" * 900, title="三")
     stories(page)
     assert page.evaluate("full") == [True]
+
+
+# 5. bounds.js
+
+
+@pytest.fixture(scope="module")
+def slider(context):
+    """A slider from 5 to 20 with its field, and `heard`, the values that come to the slider."""
+    page = context.new_page()
+    page.goto(BLANK)
+    page.set_content(
+        """<div class="block"><input type="number">
+        <input type="range" min="5" max="20" value="8"></div><input id="seed" type="number">"""
+    )
+    page.add_script_tag(content=static_files.read("bounds.js"))
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            document.body.addEventListener("input", event => heard.push(event.target.value));
+        }"""
+    )
+    return page
+
+
+@pytest.mark.parametrize(
+    ("typed", "heard", "left_with"),
+    [
+        ("12", ["12"], "12"),
+        ("300", ["20"], "20"),
+        ("3", ["5"], "5"),
+        ("", [], "8"),
+    ],
+)
+def test_a_number_beside_a_slider_stays_within_its_bounds(slider, typed, heard, left_with):
+    field = slider.locator(".block input[type=number]")
+    field.fill("9")
+    slider.evaluate("heard.length = 0")
+    field.fill(typed)
+    field.blur()
+    assert slider.evaluate("heard") == heard
+    assert field.input_value() == left_with
+
+
+def test_a_number_without_a_slider_may_be_any(slider):
+    seed = slider.locator("#seed")
+    seed.fill("300")
+    seed.fill("")
+    seed.blur()
+    assert seed.input_value() == ""
