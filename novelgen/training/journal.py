@@ -82,12 +82,6 @@ class Journal:
 class NoJournal:
     """The journal of those ranks that write nothing."""
 
-    def __enter__(self) -> NoJournal:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        pass
-
     def write(self, record: dict[str, Any]) -> None:
         """Drops the record."""
 

@@ -22,7 +22,7 @@ from novelgen.training.epochs import EpochPlan, plan_epoch
 from novelgen.training.gradient_step import GradientStep
 from novelgen.training.hardware import release_freed_memory
 from novelgen.training.interrupt import Interrupt
-from novelgen.training.journal import Journal, NoJournal, read_metrics
+from novelgen.training.logbook import Logbook
 from novelgen.training.optimizer import build_optimizer
 from novelgen.training.prefetch import BatchPrefetcher
 from novelgen.training.progress import ProgressLine, validation_note, whole_note
@@ -84,16 +84,17 @@ class Trainer:
         self._choose = choose
         self._observe = observe
         self._baselines = baselines
-        self._watch = watch or Watch()
         self._alarms = alarms
-        self._line = line or ProgressLine(clock=clock)
+        self._log = Logbook(
+            run, watch or Watch(), line or ProgressLine(clock=clock), ranks.is_first
+        )
         self._clock = clock
         ranks.sync_parameters(self.model)
         # 2. A step: the next batch, its gradients, and what they do to the weights.
         self._prefetcher = BatchPrefetcher(self.device, clock)
         self.schedule = Schedule(config, self._plan_epoch)
         self._gradient_step = GradientStep(
-            self.model, config, self._prefetcher, ranks=ranks, note=self._line.note
+            self.model, config, self._prefetcher, ranks=ranks, note=self._log.note
         )
         self._optimizer = build_optimizer(self.model, config)
         self._validator = Validator(self.model, config, valid, self.device, ranks)
@@ -121,41 +122,38 @@ class Trainer:
         self.model.train()
         with (
             Interrupt(announces_sigterm=self._ranks.size == 1) as interrupt,
-            self._open_journal() as journal,
+            self._log.open(start.step),
             self._prefetcher,
         ):
-            self._begin_watch(journal)
+            self._log.give(start.step, *self._alarms)
             if start.step == 0:
-                self._save(journal)  # so that a run that dies early can be resumed as well
+                self._save()  # so that a run that dies early can be resumed as well
             if self._choose is not None:
-                self._choose_recipe(self._choose, journal, interrupt)
+                self._choose_recipe(self._choose, interrupt)
             every = self.schedule.validation_interval()
             # All ranks make the same decisions here, from reduced numbers.
             reason = self._stop_reason(interrupt)
             while reason is None:
-                self._record_step(journal)
+                self._record_step()
                 self._tick()
                 if self.position.step % every == 0:
-                    self._validate(journal)
+                    self._validate()
                     self._tick()
                 elif self.position.step % self.config.save_every == 0:
-                    self._save(journal)
+                    self._save()
                 reason = self._stop_reason(interrupt)
-            self._finish(reason, journal)
+            self._finish(reason)
             steps_taken = self.position.step - start.step
             whole = None
             if reason != "interrupted" and steps_taken and self._early_stopping.best is not None:
-                whole = self._measure_best(journal)
+                whole = self._measure_best()
         self._report_waiting(self.position.seconds - start.seconds)
         best = self._early_stopping.best if whole is None else whole
         is_sample = self._validator.is_sample and whole is None
         return Outcome(reason, best, self.position.step, steps_taken, is_sample)
 
     def _choose_recipe(
-        self,
-        choose: Callable[[float], TrainingConfig],
-        journal: Journal | NoJournal,
-        interrupt: Interrupt,
+        self, choose: Callable[[float], TrainingConfig], interrupt: Interrupt
     ) -> None:
         """Takes the first steps, which count, and goes on with what `choose` makes of their speed.
 
@@ -168,7 +166,7 @@ class Trainer:
             if self._stop_reason(interrupt) is not None:
                 return
             before = (self._characters, self.position.seconds)
-            self._record_step(journal)
+            self._record_step()
             self._tick()
             if number >= _SLOW_STEPS:
                 characters += self._characters - before[0]
@@ -179,30 +177,16 @@ class Trainer:
         self._gradient_step.config = self.config
         self.schedule = Schedule(self.config, self._plan_epoch)
         self.schedule.position = Position(step=position.step, seconds=position.seconds)
-        self._save(journal)
+        self._save()
 
-    def _record_step(self, journal: Journal | NoJournal) -> None:
-        """Takes a step, which is recorded, and gives the alarms that it sets off."""
+    def _record_step(self) -> None:
+        """Takes a step, which is recorded."""
         try:
             record = self.step()
         except TrainingError as error:
-            journal.write(not_finite(str(error)).record(self.position.step))
+            self._log.write(not_finite(str(error)).record(self.position.step))
             raise
-        journal.write(record)
-        self._give(self._watch.after_step(record), journal)
-
-    def _begin_watch(self, journal: Journal | NoJournal) -> None:
-        """Lets the watch go on where it was, and gives the alarms of before the first step."""
-        if self._ranks.is_first:
-            for record in read_metrics(self.run.metrics):
-                self._watch.replay(record)
-        self._give(self._watch.new(*self._alarms), journal)
-
-    def _give(self, alarms: Sequence[Alarm], journal: Journal | NoJournal) -> None:
-        """Shows and records alarms."""
-        for alarm in alarms:
-            journal.write(alarm.record(self.position.step))
-            self._line.note(_("alarm: {message}").format(message=alarm.message))
+        self._log.write_step(record)
 
     def step(self) -> dict[str, Any]:
         """Takes one optimizer step; returns what the journal keeps of it."""
@@ -228,7 +212,7 @@ class Trainer:
         self._characters += total.characters
         waited = self._prefetcher.waited()
         self._waited += waited
-        self._line.update(
+        self._log.line.update(
             step=self.position.step,
             epoch=position.epoch + (position.batch + 1) / len(plan.batches),
             loss=loss,
@@ -265,11 +249,11 @@ class Trainer:
         everything = self._validator.characters_of_all
         self._validator.characters = saved.get("validation_characters", everything)
 
-    def _save(self, journal: Journal | NoJournal) -> None:
+    def _save(self) -> None:
         """Saves what `resume` reads."""
         if not self._ranks.is_first:
             return
-        journal.flush()
+        self._log.flush()
         self.run.save_trainer(
             {
                 "model": self.model.state_dict(),
@@ -287,11 +271,6 @@ class Trainer:
         with self._prefetcher.waiting():
             return plan_epoch(self._train, self.config, epoch)
 
-    def _open_journal(self) -> Journal | NoJournal:
-        if self._ranks.is_first:
-            return Journal(self.run, self.position.step)
-        return NoJournal()
-
     def _tick(self) -> None:
         """Brings the position's seconds up to date, alike on all ranks."""
         self.schedule.set_time(self._ranks.broadcast(self._clock() - self._started))
@@ -306,7 +285,7 @@ class Trainer:
             return "patience"
         return None
 
-    def _validate(self, journal: Journal | NoJournal) -> None:
+    def _validate(self) -> None:
         """Measures the validation pairs, keeps the weights if they are the best, and saves."""
         # 1. Bits per character.
         found = self._validator.measure(self._characters)
@@ -328,30 +307,28 @@ class Trainer:
             baselines = self._baselines.of_sample(found.main.pairs)
             rest["better_than"] = beaten(value, baselines)
             notes.append(standing_note(value, baselines))
-        journal.write({"step": step, **found.record(), **rest})
-        self._save(journal)
-        self._line.note(" · ".join(notes))
-        self._give(self._watch.after_validation(value), journal)
+        self._log.write_validation({"step": step, **found.record(), **rest}, notes, value)
+        self._save()
         if self._ranks.is_first and self._observe is not None:
             self.model.eval()
             alarms = self._observe(self.model, Validation(step, value, is_best)) or ()
-            self._give(self._watch.new(*alarms), journal)
+            self._log.give(step, *alarms)
             self.model.train()
         release_freed_memory()
-        self._line.pause()
+        self._log.line.pause()
 
-    def _finish(self, reason: Reason, journal: Journal | NoJournal) -> None:
+    def _finish(self, reason: Reason) -> None:
         """Validates the last weights, or just saves them where there is no time for it."""
         if reason != "interrupted":
             if self._validated_step != self.position.step:
-                self._validate(journal)
+                self._validate()
             return
-        self._save(journal)
+        self._save()
         # Interrupted before the first validation there would be nothing to write with.
         if self._ranks.is_first and not self.run.has_model:
             self.run.save_model(self.model.state_dict())
 
-    def _measure_best(self, journal: Journal | NoJournal) -> float | None:
+    def _measure_best(self) -> float | None:
         """BPC of the kept weights on all validation pairs, where validations measured a sample.
 
         None where they measured all, or where it would take too long.
@@ -369,15 +346,15 @@ class Trainer:
         # Under a name of its own: it is no point of the curve.
         record = {"whole_validation_bpc": value, "validation_pairs": whole.pairs}
         seconds = round(self.position.seconds, 3)
-        journal.write({"step": self.position.step, **record, "seconds": seconds})
-        self._line.note(whole_note(value, whole.pairs))
+        self._log.write({"step": self.position.step, **record, "seconds": seconds})
+        self._log.note(whole_note(value, whole.pairs))
         return value
 
     def _report_waiting(self, seconds: float) -> None:
         # A share that is not near 0 says that the data, not the model, sets the pace.
         share = self._waited / max(seconds, 1e-9)
         if self._ranks.is_first:
-            self._line.note(_("waited for data: {share:.2%} of the time").format(share=share))
+            self._log.note(_("waited for data: {share:.2%} of the time").format(share=share))
 
 
 def _not_finite(position: Position, loss: float, norm: float, rate: float) -> str:
