@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from novelgen.config import Config, DecodingConfig
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.filters import build_rules
-from novelgen.decoding.history import History, Vocabulary
+from novelgen.decoding.history import History
 from novelgen.decoding.sampling import Task, greedy, write
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.models.zoo import resolve
 from novelgen.text.tokenizers import EOS, Tokenizer
 from novelgen.training.checkpoint import build_model

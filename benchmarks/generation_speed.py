@@ -30,8 +30,9 @@ from benchmarks.peers.joeynmt_translation import SCALE, Recipe, configuration
 from benchmarks.peers.worker import Worker
 from novelgen.config import ModelConfig
 from novelgen.decoding.beam import search
-from novelgen.decoding.history import History, Vocabulary
+from novelgen.decoding.history import History
 from novelgen.decoding.sampling import Task, greedy, write
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.models.build import build_model
 from novelgen.models.compiled_decoder import optimize_for_inference
 from novelgen.models.zoo import resolve

@@ -24,7 +24,7 @@ import torch
 
 from novelgen.config import Config
 from novelgen.decoding.generator import Generator
-from novelgen.decoding.history import Vocabulary
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.i18n import set_language
 from novelgen.models.build import build_model
 from novelgen.models.ngram import NgramModel

@@ -10,9 +10,10 @@ import torch
 from novelgen.config import Config, DecodingConfig
 from novelgen.data.pairs import Pairs
 from novelgen.decoding.filters import build_rules
-from novelgen.decoding.history import EOS, History, Vocabulary
+from novelgen.decoding.history import History
 from novelgen.decoding.sampling import Task, greedy, write
-from novelgen.text.tokenizers import Tokenizer
+from novelgen.decoding.vocabulary import Vocabulary
+from novelgen.text.tokenizers import EOS, Tokenizer
 from novelgen.training.checkpoint import build_model
 from novelgen.training.loss import evaluate_loss
 from novelgen.training.run_directory import RunDirectory

@@ -13,11 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from novelgen.config import DecodingConfig
-from novelgen.decoding.history import (
-    BYTES_TO_GO,
-    History,
-    Vocabulary,
-)
+from novelgen.decoding.history import History
 from novelgen.decoding.lexical import (
     CAST_STRENGTH,
     WordAutomaton,
@@ -36,6 +32,7 @@ from novelgen.decoding.logits import (
     log_sum_exp,
 )
 from novelgen.decoding.repetition import dry, no_repeat_ngram, repetition_penalty
+from novelgen.decoding.vocabulary import BYTES_TO_GO, Vocabulary
 from novelgen.text.tokenizers import EOS
 from novelgen.word_lists import word_list
 

@@ -15,12 +15,12 @@ from novelgen.config.decoding import decoding_config
 from novelgen.data.tasks import trained_task
 from novelgen.decoding.cache import CachedModel, ManuscriptReader
 from novelgen.decoding.filling import fill, rewrite
-from novelgen.decoding.history import Vocabulary
 from novelgen.decoding.inspection import Place, inspect
 from novelgen.decoding.interpolation import InterpolatedModel
 from novelgen.decoding.protocol import Model, ReadoutModel, Wrapper, start
 from novelgen.decoding.results import Generation, Paragraph
 from novelgen.decoding.session import GenerationSession
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.decoding_styles import styled
 from novelgen.errors import ConfigError
 from novelgen.i18n import _

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from novelgen.decoding.history import BYTES, History
+from novelgen.decoding.history import History
 from novelgen.decoding.logits import Logits, Rule, log_sum_exp
 from novelgen.decoding.protocol import Model, Prediction, Wrapper, predict, start
 from novelgen.decoding.results import Ruling
+from novelgen.decoding.vocabulary import BYTES
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD, Tokenizer
 
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from novelgen.decoding.history import History, Vocabulary
+from novelgen.decoding.history import History
 from novelgen.decoding.logits import Logits, Rule, log_sum_exp
+from novelgen.decoding.vocabulary import Vocabulary
 
 # The first character of a word of several gets this share of its strength: it also begins others.
 FIRST_SHARE = 0.25

@@ -19,9 +19,10 @@ from novelgen.decoding.filters import (
     typical_p,
     well_formed,
 )
-from novelgen.decoding.history import History, Vocabulary
+from novelgen.decoding.history import History
 from novelgen.decoding.logits import largest
 from novelgen.decoding.repetition import dry, no_repeat_ngram, repetition_penalty
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
 SOME = settings(max_examples=50)

@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from novelgen.decoding.history import History, Vocabulary, content_units, following
+from novelgen.decoding.history import History, content_units, following
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.text.tokenizers import BOS, EOS, FIRST_BYTE, PAD
 
 SOME = settings(max_examples=50)

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from novelgen.config import DecodingConfig
 from novelgen.decoding.filters import apply, build_rules
-from novelgen.decoding.history import History, Vocabulary
+from novelgen.decoding.history import History
 from novelgen.decoding.lexical import KEEPING, ban, favour, keep, name_keeper, sparing
 from novelgen.decoding.repetition import no_repeat_ngram, repetition_penalty
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.errors import ConfigError
 from novelgen.text.tokenizers import FIRST_BYTE, Tokenizer
 

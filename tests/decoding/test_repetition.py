@@ -5,13 +5,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from novelgen.decoding.history import History, Vocabulary, content_units
+from novelgen.decoding.history import History, content_units
 from novelgen.decoding.repetition import (
     dry,
     known_paragraphs,
     no_repeat_ngram,
     repetition_penalty,
 )
+from novelgen.decoding.vocabulary import Vocabulary
 from novelgen.text.tokenizers import EOS, FIRST_CHARACTER, Tokenizer
 
 SOME = settings(max_examples=50)
