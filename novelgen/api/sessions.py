@@ -238,7 +238,7 @@ def _trainer(
         if ranks.is_first:
             run.note_config(chosen)
         line.note(describe(chosen, text, speed))
-        if note := advice(chosen, text, speed):
+        if note := advice(config, text, speed):
             line.note(note)
         return chosen.training
 

@@ -2,7 +2,8 @@
 
 A text that is passed over twice is not learnt by heart, and dropout only holds the model back; of
 one that is passed over ten times it is needed. A budget of few tokens learns more in many small
-steps than in a few large ones. The rules were chosen by measurement: docs/benchmarks.md.
+steps than in a few large ones. A run that begins with trained weights learns a text in few passes,
+and more of them are by heart. The rules were chosen by measurement: docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ _LONGEST_WARMUP = 50
 
 # Passes after which more of them gain little.
 _ENOUGH_PASSES = 4
+
+# The most passes that minutes buy a run that begins with trained weights.
+_WARM_PASSES = 3
 
 # The learning rate of a run that begins from scratch, and of one that begins with trained weights.
 _LEARNING_RATE = 3e-3
@@ -107,6 +111,8 @@ def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Reci
 def complete(config: Config, text: Text, speed: float | None = None) -> Config:
     """The configuration with what is auto chosen; `speed` as in `passes`."""
     training = config.training
+    if _is_bounded(training):
+        training = dataclasses.replace(training, epochs=_WARM_PASSES)
     bought = passes(training, text, speed)
     recipe = recipe_for(bought, text, training.max_steps is not None)
     dropout = config.model.dropout
@@ -134,24 +140,46 @@ def describe(config: Config, text: Text, speed: float | None = None) -> str:
 
 
 def advice(config: Config, text: Text, speed: float) -> str:
-    """A line on a budget of minutes that does not buy a single pass over the text; else ""."""
+    """A line on a budget of minutes that buys too few passes, or more than are made; else "".
+
+    `config` is what was asked for, not yet complete.
+    """
     training = config.training
-    bought = passes(training, text, speed)
-    if training.max_minutes is None or bought >= 1:
+    if training.max_minutes is None:
         return ""
+    bought = passes(training, text, speed)
+    if bought < 1:
+        return _too_few(training, text, speed, bought)
+    if _is_bounded(training) and bought > _WARM_PASSES:
+        message = _(
+            "{minutes:g} minutes on this machine are about {passes:.1f} passes over the text; with "
+            "trained weights to begin with it is learnt by heart after {most}, so training ends "
+            "then; --epochs N makes N of them"
+        )
+        return message.format(minutes=training.max_minutes, passes=bought, most=_WARM_PASSES)
+    return ""
+
+
+def _is_bounded(config: TrainingConfig) -> bool:
+    """Whether the passes of a budget are bounded: of minutes alone, beginning with weights."""
+    return config.init != NO_INIT and config.epochs is None and config.max_steps is None
+
+
+def _too_few(config: TrainingConfig, text: Text, speed: float, bought: float) -> str:
+    """A line on minutes that do not buy a single pass, with how many would be enough."""
     minutes = text.characters * _ENOUGH_PASSES / speed / 60
     message = _(
         "{minutes:g} minutes on this machine are about {passes:.2f} passes over the text "
         "({characters:,} characters, {speed:,.0f} a second); consider --max-minutes {more}"
     )
-    if training.init == NO_INIT:
+    if config.init == NO_INIT:
         message = _(
             "{minutes:g} minutes on this machine are about {passes:.2f} passes over the text "
             "({characters:,} characters, {speed:,.0f} a second); consider --max-minutes {more}, or "
             "beginning with the base model (--init auto)"
         )
     return message.format(
-        minutes=training.max_minutes,
+        minutes=config.max_minutes,
         passes=bought,
         characters=text.characters,
         speed=speed,

@@ -54,6 +54,19 @@ def test_a_budget_below_one_pass_is_told_with_what_would_do():
     assert advice(config, text, speed=7600.0) == ""
 
 
+def test_minutes_buy_a_run_with_trained_weights_few_passes_unless_more_are_asked_for():
+    warm = Config().replace(max_minutes=10, init="run")
+    assert complete(warm, NOVEL, speed=500.0).training.epochs == 3  # of six
+    assert passes(complete(warm, NOVEL, speed=500.0).training, NOVEL, speed=500.0) == 3
+    assert "about 6.0 passes" in advice(warm, NOVEL, speed=500.0)
+    assert advice(warm, NOVEL, speed=200.0) == ""
+    for others in ({"init": "none"}, {"epochs": 9}, {"max_steps": 9000}):
+        config = warm.replace(**others)
+        chosen = complete(config, NOVEL, speed=500.0)
+        assert chosen.training.epochs == config.training.epochs
+        assert advice(config, NOVEL, speed=500.0) == ""
+
+
 def test_what_is_given_is_kept():
     given_all = {"dropout": 0.4, "batch_tokens": 77, "warmup_steps": 0}
     config = Config().replace(max_minutes=1, **given_all)
@@ -102,13 +115,13 @@ def test_the_dropout_of_a_model_can_change(name):
 def test_a_run_measures_its_speed_and_keeps_what_follows(tmp_path, novel, capsys):
     """The choice is printed and stored, given values stay, and a resumed run keeps all."""
     sizes = {"embedding_size": 8, "decoder_size": 8, "device": "cpu"}
-    novelgen.train(novel, tmp_path / "run", "tiny", max_minutes=0.03, warmup_steps=7, **sizes)
+    novelgen.train(novel, tmp_path / "run", "tiny", max_minutes=0.1, warmup_steps=7, **sizes)
     line = re.search(r"recipe for about [\d.]+ passes over the text: (.*)", capsys.readouterr().out)
     run = RunDirectory(tmp_path / "run")
     config = run.load_info()["config"]
     assert f"dropout {config.model.dropout:g}" in line[1]
     assert f"batches of {config.training.batch_tokens:,} tokens, 7 steps" in line[1]
-    novelgen.resume(tmp_path / "run", max_minutes=0.06)
+    novelgen.resume(tmp_path / "run", max_minutes=0.12)
     assert "recipe" not in capsys.readouterr().out
     resumed = run.load_info()["config"]
-    assert resumed == replace(config, training=replace(config.training, max_minutes=0.06))
+    assert resumed == replace(config, training=replace(config.training, max_minutes=0.12))
