@@ -48,6 +48,26 @@ def notify(name: str) -> str:
     return static_files.read("notify.js").replace("NAME", name)
 
 
+# What a button becomes in the browser at once.
+_ENABLE = '() => ({interactive: true, __type__: "update"})'
+
+
+def enable_at(start: gr.Button, stop: gr.Button) -> None:
+    """Lets `stop` be pressed from a click on `start` on.
+
+    To be called before what else that click does: the browser begins its events in their order.
+    """
+    # mypy: Gradio adds the events of a component when its class is made.
+    clicked: Any = start.click
+    clicked(None, None, stop, js=_ENABLE, **LIGHT)
+
+
+def disable_after(begun: Any, stop: gr.Button) -> None:
+    """Disables `stop` when `begun` has ended, not when it is cancelled: `stop` does that itself."""
+    for ended in (begun.success, begun.failure):
+        ended(lambda: gr.update(interactive=False), None, stop, **LIGHT)
+
+
 def sent(event: gr.EventData, *names: str) -> dict[str, Any]:
     """What a script of the page has sent with its event, by name, as far as it has."""
     return {name: getattr(event, name) for name in names if hasattr(event, name)}

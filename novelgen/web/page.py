@@ -97,6 +97,8 @@ def build(registry: ModelRegistry, takes_novels: bool = False) -> gr.Blocks:
             elem_id="model-run",
             interactive=True,
             filterable=False,
+            # On a phone it has a row of its own.
+            min_width=300,
             render=False,
         )
         name = _head()

@@ -14,7 +14,11 @@ _MESSAGES = {
     "paragraph": N_("Paragraph"),
     "place": N_("Draft {candidate} · paragraph {paragraph}: {text}"),
     "branches": N_("Branches: the texts so far, and what was made from which"),
-    "source": N_("Source: the redder, the more the model looked at it"),
+    "source_share": N_("Source: the redder, the more the model looked at it"),
+    "source_bits": N_(
+        "Source: red made the selected character likelier, blue made it less likely; the stronger,"
+        " the more"
+    ),
     "output": N_(
         "Written: click a character; the stronger the underline, the more it surprised the model; "
         "red ground is what the source made likelier, blue what it made less likely"
@@ -55,9 +59,9 @@ _MESSAGES = {
     "saved": N_("Saved by the source"),
     "most_attention": N_("Looked at most"),
     "most_gradient": N_("Largest gradient × input"),
-    "most_characters": N_("Characters it needs most"),
-    "most_words": N_("Words it needs most"),
-    "most_sentences": N_("Sentences it needs most"),
+    "most_characters": N_("Characters that change it most"),
+    "most_words": N_("Words that change it most"),
+    "most_sentences": N_("Sentences that change it most"),
     "waiting": N_("Computing probabilities…"),
     # 4. Why: the views, and what they say together.
     "views": N_("What the source did"),
@@ -87,6 +91,7 @@ _MESSAGES = {
     "comparing": N_("Computing…"),
     "compared_same": N_("The same text with this source: red is likelier, blue is less likely"),
     "compared_cost": N_("It costs {bits} bits more."),
+    "compared_gain": N_("It costs {bits} bits less."),
     "compared_new": N_("What the model writes with it, with the same settings"),
     "pin": N_("Pin"),
     "pin_why": N_("Mark cells of the heatmap to say where the model must look, and write again"),

@@ -34,6 +34,7 @@ const isAttention = () => data?.view.name === "attention";
 // Shows another view of the same paragraph.
 function setView(name) {
     data.view = {name, weights: data.views[name], ...VIEWS[name]};
+    find("source-name").textContent = words[`source_${data.view.unit}`];
     const names = [namesOf(data.output_pieces), namesOf(data.source_pieces)];
     heatmap.marks = isAttention() ? pins.rows : [];
     if (data.view.weights.length) heatmap.show(...names, data.view);
@@ -231,6 +232,7 @@ for (const part of root.querySelectorAll("[data-title]")) {
     part.title = words[part.dataset.title];
     part.setAttribute("aria-label", part.title);
 }
+find("source-name").textContent = words.source_share;
 root.querySelector(".attention-empty").textContent = words.empty;
 root.querySelector(".attention-unseen").textContent = words.no_attention;
 find("output").setAttribute("aria-label", words.output);

@@ -92,6 +92,7 @@ addEventListener("click", event => {
     }
 });
 for (const name of ["wheel", "touchmove"]) addEventListener(name, () => sheet.letGo(), {passive: true});
+addEventListener("pointerdown", event => event.target.closest?.("#write-sheet") && sheet.letGo());
 
 // The blank rest of the sheet belongs to the manuscript.
 addEventListener("pointerup", event => {
@@ -251,6 +252,7 @@ watch("value", () => {
     if (value.read) sheet.answer(value.read);
 });
 document.addEventListener("input", event => {
+    if (event.isTrusted && event.target.closest?.("#write-sheet")) sheet.letGo();
     if (event.isTrusted && event.target.closest?.("#write-drafts")) lateText.forget();
     if (event.target.closest?.("#write")) refresh();
 });

@@ -24,16 +24,25 @@ class Finding {
     }
 
     toggle(isOpen) {
+        const hadFocus = this.form.contains(document.activeElement);
         this.form.hidden = !isOpen;
         this.switch.setAttribute("aria-expanded", isOpen);
         if (!isOpen) {
             this.sheet.show([]);
+            if (hadFocus) this.leave();
             return;
         }
-        const field = part("find-text");
-        field.focus();
-        field.select();
+        const asked = part("find-text");
+        asked.focus({preventScroll: true});
+        asked.select();
         this.look(false);
+    }
+
+    // The writer goes on in the manuscript, with what was found selected.
+    leave() {
+        const target = field("manuscript"), at = this.found[this.current];
+        target.focus({preventScroll: true});
+        if (at !== undefined) target.setSelectionRange(at, at + this.wanted.length);
     }
 
     get wanted() {

@@ -130,9 +130,12 @@ class Sheet {
         }));
     }
 
-    // Scrolls the page so that a box of the manuscript stands in its middle.
+    // Scrolls the page so that a box of the manuscript stands in its middle, unless it is in sight.
     scrollTo(box) {
         const top = this.layer.getBoundingClientRect().top + box.y;
+        const above = Math.max(0, part("desk").getBoundingClientRect().bottom);
+        this.letGo();
+        if (top >= above && top + box.height <= part("bar").getBoundingClientRect().top) return;
         scrollBy({top: top - innerHeight / 3, behavior: "instant"});
     }
 
@@ -145,7 +148,7 @@ class Sheet {
         if (end.bottom > bottom && down > 0) scrollBy({top: down + 8, behavior: "instant"});
     }
 
-    // The end stays in sight while text comes, until the reader scrolls.
+    // The end stays in sight while text comes, until the reader scrolls or goes to another place.
     follow() {
         this.isFollowing = true;
         this.grow();

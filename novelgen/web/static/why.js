@@ -9,6 +9,12 @@ const VIEWS = {
     sentences: {unit: "bits", isSpread: true},
 };
 
+// How many bits more another source costs, or how many fewer.
+function costOf(bits, words) {
+    const name = bits < 0 ? "compared_gain" : "compared_cost";
+    return filled(words[name], {bits: Math.abs(bits).toFixed(1)});
+}
+
 class Why {
     // `root` holds the elements of attention.html, `pins` the attention by hand; `actions` has onView(name), onExplain(),
     // onCompare(source), onWriteAgain(place, rows), onPins() when attention by hand has changed.
@@ -92,10 +98,9 @@ class Why {
         // What a token loses, it was given by its own source: red is likelier with the other one.
         paintBits(spans, bits.map(change => -change), words);
         const total = bits.reduce((sum, value) => sum + value, 0);
-        const cost = filled(words.compared_cost, {bits: total.toFixed(1)});
         this.find("compared").replaceChildren(
             node("h3", "", words.compared_same), node("p", "attention-text", ...spans),
-            node("p", "", cost),
+            node("p", "", costOf(total, words)),
             node("h3", "", words.compared_new), node("p", "attention-text", text),
         );
         this.find("other").value = source;

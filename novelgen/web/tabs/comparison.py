@@ -9,7 +9,15 @@ import gradio as gr
 
 from novelgen.web import limits
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, WITH_TOASTS, Changes, Given, page_load
+from novelgen.web.events import (
+    LIGHT,
+    WITH_TOASTS,
+    Changes,
+    Given,
+    disable_after,
+    enable_at,
+    page_load,
+)
 from novelgen.web.language import localized
 from novelgen.web.services.comparison import Comparison, compare, read_request
 from novelgen.web.services.model_registry import ModelRegistry
@@ -47,6 +55,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
         return (manuscript or "").strip()
 
     # 1. The table is made, and stopped.
+    enable_at(parts.start, parts.stop)
     begun = parts.start.click(
         start,
         {*parts.inputs.values()},
@@ -55,10 +64,11 @@ def build(registry: ModelRegistry, run: gr.Dropdown, writing: Writing) -> None:
         show_progress_on=parts.status,
         api_visibility="private",
     )
+    disable_after(begun, parts.stop)
     # Only when the writing has ended can no row come any more.
     ended = parts.stop.click(lambda: None, cancels=[begun], **LIGHT)
     stop = localized(lambda comparison: stopped_changes(parts, comparison))
-    ended.then(stop, made, [parts.table, parts.status], **LIGHT)
+    ended.then(stop, made, [parts.table, parts.status, parts.stop], **LIGHT)
     for kind, button in parts.files.items():
         button.click(localized(_saver(kind)), made, parts.saver, **WITH_TOASTS)
     # 2. What it is made of.

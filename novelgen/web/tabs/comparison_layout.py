@@ -147,7 +147,13 @@ def _buttons() -> tuple[gr.Button, gr.Button, gr.Button, gr.Button]:
         min_width=100,
         elem_id="compare-start",
     )
-    stop = gr.Button(browser_text("Stop"), variant="stop", min_width=100, elem_id="compare-stop")
+    stop = gr.Button(
+        browser_text("Stop"),
+        variant="stop",
+        min_width=100,
+        interactive=False,
+        elem_id="compare-stop",
+    )
     csv = gr.Button(browser_text("Download CSV"), min_width=100, elem_id="compare-csv")
     markdown = gr.Button(
         browser_text("Download Markdown"), min_width=100, elem_id="compare-markdown"

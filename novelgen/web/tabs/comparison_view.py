@@ -94,12 +94,13 @@ def _status(request: Request, done: int) -> str:
 
 
 def stopped_changes(parts: Parts, made: Comparison) -> Changes:
-    """The table without the text that was broken off, and the status."""
+    """The table without the text that was broken off, and the status; nothing to stop any more."""
+    stopped: Changes = {parts.stop: gr.update(interactive=False)}
     request = made.request
     if request is None or len(made.rows) == len(request.grid):
-        return {}
+        return stopped
     status = _("stopped · {status}").format(status=_status(request, len(made.rows)))
-    return {parts.table: table_value(made.rows), parts.status: status}
+    return {**stopped, parts.table: table_value(made.rows), parts.status: status}
 
 
 def table_file(made: Comparison, kind: str) -> dict[str, str]:

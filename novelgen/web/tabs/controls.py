@@ -244,6 +244,8 @@ def keep(controls: Controls, run: gr.Dropdown, is_novel: Callable[[str | None], 
     # is moved the last one counts.
     fields: list[Any] = controls.components
     changed = [field.input for field in fields]
+    # Gradio tells of a text when a key is pressed: Chinese comes without one.
+    changed += [field.blur for field in fields if isinstance(field, gr.Textbox)]
     gr.on(changed, note, inputs, [preset, stored], trigger_mode="always_last", **LIGHT)
     outputs = [*fields, preset, stored]
     preset.input(take, inputs, outputs, **LIGHT)

@@ -14,7 +14,7 @@ from novelgen.api.report import FORMATS
 from novelgen.i18n import _
 from novelgen.web import limits
 from novelgen.web.error_toasts import errors_as_toasts
-from novelgen.web.events import LIGHT, Changes, Given
+from novelgen.web.events import LIGHT, Changes, Given, disable_after, enable_at
 from novelgen.web.language import browser_text, localized
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.report import ReportRequest, write
@@ -38,7 +38,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
             start = gr.Button(
                 browser_text("Write the report"), variant="primary", elem_id="report-start"
             )
-            stop = gr.Button(browser_text("Stop"), elem_id="report-stop")
+            stop = gr.Button(browser_text("Stop"), interactive=False, elem_id="report-stop")
         status = gr.Textbox(
             label=browser_text("Progress"), interactive=False, max_lines=2, elem_id="report-status"
         )
@@ -62,6 +62,7 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
                     shown = gr.update(value=made or None, visible=bool(made))
                     yield {status: step.status, files: shown}
 
+    enable_at(start, stop)
     begun = start.click(
         write_it,
         {run, *fields.values()},
@@ -70,9 +71,15 @@ def build(registry: ModelRegistry, run: gr.Dropdown) -> None:
         show_progress_on=status,
         api_visibility="private",
     )
+    disable_after(begun, stop)
+
+    @localized
+    def stopped() -> Changes:
+        return {status: _("stopped"), stop: gr.update(interactive=False)}
+
     # What was measured stays: the next time it goes on behind it.
     ended = stop.click(lambda: None, cancels=[begun], **LIGHT)
-    ended.then(localized(lambda: _("stopped")), None, status, **LIGHT)
+    ended.then(stopped, None, [status, stop], **LIGHT)
 
 
 @functools.cache

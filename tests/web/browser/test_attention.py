@@ -249,6 +249,9 @@ def why_shows_every_view_and_what_another_source_changes(attention):
             "spans => spans.map(span => span.getAttribute('style'))"
         )
         seen.add(str(styles))
+        # What the colours mean is said for each.
+        said = "模型看得越多" if name == "attention" else "蓝的使它更不可能"
+        assert said in page.locator("#attention-source-name").inner_text()
     assert len(seen) == 5
     assert "源文省下" in page.locator("#attention-place .attention-facts").inner_text()
     told = page.locator("#attention-told").inner_text()

@@ -33,6 +33,10 @@ def test_a_preset_sets_its_controls_says_so_and_everything_is_kept(page, settled
     page.locator("#write-more > button").click()
     number(page, "top-k").fill("17")
     number(page, "top-k").press("Tab")
+    cast = page.locator("#write-cast textarea")
+    # As an input method does it, without a key.
+    cast.fill("小满、何三爷")
+    cast.press("Tab")
     expect(preset.locator("input:checked")).to_have_count(0)
     expect(preset).to_contain_text("自定设置")
     settled(page)
@@ -42,3 +46,4 @@ def test_a_preset_sets_its_controls_says_so_and_everything_is_kept(page, settled
     expect(preset).to_contain_text("自定设置")
     page.locator("#write-more > button").click()
     expect(number(page, "top-k")).to_have_value("17")
+    expect(cast).to_have_value("小满、何三爷")

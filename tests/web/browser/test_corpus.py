@@ -128,3 +128,7 @@ def test_every_field_of_the_section_has_a_name(novel, own_app, open_page):
         assert page.locator("#corpus").get_by_label(name).first.is_visible(), name
     for name in ("Train on this novel", "Discard it"):
         assert page.get_by_role("button", name=name).is_visible()
+    # On a phone too their words have room.
+    page.set_viewport_size({"width": 360, "height": 740})
+    for name in ("corpus-replace", "corpus-simplify", "corpus-keep", "model-run"):
+        assert page.locator(f"#{name}").bounding_box()["width"] >= 240, name

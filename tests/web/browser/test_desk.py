@@ -170,6 +170,17 @@ def test_chapters_finding_and_keys(page, write, settled):
     # 3. Keys.
     settled(page)
     draft = write(page)
+    # What is looked for comes in sight, with the field, though a text was written below.
+    page.keyboard.press("Control+f")
+    page.locator("#write-find-text").fill("第四回")
+    settled(page)
+    assert page.locator(".desk-find").bounding_box()["y"] >= 0
+    assert 0 < page.locator(".sheet-found").bounding_box()["y"] < 900
+    place = page.evaluate("scrollY")
+    page.keyboard.press("Enter")
+    assert page.evaluate("scrollY") == place
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.selectionStart") == TEXT.index("第四回")
     page.keyboard.press("Control+Shift+Enter")
     has(page, "manuscript", f"{TEXT}\n{draft.strip()}")
     settled(page)

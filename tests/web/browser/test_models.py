@@ -155,11 +155,14 @@ def test_a_grid_is_stopped_and_the_finished_rows_stay(page, settled):
         box.fill(f"1.{number}")
         box.press("Enter")
     box.press("Escape")
+    stop = page.locator("#compare-stop")
+    expect(stop).to_be_disabled()
     page.locator("#compare-start").click()
+    expect(stop).to_be_enabled()
     page.wait_for_function(
         "/^[1-9]/.test(document.querySelector('#compare-status textarea').value)"
     )
-    page.locator("#compare-stop").click()
+    stop.click()
     begins(page, "compare-status", "已停止")
     settled(page)
     line = value(page, "compare-status")
@@ -168,6 +171,7 @@ def test_a_grid_is_stopped_and_the_finished_rows_stay(page, settled):
         page.locator("#compare-csv").click()
     rows = download.value.path().read_text(encoding="utf-8").splitlines()[1:]
     assert f" {len(rows)}/40 " in line
+    expect(stop).to_be_disabled()
 
 
 def test_without_a_run_a_training_is_offered_shown_and_cancelled(tmp_path, start_app, open_page):

@@ -15,10 +15,14 @@ def test_a_report_is_written_and_can_be_taken_along(open_page, tmp_path):
     page.get_by_label("Word (.docx)").uncheck()
     page.get_by_role("button", name="Write the report", exact=True).click()
     expect(page.get_by_text("choose at least one format")).to_be_visible()
+    stop = page.locator("#report-stop")
+    expect(stop).to_be_disabled()
     page.get_by_label("Word (.docx)").check()
     page.get_by_role("button", name="Write the report", exact=True).click()
+    expect(stop).to_be_enabled()
     link = page.locator("#report-files a").first
     expect(link).to_be_visible(timeout=300_000)
+    expect(stop).to_be_disabled()
     with page.expect_download() as download:
         link.click()
     path = tmp_path / "report.docx"

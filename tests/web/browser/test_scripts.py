@@ -6,7 +6,14 @@ from novelgen.web import static_files
 
 # A page of this address may keep things in the browser and hold locks, as a real one may.
 BLANK = "http://localhost/blank"
-WORDS = {"bits": "{bits} bits", "weight": "weight", "down": "written", "across": "source"}
+WORDS = {
+    "bits": "{bits} bits",
+    "weight": "weight",
+    "down": "written",
+    "across": "source",
+    "compared_cost": "{bits} more",
+    "compared_gain": "{bits} less",
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +31,7 @@ def view(context):
     """A page with the scripts that draw the Attention tab."""
     page = context.new_page()
     page.goto(BLANK)
-    names = ("dom.js", "heatmap.js", "pins.js", "heatview.js", "reading.js")
+    names = ("dom.js", "heatmap.js", "pins.js", "heatview.js", "reading.js", "why.js")
     page.add_script_tag(content=static_files.read(*names))
     page.evaluate("words => { window.words = words; }", WORDS)
     return page
@@ -46,6 +53,11 @@ def test_a_small_share_is_told_from_none(view):
 def test_bits_have_their_sign(view):
     told = view.evaluate("[1.5, -0.25].map(value => amount(value, {unit: 'bits'}, words))")
     assert told == ["+1.50 bits", "−0.25 bits"]
+
+
+def test_another_source_costs_more_or_less(view):
+    told = view.evaluate("[1.5, 0, -0.25].map(bits => costOf(bits, words))")
+    assert told == ["1.5 more", "0.0 more", "0.3 less"]
 
 
 def test_colours_go_from_the_paper_to_their_ends_without_a_jump(view):

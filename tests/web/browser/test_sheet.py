@@ -108,6 +108,10 @@ def test_the_text_is_one_sheet_with_its_buttons_in_sight(open_page, press, settl
     page = open_page(width=width, height=800)
     assert page.evaluate(BOTTOM, "#write-continue") <= 800
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # All settings are below each other, none beside the window's edge.
+    settings = "() => [...document.querySelectorAll('#write-settings, #write-more')]"
+    lefts = page.evaluate(f"{settings}.map(part => part.getBoundingClientRect().left)")
+    assert lefts[0] == lefts[1]
     # 1. Nothing moves at the first character.
     before = page.evaluate(TOP, "#write-bar"), page.evaluate(TOP, "#write-sheet")
     field(page, "manuscript").press_sequentially("船")
@@ -147,6 +151,17 @@ def test_the_text_is_one_sheet_with_its_buttons_in_sight(open_page, press, settl
             <= document.querySelector('#write-bar').getBoundingClientRect().top"""
     )
     assert page.evaluate(TOP, ".sheet-band") >= 0
+
+
+def test_on_a_phone_every_button_shows_its_whole_name(open_page, press):
+    page = open_page(locale="en-US", width=360, height=740)
+    field(page, "manuscript").fill(PROMPT)
+    number(page, "max-length", 20)
+    number(page, "num-samples", 2)
+    press(page, "continue")
+    expect(page.locator("#write-continue")).to_have_text("Discard and continue")
+    for button in page.locator("#write-buttons button").all():
+        assert button.evaluate("button => button.scrollWidth - button.clientWidth") == 0
 
 
 def test_the_text_is_followed_until_the_reader_scrolls(page, settled):

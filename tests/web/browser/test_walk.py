@@ -287,12 +287,15 @@ def compare_settings(writer):
         expect(toast).to_have_count(1)
         toast.get_by_label("关闭").click()
         expect(toast).to_have_count(0)
+    # What was refused leaves nothing to stop.
+    expect(page.locator("#compare-stop")).to_be_disabled()
     # 2. A table of the manuscript.
     page.locator("#compare-take").click()
     expect(writer.field("compare-prompt")).to_have_value(PROMPT + MARKUP)
     writer.field("compare-seed").fill("7")
     page.locator("#compare-start").click()
     expect(writer.field("compare-status")).to_have_value(re.compile("^完成 · 5/5"))
+    expect(page.locator("#compare-stop")).to_be_disabled()
     table = page.locator("#compare-table").inner_text()
     found = writer.downloaded("compare-csv")
     assert found.startswith("\ufeff")

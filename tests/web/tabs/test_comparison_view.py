@@ -153,6 +153,7 @@ def test_stopping_keeps_the_rows_that_are_finished(registry, named):
     kept = stopped_changes(named, snapshot.comparison)
     assert kept["table"]["data"] == shown["table"]["data"][:1]
     assert kept["status"] == f"stopped · {shown['status']}"
+    assert kept["stop"]["interactive"] is False
     assert shown["status"].startswith("1/2 ")
 
 
@@ -163,9 +164,9 @@ def made(registry):
     return last.comparison
 
 
-def test_stopping_when_nothing_runs_changes_nothing(made, named):
+def test_stopping_when_nothing_runs_changes_no_more_than_the_button(made, named):
     for state in (made, Comparison()):
-        assert stopped_changes(named, state) == {}
+        assert [*stopped_changes(named, state)] == ["stop"]
 
 
 def test_a_table_becomes_a_file(made):
