@@ -17,13 +17,13 @@ _FUZZ = 1e-3  # points, of sums that are rounded
 
 
 def split_lines(
-    text: str, widths: float | Sequence[float], font: str, size: float, encoding: str = "utf8"
+    text: str, widths: float | Sequence[float], font: str, size: float
 ) -> list[list[float | str]]:
     """The lines of a text as reportlab's `wordSplit` returns them: [room that is left, line].
 
     `widths` are those of the lines in points; the last one holds for all that follow.
     """
-    limits = widths if isinstance(widths, (list, tuple)) else [widths]
+    limits = [widths] if isinstance(widths, (int, float)) else widths
     advances = getCharWidths(text, font, size)
     lines: list[list[float | str]] = []
     start = 0
