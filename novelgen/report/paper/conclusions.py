@@ -108,9 +108,9 @@ def _source(report: Report) -> Iterator[str]:
         ).format(cost=bpc(cost))
     else:
         yield _(
-            "With a wrong source the same targets cost only {cost} BPC more: the model hardly uses "
-            "what stands before."
-        ).format(cost=bpc(cost))
+            "With a wrong source the same targets cost nearly the same ({cost} BPC): the model "
+            "hardly uses what stands before."
+        ).format(cost=f"{cost:+.3f}")
 
 
 def _decoding(report: Report) -> Iterator[str]:
