@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from novelgen.cli import Parser, run
 from novelgen.i18n import N_, _
+from novelgen.options import validate_choice
 
 
 class _Command(NamedTuple):
@@ -55,8 +56,16 @@ def _main(words: Sequence[str]) -> None:
         subparser = commands.add_parser(name, help=help_text, description=help_text)
         if name == chosen:
             importlib.import_module(entry.module).add_arguments(subparser)
+    if chosen is None:
+        _check_command(words)
     arguments = parser.parse_args(words)
     importlib.import_module(_COMMANDS[arguments.command].module).main(arguments)
+
+
+def _check_command(words: Sequence[str]) -> None:
+    """Raises ConfigError for a first word that is no command, with the nearest one."""
+    if words and not words[0].startswith("-"):
+        validate_choice(words[0], tuple(_COMMANDS), _("command"))
 
 
 def command(words: Sequence[str] | None = None) -> None:

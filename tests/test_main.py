@@ -27,3 +27,11 @@ def test_without_a_command_all_are_named(monkeypatch, capsys):
         command()
     assert ended.value.code == 2
     assert "generate" in capsys.readouterr().err
+
+
+def test_a_word_that_is_no_command_is_told_with_the_nearest_one(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command(["raport", "--checkpoint", "run"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: command: there is no 'raport'; did you mean report?")

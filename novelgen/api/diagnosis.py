@@ -252,7 +252,7 @@ def check_run(directory: Path) -> Iterator[Finding]:
         if run.directory.can_go_on:
             run.directory.load_trainer()
     except NovelgenError as error:
-        yield Finding("wrong", subject, str(error))
+        yield Finding("wrong", subject, _without(subject, error))
         return
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     message = _("{model}, {parameters:,} parameters, format {format}; all files are whole").format(
@@ -271,6 +271,12 @@ def check_run(directory: Path) -> Iterator[Finding]:
         if "alarm" in record:
             message = _("step {step}: {message}").format(**_told(record))
             yield Finding("warning", subject, message)
+
+
+def _without(subject: str, error: NovelgenError) -> str:
+    """The message of an error about a subject, which stands before it already."""
+    prefix = _("{subject}: {message}").format(subject=subject, message="")
+    return str(error).removeprefix(prefix)
 
 
 def _told(record: Mapping[str, object]) -> dict[str, object]:
@@ -293,7 +299,7 @@ def check_corpus(path: Path) -> Iterator[Finding]:
                 pass
             report = corpus.report.to_dict()
     except (CorpusError, ConfigError) as error:
-        yield Finding("wrong", subject, str(error))
+        yield Finding("wrong", subject, _without(subject, error))
         return
     message = _(
         "files: {files} ({encoding}), {chapters:,} chapters, {paragraphs:,} paragraphs, "

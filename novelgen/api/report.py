@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from novelgen.api.diagnosis import installed_version
-from novelgen.api.request import as_paths, run_names
+from novelgen.api.request import as_paths, path_from_here, run_names
 from novelgen.config import NO_INIT, Config, ModelConfig, flag, validate_choice
 from novelgen.errors import ConfigError
 from novelgen.i18n import N_, _
@@ -88,10 +88,11 @@ def write_report(
 
     Raises:
         CheckpointError: A run is missing, damaged, has no weights yet, or its data is gone.
-        ConfigError: An unknown format, or no Chinese font for a PDF.
+        ConfigError: An unknown format, a file in place of the folder, or no Chinese font for a PDF.
     """
     directories = as_paths(runs)
-    names = _check_request(directories, formats)
+    folder = Path(output)
+    names = _check_request(directories, folder, formats)
 
     # Torch is imported behind the checks, which answer at once.
     from novelgen.api.effort import FULL, QUICK
@@ -101,7 +102,6 @@ def write_report(
     from novelgen.training.distributed import SINGLE_PROCESS
     from novelgen.training.hardware import describe_machine
 
-    folder = Path(output)
     effort = QUICK if quick else FULL
     tell = on_progress or (lambda _name, _done, _total: None)
     # All are opened, and may be refused, before the first is measured.
@@ -114,7 +114,7 @@ def write_report(
         runs=studies,
         corpus=study_corpus(measurers[0].data),
         machine=describe_machine(SINGLE_PROCESS.device(device)),
-        commands=_commands(directories, studies, formats, quick),
+        commands=_commands(directories, studies, folder, formats, quick),
         versions=package_versions(),
         quick=quick,
         title=title,
@@ -123,8 +123,11 @@ def write_report(
     return _render(compose(report), folder, formats)
 
 
-def _check_request(directories: Sequence[Path], formats: Sequence[str]) -> list[str]:
+def _check_request(directories: Sequence[Path], folder: Path, formats: Sequence[str]) -> list[str]:
     """What the runs are called; raises ConfigError for a report that cannot be written."""
+    if folder.exists() and not folder.is_dir():
+        message = _("--output {path}: this is a file, not a folder; choose another")
+        raise ConfigError(message.format(path=folder))
     for name in formats:
         validate_choice(name, FORMATS, "--format")
     if not directories or not formats:
@@ -147,7 +150,11 @@ def _details(
 
 
 def _commands(
-    directories: Sequence[Path], studies: Sequence[RunStudy], formats: Sequence[str], quick: bool
+    directories: Sequence[Path],
+    studies: Sequence[RunStudy],
+    folder: Path,
+    formats: Sequence[str],
+    quick: bool,
 ) -> list[str]:
     """What trains each run again, and writes this report."""
     lines = [
@@ -155,7 +162,7 @@ def _commands(
         for directory, run in zip(directories, studies, strict=True)
     ]
     words = ["python -m novelgen report --checkpoint", *map(_shown, directories)]
-    words += ["--output", NAME, "--format", ",".join(formats)]
+    words += ["--output", _shown(folder), "--format", ",".join(formats)]
     return [*lines, " ".join(words + ["--quick"] * quick)]
 
 
@@ -195,11 +202,8 @@ def _option(name: str, value: Any, directory: Path) -> list[str]:
 
 
 def _shown(path: Path) -> str:
-    """A path as a report shows it: from here, or without the folders of whoever made it."""
-    path = path.resolve()
-    if path.is_relative_to(Path.cwd()):
-        return shlex.quote(path.relative_to(Path.cwd()).as_posix())
-    return shlex.quote("/".join(path.parts[-2:]))
+    """A path within a command."""
+    return shlex.quote(path_from_here(path))
 
 
 def _render(document: Document, folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -53,6 +53,14 @@ def as_paths(paths: Paths | None) -> list[Path]:
     return [Path(path) for path in paths]
 
 
+def path_from_here(path: Path) -> str:
+    """A path as a report shows it: from here, or without the folders of whoever made it."""
+    path = path.resolve()
+    if path.is_relative_to(Path.cwd()):
+        return path.relative_to(Path.cwd()).as_posix()
+    return "/".join(path.parts[-2:])
+
+
 def apply_options(config: Config, options: Mapping[str, Any]) -> Config:
     """A configuration with the options that were given, its variant's parts filled in.
 

@@ -15,7 +15,9 @@ import numpy as np
 from novelgen import __version__
 from novelgen.api.effort import Effort
 from novelgen.api.evaluation_losses import measured_losses, network_loss
+from novelgen.api.request import path_from_here
 from novelgen.attribution.forced import teacher_forced
+from novelgen.config import NO_INIT
 from novelgen.data.novel import Novel
 from novelgen.data.store import Store
 from novelgen.decoding.generator import Generator
@@ -27,6 +29,7 @@ from novelgen.evaluation.origins import copies_from, find_origins
 from novelgen.evaluation.pair_losses import PairLosses
 from novelgen.evaluation.sweep import Setting, SweepRow, held_out_texts, sweep
 from novelgen.models.zoo import attends
+from novelgen.options import AUTO
 from novelgen.report.paper.study import CopiedSpan, CorpusStudy, RunStudy
 from novelgen.report.samples import read_samples
 from novelgen.text.names import find_names
@@ -114,9 +117,15 @@ class Measurer:
         if baselines is None and self.data.holds_out:
             # Of a run of before they were measured in training.
             baselines = self._part("baselines", self._baselines)
+        init = self._run.config.training.init
+        first_weights = None
+        if init not in (NO_INIT, AUTO, None):
+            # In the file, the path begins at the run directory.
+            first_weights = path_from_here(self._directory / init)
         return {
             **self._run.info,
             "baselines": baselines or {},
+            "first_weights": first_weights,
             "is_all_training": not self.data.holds_out,
             "vocabulary_size": self._run.tokenizer.size,
             "training_characters": int(self.data.pairs("train").target_characters.sum()),

@@ -108,6 +108,15 @@ def _vocabulary(run: RunDirectory, info: Mapping[str, Any]) -> tuple[str, str]:
     return f"{source_kind} → {kind}", f"{source.size:,} → {tokenizer.size:,}"
 
 
+# Of ModelConfig.score.
+_SCORES = {
+    "additive": N_("additive"),
+    "concat": N_("concat"),
+    "dot": N_("dot"),
+    "general": N_("general"),
+}
+
+
 def architecture(model: ModelConfig) -> str:
     """The model in one line: its name, then its parts in the order of the data through them."""
     # A variant's own choices, such as its cell, are filled in.
@@ -138,11 +147,17 @@ def _encoder(model: ModelConfig, cell: str) -> str:
     return part.format(cell=cell, size=model.encoder_size)
 
 
+def score_name(score: str) -> str:
+    """What a score of `ModelConfig` is called; one that is not in the table, by its option."""
+    return _(_SCORES.get(score, score))
+
+
 def _attention(model: ModelConfig) -> str:
+    score = score_name(model.score or "")
     if model.attention_size:
-        part = _("{score} attention {size}").format(score=model.score, size=model.attention_size)
+        part = _("{score} attention {size}").format(score=score, size=model.attention_size)
     else:
-        part = _("{score} attention").format(score=model.score)
+        part = _("{score} attention").format(score=score)
     # What is added to it has the names of its options.
     extras = [name for name in ("coverage", "copy") if getattr(model, name)]
     return " + ".join([part, *extras])

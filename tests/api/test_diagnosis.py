@@ -115,7 +115,11 @@ def test_a_corpus_is_read(novel, tmp_path):
     assert "40 chapters" in finding.message
     assert "inf.txt" in skipped.message
     assert "characters to learn from" in small.message
-    assert statuses(check_corpus(Path("nothing.txt"))) == ["wrong"]
+    (finding,) = check_corpus(Path("nothing.txt"))
+    assert finding.status == "wrong"
+    # What is wrong does not name again what stands before it.
+    assert finding.subject == "nothing.txt"
+    assert finding.message.startswith("no such file")
 
 
 def test_a_broken_torch_is_wrong_and_ends_the_checks(monkeypatch):

@@ -83,6 +83,8 @@ def test_commands_train_the_same_run(report, runs):
     assert "--init none" in command
     assert "--model" not in command
     assert "--model seq2seq" in text
+    output = report[0]
+    assert f"--output {output.parent.name}/{output.name} --format md,docx,pdf,html" in text
 
 
 def test_what_was_measured_is_not_measured_again(report, runs):
@@ -137,6 +139,10 @@ def test_mistakes_are_told_before_anything_is_measured(runs, tmp_path):
         write_report(runs, tmp_path / "report", formats=["doc"])
     with pytest.raises(ConfigError, match="at least one run"):
         write_report([], tmp_path / "report")
+    file = tmp_path / "file.txt"
+    file.write_text("x")
+    with pytest.raises(ConfigError, match="a file, not a folder"):
+        write_report(runs, file, device="cpu")
     with pytest.raises(CheckpointError):
         write_report(tmp_path / "nowhere", tmp_path / "report", device="cpu")
     assert not (tmp_path / "report").exists()

@@ -5,6 +5,7 @@ import pytest
 
 from novelgen.config import ModelConfig
 from novelgen.errors import CheckpointError
+from novelgen.i18n import use_language
 from novelgen.report.card import UNKNOWN, architecture, card
 from novelgen.training.run_directory import RunDirectory
 
@@ -143,3 +144,9 @@ def test_every_variant_shows_its_own_parts(model, shown, hidden):
 
 def test_what_is_added_to_the_attention_is_named():
     assert "+ coverage + copy" in architecture(ModelConfig(coverage=True, copy=True))
+
+
+def test_the_score_has_a_name_in_chinese():
+    with use_language("zh"):
+        text = architecture(ModelConfig())
+    assert "加性注意力 256" in text

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from reportlab.lib import colors, textsplit
+from reportlab.lib import colors
 from reportlab.lib.enums import TA_CENTER, TA_LEFT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -42,17 +42,18 @@ from novelgen.report.document.elements import (
 from novelgen.report.document.labels import caption, contents_title
 from novelgen.report.document.layout import TEXT_WIDTH, column_shares
 from novelgen.report.document.pdf_font import registered_font
+from novelgen.report.document.pdf_lines import BEGINS_NONE, split_lines
 from novelgen.report.fonts import require_font
-from novelgen.text.marks import BEGINS_NO_LINE
 
 _MARGIN = 2.5 * cm
 _TALLEST = 22 * cm  # of a figure, so that its caption has room
 _NUMBER_WIDTH = 1.2  # centimetres, of an equation's number
 # What every page needs, whatever the texts.
 _ALWAYS = set(map(chr, range(0x20, 0x7F)))
-# reportlab knows what cannot begin a line in Japanese; these are the marks of Chinese.
-for _module in (textsplit, text_module):
-    _module.ALL_CANNOT_START += BEGINS_NO_LINE
+# Paragraphs look both up in their module: the first breaks a text of one style, the second says
+# what begins no line of one that has line breaks.
+text_module.wordSplit = split_lines
+text_module.ALL_CANNOT_START = BEGINS_NONE
 _GREY = colors.HexColor("#555555")
 
 

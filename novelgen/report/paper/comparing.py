@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from novelgen.evaluation.comparison import difference
-from novelgen.i18n import _
+from novelgen.i18n import _, join_list
 from novelgen.report.comparison_figures import validations_figure
 from novelgen.report.paper.phrases import TOKENS, bpc, count, decimal, percent
 from novelgen.report.paper.study import Report, RunStudy
@@ -50,6 +50,22 @@ def write_comparison(writer: ReportWriter, report: Report) -> None:
         ).format(main=report.main.name, koehn=writer.cite("koehn2004"))
     )
     writer.bullets([difference_text(report, run) for run in report.runs[1:]])
+    caution = unlike_starts(report)
+    if caution is not None:
+        writer.paragraph(caution)
+
+
+def unlike_starts(report: Report) -> str | None:
+    """That some runs began with trained weights and others did not; None where all began alike."""
+    trained = [run.name for run in report.runs if run.first_weights is not None]
+    random = [run.name for run in report.runs if run.first_weights is None]
+    if not trained or not random:
+        return None
+    return _(
+        "The runs did not begin alike: with trained weights {trained}, with random ones {random}. "
+        "What was learned before is a part of the differences between them, which do not compare "
+        "the models alone."
+    ).format(trained=join_list(trained), random=join_list(random))
 
 
 def difference_text(report: Report, run: RunStudy) -> str:
@@ -57,20 +73,30 @@ def difference_text(report: Report, run: RunStudy) -> str:
     found = difference(run.result, report.main.result)
     if found is None:
         return _(
-            "{run}: measured on other held-out texts than {main}, so the two do not compare"
+            "{run}: measured on other held-out texts than {main}, so the two do not compare."
         ).format(run=run.name, main=report.main.name)
     numbers = {
         "run": run.name,
+        "main": report.main.name,
         "mean": f"{found.bpc:+.3f}",
         "low": f"{found.interval.low:+.3f}",
         "high": f"{found.interval.high:+.3f}",
     }
     if not found.is_shown:
-        message = _("{run} cannot be told apart: {mean} BPC, between {low} and {high}")
+        message = _(
+            "{run} cannot be told apart from {main}: {mean} BPC on the test part, between {low} "
+            "and {high}."
+        )
     elif found.bpc < 0:
-        message = _("{run} is better: {mean} BPC, between {low} and {high}")
+        message = _(
+            "{run} predicts better than {main}: {mean} BPC on the test part, between {low} and "
+            "{high}."
+        )
     else:
-        message = _("{run} is worse: {mean} BPC, between {low} and {high}")
+        message = _(
+            "{run} predicts worse than {main}: {mean} BPC on the test part, between {low} and "
+            "{high}."
+        )
     return message.format(**numbers)
 
 

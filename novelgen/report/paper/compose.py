@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from novelgen.i18n import _, language, ngettext
+from novelgen.i18n import N_, _, language, ngettext
 from novelgen.report.document.elements import Document
 from novelgen.report.paper.conclusions import conclusions, write_conclusions
 from novelgen.report.paper.experiments import write_experiments
@@ -10,6 +10,18 @@ from novelgen.report.paper.method import budget_text, write_method
 from novelgen.report.paper.phrases import TOKENS, VARIANTS, bpc, count
 from novelgen.report.paper.study import Report
 from novelgen.report.paper.writer import ReportWriter
+
+# Of `describe_machine`, in words; the others are names of packages.
+_FACTS = {
+    "cpu": "CPU",
+    "gpu": "GPU",
+    "cores": N_("processor cores"),
+    "threads": N_("threads"),
+    "device": N_("device"),
+    "auto_precision": N_("precision, where it is not chosen"),
+    "system": N_("operating system"),
+    "python": "Python",
+}
 
 
 def compose(report: Report) -> Document:
@@ -107,14 +119,15 @@ def _appendix(writer: ReportWriter, report: Report) -> None:
     writer.heading(1, _("Appendix: how to get the same figures"), numbered=False)
     writer.paragraph(
         _(
-            "These commands train and measure again. A budget in steps gives the same weights on "
-            "the same machine and versions; one in minutes depends on the speed, so the steps "
-            "that were taken stand here."
+            "These commands train and measure again. A training whose budget was in steps gives "
+            "the same weights on the same machine and versions. One in minutes does not: its "
+            "learning rate followed the clock. The steps that it took stand here in place of its "
+            "minutes, and the figures come out near, not the same."
         )
     )
     writer.code("\n".join(report.commands))
     facts = {**report.machine, **report.versions}
-    rows = [[name.replace("_", " "), str(value)] for name, value in facts.items()]
+    rows = [[_(_FACTS.get(name, name)), str(value)] for name, value in facts.items()]
     writer.table(
         _("Versions, and the machine that measured for this report"), [_("name"), _("value")], rows
     )

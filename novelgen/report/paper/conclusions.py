@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from novelgen.i18n import _, join_list
-from novelgen.report.paper.comparing import difference_text
+from novelgen.report.paper.comparing import difference_text, unlike_starts
 from novelgen.report.paper.figures import family_rows
 from novelgen.report.paper.method import passes
 from novelgen.report.paper.phrases import bpc, count, decimal, percent, setting_text
@@ -108,9 +108,9 @@ def _source(report: Report) -> Iterator[str]:
         ).format(cost=bpc(cost))
     else:
         yield _(
-            "With a wrong source the same targets cost only {cost} BPC more: the model hardly uses "
-            "what stands before."
-        ).format(cost=bpc(cost))
+            "With a wrong source the same targets cost nearly the same ({cost} BPC): the model "
+            "hardly uses what stands before."
+        ).format(cost=f"{cost:+.3f}")
 
 
 def _decoding(report: Report) -> Iterator[str]:
@@ -188,6 +188,9 @@ def _comparison(report: Report) -> Iterator[str]:
     """Which run is better, where that can be told."""
     for run in report.runs[1:]:
         yield difference_text(report, run)
+    caution = unlike_starts(report)
+    if caution is not None:
+        yield caution
 
 
 _RULES: tuple[Callable[[Report], Iterator[str]], ...] = (

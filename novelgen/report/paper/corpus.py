@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from novelgen.data.split import PARTS
+from novelgen.data.split import PARTS, describe_split
 from novelgen.i18n import _
 from novelgen.report.paper.figures import chapters_figure, corpus_figure
 from novelgen.report.paper.phrases import count
@@ -34,7 +34,7 @@ def write_corpus(writer: ReportWriter, corpus: CorpusStudy) -> None:
     names, chapters = _chapter_lengths(corpus)
     if sum(map(len, chapters)) > 1:
         writer.figure(
-            _("Lengths of the chapters; a colour for each novel"),
+            _("Lengths of the chapters; those of a novel have one colour"),
             "chapters",
             chapters_figure(chapters, names),
         )
@@ -78,6 +78,9 @@ def _novels(writer: ReportWriter, meta: Mapping[str, Any]) -> None:
             "{table} shows the corpus after cleaning. Half of the paragraphs have at most {p50} "
             "characters, nine of ten at most {p90}, the longest {longest}."
         ).format(table=table, p50=lengths["p50"], p90=lengths["p90"], longest=lengths["max"])
+    )
+    writer.paragraph(
+        _("How the parts were made: {rule}.").format(rule=describe_split(meta["split"]["rule"]))
     )
     if len(novels) > _MOST_NOVELS:
         writer.paragraph(

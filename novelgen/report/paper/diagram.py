@@ -9,6 +9,7 @@ from matplotlib.patches import FancyBboxPatch
 from novelgen.config import ModelConfig
 from novelgen.i18n import _
 from novelgen.models.zoo import annotation_size, attends, resolve
+from novelgen.report.card import score_name
 from novelgen.report.fonts import figure_language, font_properties
 
 _ENCODER = "#dbe7f3"
@@ -56,7 +57,7 @@ def _draw_encoder(axes: Axes, model: ModelConfig, vocabulary: int) -> None:
         memory = _("annotations $h_j$, S × {size}").format(
             size=annotation_size(model) if model.cell else model.embedding_size
         )
-        score = model.score or _("scaled dot product")
+        score = score_name(model.score) if model.score else _("scaled dot product")
         attention = _("attention ({score}): $\\alpha_{{ij}}, c_i$").format(score=score)
         _arrow(axes, (_LEFT, 2.26), (_LEFT, 2.74))
         _text(axes, _LEFT + 0.08, 2.5, memory, align="left")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from novelgen.config import flag
 from novelgen.i18n import N_, _
 from novelgen.report.curves import curves_figure
 from novelgen.report.paper.comparing import write_comparison
@@ -63,7 +64,7 @@ def _setting(writer: ReportWriter, run: RunStudy) -> None:
     writer.heading(2, _("Configuration"))
     config = run.config
     rows = [
-        [name.replace("_", " "), value_text(value)]
+        [flag(name), run.first_weights or value if name == "init" else value_text(value)]
         for section in (config.model, config.training)
         for name, value in vars(section).items()
         if value is not None
@@ -187,7 +188,13 @@ def _prediction(writer: ReportWriter, run: RunStudy) -> None:
             [[each.label, count(each.pairs), bpc(each.bpc)] for each in run.result.by_length],
         )
     if run.result.test_is_sample:
-        writer.paragraph(_("The test part is large: these figures are of a sample of its pairs."))
+        writer.paragraph(
+            _(
+                "The figures of the model are of a sample of the test pairs; those of the n-gram "
+                "models are as the training measured them, on all of the part or on a larger "
+                "sample."
+            )
+        )
 
 
 def _bpc_rows(run: RunStudy) -> list[list[str]]:

@@ -17,6 +17,7 @@ from novelgen.report.tables import MEASURES
 
 _BLUE = "#2f6db3"
 _ORANGE = "#c8502d"
+_COLOURS = 10  # of matplotlib's cycle
 
 
 class Family(NamedTuple):
@@ -55,11 +56,16 @@ def _sets_only(row: SweepRow, option: str) -> bool:
     return all(row.options[name] == value for name, value in neutral.items() if name != option)
 
 
+def shown_families(rows: Sequence[SweepRow]) -> list[Family]:
+    """Those with more than one setting, so that something can be seen."""
+    return [family for family in FAMILIES if len(family_rows(rows, family.option)) > 1]
+
+
 def sweep_figure(rows: Sequence[SweepRow]) -> Figure:
-    """A panel for each measure (down) and each family of settings (across)."""
-    families = [family for family in FAMILIES if len(family_rows(rows, family.option)) > 1]
+    """A panel for each measure (down) and each family that is shown (across), at least one."""
+    families = shown_families(rows)
     figure = Figure(figsize=(2.2 * max(len(families), 2) + 0.6, 6.4), layout="constrained")
-    panels = figure.subplots(len(_MEASURES), max(len(families), 1), sharey="row", squeeze=False)
+    panels = figure.subplots(len(_MEASURES), len(families), sharey="row", squeeze=False)
     font = font_properties()
     with figure_language():
         for column, family in enumerate(families):
@@ -113,18 +119,21 @@ def corpus_figure(corpus: CorpusStudy) -> Figure:
 
 def chapters_figure(lengths: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
     """The length of every chapter, in characters, novel by novel."""
-    figure = Figure(figsize=(6.3, 2.6), layout="constrained")
+    figure = Figure(figsize=(6.3, 3.0), layout="constrained")
     axes = figure.add_subplot()
     font = font_properties()
     start = 1
     for number, (novel, name) in enumerate(zip(lengths, names, strict=True)):
         places = np.arange(start, start + len(novel))
-        axes.bar(places, novel, width=1.0, color=f"C{number % 10}", label=name)
+        axes.bar(places, novel, width=1.0, color=f"C{number % _COLOURS}", label=name)
         start += len(novel)
     with figure_language():
         axes.set_xlabel(_("chapter, in the order of the corpus"), fontproperties=font)
         axes.set_ylabel(_("characters"), fontproperties=font)
     _dress(axes)
+    # With more novels the colours come again.
+    if 1 < len(names) <= _COLOURS:
+        figure.legend(loc="outside lower center", ncols=4, prop=font, frameon=False, fontsize=8)
     return figure
 
 

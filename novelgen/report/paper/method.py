@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from novelgen.config import DecodingConfig
 from novelgen.i18n import _, ngettext
 from novelgen.models.zoo import attends
 from novelgen.report.card import architecture
@@ -194,9 +195,9 @@ def _training(writer: ReportWriter, run: RunStudy) -> None:
     writer.equations(eq.LOSS)
     writer.paragraph(
         _(
-            "The learning rate rises over {warmup} steps and then falls along half a cosine "
-            "{paper}, from {rate:g} to {floor:g} of it at the end of the budget; u is the share of "
-            "the budget that is used, n the step:"
+            "The learning rate rises over n_warm = {warmup} steps and then falls along half a "
+            "cosine {paper}, from η_max = {rate:g} to f = {floor:g} of it at the end of the "
+            "budget; u is the share of the budget that is used, n the step:"
         ).format(
             warmup=training.warmup_steps,
             paper=writer.cite("loshchilov2017"),
@@ -212,13 +213,14 @@ def _training(writer: ReportWriter, run: RunStudy) -> None:
                 "from 1 to {share:g} over the budget."
             ).format(paper=writer.cite("bengio2015"), share=training.teacher_forcing)
         )
-    if training.init not in ("none", "auto", None):
+    if run.first_weights is not None:
         writer.paragraph(
             _(
-                "The first weights are not random: they are those of a model that was trained on "
-                "other novels before ({path}). Symbols that it did not know begin near the mean of "
-                "the known."
-            ).format(path=training.init)
+                "The first weights are not random: they are those of a model that was trained "
+                "before ({path}). Symbols that it did not know begin near the mean of the known. "
+                "If it was trained on some of these texts, their held-out parts were not new to "
+                "it, and the figures flatter it."
+            ).format(path=run.first_weights)
         )
     writer.paragraph(
         _("The weights that did best in validation are kept; all figures are of those.")
@@ -252,12 +254,20 @@ def _decoding(writer: ReportWriter, run: RunStudy) -> None:
     # A translation, say, may repeat what its source repeats.
     if run.config.from_pairs:
         return
+    rules = DecodingConfig()
     writer.paragraph(
         _(
             "Two rules hold for every decoder, as they do in the program by default: the "
-            "log-probability of recent tokens is lowered {penalty}, and no n-gram is written twice "
-            "in a paragraph. Without them greedy decoding and beams turn in circles."
-        ).format(penalty=writer.cite("keskar2019"))
+            "log-probability of the last {window} tokens is lowered (penalty {factor:g} "
+            "{penalty}), and no {length}-gram is written twice in a paragraph, punctuation not "
+            "counted. They are against turning in circles, which greedy decoding and beams are "
+            "prone to."
+        ).format(
+            window=rules.repetition_window,
+            factor=rules.repetition_penalty,
+            penalty=writer.cite("keskar2019"),
+            length=rules.no_repeat_ngram,
+        )
     )
 
 

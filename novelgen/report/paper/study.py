@@ -77,6 +77,12 @@ class RunStudy:
         return resolve(self.config.model)
 
     @property
+    def first_weights(self) -> str | None:
+        """Where the first weights came from, as a path that can be shown; None: random ones."""
+        path: str | None = self.info.get("first_weights")
+        return path
+
+    @property
     def test_bpc(self) -> float:
         """Bits per character of the test part."""
         return float(self.result.prediction["bits_per_character"])

@@ -10,10 +10,10 @@ from novelgen.data.passages import PASSAGE_LENGTH
 from novelgen.decoding.results import Paragraph
 from novelgen.evaluation.failures import LOOP_SHARE, SHORT_LENGTH, SHORT_SHARE
 from novelgen.evaluation.sweep import SweepRow
-from novelgen.i18n import N_, _
+from novelgen.i18n import N_, _, join_list
 from novelgen.models.zoo import attends
 from novelgen.report.heatmap import attention_figure
-from novelgen.report.paper.figures import sweep_figure
+from novelgen.report.paper.figures import shown_families, sweep_figure
 from novelgen.report.paper.phrases import bpc, count, decimal, percent, setting_text, shortened
 from novelgen.report.paper.study import RunStudy
 from novelgen.report.paper.writer import ReportWriter
@@ -63,9 +63,11 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
             "likely to the model is not what reads best."
         ).format(table=table)
     )
-    if len(run.sweep) > 2:
+    families = shown_families(run.sweep)
+    if families:
+        options = join_list([_(family.label) for family in families])
         writer.figure(
-            _("What temperature, top-k, top-p and beam size do"), "sweep", sweep_figure(run.sweep)
+            _("The measures by {options}").format(options=options), "sweep", sweep_figure(run.sweep)
         )
     writer.table(
         _("One example of each setting, after the same source: {source}").format(
@@ -100,7 +102,7 @@ def write_samples(writer: ReportWriter, run: RunStudy) -> None:
         )
     if run.samples:
         writer.table(
-            _("How the text got better: after the same source, at several steps of training"),
+            _("What was written after the same source at several steps of training"),
             [_("step"), _("validation BPC"), _("generated")],
             [
                 [count(sample.step), bpc(_bpc_at(run, sample.step)), sample.text]
@@ -189,8 +191,9 @@ def write_failures(writer: ReportWriter, run: RunStudy) -> None:
             "{table} counts by rules: a text turns in circles when more than {loop} of its 4-grams "
             "stood in it before; it ends early with fewer than {length} characters and less than "
             "{short} of the true paragraph's; it breaks off when it does not end by itself or not "
-            "with the end of a sentence; it names other people when it names somebody, but nobody "
-            "whom its source names (people whom the training text names often). The same rules "
+            "with the end of a sentence; it names other people when it and its source both name "
+            "somebody, but nobody in common (people whom the training text names often). The same "
+            "rules "
             "were applied to the paragraphs that truly follow."
         ).format(
             table=table,

@@ -125,6 +125,12 @@ def test_columns_fill_the_page_by_what_stands_in_them():
     assert column_shares(Table(1, "", ["a", "b"], [], widths=[1, 3])) == [0.25, 0.75]
 
 
+def test_a_column_has_room_for_its_words_and_half_of_its_heading():
+    heading = ["训练", "与训练文本相同的八元组", "distinct-2"]
+    shares = column_shares(Table(1, "", heading, [["seq2seq", "0.1%", "0.9"]]))
+    assert [share * 28 for share in shares] == pytest.approx([7, 11, 10])
+
+
 def test_a_formula_that_cannot_be_drawn_is_an_error():
     with pytest.raises(ValueError, match="nosuch"):
         formula_picture(r"\nosuch{x}")

@@ -100,7 +100,8 @@ def test_end_of_training_is_one_of_three():
 
 def test_source_is_used_or_hardly():
     assert "the model uses what stands before" in said()
-    assert "hardly uses" in said(bpc={"shuffled": 5.41, "train": 5.0})
+    assert "(+0.010 BPC): the model hardly uses" in said(bpc={"shuffled": 5.41, "train": 5.0})
+    assert "(-0.010 BPC): the model hardly uses" in said(bpc={"shuffled": 5.39, "train": 5.0})
 
 
 def test_settings_that_loop_or_copy_are_named():
@@ -120,11 +121,25 @@ def test_temperatures_are_compared_from_the_lowest_to_the_highest():
 
 def test_another_run_is_better_only_where_that_is_certain():
     better = dataclasses.replace(study(result=result([50.0] * 8)), name="other")
-    assert "other is better: -0.400 BPC" in said(better)
+    assert "other predicts better than run: -0.400 BPC" in said(better)
     unclear = dataclasses.replace(study(result=result([40.0, 68.0] * 4)), name="other")
     assert "other cannot be told apart" in said(unclear)
     elsewhere = dataclasses.replace(result([50.0] * 8), held_out="other")
     assert "do not compare" in said(dataclasses.replace(study(result=elsewhere), name="other"))
+
+
+def test_runs_that_did_not_begin_alike_are_told_apart():
+    info = {**study().info, "first_weights": "checkpoints/base"}
+    trained = dataclasses.replace(study(info=info), name="other")
+    assert "with trained weights other, with random ones run" in said(trained)
+    assert "did not begin alike" not in said(dataclasses.replace(study(), name="other"))
+    assert "did not begin alike" not in said(trained, info=info)
+
+
+def test_every_conclusion_is_a_whole_sentence():
+    other = dataclasses.replace(study(result=result([50.0] * 8)), name="other")
+    report = Report([study(sweep=[row()]), other], None, {}, [], {})
+    assert all(sentence.endswith(".") for sentence in conclusions(report))
 
 
 def test_attention_of_one_place_explains_nothing():

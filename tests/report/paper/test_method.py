@@ -17,10 +17,11 @@ MEASURES = Measures(None, 0.0, 0.0, 0.0, 0.0, 1.0)
 FILLED = {"learning_rate": 0.003, "batch_tokens": 400, "warmup_steps": 50, "dropout": 0.1}
 
 
-def written(**options):
+def written(first_weights=None, **options):
     """The chapter about a run with these options."""
     config = Config().replace(**FILLED, **options)
     info = {"config": config, "parameters": 1000, "vocabulary_size": 6000}
+    info["first_weights"] = first_weights
     run = RunStudy("run", info, [], [], {}, Result("run", "", "char", 1), MEASURES)
     document = Document("", "en")
     write_method(ReportWriter(document), Report([run], None, {}, [], {}))
@@ -54,7 +55,7 @@ def test_parts_that_are_chosen_change_the_equations():
 def test_rules_against_repetition_are_those_of_novels():
     def says(**options):
         texts = (each.text for each in written(**options) if isinstance(each, Paragraph))
-        return any("no n-gram is written twice" in text for text in texts)
+        return any("no 4-gram is written twice" in text for text in texts)
 
     assert says()
     assert not says(pairs="pairs.tsv")
@@ -63,8 +64,13 @@ def test_rules_against_repetition_are_those_of_novels():
 def test_training_that_is_not_usual_is_said():
     texts = " ".join(
         each.text
-        for each in written(teacher_forcing=0.7, init="../other")
+        for each in written(teacher_forcing=0.7, first_weights="runs/other")
         if isinstance(each, Paragraph)
     )
     assert "from 1 to 0.7" in texts
-    assert "(../other)" in texts
+    assert "(runs/other)" in texts
+
+
+def test_first_weights_that_are_random_are_not_told():
+    texts = [each.text for each in written() if isinstance(each, Paragraph)]
+    assert not any("trained before" in text for text in texts)
