@@ -64,6 +64,7 @@ def fill(generator: Generator, before: str, after: str, config: DecodingConfig) 
         dataclasses.replace(
             each,
             prompt=before,
+            seed=session.seed,  # that of the request: it draws all candidates again
             paragraphs=[dataclasses.replace(paragraph, score=_mean(written) + _mean(join))],
         )
         for each, paragraph, written, join in zip(candidates, paragraphs, own, joins, strict=True)
@@ -121,7 +122,8 @@ def rewrite(
         min_length=selection.longest,
         max_length=selection.longest,
     )
-    candidates = _written(GenerationSession(generator, before, longest))
+    session = GenerationSession(generator, before, longest)
+    candidates = _written(session)
     segments = _segments(generator, before, "--prompt")
     shortened = _shortened(generator, config, segments, candidates, selection)
     # 2. Each with what follows it; of each text the best.
@@ -132,7 +134,8 @@ def rewrite(
         whole = _rewritten(generator, each.paragraphs[0], target, reading, selection)
         words = generator.tokenizer.decode(target[len(opening) : -len(selection.following)])
         text = parts[0] + words + parts[2]
-        found.append(dataclasses.replace(each, paragraphs=[dataclasses.replace(whole, text=text)]))
+        paragraphs = [dataclasses.replace(whole, text=text)]
+        found.append(dataclasses.replace(each, seed=session.seed, paragraphs=paragraphs))
     return _distinct(_best(found, len(found)))[: config.num_samples]
 
 

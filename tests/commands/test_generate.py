@@ -297,6 +297,8 @@ def test_a_paragraph_is_written_before_what_is_to_follow_from_a_text_or_a_file(
     for after in ("黛玉来了。", file):
         printed = generate("--seed", 3, "--num-samples", 2, "--after", after)
         assert printed.out.splitlines()[1::2] == [each.text for each in expected]
+        # The seed that was given writes it again, not that of the candidate.
+        assert printed.err == "seed: 3\n"
     file.write_bytes("黛玉来了。".encode("gb18030"))
     with pytest.raises(ConfigError, match="is not UTF-8"):
         generate("--after", file)
@@ -312,6 +314,8 @@ def test_words_in_brackets_are_written_anew(checkpoint, generate, tmp_path):
     for paragraph in ("黛玉[来了]。", file):
         printed = generate("--seed", 3, "--num-samples", 2, "--rewrite", paragraph)
         assert printed.out.splitlines()[1::2] == [each.text for each in expected]
+        # The seed that was given writes it again, not that of the candidate.
+        assert printed.err == "seed: 3\n"
     for wrong in ("黛玉来了。", "黛玉[]来了。", "[黛玉][来了]。"):
         with pytest.raises(ConfigError, match="in square brackets, once"):
             generate("--rewrite", wrong)
