@@ -22,17 +22,21 @@ from novelgen.i18n import _
 _PASSES = (1.0, 5.0, 10.0)
 _DROPOUT = (0.0, 0.1, 0.3)
 
-# Target tokens in the smallest batch, and how many batches a budget is to make.
+# Target tokens in the smallest batch, and how many batches a budget is to make: from scratch, and
+# with trained weights, which small steps serve better.
 _SMALLEST_BATCH = 400
 _BATCHES = 2000
+_WARM_BATCHES = 4000
 
 _LONGEST_WARMUP = 50
 
 # Passes after which more of them gain little.
 _ENOUGH_PASSES = 4
 
-# The most passes that minutes buy a run that begins with trained weights.
-_WARM_PASSES = 3
+# The most passes that minutes buy a run that begins with trained weights; of a short text so many
+# that it has some hundred steps.
+_WARM_PASSES = 2
+_WARM_TOKENS = 100_000
 
 # The learning rate of a run that begins from scratch, and of one that begins with trained weights.
 _LEARNING_RATE = 3e-3
@@ -95,15 +99,18 @@ def with_learning_rate(config: Config) -> Config:
     return config.replace(learning_rate=rate)
 
 
-def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Recipe:
-    """The recipe for so many passes over a text.
+def recipe_for(
+    passes: float, text: Text, *, is_warm: bool = False, has_step_budget: bool = False
+) -> Recipe:
+    """The recipe for so many passes over a text; `is_warm`: with trained weights to begin with.
 
     With a budget of steps the batches are large: smaller ones would learn from less.
     """
     tokens = passes * text.tokens
     batch = LARGEST_BATCH
     if not has_step_budget:
-        batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
+        wanted = tokens / (_WARM_BATCHES if is_warm else _BATCHES)
+        batch = int(np.clip(wanted, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
     dropout = round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
     return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
 
@@ -112,9 +119,14 @@ def complete(config: Config, text: Text, speed: float | None = None) -> Config:
     """The configuration with what is auto chosen; `speed` as in `passes`."""
     training = config.training
     if _is_bounded(training):
-        training = dataclasses.replace(training, epochs=_WARM_PASSES)
+        training = dataclasses.replace(training, epochs=_most_passes(text))
     bought = passes(training, text, speed)
-    recipe = recipe_for(bought, text, training.max_steps is not None)
+    recipe = recipe_for(
+        bought,
+        text,
+        is_warm=training.init != NO_INIT,
+        has_step_budget=training.max_steps is not None,
+    )
     dropout = config.model.dropout
     if dropout is None:
         dropout = recipe.dropout
@@ -150,19 +162,25 @@ def advice(config: Config, text: Text, speed: float) -> str:
     bought = passes(training, text, speed)
     if bought < 1:
         return _too_few(training, text, speed, bought)
-    if _is_bounded(training) and bought > _WARM_PASSES:
+    most = _most_passes(text)
+    if _is_bounded(training) and bought > most:
         message = _(
             "{minutes:g} minutes on this machine are about {passes:.1f} passes over the text; with "
             "trained weights to begin with it is learnt by heart after {most}, so training ends "
             "then; --epochs N makes N of them"
         )
-        return message.format(minutes=training.max_minutes, passes=bought, most=_WARM_PASSES)
+        return message.format(minutes=training.max_minutes, passes=bought, most=most)
     return ""
 
 
 def _is_bounded(config: TrainingConfig) -> bool:
     """Whether the passes of a budget are bounded: of minutes alone, beginning with weights."""
     return config.init != NO_INIT and config.epochs is None and config.max_steps is None
+
+
+def _most_passes(text: Text) -> int:
+    """Passes after which a run with trained weights learns a text by heart."""
+    return max(_WARM_PASSES, math.ceil(_WARM_TOKENS / text.tokens))
 
 
 def _too_few(config: TrainingConfig, text: Text, speed: float, bought: float) -> str:
