@@ -26,9 +26,9 @@ _MESSAGES = {
     "writing": N_("Writing…"),
     "stop": N_("Stop"),
     # 2. The heatmap.
-    "heatmap": N_("Attention heatmap"),
+    "heatmap": N_("Heatmap"),
     "heatmap_keys": N_(
-        "Attention heatmap: arrow keys move, plus and minus zoom, 0 shows all, Enter selects a row;"
+        "Heatmap: arrow keys move, plus and minus zoom, 0 shows all, Enter selects a row;"
         " with Pin, Enter marks a cell, Shift with arrow keys marks more of them and weighs"
     ),
     "no_attention": N_("This model has no attention, so there is no heatmap."),
