@@ -22,11 +22,9 @@ from novelgen.i18n import _
 _PASSES = (1.0, 5.0, 10.0)
 _DROPOUT = (0.0, 0.1, 0.3)
 
-# Target tokens in the smallest batch, and how many batches a budget is to make: from scratch, and
-# with trained weights, which small steps serve better.
+# Target tokens in the smallest batch, and how many batches a budget is to make.
 _SMALLEST_BATCH = 400
 _BATCHES = 2000
-_WARM_BATCHES = 4000
 
 _LONGEST_WARMUP = 50
 
@@ -99,18 +97,15 @@ def with_learning_rate(config: Config) -> Config:
     return config.replace(learning_rate=rate)
 
 
-def recipe_for(
-    passes: float, text: Text, *, is_warm: bool = False, has_step_budget: bool = False
-) -> Recipe:
-    """The recipe for so many passes over a text; `is_warm`: with trained weights to begin with.
+def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Recipe:
+    """The recipe for so many passes over a text.
 
     With a budget of steps the batches are large: smaller ones would learn from less.
     """
     tokens = passes * text.tokens
     batch = LARGEST_BATCH
     if not has_step_budget:
-        wanted = tokens / (_WARM_BATCHES if is_warm else _BATCHES)
-        batch = int(np.clip(wanted, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
+        batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
     dropout = round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
     return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
 
@@ -121,12 +116,7 @@ def complete(config: Config, text: Text, speed: float | None = None) -> Config:
     if _is_bounded(training):
         training = dataclasses.replace(training, epochs=_most_passes(text))
     bought = passes(training, text, speed)
-    recipe = recipe_for(
-        bought,
-        text,
-        is_warm=training.init != NO_INIT,
-        has_step_budget=training.max_steps is not None,
-    )
+    recipe = recipe_for(bought, text, training.max_steps is not None)
     dropout = config.model.dropout
     if dropout is None:
         dropout = recipe.dropout

@@ -54,13 +54,6 @@ def test_a_budget_below_one_pass_is_told_with_what_would_do():
     assert advice(config, text, speed=7600.0) == ""
 
 
-@given(st.floats(0.01, 1000))
-def test_batches_are_no_larger_with_trained_weights(bought):
-    warm, cold = (recipe_for(bought, NOVEL, is_warm=each) for each in (True, False))
-    assert 400 <= warm.batch_tokens <= cold.batch_tokens
-    assert warm.dropout == cold.dropout
-
-
 def test_minutes_buy_a_run_with_trained_weights_few_passes_unless_more_are_asked_for():
     warm = Config().replace(max_minutes=10, init="run")
     assert complete(warm, NOVEL, speed=500.0).training.epochs == 2  # of six
