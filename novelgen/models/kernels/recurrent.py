@@ -141,7 +141,9 @@ def recurrent_layers(
     size = hidden.shape[2]
     rows = pack_rows(sequence, lengths, -(-torch.get_num_threads() // len(hidden)))
     own_rows = [rows, rows.reversed()][: len(hidden)]
-    first_state = hidden if state is None else state
+    # Under autocast a bridge makes the first states in the dtype of products, not in that of sums.
+    hidden = hidden.to(weights[0].dtype)
+    first_state = hidden if state is None else state.to(weights[0].dtype)
     given: list[Tensor] = []
     for number, own in enumerate(own_rows):
         weight_ih, weight_hh, bias_ih, bias_hh = weights[4 * number : 4 * number + 4]

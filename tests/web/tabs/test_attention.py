@@ -326,7 +326,8 @@ def test_every_text_that_the_script_or_the_template_names_exists(view):
     kinds = {
         *(f"alternative_{kind}" for kind in ("write", "end", "byte", "empty")),
         *(f"most_{view}" for view in views),
-        *(f"cell_{unit}" for unit in ("share", "bits")),
+        *(f"{part}_{unit}" for part in ("cell", "source") for unit in ("share", "bits")),
+        *(f"compared_{sign}" for sign in ("cost", "gain")),
         *(f"beam_{state}" for state in ("lived", "ended", "died")),
         "agreement_attention_gradient",
         "agreement_attention_leaving_out",
