@@ -32,7 +32,7 @@ _LONGEST_WARMUP = 50
 _ENOUGH_PASSES = 4
 
 # The most passes that minutes buy a run that begins with trained weights; of a short text so many
-# that it has some hundred steps.
+# that it has some hundred steps. A run for which nothing is auto has no recipe, nor this bound.
 _WARM_PASSES = 2
 _WARM_TOKENS = 100_000
 

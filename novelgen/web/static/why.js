@@ -16,8 +16,9 @@ function costOf(bits, words) {
 }
 
 class Why {
-    // `root` holds the elements of attention.html, `pins` the attention by hand; `actions` has onView(name), onExplain(),
-    // onCompare(source), onWriteAgain(place, rows), onPins() when attention by hand has changed.
+    // `root` holds the elements of attention.html, `pins` the attention by hand; `actions` has
+    // onView(name), onExplain(), onCompare(source), onWriteAgain(place, rows), and onPins() when
+    // attention by hand has changed.
     constructor(root, words, pins, actions) {
         Object.assign(this, {words, pins, actions, isPinning: false});
         this.find = id => root.querySelector(`#attention-${id}`);

@@ -158,6 +158,23 @@ def test_the_loops_python_gives_what_their_machine_code_gives(cell, as_onednn):
     assert as_onednn.products > 0
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_first_states_may_be_in_the_dtype_of_products(cell):
+    """As a bridge makes them under autocast; this needs no CPU that multiplies in bfloat16."""
+    leaves = inputs(cell, 2, torch.float32)
+    names = [name for name in ("hidden", "cell") if name in leaves]
+    rough = {name: leaves[name].detach().bfloat16() for name in names}
+    given = {**leaves, **{name: rough[name].requires_grad_() for name in names}}
+    same = {**leaves, **{name: rough[name].detach().float().requires_grad_() for name in names}}
+    found, expected = ours(given), ours(same)
+    for mine, truth in zip(found, expected, strict=True):
+        assert torch.equal(mine, truth)
+    mine, truth = gradients(found, given), gradients(expected, same)
+    for name, gradient in truth.items():
+        rtol, atol = (0.01, 1e-6) if name in names else (0.0, 0.0)
+        torch.testing.assert_close(mine[name].float(), gradient, rtol=rtol, atol=atol)
+
+
 def test_a_grus_state_is_not_rounded_at_every_step():
     """With z near 1 a step moves h by less than bfloat16 resolves."""
     leaves = inputs("gru", 1, torch.float32, steps=1000, scale=0.0)
