@@ -3,8 +3,8 @@
     python recipes/base.py NOVELS WORK --round 1 --minutes 100
 
 A round is a corpus of about fourteen million characters: every modern novel whole, and a third of
-every classical one, so that both give about half of what is read. The three rounds take the three
-thirds in turn. The second and the third begin with the weights that are shipped.
+every classical one, so that both give about half of what is read. The rounds take the three thirds
+in turn. All but the first begin with the weights that are shipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from novelgen.config import NO_INIT
 from novelgen.shipped import shipped_base
 from novelgen.training.run_directory import RunDirectory
 
-ROUNDS = 3
+THIRDS = 3
 BASE = Path(__file__).resolve().parent.parent / "checkpoints" / "base"
 
 OPTIONS = {
@@ -84,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("novels", type=Path, help="folder of .txt files, with folders in it")
     parser.add_argument("work", type=Path, help="folder for the corpus and the run")
-    parser.add_argument("--round", type=int, default=1, choices=range(1, ROUNDS + 1))
+    parser.add_argument("--round", type=int, default=1, help="counted from 1")
     parser.add_argument("--minutes", type=float, default=100)
     arguments = parser.parse_args()
     corpus = arguments.work / f"corpus{arguments.round}"
@@ -123,9 +123,9 @@ def chosen_files(folder: Path) -> Iterator[Path]:
 
 
 def third(lines: list[str], number: int) -> list[str]:
-    """The lines of one third of a novel; `number` counts on beyond three."""
-    first = number % ROUNDS
-    return lines[len(lines) * first // ROUNDS : len(lines) * (first + 1) // ROUNDS]
+    """The lines of one third of a novel; `number` counts on beyond the three."""
+    first = number % THIRDS
+    return lines[len(lines) * first // THIRDS : len(lines) * (first + 1) // THIRDS]
 
 
 def ship(path: Path, target: Path = BASE) -> None:

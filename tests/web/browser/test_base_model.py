@@ -38,7 +38,7 @@ def test_a_fresh_page_writes_with_the_base_model_at_once(
     make_run(folder / "checkpoints" / "base")
     visitor = open_page(app.url, locale="en-US")
     expect(visitor.locator("#page-run")).to_have_text("base")
-    assert not visitor.locator("#write-base").is_visible()
+    expect(visitor.locator("#write-base")).to_be_hidden()
     visitor.get_by_role("tab", name="Model", exact=True).click()
     visitor.locator("#model-run input").click()
     names = visitor.get_by_role("option")
