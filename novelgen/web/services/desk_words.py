@@ -53,6 +53,7 @@ _MESSAGES = {
     "reword": N_("Other words for what is selected"),
     "nothing_selected": N_("Select some words in the manuscript first."),
     "middle_writing": N_("Writing…"),
+    "busy": N_("Something is being written: press Stop first."),
     # 6. Finding.
     "find": N_("Find"),
     "find_text": N_("Find in the manuscript"),

@@ -65,12 +65,17 @@ on("edited", refresh);
 on("full", event => tell(event.detail ? words.full : ""));
 
 // 2. Clicks, before Gradio hears of them.
+let isMiddle = false; // whether something is written within the manuscript
 const WRITES = "#write-continue, #write-rewrite";
 const ENDS = "#write-stop, #write-accept, #write-discard, #write-undo, #write-redo, .write-pick, #write-examples button";
 addEventListener("click", event => {
     const target = event.target.closest?.("button, summary");
     if (!target?.closest("#write")) return;
     if (target.matches("#write-clear")) stories.ask(event);
+    if (target.matches(WRITES) && isMiddle) {
+        event.stopImmediatePropagation();
+        return;
+    }
     if (target.matches(WRITES) && target.getAttribute("aria-disabled") !== "true") {
         buttons.isBusy = true;
         lateText.forget();
@@ -80,6 +85,7 @@ addEventListener("click", event => {
     }
     if (target.matches(ENDS)) {
         if (target.id !== "write-stop") lateText.cancel();
+        if (isMiddle) endMiddle();
         buttons.isBusy = false;
         sheet.letGo();
         refresh();
@@ -221,9 +227,13 @@ function saveMade({name, type, content}) {
     save(new Blob([bytes], {type}), name);
 }
 
-// 6. In the middle. The manuscript must stay as it is until the answer has come.
+// 6. In the middle. The manuscript must stay as it is until the answer has come, or is not awaited.
 function writeInTheMiddle(isSelection) {
     part("middle").open = false;
+    if (buttons.isBusy) {
+        tell(words.busy);
+        return;
+    }
     const target = field("manuscript");
     const place = unit => [...target.value.slice(0, unit)].length; // in characters
     const start = place(target.selectionStart);
@@ -232,17 +242,19 @@ function writeInTheMiddle(isSelection) {
         tell(words.nothing_selected);
         return;
     }
-    target.readOnly = true;
+    isMiddle = buttons.isBusy = target.readOnly = true;
     tell(words.middle_writing);
+    refresh();
     ask("middle", isSelection ? {start, stop} : {start: stop, stop});
+}
+function endMiddle() {
+    isMiddle = buttons.isBusy = field("manuscript").readOnly = false;
+    tell("");
+    refresh();
 }
 part("fill").addEventListener("click", () => writeInTheMiddle(false));
 part("reword").addEventListener("click", () => writeInTheMiddle(true));
-on("middle-ended", () => {
-    field("manuscript").readOnly = false;
-    tell("");
-    refresh();
-});
+on("middle-ended", () => isMiddle && endMiddle());
 
 // 7. What the server answers.
 watch("value", () => {

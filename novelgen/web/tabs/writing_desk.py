@@ -156,8 +156,12 @@ def _wire_middle(registry: ModelRegistry, parts: Parts) -> None:
                 return {}
             if not 0 <= start <= stop <= len(manuscript):
                 return {}
+            number = request.cancellation.start()
             generator = registry.generator(request.run)
             text = write_in_the_middle(generator, manuscript, start, stop, request.options)
+        # What was stopped, or has moved text since, is not undone by this answer.
+        if request.cancellation.is_cancelled(number):
+            return {}
         return moved(parts, given, replace_manuscript(text))
 
     written = desk.middle(
@@ -168,6 +172,8 @@ def _wire_middle(registry: ModelRegistry, parts: Parts) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+    # The token is cancelled by Stop in writing.py.
+    parts.buttons["stop"].click(None, cancels=[written], **LIGHT)
     for after in (written.success, written.failure):
         after(None, None, None, js=notify("middle-ended"), **LIGHT)
 

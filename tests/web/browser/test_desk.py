@@ -226,3 +226,42 @@ def test_a_paragraph_is_written_between_two_and_undone(page, settled):
     page.locator("#write-reword").click()
     page.get_by_text("请从第二段起改写").wait_for()
     page.wait_for_function("!document.querySelector('#write-manuscript textarea').readOnly")
+
+
+def test_writing_in_the_middle_can_be_stopped(page, settled):
+    lines = ["小满坐在船头。", "她数着石阶。", "天黑了。"]
+    field(page, "manuscript").fill("\n".join(lines))
+    field(page, "manuscript").evaluate("box => box.setSelectionRange(3, 3)")
+    # So long that it is not through before Stop is pressed.
+    page.locator("#write-more > button").click()
+    for length in ("max", "min"):
+        box = page.locator(f"#write-{length}-length input[type=number]")
+        box.fill("1000")
+        box.press("Tab")
+    settled(page)
+    menu(page, "middle")
+    page.locator("#write-fill").click()
+    expect(page.locator("#write-told")).to_have_text("正在写……")
+    # 1. Continue and Rewrite wait for its end, and so does another paragraph.
+    page.locator("#write-continue").evaluate("button => button.click()")
+    page.locator("#write-rewrite").evaluate("button => button.click()")
+    page.locator("#write-fill").evaluate("button => button.click()")
+    expect(page.locator("#write-told")).to_contain_text("先按“停止”")
+    # 2. After Stop the manuscript is as it was, and can be typed in.
+    page.locator("#write-stop").click()
+    expect(page.locator("#write-told")).to_be_hidden()
+    assert not field(page, "manuscript").evaluate("box => box.readOnly")
+    settled(page)
+    has(page, "manuscript", "\n".join(lines))
+    has(page, "draft-1", "")
+    # 3. And it can be asked for again.
+    for length in ("min", "max"):
+        box = page.locator(f"#write-{length}-length input[type=number]")
+        box.fill("5")
+        box.press("Tab")
+    field(page, "manuscript").evaluate("box => box.setSelectionRange(3, 3)")
+    menu(page, "middle")
+    page.locator("#write-fill").click()
+    page.wait_for_function(
+        "document.querySelector('#write-manuscript textarea').value.split('\\n').length === 4"
+    )
