@@ -23,6 +23,8 @@ _VERSION = 1
 _NAME_LENGTH = 60
 # What no file system takes in a name: separators, wildcards, control characters.
 _HARMFUL = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f]')
+# What a browser puts behind the name of a file that is there already.
+_COPY = re.compile(r" ?\(\d+\)$")
 _SONGTI = "SimSun"
 
 
@@ -82,10 +84,10 @@ def _heading(line: str) -> str:
 
 def markdown(title: str, manuscript: str) -> str:
     """The title, headings of chapters and paragraphs, as Markdown."""
-    blocks = [f"# {title.strip()}"] if title.strip() else []
+    blocks = [f"# {_escaped(title.strip())}"] if title.strip() else []
     for line in _paragraphs(manuscript):
         heading = _heading(line)
-        blocks.append(f"## {heading}" if heading else _escaped(line))
+        blocks.append(f"## {_escaped(heading)}" if heading else _escaped(line))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -142,6 +144,37 @@ def from_json(record: Mapping[str, Any]) -> Story:
     return Story(**texts, drafts=tuple(drafts[: limits.CANDIDATES]), settings=settings)
 
 
+def from_text(name: str, text: str) -> Story:
+    """The story of a Markdown or plain text file of that name, as the page saves it or anybody.
+
+    The title is that in the text, or the file's name without its suffix. Raises as `from_json`.
+    """
+    stem, _dot, suffix = name.rpartition(".")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")
+    title = stem or name
+    if suffix.lower() in ("md", "markdown"):
+        if lines[0].startswith("# "):
+            title = _unescaped(lines.pop(0)[2:].strip())
+        lines = [_from_markdown(line.strip()) for line in lines if line.strip()]
+    elif lines[1:2] == [""] and file_name(lines[0]) == _COPY.sub("", title):
+        title = lines[0].strip()
+        lines = lines[2:]
+    return from_json({"title": title, "manuscript": "\n".join(lines).strip()})
+
+
+def _from_markdown(line: str) -> str:
+    """The line of a manuscript that `markdown` makes this line of."""
+    text = _unescaped(line)
+    if not line.startswith("#"):
+        return text
+    title = text.lstrip("#").strip()
+    return title if _heading(title) == title else f"# {title}"
+
+
+def _unescaped(line: str) -> str:
+    return re.sub(r"\\([\\`*_\[\]<>#+\-.)])", r"\1", line)
+
+
 def story_file(kind: str, story: Story) -> StoryFile:
     """The story as a file of a kind: json, md or docx."""
     title, manuscript = story.title, story.manuscript
@@ -171,4 +204,4 @@ def _paragraphs(manuscript: str) -> list[str]:
 def _escaped(line: str) -> str:
     """A paragraph in which Markdown finds no marks of its own."""
     marked = re.sub(r"([\\`*_\[\]<>])", r"\\\1", line)
-    return re.sub(r"^([#+\-]|\d+[.)])", r"\\\1", marked)
+    return re.sub(r"^(\d*)([#+\-.)])", r"\1\\\2", marked)

@@ -214,10 +214,7 @@ async function readStory(file) {
     } catch {
         text = new TextDecoder("gb18030", {fatal: true}).decode(bytes);
     }
-    if (!file.name.endsWith(".json")) {
-        const title = file.name.replace(/\.[^.]*$/, "");
-        return {title, manuscript: text.replace(/\r\n?/g, "\n").trim()};
-    }
+    if (!file.name.endsWith(".json")) return {name: file.name, text};
     const story = JSON.parse(text);
     if (typeof story.manuscript !== "string") throw new Error("no story");
     return story;

@@ -34,6 +34,7 @@ from novelgen.web.services.story_file import (
     Story,
     chapters,
     from_json,
+    from_text,
     story_file,
 )
 from novelgen.web.services.undo_journal import history_from
@@ -84,8 +85,13 @@ def _wire_stories(parts: Parts, events: list[Any]) -> None:
 
     @localized
     def open_story(event: gr.EventData) -> Changes:
+        asked = sent(event, "name", "text", *Story._fields)
         try:
-            story = from_json(sent(event, *Story._fields))
+            # A file of text, or the page's own record.
+            if "text" in asked:
+                story = from_text(str(asked.get("name", "")), str(asked["text"]))
+            else:
+                story = from_json(asked)
         except ConfigError as error:
             return {parts.status: html.escape(str(error))}
         drafts = (*story.drafts, *NO_DRAFTS)[: limits.CANDIDATES]

@@ -125,6 +125,15 @@ def test_a_story_is_saved_and_opened_with_all_that_belongs_to_it(page, write, se
     settled(page)
     page.locator("#write-undo").click()
     has(page, "draft-1", "")
+    # Its other files give its title and its text too.
+    for kind in ("markdown", "download"):
+        begin(page)
+        copy = tmp_path / saved[kind].suggested_filename
+        copy.write_bytes(saved[kind].path().read_bytes())
+        page.locator("#write-open-file").set_input_files(copy)
+        has(page, "manuscript", TEXT)
+        has(page, "title", '渡口:"一"')
+        settled(page)
     # A text in an older encoding, and what is no text at all.
     old = tmp_path / "旧稿.txt"
     old.write_bytes("船来了。\r\n天黑了。".encode("gb18030"))

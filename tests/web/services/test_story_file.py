@@ -4,6 +4,8 @@ import json
 
 import docx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from novelgen.errors import ConfigError
 from novelgen.web import limits
@@ -12,6 +14,7 @@ from novelgen.web.services.story_file import (
     chapters,
     file_name,
     from_json,
+    from_text,
     markdown,
     story_file,
 )
@@ -38,10 +41,46 @@ def test_markdown_has_the_title_headings_and_paragraphs():
         "# 船",
         "## 第三回 渡口",
         r"小满上了\*船\*。",
-        r"\1. 她说。",
+        r"1\. 她说。",
         "## 石阶",
         "第四回里说过，他不来。\n",
     ]
+
+
+def saved(kind, title, manuscript):
+    """Name and text of the file that the page saves."""
+    if kind == "md":
+        return f"{file_name(title)}.md", markdown(title, manuscript)
+    return f"{file_name(title)}.txt", f"{title}\n\n{manuscript}\n"  # as desk.js writes it
+
+
+LINES = st.lists(
+    st.one_of(
+        st.text("船来了。*_1.)#+- \\[`<", min_size=1),
+        st.sampled_from(["第三回 渡口", "# 石阶", "1. 她说。", "\\*", "#", "12) 天"]),
+    ).map(str.strip),
+    min_size=1,
+).map(lambda lines: [line for line in lines if line.strip("# ")])
+
+
+@given(st.text("渡口*1.#: ", min_size=1).map(str.strip).filter(bool), LINES.filter(bool))
+@example("渡口", ["\\*", "# # 石阶", "1. 她说。"])
+def test_a_saved_text_is_opened_with_its_title(title, lines):
+    manuscript = "\n".join(lines)
+    assert from_text(*saved("txt", title, manuscript))[:2] == (title, manuscript)
+    opened = from_text(*saved("md", title, manuscript))
+    assert (opened.title, markdown(*opened[:2])) == (title, markdown(title, manuscript))
+    # But for the signs of headings, all is as it was.
+    assert [line.strip("# ") for line in opened.manuscript.split("\n")] == [
+        line.strip("# ") for line in lines
+    ]
+
+
+def test_the_title_of_another_text_is_its_file_name():
+    assert from_text("旧稿.txt", "船来了。\r\n\r\n天黑了。")[:2] == ("旧稿", "船来了。\n\n天黑了。")
+    assert from_text("渡口 (1).txt", "渡口\n\n船来了。")[:2] == ("渡口", "船来了。")
+    assert from_text("旧稿.md", "## 第三回\n\n船来了。")[:2] == ("旧稿", "第三回\n船来了。")
+    assert from_text("旧稿", "")[:2] == ("旧稿", "")
 
 
 def test_a_word_file_has_the_same_with_real_headings():
