@@ -166,7 +166,7 @@ def _plot(found: Curves) -> gr.LinePlot:
     training = _("training")
     validation = _("validation")
     points = [(step, bpc, training) for step, bpc in found.training]
-    points += [(step, bpc, validation) for step, bpc in found.validation]
+    points += [(step, bpc, validation) for step, bpc in _visible(found.validation)]
     return gr.LinePlot(
         pd.DataFrame(points, columns=["step", "bpc", "series"]),
         x_title=_("steps"),
@@ -175,6 +175,14 @@ def _plot(found: Curves) -> gr.LinePlot:
         y_lim=[found.low, found.high],
         visible=True,
     )
+
+
+def _visible(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The points of a line. A single one, which would not be drawn, becomes a dash up to it."""
+    if len(points) != 1:
+        return points
+    [(step, bpc)] = points
+    return [(step - max(step // 30, 1), bpc), (step, bpc)]
 
 
 def _no_curves(parts: RunParts | WatchedParts, with_words: bool) -> Changes:

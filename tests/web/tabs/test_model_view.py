@@ -70,6 +70,8 @@ def test_a_run_is_shown_with_its_curves(folder):
     rows = plot.value["data"]
     assert {row[2] for row in rows} == {"training", "validation"}
     assert [130, 6.5, "validation"] in rows
+    # A line of one point would not be seen.
+    assert [126, 6.5, "validation"] in rows
     assert set(plot.color_map) == {"training", "validation"}
     assert (plot.x_title, plot.y_title) == ("steps", "bits per character (BPC)")
 
