@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from novelgen.config import DataConfig, TextConfig, flag
@@ -34,6 +35,8 @@ class KnownVocabulary(NamedTuple):
     tokenizer: Tokenizer
     fingerprint: str
 
+
+_DIGITS = 12  # of a corpus's identity in its store's name
 
 STORES = ".stores"
 """The folder, beside the runs that use them, of stores that training made by itself."""
@@ -138,7 +141,12 @@ def corpus_name(paths: Sequence[Path]) -> str:
 
 def store_name(paths: Sequence[Path], content: str) -> str:
     """What the store of a corpus is called beside others; `content` is that of its identity."""
-    return f"{corpus_name(paths)}-{content[:12]}"
+    return f"{corpus_name(paths)}-{content[:_DIGITS]}"
+
+
+def shown_name(path: PurePath) -> str:
+    """What a corpus file, or a store that was named by `store_name`, is called for readers."""
+    return re.sub(rf"-[0-9a-f]{{{_DIGITS}}}$", "", path.name)
 
 
 def _build_at(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from novelgen.config import Config, ModelConfig
 from novelgen.data.pair_files import files_of
+from novelgen.data.prepare import shown_name
 from novelgen.errors import CheckpointError
 from novelgen.i18n import N_, _, join_list, ngettext
 from novelgen.models.zoo import resolve
@@ -176,7 +177,7 @@ def _corpus(paths: Any) -> str:
     """The files' names without their folders, which are private to who trained the run."""
     if not isinstance(paths, list) or not paths:
         return UNKNOWN
-    names = [PurePath(str(path)).name[:_NAME] for path in paths]
+    names = [shown_name(PurePath(str(path)))[:_NAME] for path in paths]
     listed = join_list(names[:_CORPORA])
     if len(names) <= _CORPORA:
         return listed

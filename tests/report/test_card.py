@@ -46,6 +46,9 @@ def test_a_card_tells_what_the_run_is(run, toy):
 def test_of_many_files_some_are_named_and_all_counted(run):
     write(run, corpus=[f"/home/somebody/{number}.txt" for number in range(2000)])
     assert card(run).corpus == "0.txt, 1.txt, 2.txt … (2,000 files in all)"
+    # Of a store that was made of dropped files, without the digits of its identity.
+    write(run, corpus=["/runs/.stores/小书-d1cada95e219"])
+    assert card(run).corpus == "小书"
 
 
 @pytest.mark.parametrize(
