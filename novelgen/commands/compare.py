@@ -305,7 +305,7 @@ def _print_result(result: Result) -> None:
 
 def _print_summary(output: Path, comparison: Comparison) -> None:
     """Prints where the tables and figures are."""
-    from novelgen.report.comparison import DIFFERENT_TEXTS
+    from novelgen.report.comparison import DIFFERENT_TEXTS, unlike_starts
 
     print()
     if len(comparison.results) > 1:
@@ -314,6 +314,10 @@ def _print_summary(output: Path, comparison: Comparison) -> None:
     # What a reader of the table must know comes before its name.
     if not comparison.same_texts:
         print(_("note: {note}").format(note=_(DIFFERENT_TEXTS)))
+        print()
+    caution = unlike_starts(comparison.results)
+    if caution is not None:
+        print(_("note: {note}").format(note=caution))
         print()
     files = join_list(("table.csv", "table.json", "losses.json", "curves.png", "by_length.png"))
     message = _("compared: {table}, and beside it {files}")

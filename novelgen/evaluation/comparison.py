@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from novelgen.config import NO_INIT
 from novelgen.decoding.generator import Generator
 from novelgen.evaluation.groups import LengthClass, by_length
 from novelgen.evaluation.pair_losses import Interval, PairLosses, bootstrap, pair_losses
 from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
 from novelgen.evaluation.writing import spread
+from novelgen.options import AUTO
 from novelgen.training.checkpoint import Run
 from novelgen.training.journal import read_metrics
 from novelgen.training.run_directory import RunDirectory
@@ -44,6 +46,7 @@ class Result:
     tokenizer: str
     seed: int
     error: str | None = None  # why there is nothing more
+    began_trained: bool = False  # whether its first weights were those of another run
     parameters: int | None = None
     steps: int | None = None
     minutes: float | None = None  # of training, validations included
@@ -157,6 +160,7 @@ def result_of(
         run.config.model.model,
         run.config.data.tokenizer,
         run.config.training.seed,
+        began_trained=run.config.training.init not in (NO_INIT, AUTO),
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         steps=steps[-1] if steps else None,
         minutes=spent[-1]["seconds"] / 60 if spent else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,10 @@ class Comparison:
         elif measured:
             notes.append(_test_part_note(measured))
 
+        caution = unlike_starts(self.results)
+        if caution is not None:
+            notes.append(caution)
+
         # 3. The runs that failed.
         for result in self.results:
             if result.error:
@@ -185,6 +189,20 @@ class Comparison:
         if "runs" in self.request:
             return _("measured on (perhaps trained elsewhere): {machine}").format(machine=facts)
         return _("machine: {machine}").format(machine=facts)
+
+
+def unlike_starts(results: Iterable[Result]) -> str | None:
+    """That some runs began with trained weights and others did not; None where all began alike."""
+    measured = [result for result in results if not result.error]
+    trained = [result.name for result in measured if result.began_trained]
+    random = [result.name for result in measured if not result.began_trained]
+    if not trained or not random:
+        return None
+    return _(
+        "The runs did not begin alike: with trained weights {trained}, with random ones {random}. "
+        "What was learned before is a part of the differences between them, which do not compare "
+        "the models alone."
+    ).format(trained=join_list(trained), random=join_list(random))
 
 
 def _losses(result: Result) -> dict[str, Any]:

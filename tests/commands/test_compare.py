@@ -326,7 +326,13 @@ def test_runs_are_compared_after_the_fact(novel, make_novel, tmp_path, capsys):
     assert "do not compare" not in capsys.readouterr().out
     compare_runs("--runs", tmp_path / "one", tmp_path / "three", "--output", tmp_path / "mixed")
     assert not table(tmp_path / "mixed")["same_test_texts"]
-    assert "do not compare directly" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "do not compare directly" in said
+    assert "did not begin alike" not in said
+    begins = ("--init", tmp_path / "one", "--model", "seq2seq", *TINY, "--max-steps", 2)
+    call(train, "--corpus", novel, "--output", tmp_path / "four", *begins)
+    compare_runs("--runs", tmp_path / "one", tmp_path / "four", "--output", tmp_path / "begun")
+    assert "with trained weights four, with random ones one" in capsys.readouterr().out
     call(evaluate, "--checkpoint", tmp_path / "three", "--json", "--device", "cpu")
     measured = json.loads(capsys.readouterr().out)["bits_per_character"]
     assert measured == pytest.approx(table(tmp_path / "mixed")["runs"][1]["test_bpc"], rel=1e-5)

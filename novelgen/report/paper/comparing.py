@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from novelgen.evaluation.comparison import difference
-from novelgen.i18n import _, join_list
+from novelgen.i18n import _
+from novelgen.report.comparison import unlike_starts
 from novelgen.report.comparison_figures import validations_figure
 from novelgen.report.paper.phrases import TOKENS, bpc, count, decimal, percent
 from novelgen.report.paper.study import Report, RunStudy
@@ -50,22 +51,9 @@ def write_comparison(writer: ReportWriter, report: Report) -> None:
         ).format(main=report.main.name, koehn=writer.cite("koehn2004"))
     )
     writer.bullets([difference_text(report, run) for run in report.runs[1:]])
-    caution = unlike_starts(report)
+    caution = unlike_starts(run.result for run in report.runs)
     if caution is not None:
         writer.paragraph(caution)
-
-
-def unlike_starts(report: Report) -> str | None:
-    """That some runs began with trained weights and others did not; None where all began alike."""
-    trained = [run.name for run in report.runs if run.first_weights is not None]
-    random = [run.name for run in report.runs if run.first_weights is None]
-    if not trained or not random:
-        return None
-    return _(
-        "The runs did not begin alike: with trained weights {trained}, with random ones {random}. "
-        "What was learned before is a part of the differences between them, which do not compare "
-        "the models alone."
-    ).format(trained=join_list(trained), random=join_list(random))
 
 
 def difference_text(report: Report, run: RunStudy) -> str:

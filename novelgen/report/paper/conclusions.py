@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from novelgen.i18n import _, join_list
-from novelgen.report.paper.comparing import difference_text, unlike_starts
+from novelgen.report.comparison import unlike_starts
+from novelgen.report.paper.comparing import difference_text
 from novelgen.report.paper.figures import family_rows
 from novelgen.report.paper.method import passes
 from novelgen.report.paper.phrases import bpc, count, decimal, percent, setting_text
@@ -188,7 +189,7 @@ def _comparison(report: Report) -> Iterator[str]:
     """Which run is better, where that can be told."""
     for run in report.runs[1:]:
         yield difference_text(report, run)
-    caution = unlike_starts(report)
+    caution = unlike_starts(run.result for run in report.runs)
     if caution is not None:
         yield caution
 

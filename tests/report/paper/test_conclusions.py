@@ -129,11 +129,12 @@ def test_another_run_is_better_only_where_that_is_certain():
 
 
 def test_runs_that_did_not_begin_alike_are_told_apart():
-    info = {**study().info, "first_weights": "checkpoints/base"}
-    trained = dataclasses.replace(study(info=info), name="other")
-    assert "with trained weights other, with random ones run" in said(trained)
+    trained = dataclasses.replace(result([50.0] * 8), name="other", began_trained=True)
+    other = dataclasses.replace(study(result=trained), name="other")
+    assert "with trained weights other, with random ones run" in said(other)
     assert "did not begin alike" not in said(dataclasses.replace(study(), name="other"))
-    assert "did not begin alike" not in said(trained, info=info)
+    alike = dataclasses.replace(trained, name="run")
+    assert "did not begin alike" not in said(other, result=alike)
 
 
 def test_every_conclusion_is_a_whole_sentence():
