@@ -31,6 +31,11 @@ function tell(text) {
     told.hidden = !text;
 }
 
+// On a phone the bar lies over the end of the page, which leaves as much room as it takes.
+const barHeight = new ResizeObserver(([{target}]) => {
+    document.documentElement.style.setProperty("--write-bar", `${target.offsetHeight}px`);
+});
+
 // 1. What follows from a changed text. Once for all changes of a moment.
 let isAwaited = false;
 function refresh() {
@@ -39,6 +44,7 @@ function refresh() {
     requestAnimationFrame(() => {
         isAwaited = false;
         if (!tab()) return;
+        barHeight.observe(part("bar")); // once, however often
         lateText.remove();
         buttons.refresh();
         sheet.ask();

@@ -164,6 +164,22 @@ def test_on_a_phone_every_button_shows_its_whole_name(open_page, press):
         assert button.evaluate("button => button.scrollWidth - button.clientWidth") == 0
 
 
+def test_on_a_phone_the_bar_hides_nothing_at_the_end_of_the_page(open_page, settled):
+    page = open_page(locale="en-US", width=360, height=740)
+    heights = page.locator("#write-buttons button").evaluate_all(
+        "buttons => buttons.map(button => button.offsetHeight)"
+    )
+    assert len(set(heights)) == 1
+    # The status of a draft makes the bar higher.
+    field(page, "manuscript").fill(LONG)
+    page.locator("#write-continue").click()
+    page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 0")
+    settled(page)
+    # Clicks only what nothing lies over.
+    page.locator("#write-more > button").click(timeout=10_000)
+    page.locator("#write-min-p").wait_for()
+
+
 def test_the_text_is_followed_until_the_reader_scrolls(page, settled):
     field(page, "manuscript").fill(LONG)
     number(page, "paragraphs", 20)
