@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import matplotlib as mpl
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.cu2quPen import Cu2QuPen
+from fontTools.pens.recordingPen import DecomposingRecordingPen
+from fontTools.pens.transformPen import TransformPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
@@ -22,18 +25,23 @@ _numbers = itertools.count(1)
 logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
 # How far a quadratic curve may be from the cubic one that it stands for, in units of 1/1000 em.
 _TOLERANCE = 1.0
+# What Chinese fonts lack, such as the ć of a name, comes from a font with TrueType outlines that
+# matplotlib brings along.
+_LATIN = Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
 @contextmanager
 def registered_font(path: Path, characters: set[str]) -> Iterator[str]:
     """Makes a font file known to reportlab within the block, by the name that it yields.
 
-    Only `characters` keep their glyphs. reportlab embeds TrueType outlines alone, while fonts such
-    as Noto Sans CJK have PostScript ones: those are approximated.
+    Only `characters` keep their glyphs, and those that it lacks come from a Latin font. reportlab
+    embeds TrueType outlines alone, while fonts such as Noto Sans CJK have PostScript ones: those
+    are approximated.
     """
     # reportlab knows fonts by the name in the file too: two reports at once need two.
     name = f"novelgen{next(_numbers)}"
     options = Options(glyph_names=False, layout_features=[], notdef_outline=True, hinting=False)
+    options.drop_tables += ["vhea", "vmtx"]  # of vertical writing
     subsetter = Subsetter(options)
     subsetter.populate(text="".join(characters))
     # Of a collection, the first face.
@@ -42,6 +50,7 @@ def registered_font(path: Path, characters: set[str]) -> Iterator[str]:
         chosen = font
         if "CFF " in font or "CFF2" in font:
             chosen = _with_quadratic_outlines(font)
+        _add_missing(chosen, characters)
         for record in list(chosen["name"].names):
             record.string = name
         file = Path(folder) / "font.ttf"
@@ -82,3 +91,25 @@ def _with_quadratic_outlines(font: TTFont) -> TTFont:
     builder.setupOS2()
     builder.setupPost()
     return builder.font
+
+
+def _add_missing(font: TTFont, characters: set[str]) -> None:
+    """Gives a TrueType font the glyphs of characters that it lacks, as far as _LATIN has them."""
+    own = font.getBestCmap()
+    with TTFont(_LATIN, lazy=True) as latin:
+        outlines = latin.getGlyphSet()
+        names = latin.getBestCmap()
+        scale = font["head"].unitsPerEm / latin["head"].unitsPerEm
+        for code in sorted(({ord(each) for each in characters} - own.keys()) & names.keys()):
+            recording = DecomposingRecordingPen(outlines)
+            outlines[names[code]].draw(recording)
+            pen = TTGlyphPen(None)
+            recording.replay(TransformPen(pen, (scale, 0, 0, scale, 0, 0)))
+            name = f"latin{code:04X}"
+            glyph = pen.glyph()
+            font["glyf"][name] = glyph
+            glyph.recalcBounds(font["glyf"])
+            width = round(scale * outlines[names[code]].width)
+            font["hmtx"][name] = (width, getattr(glyph, "xMin", 0))
+            for table in font["cmap"].tables:
+                table.cmap[code] = name

@@ -43,6 +43,17 @@ def test_system_font_is_cut_down_to_the_characters():
         assert pdfmetrics.stringWidth("小满", name, 10) == pytest.approx(20, abs=1)
 
 
+def test_what_a_chinese_font_lacks_comes_from_a_latin_one(postscript_font):
+    with registered_font(postscript_font, set("一ć")) as name:
+        alone = pdfmetrics.stringWidth("ć", name, 10)
+        assert 4 < alone < 7
+        assert pdfmetrics.stringWidth("一ć", name, 10) == pytest.approx(6 + alone)
+        face = pdfmetrics.getFont(name).face
+        assert face.charToGlyph[ord("一")] != face.charToGlyph[ord("ć")]
+    with registered_font(require_font().path, set("小ć")) as name:
+        assert 4 < pdfmetrics.stringWidth("ć", name, 10) < 7
+
+
 def test_two_fonts_at_once_have_their_own_characters(postscript_font):
     with (
         registered_font(postscript_font, set("一")) as one,
