@@ -38,12 +38,13 @@ from novelgen.training.recipe import (
     describe,
     is_open,
     needs_speed,
-    provisional,
     text_of,
+    trials,
     with_learning_rate,
 )
 from novelgen.training.results import Outcome, Validation
 from novelgen.training.run_directory import RunDirectory
+from novelgen.training.speed import Speed
 from novelgen.training.stores import Data, data_of_run, shared_data
 from novelgen.training.system_memory import read_memory
 from novelgen.training.trainer import Trainer
@@ -232,7 +233,7 @@ def _trainer(
 
     text = _text(config, data)
 
-    def choose(speed: float) -> TrainingConfig:
+    def choose(speed: Speed) -> TrainingConfig:
         chosen = complete(config, text, speed)
         set_dropout(model, present(chosen.model.dropout))
         if ranks.is_first:
@@ -242,14 +243,16 @@ def _trainer(
             line.note(note)
         return chosen.training
 
+    tried = trials(config.training)
     line = ProgressLine() if reporting.verbose else NoProgress()
     trainer = Trainer(
         model,
-        provisional(config.training),
+        tried[0].config,
         data.training(),
         valid,
         run,
         ranks=ranks,
+        trials=tried,
         choose=choose if needs_speed(config) else None,
         observe=observe,
         baselines=baselines,

@@ -17,6 +17,7 @@ import numpy as np
 from novelgen.config import LARGEST_BATCH, NO_INIT, Config, TrainingConfig
 from novelgen.data.pairs import Pairs
 from novelgen.i18n import _
+from novelgen.training.speed import Speed, Trial
 
 # Passes over the training pairs, and the dropout rate for so many; between them in a line.
 _PASSES = (1.0, 5.0, 10.0)
@@ -27,6 +28,12 @@ _SMALLEST_BATCH = 400
 _BATCHES = 2000
 
 _LONGEST_WARMUP = 50
+
+# The larger of two batch sizes whose speed is measured, and the shortest budget for which it is: a
+# token takes half as long in a large batch, on some machines, but of a short budget its steps are a
+# large part.
+_LARGER_BATCH = 1600
+_LARGER_MINUTES = 3.0
 
 # Passes after which more of them gain little.
 _ENOUGH_PASSES = 4
@@ -72,20 +79,36 @@ def needs_speed(config: Config) -> bool:
     return config.training.max_minutes is not None and is_open(config)
 
 
-def provisional(config: TrainingConfig) -> TrainingConfig:
+def trials(config: TrainingConfig) -> list[Trial]:
     """What a training begins with, while its speed is measured."""
-    return _filled(config, Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP))
+    small = _filled(config, Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP))
+    found = [Trial(small, 8, 3)]
+    if config.batch_tokens is None and (config.max_minutes or 0) >= _LARGER_MINUTES:
+        found.append(Trial(dataclasses.replace(small, batch_tokens=_LARGER_BATCH), 4, 1))
+    return found
 
 
-def passes(config: TrainingConfig, text: Text, speed: float | None) -> float:
-    """Passes over the text that the budget buys, at `speed` target characters a second."""
+def passes(config: TrainingConfig, text: Text, speed: Speed | None) -> float:
+    """Passes over the text that the budget buys; where the batches are open, in those it gets."""
+    batch = config.batch_tokens or _SMALLEST_BATCH
+    while True:
+        bought = _passes(config, text, speed, batch)
+        # Larger batches are faster, so that a budget of minutes buys more, in larger ones again.
+        larger = recipe_for(bought, text, config.max_steps is not None).batch_tokens
+        if config.batch_tokens is not None or larger <= batch:
+            return bought
+        batch = larger
+
+
+def _passes(config: TrainingConfig, text: Text, speed: Speed | None, batch: int) -> float:
     found = []
     if config.epochs is not None:
         found.append(float(config.epochs))
     if config.max_steps is not None:
         found.append(config.max_steps * (config.batch_tokens or LARGEST_BATCH) / text.tokens)
     if config.max_minutes is not None and speed is not None:
-        found.append(60 * config.max_minutes * speed / text.characters)
+        rate = speed.in_batches(batch * text.characters / text.tokens)
+        found.append(60 * config.max_minutes * rate / text.characters)
     return min(found)
 
 
@@ -110,8 +133,8 @@ def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Reci
     return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
 
 
-def complete(config: Config, text: Text, speed: float | None = None) -> Config:
-    """The configuration with what is auto chosen; `speed` as in `passes`."""
+def complete(config: Config, text: Text, speed: Speed | None = None) -> Config:
+    """The configuration with what is auto chosen; minutes need the `speed` of this machine."""
     training = config.training
     if _is_bounded(training):
         training = dataclasses.replace(training, epochs=_most_passes(text))
@@ -127,7 +150,7 @@ def complete(config: Config, text: Text, speed: float | None = None) -> Config:
     )
 
 
-def describe(config: Config, text: Text, speed: float | None = None) -> str:
+def describe(config: Config, text: Text, speed: Speed | None = None) -> str:
     """A line about the recipe of a complete configuration."""
     message = _(
         "recipe for about {passes:.1f} passes over the text: dropout {dropout:g}, batches of "
@@ -141,7 +164,7 @@ def describe(config: Config, text: Text, speed: float | None = None) -> str:
     )
 
 
-def advice(config: Config, text: Text, speed: float) -> str:
+def advice(config: Config, text: Text, speed: Speed) -> str:
     """A line on a budget of minutes that buys too few passes, or more than are made; else "".
 
     `config` is what was asked for, not yet complete.
@@ -173,9 +196,12 @@ def _most_passes(text: Text) -> int:
     return max(_WARM_PASSES, math.ceil(_WARM_TOKENS / text.tokens))
 
 
-def _too_few(config: TrainingConfig, text: Text, speed: float, bought: float) -> str:
+def _too_few(config: TrainingConfig, text: Text, speed: Speed, bought: float) -> str:
     """A line on minutes that do not buy a single pass, with how many would be enough."""
-    minutes = text.characters * _ENOUGH_PASSES / speed / 60
+    # The budget that would be enough makes the largest batches of so long a text.
+    batch = config.batch_tokens or LARGEST_BATCH
+    rate = speed.in_batches(batch * text.characters / text.tokens)
+    minutes = text.characters * _ENOUGH_PASSES / rate / 60
     message = _(
         "{minutes:g} minutes on this machine are about {passes:.2f} passes over the text "
         "({characters:,} characters, {speed:,.0f} a second); consider --max-minutes {more}"
@@ -190,7 +216,7 @@ def _too_few(config: TrainingConfig, text: Text, speed: float, bought: float) ->
         minutes=config.max_minutes,
         passes=bought,
         characters=text.characters,
-        speed=speed,
+        speed=rate,
         more=10 * math.ceil(minutes / 10),
     )
 

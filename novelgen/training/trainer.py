@@ -29,19 +29,16 @@ from novelgen.training.progress import ProgressLine, validation_note, whole_note
 from novelgen.training.results import Outcome, Reason, Validation
 from novelgen.training.run_directory import RunDirectory
 from novelgen.training.schedule import Position, Schedule
+from novelgen.training.speed import Speed, Timing, Trial
 from novelgen.training.validation import Validator
-
-# The first steps, by which the speed is measured, and those of them that are slower than others.
-_MEASURED_STEPS = 8
-_SLOW_STEPS = 3
 
 
 class Trainer:
     """Trains `model` on `train`, keeping in `run` the weights that do best in validation.
 
     `valid` are the validation pairs of each task. The first is the main one, which decides; the
-    others are reported. `choose`, where given, is called once, after a few steps, with their speed
-    in target characters a second, and returns the configuration to go on with. `observe` is called
+    others are reported. `choose`, where given, is called once, after the steps of `trials`, with
+    their speed, and returns the configuration to go on with. `observe` is called
     with the model, in evaluation mode, after every validation, and may return alarms. `baselines`,
     where given, are what a validation is compared with. `watch` gives alarms; `alarms` are those of
     before the first step. `line` shows the progress; None prints it. `clock` gives the time in
@@ -65,7 +62,8 @@ class Trainer:
         run: RunDirectory,
         *,
         ranks: Ranks = SINGLE_PROCESS,
-        choose: Callable[[float], TrainingConfig] | None = None,
+        trials: Sequence[Trial] = (),
+        choose: Callable[[Speed], TrainingConfig] | None = None,
         observe: Callable[[nn.Module, Validation], Sequence[Alarm] | None] | None = None,
         baselines: Baselines | None = None,
         watch: Watch | None = None,
@@ -81,6 +79,7 @@ class Trainer:
         self.run = run
         self._train = train
         self._ranks = ranks
+        self._trials = trials
         self._choose = choose
         self._observe = observe
         self._baselines = baselines
@@ -153,31 +152,46 @@ class Trainer:
         return Outcome(reason, best, self.position.step, steps_taken, is_sample)
 
     def _choose_recipe(
-        self, choose: Callable[[float], TrainingConfig], interrupt: Interrupt
+        self, choose: Callable[[Speed], TrainingConfig], interrupt: Interrupt
     ) -> None:
-        """Takes the first steps, which count, and goes on with what `choose` makes of their speed.
+        """Takes the steps of the trials, which count, and goes on by their speed.
 
-        It begins with the text anew, since the batches are others then. A training that ends before
-        that, or is interrupted, has nothing chosen.
+        A training that ends before that, or is interrupted, has nothing chosen.
         """
-        # 1. The speed, without the steps in which kernels are compiled and memory is taken.
-        characters, seconds = 0, 0.0
-        for number in range(_MEASURED_STEPS):
-            if self._stop_reason(interrupt) is not None:
+        timings = []
+        for trial in self._trials:
+            if trial.config != self.config:
+                self._begin_text(trial.config)
+            timing = self._timed(trial, interrupt)
+            if timing is None:
                 return
+            timings.append(timing)
+        # All ranks choose alike: they have the same characters and seconds.
+        self._begin_text(choose(Speed.measured(timings)))
+        self._save()
+
+    def _timed(self, trial: Trial, interrupt: Interrupt) -> Timing | None:
+        """Takes the steps of a trial; None where the training has ended before their end."""
+        characters, seconds = 0, 0.0
+        for number in range(trial.steps):
+            if self._stop_reason(interrupt) is not None:
+                return None
             before = (self._characters, self.position.seconds)
             self._record_step()
             self._tick()
-            if number >= _SLOW_STEPS:
+            if number >= trial.slow:
                 characters += self._characters - before[0]
                 seconds += self.position.seconds - before[1]
-        # 2. What follows from it, alike on all ranks: they have the same characters and seconds.
+        measured = trial.steps - trial.slow
+        return Timing(characters / measured, seconds / measured)
+
+    def _begin_text(self, config: TrainingConfig) -> None:
+        """Goes on with other options, and with the text anew: the batches may be others."""
         position = self.position
-        self.config = choose(characters / max(seconds, 1e-9))
-        self._gradient_step.config = self.config
-        self.schedule = Schedule(self.config, self._plan_epoch)
+        self.config = config
+        self._gradient_step.config = config
+        self.schedule = Schedule(config, self._plan_epoch)
         self.schedule.position = Position(step=position.step, seconds=position.seconds)
-        self._save()
 
     def _record_step(self) -> None:
         """Takes a step, which is recorded."""

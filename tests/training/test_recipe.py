@@ -20,11 +20,18 @@ from novelgen.training.recipe import (
     needs_speed,
     passes,
     recipe_for,
+    trials,
     with_learning_rate,
 )
 from novelgen.training.run_directory import RunDirectory
+from novelgen.training.speed import Speed, Timing
 
 NOVEL = Text(tokens=60_000, characters=50_000)
+
+
+def steady(speed):
+    """So many characters a second in batches of any size."""
+    return Speed(0.0, 1 / speed)
 
 
 @given(st.lists(st.floats(0.01, 1000), min_size=2, max_size=2).map(sorted))
@@ -37,36 +44,79 @@ def test_the_larger_a_budget_the_more_is_dropped_and_the_larger_are_batches(budg
 
 def test_passes_are_those_of_the_budget_that_ends_first():
     config = Config().replace(epochs=9, max_minutes=10).training
-    assert passes(config, NOVEL, speed=500.0) == 6  # 300,000 of 50,000 characters
-    assert passes(config, NOVEL, speed=5000.0) == 9
+    assert passes(config, NOVEL, speed=steady(500.0)) == pytest.approx(6)  # 300,000 of 50,000
+    assert passes(config, NOVEL, speed=steady(5000.0)) == 9
     config = Config().replace(max_steps=100, batch_tokens=1200).training
     assert passes(config, NOVEL, speed=None) == 2
+
+
+def test_large_batches_that_are_faster_buy_more_in_larger_batches():
+    # A step of 400 tokens takes 0.4 s, one of 1,600 takes 0.7 s.
+    speed = Speed.measured([Timing(400, 0.4), Timing(1600, 0.7)])
+    assert speed == pytest.approx((0.3, 0.00025))
+    assert speed.in_batches(400) == pytest.approx(1000)
+    text = Text(tokens=800_000, characters=800_000)
+    config = Config().replace(max_minutes=20, init="none")
+    chosen = complete(config, text, speed)
+    # By the speed of the smallest batches it would be 1.5 passes, in batches of 600.
+    found = passes(chosen.training, text, speed)
+    assert found == passes(config.training, text, speed) > 2.5
+    assert chosen.training.batch_tokens == recipe_for(found, text).batch_tokens >= 1000
+    assert chosen.model.dropout == recipe_for(found, text).dropout
+    small = complete(config.replace(batch_tokens=400), text, speed)
+    assert passes(small.training, text, speed) == pytest.approx(1.5)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(1, 1e4), st.floats(0, 1e3)).map(lambda each: Timing(*each)),
+        min_size=1,
+        max_size=2,
+    )
+)
+def test_no_measurement_makes_a_speed_that_is_none(timings):
+    speed = Speed.measured(timings)
+    assert speed.step >= 0
+    assert speed.character > 0
+    assert 0 < speed.in_batches(100) <= speed.in_batches(1000) * (1 + 1e-9)
+
+
+def test_larger_batches_are_measured_where_it_pays():
+    def sizes(**options):
+        config = Config().replace(init="none", **options).training
+        return [trial.config.batch_tokens for trial in trials(config)]
+
+    assert sizes(max_minutes=20) == [400, 1600]
+    assert sizes(max_minutes=1) == [400]
+    assert sizes(max_minutes=20, batch_tokens=900) == [900]
 
 
 def test_a_budget_below_one_pass_is_told_with_what_would_do():
     text = Text(tokens=9_200_000, characters=9_000_000)
     config = Config().replace(max_minutes=20, init="run")
-    told = advice(config, text, speed=5250.0)
+    told = advice(config, text, speed=steady(5250.0))
     assert "20 minutes on this machine are about 0.70 passes" in told
     assert "--max-minutes 120" in told
     assert "base model" not in told
-    assert "base model" in advice(config.replace(init="none"), text, speed=5250.0)
-    assert advice(config, text, speed=7600.0) == ""
+    assert "base model" in advice(config.replace(init="none"), text, speed=steady(5250.0))
+    assert advice(config, text, speed=steady(7600.0)) == ""
 
 
 def test_minutes_buy_a_run_with_trained_weights_few_passes_unless_more_are_asked_for():
     warm = Config().replace(max_minutes=10, init="run")
-    assert complete(warm, NOVEL, speed=500.0).training.epochs == 2  # of six
-    assert passes(complete(warm, NOVEL, speed=500.0).training, NOVEL, speed=500.0) == 2
+    assert complete(warm, NOVEL, speed=steady(500.0)).training.epochs == 2  # of six
+    assert (
+        passes(complete(warm, NOVEL, speed=steady(500.0)).training, NOVEL, speed=steady(500.0)) == 2
+    )
     short = Text(tokens=10_000, characters=9_000)
-    assert complete(warm, short, speed=500.0).training.epochs == 10  # of 33
-    assert "about 6.0 passes" in advice(warm, NOVEL, speed=500.0)
-    assert advice(warm, NOVEL, speed=160.0) == ""
+    assert complete(warm, short, speed=steady(500.0)).training.epochs == 10  # of 33
+    assert "about 6.0 passes" in advice(warm, NOVEL, speed=steady(500.0))
+    assert advice(warm, NOVEL, speed=steady(160.0)) == ""
     for others in ({"init": "none"}, {"epochs": 9}, {"max_steps": 9000}):
         config = warm.replace(**others)
-        chosen = complete(config, NOVEL, speed=500.0)
+        chosen = complete(config, NOVEL, speed=steady(500.0))
         assert chosen.training.epochs == config.training.epochs
-        assert advice(config, NOVEL, speed=500.0) == ""
+        assert advice(config, NOVEL, speed=steady(500.0)) == ""
 
 
 def test_what_is_given_is_kept():
@@ -75,7 +125,7 @@ def test_what_is_given_is_kept():
     assert not needs_speed(config)
     for name, value in given_all.items():
         only = Config().replace(max_minutes=1, **{name: value})
-        chosen = complete(only, NOVEL, speed=1000.0)
+        chosen = complete(only, NOVEL, speed=steady(1000.0))
         section = chosen.model if name == "dropout" else chosen.training
         assert getattr(section, name) == value
         assert not needs_speed(chosen)

@@ -11,6 +11,7 @@ from novelgen.training import validation as validation_module
 from novelgen.training.checkpoint import load_run
 from novelgen.training.journal import read_metrics
 from novelgen.training.loss import LossStats, evaluate_loss
+from novelgen.training.speed import Speed, Timing, Trial
 from tests.training.conftest import in_step, of_batch
 
 
@@ -182,21 +183,25 @@ def test_the_speed_of_the_first_steps_chooses_the_configuration(workshop):
 
     def choose(speed):
         speeds.append(speed)
-        return workshop.config(batch_tokens=90, max_steps=12).training
+        return workshop.config(batch_tokens=90, max_steps=14).training
 
     def clock():
-        """Three steps take 100 seconds, the others one."""
+        """Three steps take 100 seconds, five one each, and the larger ones two."""
         steps = trainer.position.step if trainer else 0
-        return sum(100 if step < 3 else 1 for step in range(steps))
+        return sum(100 if step < 3 else 1 if step < 8 else 2 for step in range(steps))
 
     trainer = None
-    trainer = workshop.trainer(choose=choose, clock=clock)
+    small, large = (workshop.config(batch_tokens=size).training for size in (40, 120))
+    trials = [Trial(small, 8, 3), Trial(large, 3, 1)]
+    trainer = workshop.trainer(batch_tokens=40, trials=trials, choose=choose, clock=clock)
     trainer.fit()
     records = [record for record in read_metrics(trainer.run.metrics) if "loss" in record]
-    assert len(records) == 12
-    characters = records[7]["characters"] - records[2]["characters"]
-    assert speeds == [pytest.approx(characters / 5)]
-    assert [record["epoch"] for record in records[8:]] == [0] * 4
+    assert len(records) == 14
+    seen = [record["characters"] for record in records]
+    timings = [Timing((seen[7] - seen[2]) / 5, 1.0), Timing((seen[10] - seen[8]) / 2, 2.0)]
+    assert timings[1].characters > timings[0].characters
+    assert speeds == [pytest.approx(Speed.measured(timings))]
+    assert [record["epoch"] for record in records[8:]] == [0] * 6
     assert trainer.config.batch_tokens == 90
 
 
