@@ -89,25 +89,33 @@ def trials(config: TrainingConfig) -> list[Trial]:
 
 
 def passes(config: TrainingConfig, text: Text, speed: Speed | None) -> float:
-    """Passes over the text that the budget buys; where the batches are open, in those it gets."""
-    batch = config.batch_tokens or _SMALLEST_BATCH
-    while True:
-        bought = _passes(config, text, speed, batch)
-        # Larger batches are faster, so that a budget of minutes buys more, in larger ones again.
-        larger = recipe_for(bought, text, config.max_steps is not None).batch_tokens
-        if config.batch_tokens is not None or larger <= batch:
-            return bought
-        batch = larger
+    """Passes over the text that the budget buys, in the batches that it has or gets."""
+    return _passes(config, text, speed, _batch_tokens(config, text, speed))
 
 
-def _passes(config: TrainingConfig, text: Text, speed: Speed | None, batch: int) -> float:
+def _batch_tokens(config: TrainingConfig, text: Text, speed: Speed | None) -> int:
+    """The tokens of a batch: so many that the budget makes _BATCHES of them.
+
+    What it makes goes by the speed of the smallest batches, though larger ones are faster: where
+    that was counted in, there were fewer steps, which learned less. With a budget of steps the
+    batches are large: smaller ones would learn from less.
+    """
+    if config.batch_tokens is not None:
+        return config.batch_tokens
+    if config.max_steps is not None:
+        return LARGEST_BATCH
+    tokens = _passes(config, text, speed, _SMALLEST_BATCH) * text.tokens
+    return int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
+
+
+def _passes(config: TrainingConfig, text: Text, speed: Speed | None, batch_tokens: int) -> float:
     found = []
     if config.epochs is not None:
         found.append(float(config.epochs))
     if config.max_steps is not None:
-        found.append(config.max_steps * (config.batch_tokens or LARGEST_BATCH) / text.tokens)
+        found.append(config.max_steps * batch_tokens / text.tokens)
     if config.max_minutes is not None and speed is not None:
-        rate = speed.in_batches(batch * text.characters / text.tokens)
+        rate = speed.in_batches(batch_tokens * text.characters / text.tokens)
         found.append(60 * config.max_minutes * rate / text.characters)
     return min(found)
 
@@ -120,26 +128,15 @@ def with_learning_rate(config: Config) -> Config:
     return config.replace(learning_rate=rate)
 
 
-def recipe_for(passes: float, text: Text, has_step_budget: bool = False) -> Recipe:
-    """The recipe for so many passes over a text.
-
-    With a budget of steps the batches are large: smaller ones would learn from less.
-    """
-    tokens = passes * text.tokens
-    batch = LARGEST_BATCH
-    if not has_step_budget:
-        batch = int(np.clip(tokens / _BATCHES, _SMALLEST_BATCH, LARGEST_BATCH) // 100 * 100)
-    dropout = round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
-    return Recipe(dropout, batch, min(_LONGEST_WARMUP, int(tokens / batch / 10)))
-
-
 def complete(config: Config, text: Text, speed: Speed | None = None) -> Config:
     """The configuration with what is auto chosen; minutes need the `speed` of this machine."""
     training = config.training
     if _is_bounded(training):
         training = dataclasses.replace(training, epochs=_most_passes(text))
-    bought = passes(training, text, speed)
-    recipe = recipe_for(bought, text, training.max_steps is not None)
+    batch = _batch_tokens(training, text, speed)
+    bought = _passes(training, text, speed, batch)
+    warmup = min(_LONGEST_WARMUP, int(bought * text.tokens / batch / 10))
+    recipe = Recipe(_dropout(bought), batch, warmup)
     dropout = config.model.dropout
     if dropout is None:
         dropout = recipe.dropout
@@ -148,6 +145,11 @@ def complete(config: Config, text: Text, speed: Speed | None = None) -> Config:
         model=dataclasses.replace(config.model, dropout=dropout),
         training=_filled(training, recipe),
     )
+
+
+def _dropout(passes: float) -> float:
+    """The rate for so many passes over a text."""
+    return round(float(np.interp(passes, _PASSES, _DROPOUT)), 2)
 
 
 def describe(config: Config, text: Text, speed: Speed | None = None) -> str:
