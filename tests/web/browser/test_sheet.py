@@ -180,17 +180,25 @@ def test_on_a_phone_the_bar_hides_nothing_at_the_end_of_the_page(open_page, sett
     page.locator("#write-min-p").wait_for()
 
 
-def test_the_text_is_followed_until_the_reader_scrolls(page, settled):
+def test_the_text_is_followed_until_the_reader_scrolls(page, settled, until):
     field(page, "manuscript").fill(LONG)
     number(page, "paragraphs", 20)
-    number(page, "max-length", 1000)  # so much that it is stopped before its end
+    # So much that it does not end by itself before it is stopped.
+    number(page, "max-length", 1000)
+    page.locator("#write-more > button").click()
+    number(page, "min-length", 1000)
     page.evaluate("scrollTo(0, 0)")
     page.locator("#write-continue").click()
     page.wait_for_function("document.querySelector('#write-draft-1 textarea').value.length > 0")
     page.wait_for_function("scrollY > 0")
     page.mouse.move(400, 400)
-    page.mouse.wheel(0, -5000)
-    page.wait_for_function("scrollY === 0")
+
+    def scrolled_to_the_top():
+        # More than once: to follow the text at the same moment ends the scrolling of a wheel.
+        page.mouse.wheel(0, -5000)
+        return page.evaluate("scrollY") == 0
+
+    until(page, scrolled_to_the_top)
     length = len(field(page, "draft-1").input_value())
     page.wait_for_function(
         "length => document.querySelector('#write-draft-1 textarea').value.length > length",
