@@ -180,7 +180,7 @@ def test_on_a_phone_the_bar_hides_nothing_at_the_end_of_the_page(open_page, sett
     page.locator("#write-min-p").wait_for()
 
 
-def test_the_text_is_followed_until_the_reader_scrolls(page, settled, until):
+def test_the_text_is_followed_until_the_reader_scrolls(page, until):
     field(page, "manuscript").fill(LONG)
     number(page, "paragraphs", 20)
     # So much that it does not end by itself before it is stopped.
@@ -205,7 +205,18 @@ def test_the_text_is_followed_until_the_reader_scrolls(page, settled, until):
         arg=length,
     )
     assert page.evaluate("scrollY") == 0
-    page.keyboard.press("Escape")  # which stops
-    expect(page.locator("#write-stop")).to_have_attribute("aria-disabled", "true")
+    page.locator("#write-stop").click()
+
+
+def test_escape_stops_what_waits_for_its_turn(page, busy, settled):
+    field(page, "manuscript").fill(PROMPT)
     settled(page)
-    assert field(page, "draft-1").input_value().count("\n") < 19
+    page.locator("#write-continue").click()
+    expect(page.locator("#write-stop")).to_have_attribute("aria-disabled", "false")
+    page.keyboard.press("Escape")
+    expect(page.locator("#write-stop")).to_have_attribute("aria-disabled", "true")
+    for call in busy:
+        call.close()
+    # There is room for it now, but nobody waits any more.
+    settled(page)
+    expect(field(page, "draft-1")).to_have_value("")
