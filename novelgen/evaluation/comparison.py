@@ -18,7 +18,6 @@ from novelgen.evaluation.groups import LengthClass, by_length
 from novelgen.evaluation.pair_losses import Interval, PairLosses, bootstrap, pair_losses
 from novelgen.evaluation.sweep import SEED, Setting, held_out_texts, sweep
 from novelgen.evaluation.writing import spread
-from novelgen.options import AUTO
 from novelgen.training.checkpoint import Run
 from novelgen.training.journal import read_metrics
 from novelgen.training.run_directory import RunDirectory
@@ -160,7 +159,7 @@ def result_of(
         run.config.model.model,
         run.config.data.tokenizer,
         run.config.training.seed,
-        began_trained=run.config.training.init not in (NO_INIT, AUTO),
+        began_trained=run.config.training.init != NO_INIT,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         steps=steps[-1] if steps else None,
         minutes=spent[-1]["seconds"] / 60 if spent else None,

@@ -55,14 +55,6 @@ class Text(NamedTuple):
     characters: int
 
 
-class Recipe(NamedTuple):
-    """What is chosen where an option is auto."""
-
-    dropout: float
-    batch_tokens: int
-    warmup_steps: int
-
-
 def text_of(pairs: Pairs) -> Text:
     """The size of the pairs of an epoch."""
     return Text(int(pairs.target_lengths.sum()), int(pairs.target_characters.sum()))
@@ -81,7 +73,7 @@ def needs_speed(config: Config) -> bool:
 
 def trials(config: TrainingConfig) -> list[Trial]:
     """What a training begins with, while its speed is measured."""
-    small = _filled(config, Recipe(0.0, _SMALLEST_BATCH, _LONGEST_WARMUP))
+    small = _filled(config, _SMALLEST_BATCH, _LONGEST_WARMUP)
     found = [Trial(small, 8, 3)]
     if config.batch_tokens is None and (config.max_minutes or 0) >= _LARGER_MINUTES:
         found.append(Trial(dataclasses.replace(small, batch_tokens=_LARGER_BATCH), 4, 1))
@@ -136,14 +128,13 @@ def complete(config: Config, text: Text, speed: Speed | None = None) -> Config:
     batch = _batch_tokens(training, text, speed)
     bought = _passes(training, text, speed, batch)
     warmup = min(_LONGEST_WARMUP, int(bought * text.tokens / batch / 10))
-    recipe = Recipe(_dropout(bought), batch, warmup)
     dropout = config.model.dropout
     if dropout is None:
-        dropout = recipe.dropout
+        dropout = _dropout(bought)
     return dataclasses.replace(
         config,
         model=dataclasses.replace(config.model, dropout=dropout),
-        training=_filled(training, recipe),
+        training=_filled(training, batch, warmup),
     )
 
 
@@ -200,8 +191,8 @@ def _most_passes(text: Text) -> int:
 
 def _too_few(config: TrainingConfig, text: Text, speed: Speed, bought: float) -> str:
     """A line on minutes that do not buy a single pass, with how many would be enough."""
-    # The budget that would be enough makes the largest batches of so long a text.
-    batch = config.batch_tokens or LARGEST_BATCH
+    # A budget that is enough makes batches of this size at least.
+    batch = _batch_tokens(config, text, speed)
     rate = speed.in_batches(batch * text.characters / text.tokens)
     minutes = text.characters * _ENOUGH_PASSES / rate / 60
     message = _(
@@ -223,7 +214,10 @@ def _too_few(config: TrainingConfig, text: Text, speed: Speed, bought: float) ->
     )
 
 
-def _filled(config: TrainingConfig, recipe: Recipe) -> TrainingConfig:
-    batch = recipe.batch_tokens if config.batch_tokens is None else config.batch_tokens
-    warmup = recipe.warmup_steps if config.warmup_steps is None else config.warmup_steps
-    return dataclasses.replace(config, batch_tokens=batch, warmup_steps=warmup)
+def _filled(config: TrainingConfig, batch_tokens: int, warmup_steps: int) -> TrainingConfig:
+    """The configuration with these, where it has none of its own."""
+    if config.batch_tokens is not None:
+        batch_tokens = config.batch_tokens
+    if config.warmup_steps is not None:
+        warmup_steps = config.warmup_steps
+    return dataclasses.replace(config, batch_tokens=batch_tokens, warmup_steps=warmup_steps)

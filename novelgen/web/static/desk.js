@@ -35,6 +35,12 @@ function tell(text) {
 const barHeight = new ResizeObserver(([{target}]) => {
     document.documentElement.style.setProperty("--write-bar", `${target.offsetHeight}px`);
 });
+let watched = null; // the bar, which is there when the page is whole
+function watchBar() {
+    if (part("bar") === watched) return;
+    watched = part("bar");
+    barHeight.observe(watched);
+}
 
 // 1. What follows from a changed text. Once for all changes of a moment.
 let isAwaited = false;
@@ -44,7 +50,7 @@ function refresh() {
     requestAnimationFrame(() => {
         isAwaited = false;
         if (!tab()) return;
-        barHeight.observe(part("bar")); // once, however often
+        watchBar();
         lateText.remove();
         buttons.refresh();
         sheet.ask();
