@@ -208,3 +208,26 @@ def test_the_text_is_followed_until_the_reader_scrolls(page, until):
     # Which stops; where the machine is so slow that all is written by now, it has nothing to do.
     page.keyboard.press("Escape")
     expect(page.locator("#write-stop")).to_have_attribute("aria-disabled", "true")
+
+
+def test_escape_stops_what_is_written(open_page, settled):
+    page = open_page()
+    # Gradio complains of cancelling what the server has given no number yet.
+    open_page.expected.append("422")
+    field(page, "manuscript").fill(PROMPT)
+    settled(page)
+    # The request is held back, so that nothing can end before Escape is pressed.
+    held = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    page.evaluate(
+        """() => document.querySelector('#write-stop')
+            .addEventListener('click', () => { window.isStopped = true; })"""
+    )
+    page.locator("#write-continue").click()
+    expect(page.locator("#write-stop")).to_have_attribute("aria-disabled", "false")
+    assert not page.evaluate("window.isStopped")
+    page.keyboard.press("Escape")
+    expect(page.locator("#write-stop")).to_have_attribute("aria-disabled", "true")
+    assert page.evaluate("window.isStopped")
+    page.unroute("**/queue/join*")  # which sends it
+    settled(page)
