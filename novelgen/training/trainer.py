@@ -15,9 +15,9 @@ from novelgen.data.tasks import TaskPairs
 from novelgen.errors import TrainingError
 from novelgen.i18n import _
 from novelgen.training.alarms import Alarm, Watch, not_finite
-from novelgen.training.baselines import Baselines, beaten, standing_note
+from novelgen.training.baselines import Baselines
+from novelgen.training.best_weights import BestWeights
 from novelgen.training.distributed import SINGLE_PROCESS, Ranks
-from novelgen.training.early_stopping import EarlyStopping
 from novelgen.training.epochs import EpochPlan, plan_epoch
 from novelgen.training.gradient_step import GradientStep
 from novelgen.training.hardware import release_freed_memory
@@ -25,24 +25,21 @@ from novelgen.training.interrupt import Interrupt
 from novelgen.training.logbook import Logbook
 from novelgen.training.optimizer import build_optimizer
 from novelgen.training.prefetch import BatchPrefetcher
-from novelgen.training.progress import ProgressLine, validation_note, whole_note
+from novelgen.training.progress import ProgressLine
 from novelgen.training.results import Outcome, Reason, Validation
 from novelgen.training.run_directory import RunDirectory
 from novelgen.training.schedule import Position, Schedule
 from novelgen.training.speed import Speed, Timing, Trial
-from novelgen.training.validation import Validator
 
 
 class Trainer:
     """Trains `model` on `train`, keeping in `run` the weights that do best in validation.
 
-    `valid` are the validation pairs of each task. The first is the main one, which decides; the
-    others are reported. `choose`, where given, is called once, after the steps of `trials`, with
-    their speed, and returns the configuration to go on with. `observe` is called
-    with the model, in evaluation mode, after every validation, and may return alarms. `baselines`,
-    where given, are what a validation is compared with. `watch` gives alarms; `alarms` are those of
-    before the first step. `line` shows the progress; None prints it. `clock` gives the time in
-    seconds.
+    `valid` and `baselines` are what BestWeights has. `choose`, where given, is called once, after
+    the steps of `trials`, with their speed, and returns the configuration to go on with. `observe`
+    is called with the model, in evaluation mode, after every validation, and may return alarms.
+    `watch` gives alarms; `alarms` are those of before the first step. `line` shows the progress;
+    None prints it. `clock` gives the time in seconds.
 
     Everything random in a step follows from the seed and the step's number, and the batches from
     the seed and the epoch: a run that is resumed from its last save goes on bit for bit (on CPU) as
@@ -82,7 +79,6 @@ class Trainer:
         self._trials = trials
         self._choose = choose
         self._observe = observe
-        self._baselines = baselines
         self._alarms = alarms
         self._log = Logbook(
             run, watch or Watch(), line or ProgressLine(clock=clock), ranks.is_first
@@ -96,10 +92,10 @@ class Trainer:
             self.model, config, self._prefetcher, ranks=ranks, note=self._log.note
         )
         self._optimizer = build_optimizer(self.model, config)
-        self._validator = Validator(self.model, config, valid, self.device, ranks)
-        # 3. How far the run is; all but the last two are saved.
-        self._early_stopping = EarlyStopping(config.patience)
-        self._validated_step = -1
+        # 3. How far the run is, and what was best; all but the last two are saved.
+        self._best_weights = BestWeights(
+            self.model, config, valid, run, self._log, ranks, baselines
+        )
         self._characters = 0
         self._started = clock()
         self._waited = 0.0  # seconds, for data
@@ -112,7 +108,7 @@ class Trainer:
     @property
     def validation_pairs(self) -> Pairs:
         """Those of the main task's pairs that validations measure."""
-        return self._validator.main_pairs
+        return self._best_weights.validation_pairs
 
     def fit(self) -> Outcome:
         """Trains until the budget is spent, nothing improves any more, or Ctrl-C; saves the end."""
@@ -143,13 +139,11 @@ class Trainer:
                 reason = self._stop_reason(interrupt)
             self._finish(reason)
             steps_taken = self.position.step - start.step
-            whole = None
-            if reason != "interrupted" and steps_taken and self._early_stopping.best is not None:
-                whole = self._measure_best()
+            if reason != "interrupted" and steps_taken:
+                self._measure_whole()
         self._report_waiting(self.position.seconds - start.seconds)
-        best = self._early_stopping.best if whole is None else whole
-        is_sample = self._validator.is_sample and whole is None
-        return Outcome(reason, best, self.position.step, steps_taken, is_sample)
+        kept = self._best_weights
+        return Outcome(reason, kept.best, self.position.step, steps_taken, kept.is_sample)
 
     def _choose_recipe(
         self, choose: Callable[[Speed], TrainingConfig], interrupt: Interrupt
@@ -230,7 +224,7 @@ class Trainer:
             step=self.position.step,
             epoch=position.epoch + (position.batch + 1) / len(plan.batches),
             loss=loss,
-            best=self._early_stopping.best,
+            best=self._best_weights.best,
             characters=self._characters,
             used=schedule.used,
         )
@@ -256,12 +250,8 @@ class Trainer:
         self.model.load_state_dict(saved["model"])
         self._optimizer.load_state_dict(saved["optimizer"])
         self.schedule.position = Position(**saved["position"])
-        self._early_stopping.load_state_dict(saved)
-        self._validated_step = saved["validated_step"]
+        self._best_weights.load_state_dict(saved)
         self._characters = saved["characters"]
-        # Before there were samples, all was measured.
-        everything = self._validator.characters_of_all
-        self._validator.characters = saved.get("validation_characters", everything)
 
     def _save(self) -> None:
         """Saves what `resume` reads."""
@@ -273,10 +263,8 @@ class Trainer:
                 "model": self.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "position": self.position._asdict(),
-                **self._early_stopping.state_dict(),
-                "validated_step": self._validated_step,
+                **self._best_weights.state_dict(),
                 "characters": self._characters,
-                "validation_characters": self._validator.characters,
             }
         )
 
@@ -295,38 +283,18 @@ class Trainer:
             return "interrupted"
         if self.schedule.used >= 1:
             return "budget"
-        if self._early_stopping.is_over:
+        if self._best_weights.is_over:
             return "patience"
         return None
 
     def _validate(self) -> None:
         """Measures the validation pairs, keeps the weights if they are the best, and saves."""
-        # 1. Bits per character.
-        found = self._validator.measure(self._characters)
-        value = found.main.bits_per_character
-        # 2. The best weights are kept.
-        step = self.position.step
-        self._validated_step = step
-        is_best = self._early_stopping.update(value)
-        if is_best and self._ranks.is_first:
-            self.run.save_model(self.model.state_dict())
-            self.run.note_best(step=step, validation_bpc=value, is_sample=found.is_sample)
-        # 3. It is recorded, saved and shown.
-        seconds = self.position.seconds
-        rest: dict[str, Any] = {"is_best": is_best, "seconds": round(seconds, 3)}
-        notes = [validation_note(step, seconds, value, self._early_stopping.best, is_best)]
-        notes += found.notes()
-        if self._baselines is not None:
-            # On the very pairs that were measured.
-            baselines = self._baselines.of_sample(found.main.pairs)
-            rest["better_than"] = beaten(value, baselines)
-            notes.append(standing_note(value, baselines))
-        self._log.write_validation({"step": step, **found.record(), **rest}, notes, value)
+        validation = self._best_weights.validate(self.position, self._characters)
         self._save()
         if self._ranks.is_first and self._observe is not None:
             self.model.eval()
-            alarms = self._observe(self.model, Validation(step, value, is_best)) or ()
-            self._log.give(step, *alarms)
+            alarms = self._observe(self.model, validation) or ()
+            self._log.give(validation.step, *alarms)
             self.model.train()
         release_freed_memory()
         self._log.line.pause()
@@ -334,7 +302,7 @@ class Trainer:
     def _finish(self, reason: Reason) -> None:
         """Validates the last weights, or just saves them where there is no time for it."""
         if reason != "interrupted":
-            if self._validated_step != self.position.step:
+            if self._best_weights.validated_step != self.position.step:
                 self._validate()
             return
         self._save()
@@ -342,27 +310,12 @@ class Trainer:
         if self._ranks.is_first and not self.run.has_model:
             self.run.save_model(self.model.state_dict())
 
-    def _measure_best(self) -> float | None:
-        """BPC of the kept weights on all validation pairs, where validations measured a sample.
-
-        None where they measured all, or where it would take too long.
-        """
-        if not self._validator.is_whole_affordable(self._characters):
-            return None
-        # From the file, so that a run that was resumed has them too.
-        self._ranks.run_on_rank0(lambda: self.run.load_weights(self.model))
-        self._ranks.sync_parameters(self.model)
-        whole = self._validator.measure_whole().main
-        self._tick()
-        value = whole.bits_per_character
-        if self._ranks.is_first:
-            self.run.note_best(validation_bpc=value, is_sample=False)
-        # Under a name of its own: it is no point of the curve.
-        record = {"whole_validation_bpc": value, "validation_pairs": whole.pairs}
-        seconds = round(self.position.seconds, 3)
-        self._log.write({"step": self.position.step, **record, "seconds": seconds})
-        self._log.note(whole_note(value, whole.pairs))
-        return value
+    def _measure_whole(self) -> None:
+        """Measures the kept weights on all validation pairs, where that is worth its time."""
+        whole = self._best_weights.measure_whole(self._characters)
+        if whole is not None:
+            self._tick()
+            self._best_weights.record_whole(whole, self.position)
 
     def _report_waiting(self, seconds: float) -> None:
         # A share that is not near 0 says that the data, not the model, sets the pace.
