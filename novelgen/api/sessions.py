@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ from novelgen.training.speed import Speed
 from novelgen.training.stores import Data, data_of_run, shared_data
 from novelgen.training.system_memory import read_memory
 from novelgen.training.trainer import Trainer
-from novelgen.training.warm_start import WarmStart
+from novelgen.training.warm_start import WarmStart, start_of_run
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def train(
     if ranks.is_first:
         run.save_info(info, data.tokenizer, source_tokenizer)
     # 3. Training.
-    trainer = _trainer(config, data, model, run, ranks, reporting)
+    trainer = _trainer(config, data, model, run, ranks, reporting, start)
     return _fit(trainer, data, run, ranks, reporting)
 
 
@@ -124,7 +125,8 @@ def resume(
     config = _with_recipe(config, data, reporting)
     # 2. The trainer.
     model = build_model(config, data.tokenizer, data.source_tokenizer)
-    trainer = _trainer(config, data, model, run, ranks, reporting)
+    start = ranks.run_on_rank0(lambda: start_of_run(run.path, info))
+    trainer = _trainer(config, data, model, run, ranks, reporting, start)
     trainer.resume()
     # 3. What has changed is written when nothing can refuse it any more: it is that of the next
     # session too.
@@ -212,6 +214,7 @@ def _trainer(
     run: RunDirectory,
     ranks: Ranks,
     reporting: Reporting,
+    start: WarmStart | None,
 ) -> Trainer:
     """The trainer of a session, and a line about its model."""
     # Before the first computation: batches of many shapes would fill the one and slow the other.
@@ -256,6 +259,7 @@ def _trainer(
         choose=choose if needs_speed(config) else None,
         observe=observe,
         baselines=baselines,
+        start=None if start is None else partial(start.weights, model, data.tokenizer),
         watch=Watch(
             warmup_steps=config.training.warmup_steps or 0,
             is_warm=config.training.init != NO_INIT,

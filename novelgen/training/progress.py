@@ -45,6 +45,15 @@ def whole_note(bits_per_character: float, pairs: int) -> str:
     return message.format(pairs=pairs, bpc=bits_per_character)
 
 
+def averaged_note(share: float, before: float, after: float) -> str:
+    """The line at the end where the kept weights became a mean with the first ones."""
+    message = _(
+        "weights: {share:.0%} of those it began with, the rest learnt: validation {before:.3f} → "
+        "{after:.3f} BPC"
+    )
+    return message.format(share=share, before=before, after=after)
+
+
 class _Sample(NamedTuple):
     """How far the run was at a time."""
 

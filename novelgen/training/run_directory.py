@@ -131,7 +131,8 @@ class RunDirectory:
     def note_best(self, **found: float) -> None:
         """Writes into config.json what was found of the weights that are kept.
 
-        They are the step, validation_bpc, and whether that is_sample; what is not given stays.
+        They are the step, validation_bpc, whether that is_sample, and start_share: how much of the
+        first weights is in them. What is not given stays.
         """
         info = self._read_info()
         self.save_info({**info, "best": {**info.get("best", {}), **found}})

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from novelgen.config import TrainingConfig, check_budget, flag
 from novelgen.data.pairs import Pairs
@@ -35,11 +35,11 @@ from novelgen.training.speed import Speed, Timing, Trial
 class Trainer:
     """Trains `model` on `train`, keeping in `run` the weights that do best in validation.
 
-    `valid` and `baselines` are what BestWeights has. `choose`, where given, is called once, after
-    the steps of `trials`, with their speed, and returns the configuration to go on with. `observe`
-    is called with the model, in evaluation mode, after every validation, and may return alarms.
-    `watch` gives alarms; `alarms` are those of before the first step. `line` shows the progress;
-    None prints it. `clock` gives the time in seconds.
+    `valid`, `baselines` and `start` are what BestWeights has. `choose`, where given, is called
+    once, after the steps of `trials`, with their speed, and returns the configuration to go on
+    with. `observe` is called with the model, in evaluation mode, after every validation, and may
+    return alarms. `watch` gives alarms; `alarms` are those of before the first step. `line` shows
+    the progress; None prints it. `clock` gives the time in seconds.
 
     Everything random in a step follows from the seed and the step's number, and the batches from
     the seed and the epoch: a run that is resumed from its last save goes on bit for bit (on CPU) as
@@ -63,6 +63,7 @@ class Trainer:
         choose: Callable[[Speed], TrainingConfig] | None = None,
         observe: Callable[[nn.Module, Validation], Sequence[Alarm] | None] | None = None,
         baselines: Baselines | None = None,
+        start: Callable[[], Mapping[str, Tensor]] | None = None,
         watch: Watch | None = None,
         alarms: Sequence[Alarm | None] = (),
         line: ProgressLine | None = None,
@@ -94,7 +95,7 @@ class Trainer:
         self._optimizer = build_optimizer(self.model, config)
         # 3. How far the run is, and what was best; all but the last two are saved.
         self._best_weights = BestWeights(
-            self.model, config, valid, run, self._log, ranks, baselines
+            self.model, config, valid, run, self._log, ranks, baselines, start
         )
         self._characters = 0
         self._started = clock()
@@ -140,6 +141,7 @@ class Trainer:
             self._finish(reason)
             steps_taken = self.position.step - start.step
             if reason != "interrupted" and steps_taken:
+                self._best_weights.average_with_start(self.position, self._characters)
                 self._measure_whole()
         self._report_waiting(self.position.seconds - start.seconds)
         kept = self._best_weights

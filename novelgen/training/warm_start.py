@@ -66,6 +66,17 @@ class WarmStart:
         RunDirectory(self.path).read_weights(lambda weights: copy_weights(model, weights, rows))
         return int(np.count_nonzero(rows < 0))
 
+    def weights(self, model: nn.Module, tokenizer: Tokenizer) -> dict[str, Tensor]:
+        """Its weights as those of `model`; a new symbol has what it has in `model`."""
+        found: dict[str, Tensor] = {}
+
+        def align(weights: Mapping[str, Tensor]) -> None:
+            rows = rows_of(tokenizer, self.tokenizer)
+            found.update(aligned_weights(model.state_dict(), weights, rows))
+
+        RunDirectory(self.path).read_weights(align)
+        return found
+
 
 def find_warm_start(config: Config) -> WarmStart | None:
     """The start that the option `init` asks for; None is from scratch.
@@ -97,6 +108,18 @@ def find_warm_start(config: Config) -> WarmStart | None:
             "pass --share-vocabulary"
         )
         raise ConfigError(message.format(path=init))
+    return start
+
+
+def start_of_run(directory: Path, info: Mapping[str, Any]) -> WarmStart | None:
+    """What a run, of which config.json holds `info`, began with; None where that is gone."""
+    init = info["config"].training.init
+    if init == NO_INIT or not RunDirectory(directory / init).has_model:
+        return None
+    start = WarmStart(directory / init)
+    # Another base may be shipped by now.
+    if info.get("vocabulary_of") not in (None, start.tokenizer.fingerprint):
+        return None
     return start
 
 
@@ -149,14 +172,32 @@ def copy_weights(model: nn.Module, weights: Mapping[str, Tensor], rows: NDArray[
     mean of the known rows with a little noise. What has no symbol of its own (the first tokens of
     tasks) is new as well.
     """
+    state = model.state_dict()
+    known = torch.from_numpy(rows[rows >= 0])
+    for name, own in state.items():
+        if name.endswith(_OF_SYMBOLS):
+            copied = weights[name].to(own.dtype)[known]
+            deviation = copied.std(dim=0)  # of each column
+            # Of every symbol, until the known ones get their own.
+            own.copy_(copied.mean(dim=0) + _NOISE * deviation * torch.randn_like(own))
+    model.load_state_dict(aligned_weights(state, weights, rows))
+
+
+def aligned_weights(
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], rows: NDArray[np.int64]
+) -> dict[str, Tensor]:
+    """`weights` of a model that has another vocabulary, in the vocabulary of the weights `own`.
+
+    rows: as for `copy_weights`. A new symbol has its row of `own`.
+    """
     known = torch.from_numpy(np.flatnonzero(rows >= 0))
     theirs = torch.from_numpy(rows[rows >= 0])
-    for name, own in model.state_dict().items():
-        given = weights[name].to(own.dtype)
-        if not name.endswith(_OF_SYMBOLS):
-            own.copy_(given)
-            continue
-        copied = given[theirs]
-        deviation = copied.std(dim=0)  # of each column
-        own.copy_(copied.mean(dim=0) + _NOISE * deviation * torch.randn_like(own))
-        own[known] = copied
+    aligned = {}
+    for name, tensor in own.items():
+        given = weights[name].to(tensor)
+        if name.endswith(_OF_SYMBOLS):
+            aligned[name] = tensor.clone()
+            aligned[name][known] = given[theirs]
+        else:
+            aligned[name] = given
+    return aligned

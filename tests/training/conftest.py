@@ -89,6 +89,7 @@ class Workshop:
         resume: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         baselines=None,
+        start=None,
         watch=None,
         alarms=(),
         **changes,
@@ -109,6 +110,7 @@ class Workshop:
             choose=choose,
             clock=clock,
             baselines=baselines,
+            start=start,
             watch=watch,
             alarms=alarms,
         )

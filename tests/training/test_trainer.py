@@ -148,7 +148,7 @@ def test_the_best_weights_are_kept_not_the_last(workshop, monkeypatch):
     run = load_run(trainer.run.path, "cpu")
     assert_same(run.model.state_dict(), seen[1])
     best = {"step": 10, "validation_bpc": pytest.approx(3.0), "is_sample": False}
-    assert run.info["best"] == best
+    assert run.info["best"] == {**best, "start_share": 0.0}
 
 
 def test_stops_when_patience_runs_out(workshop, monkeypatch):

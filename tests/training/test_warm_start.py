@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -17,7 +18,13 @@ from novelgen.text.tokenizers import FIRST_CHARACTER, Tokenizer
 from novelgen.training import warm_start
 from novelgen.training.checkpoint import load_run
 from novelgen.training.run_directory import RunDirectory
-from novelgen.training.warm_start import WarmStart, copy_weights, find_warm_start, rows_of
+from novelgen.training.warm_start import (
+    WarmStart,
+    aligned_weights,
+    copy_weights,
+    find_warm_start,
+    rows_of,
+)
 
 SIZES = {"embedding_size": 8, "decoder_size": 8}
 OPTIONS = {**SIZES, "batch_tokens": 200, "device": "cpu", "ngram_order": 0, "verbose": False}
@@ -102,6 +109,24 @@ def test_rows_of_symbols_are_copied_and_new_ones_are_near_their_mean(name):
             assert 0 < (tensor[place] - mean).abs().mean() < 0.5 * source.std()
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_new_symbol_of_aligned_weights_has_its_own_row(name):
+    config = resolve(Config().replace(model=name, **SIZES).model)
+    known, new = Tokenizer(list("船天小大一二三，。")), Tokenizer(list("风小。筝一"))
+    given, own = build_model(config, known.size), build_model(config, new.size, first_tokens=1)
+    rows = rows_of(new, known)
+    before = {name: tensor.clone() for name, tensor in own.state_dict().items()}
+    aligned = aligned_weights(before, given.state_dict(), rows)
+    # What is known is as `copy_weights` has it, and the rest stays.
+    copy_weights(own, given.state_dict(), rows)
+    for name, tensor in own.state_dict().items():
+        if name in ("embedding.weight", "output_bias"):
+            is_new = np.ones(len(tensor), dtype=bool)  # what no symbol has is new as well
+            is_new[: len(rows)] = rows < 0
+            tensor[is_new] = before[name][is_new]
+        assert torch.equal(aligned[name], tensor), name
+
+
 def test_a_run_that_begins_with_weights_is_better_from_its_first_step(base, kites, tmp_path):
     bpc = {}
     for init in ("none", base):
@@ -111,6 +136,22 @@ def test_a_run_that_begins_with_weights_is_better_from_its_first_step(base, kite
         )
         bpc[str(init)] = result.validation_bpc
     assert bpc[str(base)] < bpc["none"] - 2
+
+
+def test_weights_are_averaged_with_those_of_the_start(base, kites, tmp_path):
+    # So much is learnt by heart that the start is of use.
+    options = {**OPTIONS, "dropout": 0.0, "learning_rate": 0.02}
+    run = tmp_path / "run"
+    result = novelgen.train(kites, run, init=str(base), max_steps=30, **options)
+    best = load_run(run).info["best"]
+    assert best["validation_bpc"] == result.validation_bpc
+    assert best["start_share"] > 0
+    # Where the start is gone, or another, the weights stay as they are learnt.
+    moved = base.rename(tmp_path / "moved")
+    try:
+        assert novelgen.resume(run, max_steps=31, verbose=False).steps_taken == 1
+    finally:
+        moved.rename(base)
 
 
 def test_the_vocabulary_is_joined_and_the_start_is_stored(base, kites, tmp_path):

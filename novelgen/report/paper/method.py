@@ -222,9 +222,15 @@ def _training(writer: ReportWriter, run: RunStudy) -> None:
                 "it, and the figures flatter it."
             ).format(path=run.first_weights)
         )
-    writer.paragraph(
-        _("The weights that did best in validation are kept; all figures are of those.")
-    )
+    kept = _("The weights that did best in validation are kept; all figures are of those.")
+    share = run.info.get("best", {}).get("start_share", 0)
+    if share:
+        kept = _(
+            "The weights that did best in validation were averaged with the first ones {paper}, "
+            "which are {share:.0%} of the mean: validation chose the share. All figures are of "
+            "the mean."
+        ).format(paper=writer.cite("wortsman2022"), share=share)
+    writer.paragraph(kept)
 
 
 def _decoding(writer: ReportWriter, run: RunStudy) -> None:

@@ -96,6 +96,10 @@ REFERENCES = {
         "Lin, J. Divergence Measures Based on the Shannon Entropy. IEEE Transactions on "
         "Information Theory 37(1), 145–151, 1991."
     ),
+    "wortsman2022": (
+        "Wortsman, M., Ilharco, G., Kim, J. W., et al. Robust Fine-Tuning of Zero-Shot Models. "
+        "CVPR, 2022."
+    ),
     "koehn2004": (
         "Koehn, P. Statistical Significance Tests for Machine Translation Evaluation. EMNLP, 2004."
     ),

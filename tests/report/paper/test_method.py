@@ -17,11 +17,12 @@ MEASURES = Measures(None, 0.0, 0.0, 0.0, 0.0, 1.0)
 FILLED = {"learning_rate": 0.003, "batch_tokens": 400, "warmup_steps": 50, "dropout": 0.1}
 
 
-def written(first_weights=None, **options):
+def written(first_weights=None, start_share=0.0, **options):
     """The chapter about a run with these options."""
     config = Config().replace(**FILLED, **options)
     info = {"config": config, "parameters": 1000, "vocabulary_size": 6000}
     info["first_weights"] = first_weights
+    info["best"] = {"start_share": start_share}
     run = RunStudy("run", info, [], [], {}, Result("run", "", "char", 1), MEASURES)
     document = Document("", "en")
     write_method(ReportWriter(document), Report([run], None, {}, [], {}))
@@ -64,13 +65,14 @@ def test_rules_against_repetition_are_those_of_novels():
 def test_training_that_is_not_usual_is_said():
     texts = " ".join(
         each.text
-        for each in written(teacher_forcing=0.7, first_weights="runs/other")
+        for each in written(teacher_forcing=0.7, first_weights="runs/other", start_share=0.15)
         if isinstance(each, Paragraph)
     )
     assert "from 1 to 0.7" in texts
     assert "(runs/other)" in texts
+    assert "which are 15% of the mean" in texts
 
 
 def test_first_weights_that_are_random_are_not_told():
     texts = [each.text for each in written() if isinstance(each, Paragraph)]
-    assert not any("trained before" in text for text in texts)
+    assert not any("trained before" in text or "of the mean" in text for text in texts)
