@@ -234,6 +234,41 @@ def test_dragging_marks_and_weighs_while_pins_are_taken_and_else_moves(heatmap):
     assert len(pins(heatmap)[0][1]) == 2
 
 
+def drag_by_finger(page, start, moves):
+    """As `drag`, with a finger on a screen."""
+    box = page.locator("canvas").bounding_box()
+    x, y = page.evaluate("cell => map.middle(cell)", start)
+    x, y = x + box["x"], y + box["y"]
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind, *points):
+        places = [{"x": x + right, "y": y + down} for right, down in points]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    touch("touchStart", (0, 0))
+    for move in moves:
+        touch("touchMove", move)
+    touch("touchEnd")
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.detach()
+
+
+def test_a_finger_marks_and_weighs_while_pins_are_taken_and_else_scrolls(heatmap):
+    # The page is longer than the screen, so that it could scroll.
+    heatmap.evaluate("document.body.style.height = '5000px'")
+    cell = heatmap.evaluate("map.cell")
+    drag_by_finger(heatmap, [1, 2], [(cell, 3), (3 * cell, 40), (2 * cell, 0)])
+    assert pins(heatmap) == [[1, [[2, 1], [3, 1], [4, 1]]]]
+    drag_by_finger(heatmap, [1, 3], [(2, 10), (2, 20), (40, 40)])
+    assert pins(heatmap) == [[1, [[2, 1], [3, 0.5], [4, 1]]]]
+    assert heatmap.evaluate("[selected.length, scrollY]") == [0, 0]
+    heatmap.evaluate("() => { isPinning = false; map.place(); }")
+    drag_by_finger(heatmap, [1, 1], [(0, -20), (0, -60), (0, -120)])
+    heatmap.wait_for_function("scrollY > 0")
+    assert len(pins(heatmap)[0][1]) == 3
+
+
 def test_keys_mark_and_weigh(heatmap):
     heatmap.evaluate("() => { map.select(0); map.point([0, 1]); }")
     heatmap.locator("canvas").focus()
