@@ -51,7 +51,8 @@ class TrainingConfig(Checked):
             "the first weights: none begins from scratch, a run directory with that run's weights, "
             "auto with the base model that comes with the program where it fits (a novel, "
             "characters, the default model); the vocabulary then has all of that model's, unless "
-            "--vocabulary-size is given"
+            "--vocabulary-size is given, and at the end the weights are averaged with the first "
+            "ones as far as validation gains by it"
         ),
     )
     # The optimizer: a linear warm-up, then half a cosine down to the final rate.
