@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import statistics
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from novelgen.api.request import run_names
 from novelgen.cli import explicit_options
+from novelgen.commands.compare_output import (
+    heading,
+    print_how_to_continue,
+    print_result,
+    print_summary,
+    remaining_seconds,
+)
 from novelgen.commands.compare_request import (
     SECTIONS,
     add_arguments,
@@ -24,7 +29,6 @@ from novelgen.config import Config, DataConfig, TextConfig, TrainingConfig, flag
 from novelgen.errors import ConfigError, TrainingError
 from novelgen.i18n import _, join_list
 from novelgen.os_errors import reason_of
-from novelgen.terminal import table_lines
 
 if TYPE_CHECKING:
     import torch
@@ -102,12 +106,12 @@ def _fill(
         is_done = _train_all(args, plans, comparison, device)
     except KeyboardInterrupt:
         # Between two runs, or a second time within one: what is saved can be continued.
-        _print_how_to_continue(args.output)
+        print_how_to_continue(args.output)
         raise
     if is_done:
-        _print_summary(args.output, comparison)
+        print_summary(args.output, comparison)
     else:
-        _print_how_to_continue(args.output)
+        print_how_to_continue(args.output)
 
 
 def _prepare_stores(args: argparse.Namespace, configs: Mapping[str, Config]) -> dict[str, Store]:
@@ -177,10 +181,10 @@ def _train_all(
         if plan.name in done:
             message = _("── {number}/{total} done before ──")
             print(message.format(number=number, total=len(plans)), flush=True)
-            _print_result(done[plan.name])
+            print_result(done[plan.name])
             continue
-        seconds = _remaining_seconds(len(plans) - number + 1, durations, minutes)
-        print(f"\n{_heading(number, len(plans), plan.name, seconds)}", flush=True)
+        seconds = remaining_seconds(len(plans) - number + 1, durations, minutes)
+        print(f"\n{heading(number, len(plans), plan.name, seconds)}", flush=True)
         started = time.monotonic()
         result = _train(args, plan, comparison, device)
         if result is None:
@@ -188,28 +192,8 @@ def _train_all(
         comparison.results.append(result)
         comparison.save(args.output)
         durations.append(time.monotonic() - started)
-        _print_result(result)
+        print_result(result)
     return True
-
-
-def _remaining_seconds(runs: int, durations: list[float], minutes: float | None) -> float | None:
-    """How long `runs` more runs will take, by those before them or else by the budget."""
-    # A run measured here says more than its budget: validations and the evaluation take time too.
-    if durations:
-        return runs * statistics.mean(durations)
-    if minutes is None:
-        return None
-    return runs * 60 * minutes
-
-
-def _heading(number: int, total: int, name: str, seconds: float | None = None) -> str:
-    """The line above a run, with the time that all of them will still take where it is known."""
-    from novelgen.training.progress import format_duration
-
-    if seconds is None:
-        return f"── {number}/{total} {name} ──"
-    message = _("── {number}/{total} {name} · about {time} for all that is left ──")
-    return message.format(number=number, total=total, name=name, time=format_duration(seconds))
 
 
 def _train(
@@ -279,52 +263,10 @@ def _compare_runs(args: argparse.Namespace) -> None:
     comparison = _new_comparison(args.output, request, device, data[0])
     # 3. The runs.
     for number, (name, path) in enumerate(zip(names, args.runs, strict=True), 1):
-        print(_heading(number, len(names), name), flush=True)
+        print(heading(number, len(names), name), flush=True)
         run = load_run(path, device.type)
         result = result_of(run, name, comparison.prompts, args.generate)
         comparison.results.append(result)
-        _print_result(result)
+        print_result(result)
     comparison.save(args.output)
-    _print_summary(args.output, comparison)
-
-
-def _print_result(result: Result) -> None:
-    """Prints how well one run predicts, or why it could not be trained."""
-    if result.error:
-        message = _("{name}: {error}")
-        print(message.format(name=result.name, error=result.error), flush=True)
-        return
-    # A run directory may lack the record of its best validation.
-    validation = "—"
-    if result.validation_bpc is not None:
-        validation = f"{result.validation_bpc:.3f}"
-    message = _("{name} · BPC: validation {validation}, test {test:.3f}")
-    text = message.format(name=result.name, validation=validation, test=result.test_bpc)
-    print(text, flush=True)
-
-
-def _print_summary(output: Path, comparison: Comparison) -> None:
-    """Prints where the tables and figures are."""
-    from novelgen.report.comparison import DIFFERENT_TEXTS, unlike_starts
-
-    print()
-    if len(comparison.results) > 1:
-        print("\n".join(table_lines(comparison.summary())))
-        print()
-    # What a reader of the table must know comes before its name.
-    if not comparison.same_texts:
-        print(_("note: {note}").format(note=_(DIFFERENT_TEXTS)))
-        print()
-    caution = unlike_starts(comparison.results)
-    if caution is not None:
-        print(_("note: {note}").format(note=caution))
-        print()
-    files = join_list(("table.csv", "table.json", "losses.json", "curves.png", "by_length.png"))
-    message = _("compared: {table}, and beside it {files}")
-    print(message.format(table=output / "table.md", files=files), flush=True)
-
-
-def _print_how_to_continue(output: Path) -> None:
-    """Prints how a comparison goes on that was stopped."""
-    message = _("stopped; what is done is in {path}, and the same command goes on from there")
-    print(f"\n{message.format(path=shlex.quote(str(output)))}", flush=True)
+    print_summary(args.output, comparison)
