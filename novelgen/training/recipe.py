@@ -38,10 +38,9 @@ _LARGER_MINUTES = 3.0
 # Passes after which more of them gain little.
 _ENOUGH_PASSES = 4
 
-# The most passes that minutes buy a run that begins with trained weights; of a short text so many
-# that it has some hundred steps. A run for which nothing is auto has no recipe, nor this bound.
+# The most passes that minutes buy a run that begins with trained weights. A run for which nothing
+# is auto has no recipe, nor this bound.
 _WARM_PASSES = 2
-_WARM_TOKENS = 100_000
 
 # The learning rate of a run that begins from scratch, and of one that begins with trained weights.
 _LEARNING_RATE = 3e-3
@@ -124,7 +123,7 @@ def complete(config: Config, text: Text, speed: Speed | None = None) -> Config:
     """The configuration with what is auto chosen; minutes need the `speed` of this machine."""
     training = config.training
     if _is_bounded(training):
-        training = dataclasses.replace(training, epochs=_most_passes(text))
+        training = dataclasses.replace(training, epochs=_WARM_PASSES)
     batch = _batch_tokens(training, text, speed)
     bought = _passes(training, text, speed, batch)
     warmup = min(_LONGEST_WARMUP, int(bought * text.tokens / batch / 10))
@@ -168,25 +167,19 @@ def advice(config: Config, text: Text, speed: Speed) -> str:
     bought = passes(training, text, speed)
     if bought < 1:
         return _too_few(training, text, speed, bought)
-    most = _most_passes(text)
-    if _is_bounded(training) and bought > most:
+    if _is_bounded(training) and bought > _WARM_PASSES:
         message = _(
             "{minutes:g} minutes on this machine are about {passes:.1f} passes over the text; with "
             "trained weights to begin with it is learnt by heart after {most}, so training ends "
             "then; --epochs N makes N of them"
         )
-        return message.format(minutes=training.max_minutes, passes=bought, most=most)
+        return message.format(minutes=training.max_minutes, passes=bought, most=_WARM_PASSES)
     return ""
 
 
 def _is_bounded(config: TrainingConfig) -> bool:
     """Whether the passes of a budget are bounded: of minutes alone, beginning with weights."""
     return config.init != NO_INIT and config.epochs is None and config.max_steps is None
-
-
-def _most_passes(text: Text) -> int:
-    """Passes after which a run with trained weights learns a text by heart."""
-    return max(_WARM_PASSES, math.ceil(_WARM_TOKENS / text.tokens))
 
 
 def _too_few(config: TrainingConfig, text: Text, speed: Speed, bought: float) -> str:

@@ -111,7 +111,7 @@ def test_minutes_buy_a_run_with_trained_weights_few_passes_unless_more_are_asked
         passes(complete(warm, NOVEL, speed=steady(500.0)).training, NOVEL, speed=steady(500.0)) == 2
     )
     short = Text(tokens=10_000, characters=9_000)
-    assert complete(warm, short, speed=steady(500.0)).training.epochs == 10  # of 33
+    assert complete(warm, short, speed=steady(500.0)).training.epochs == 2  # of 33
     assert "about 6.0 passes" in advice(warm, NOVEL, speed=steady(500.0))
     assert advice(warm, NOVEL, speed=steady(160.0)) == ""
     for others in ({"init": "none"}, {"epochs": 9}, {"max_steps": 9000}):
