@@ -68,7 +68,7 @@ def _learning(report: Report) -> Iterator[str]:
     if best is last:
         yield _(
             "Validation was still falling when the budget of {epochs} passes ended: a longer "
-            "training would go on to improve."
+            "training may go on to improve."
         ).format(epochs=decimal(passes(run), 1))
     elif rise > _NOTABLE:
         fall = _training_bpc(report, best["step"]) - _training_bpc(report, last["step"])
