@@ -109,6 +109,8 @@ def train(
             check_outside(run.path, paths)
             # Whoever would be refused below learns it before the corpus is imported.
             check_no_training(run.path)
+            if start is not None:
+                start.check_apart(run.path)
             run.check_free(overwrite)
             data = _data(paths, config, chosen, run, device, start)
             if verbose:

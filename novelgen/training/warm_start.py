@@ -56,6 +56,15 @@ class WarmStart:
         """What the vocabulary of a novel is joined with."""
         return KnownVocabulary(self.tokenizer, self.tokenizer.fingerprint)
 
+    def check_apart(self, output: Path) -> None:
+        """Raises ConfigError where a new run in `output` would replace this one."""
+        if output.resolve() == self.path.resolve():
+            message = _(
+                "--output {path}: training begins with the weights of this run, which the new one "
+                "would replace; choose another --output"
+            )
+            raise ConfigError(message.format(path=output))
+
     def give(self, model: nn.Module, tokenizer: Tokenizer) -> int:
         """Fills `model`, whose vocabulary is `tokenizer`'s; returns how many symbols are new.
 

@@ -210,6 +210,15 @@ def test_a_start_that_does_not_fit_is_refused_with_what_to_pass(base, kites, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_the_run_that_training_begins_with_is_not_replaced(base, kites, tmp_path):
+    run = shutil.copytree(base, tmp_path / "run")
+    before = (run / "model.safetensors").read_bytes()
+    for overwrite in (True, False):
+        with pytest.raises(ConfigError, match=r"--output .*: training begins with the weights"):
+            novelgen.train(kites, run, init=str(run), overwrite=overwrite, max_steps=1, **OPTIONS)
+    assert (run / "model.safetensors").read_bytes() == before
+
+
 @pytest.mark.parametrize("place", [0.3, 0.6, 0.99])
 def test_one_changed_byte_of_the_weights_is_refused(base, kites, tmp_path, place):
     damaged = shutil.copytree(base, tmp_path / "damaged")
