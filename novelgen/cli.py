@@ -120,7 +120,8 @@ class Parser(argparse.ArgumentParser):
 def nearest_option(word: str, known: Collection[str]) -> str:
     """The known option that a word stands for most likely; empty where none is near.
 
-    Its beginning (`--epoch`), its initials (`--lr` for `--learning-rate`), or nearly its letters.
+    Its beginning (`--epoch`), its initials (`--lr` for `--learning-rate`), its end (`--layers` for
+    `--encoder-layers`), or nearly its letters.
     """
     names = [name for name in known if name.startswith("--")]
     longer = [name for name in names if name.startswith(word) or word.startswith(f"{name}-")]
@@ -128,8 +129,9 @@ def nearest_option(word: str, known: Collection[str]) -> str:
     short = [
         name for name in names if "".join(part[:1] for part in name[2:].split("-")) == initials
     ]
+    ends = [name for name in names if name.endswith(f"-{initials}")]
     close = difflib.get_close_matches(word, names, n=1)
-    return next(iter([*longer[:1], *(short if len(initials) > 1 else ()), *close]), "")
+    return next(iter([*longer[:1], *(short if len(initials) > 1 else ()), *ends, *close]), "")
 
 
 def complain(message: str) -> None:

@@ -246,6 +246,7 @@ def test_evaluation_options(checkpoint, arguments, complaint):
         (["train", "--epoch", "3"], "--epochs"),
         (["train", "--lr=0.1"], "--learning-rate"),
         (["train", "--max_steps", "3"], "--max-steps"),
+        (["train", "--layers", "2"], "--encoder-layers"),
         (["app", "novel"], "--checkpoint novel"),
         (["evaluate", "novel"], "--checkpoint novel"),
         (["report", "novel"], "--checkpoint novel"),
