@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from novelgen.config import DecodingConfig
@@ -36,11 +36,18 @@ _DRAWN = 8
 _ENDS = 3
 
 
-def fill(generator: Generator, before: str, after: str, config: DecodingConfig) -> list[Generation]:
+def fill(
+    generator: Generator,
+    before: str,
+    after: str,
+    config: DecodingConfig,
+    on_token: Callable[[], None],
+) -> list[Generation]:
     """The `num_samples` best paragraphs between `before` and `after`, the best one first.
 
-    Half of the candidates are written backwards from `after` where the run has that task. Raises
-    ConfigError where one of the texts is none, or the model cannot do it.
+    Half of the candidates are written backwards from `after` where the run has that task.
+    `on_token` is called after every token of the candidates. Raises what it raises, and ConfigError
+    where one of the texts is none, or the model cannot do it.
     """
     _check(generator, config)
     segments = _segments(generator, before, "--prompt")
@@ -48,10 +55,10 @@ def fill(generator: Generator, before: str, after: str, config: DecodingConfig) 
     # 1. The candidates, each text once.
     forwards = dataclasses.replace(config, task="next", num_samples=_drawn(config))
     session = GenerationSession(generator, before, forwards)
-    candidates = _written(session)
+    candidates = _written(session, on_token)
     if "previous" in generator.config.data.task_weights:
         backwards = dataclasses.replace(forwards, task="previous", seed=session.seed)
-        candidates += _written(GenerationSession(generator, after, backwards))
+        candidates += _written(GenerationSession(generator, after, backwards), on_token)
     candidates = _distinct(each for each in candidates if each.text) or candidates[:1]
     # 2. Each after what stands before, and what follows after each.
     paragraphs = [each.paragraphs[0] for each in candidates]
@@ -97,12 +104,14 @@ def rewrite(
     start: int,
     stop: int,
     config: DecodingConfig,
+    on_token: Callable[[], None],
 ) -> list[Generation]:
     """The `num_samples` best versions of `paragraph` with other words from `start` to `stop`.
 
     Fewer where fewer were found. What stands before and behind the selection stays as it is, and
     `before` are the paragraphs before. A new text has between half and twice as many tokens as the
-    old one, and a few. Raises ConfigError for a selection that is none, or as `fill`.
+    old one, and a few. `on_token` is as in `fill`. Raises ConfigError for a selection that is none,
+    or as `fill`.
     """
     _check(generator, config)
     if config.prefix:
@@ -123,7 +132,7 @@ def rewrite(
         max_length=selection.longest,
     )
     session = GenerationSession(generator, before, longest)
-    candidates = _written(session)
+    candidates = _written(session, on_token)
     segments = _segments(generator, before, "--prompt")
     shortened = _shortened(generator, config, segments, candidates, selection)
     # 2. Each with what follows it; of each text the best.
@@ -243,9 +252,9 @@ def _drawn(config: DecodingConfig) -> int:
     return max(config.num_samples, _DRAWN)
 
 
-def _written(session: GenerationSession) -> list[Generation]:
+def _written(session: GenerationSession, on_token: Callable[[], None]) -> list[Generation]:
     for _draft in session.write():
-        pass
+        on_token()
     return session.generations()
 
 

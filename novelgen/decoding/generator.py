@@ -136,25 +136,42 @@ class Generator:
             pass
         return session.generations()
 
-    def fill(self, before: str, after: str, **options: Any) -> list[Generation]:
+    def fill(
+        self,
+        before: str,
+        after: str,
+        *,
+        on_token: abc.Callable[[], None] = lambda: None,
+        **options: Any,
+    ) -> list[Generation]:
         """Paragraphs between `before` and `after`: the `num_samples` best of several, best first.
 
         The score of each says how well it follows, and what follows after it; see
         `novelgen.decoding.filling`. Where the run has the task "previous", some are written
-        backwards from `after`. Raises ConfigError as `generate`.
+        backwards from `after`. `on_token` is called after every token; to stop the work, let it
+        raise. Raises ConfigError as `generate`.
         """
-        return fill(self, before, after, self.decoding_config(**options))
+        return fill(self, before, after, self.decoding_config(**options), on_token)
 
     def rewrite(
-        self, before: str, paragraph: str, start: int, stop: int, **options: Any
+        self,
+        before: str,
+        paragraph: str,
+        start: int,
+        stop: int,
+        *,
+        on_token: abc.Callable[[], None] = lambda: None,
+        **options: Any,
     ) -> list[Generation]:
         """`paragraph` with other words for its characters from `start` to `stop`, best first.
 
         All else in it stays as it is. As many as `num_samples`, or fewer; `before` are the
         paragraphs before it. The score of each says how well the new words follow, and the rest of
-        the paragraph after them. Raises ConfigError as `generate`, or where nothing is selected.
+        the paragraph after them. `on_token` is as in `fill`. Raises ConfigError as `generate`, or
+        where nothing is selected.
         """
-        return rewrite(self, before, paragraph, start, stop, self.decoding_config(**options))
+        config = self.decoding_config(**options)
+        return rewrite(self, before, paragraph, start, stop, config, on_token)
 
     def stream(self, prompt: str, **options: Any) -> abc.Generator[Generation, None, None]:
         """Snapshots, whose text grows, of what `generate` writes; the last one is finished.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from novelgen.decoding.generator import Generator
@@ -14,16 +14,32 @@ from novelgen.web import limits
 _LEFT_OUT = ("paragraphs", "prefix", "task", "num_samples")
 
 
+class Stopped(Exception):  # noqa: N818 - no error: the writer pressed Stop
+    """Ends what is being written because nobody wants it any more."""
+
+
 def write_in_the_middle(
-    generator: Generator, manuscript: str, start: int, stop: int, options: Mapping[str, Any]
+    generator: Generator,
+    manuscript: str,
+    start: int,
+    stop: int,
+    options: Mapping[str, Any],
+    is_stopped: Callable[[], bool],
 ) -> str:
     """The manuscript with a new paragraph, or with other words from character `start` to `stop`.
 
     Without a selection, start = stop, a paragraph is written behind that of the cursor. `options`
-    are fields of DecodingConfig. Raises ConfigError where there is nothing to write between, or the
-    selection is of several paragraphs.
+    are fields of DecodingConfig. Raises Stopped at the first token after `is_stopped` has become
+    true, and ConfigError where there is nothing to write between, or the selection is of several
+    paragraphs.
     """
+
+    def end_if_stopped() -> None:
+        if is_stopped():
+            raise Stopped
+
     chosen = {name: value for name, value in options.items() if name not in _LEFT_OUT}
+    chosen["on_token"] = end_if_stopped
     if start == stop:
         return _filled(generator, manuscript, start, chosen)
     return _rewritten(generator, manuscript, start, stop, chosen)

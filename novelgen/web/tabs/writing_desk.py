@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -28,7 +29,7 @@ from novelgen.web.services.manuscript import (
     CancellationToken,
     EditorState,
 )
-from novelgen.web.services.middle import write_in_the_middle
+from novelgen.web.services.middle import Stopped, write_in_the_middle
 from novelgen.web.services.model_registry import ModelRegistry
 from novelgen.web.services.story_file import (
     Story,
@@ -164,9 +165,15 @@ def _wire_middle(registry: ModelRegistry, parts: Parts) -> None:
                 return {}
             number = request.cancellation.start()
             generator = registry.generator(request.run)
-            text = write_in_the_middle(generator, manuscript, start, stop, request.options)
-        # What was stopped, or has moved text since, is not undone by this answer.
-        if request.cancellation.is_cancelled(number):
+            is_stopped = partial(request.cancellation.is_cancelled, number)
+            try:
+                text = write_in_the_middle(
+                    generator, manuscript, start, stop, request.options, is_stopped
+                )
+            except Stopped:
+                return {}
+        # Text that has moved since the last token is not undone by this answer.
+        if is_stopped():
             return {}
         return moved(parts, given, replace_manuscript(text))
 
