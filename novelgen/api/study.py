@@ -45,10 +45,12 @@ from novelgen.training.stores import Data, data_of_run
 # Called with what is measured, how much of it is done, and of how much.
 Progress = Callable[[str, int, int], None]
 
-# Held-out sources among which those for the heatmaps are looked for, and the lengths that fit.
+# Held-out sources among which those for the heatmaps are looked for.
 _HEATMAP_SOURCES = 40
-_LONGEST_DRAWN = 60  # of a source, in characters
-_SHORTEST_DRAWN = 15  # of what is written
+_LONGEST_SOURCE = 60  # of a heatmap, in characters
+# The characters of source and text that make a heatmap of which two stand on a page.
+_FITTING_SOURCE = range(8, 46)
+_FITTING_TEXT = range(12, 29)
 _PERSON = "nr"  # jieba's tag
 _WRITTEN = "written"  # the setting that failures are counted in: the program's own default
 
@@ -244,15 +246,20 @@ class Measurer:
         }
 
     def _drawn(self, generator: Generator) -> list[Paragraph]:
-        """The first written paragraphs that make a heatmap one can read: not tiny, not huge."""
-        drawn: list[Paragraph] = []
+        """Written paragraphs for the heatmaps: those of a fitting length first."""
+        fitting: list[Paragraph] = []
+        others: list[Paragraph] = []
         for source, _target in self._prompts(generator, _HEATMAP_SOURCES):
-            if len(drawn) == self._effort.heatmaps or len(source) > _LONGEST_DRAWN:
+            if len(source) > _LONGEST_SOURCE:
                 continue
             paragraph = generator.generate(source, seed=1).paragraphs[0]
-            if len(paragraph.text) >= _SHORTEST_DRAWN:
-                drawn.append(paragraph)
-        return drawn
+            if len(source) in _FITTING_SOURCE and len(paragraph.text) in _FITTING_TEXT:
+                fitting.append(paragraph)
+            elif paragraph.text:
+                others.append(paragraph)
+            if len(fitting) == self._effort.heatmaps:
+                break
+        return [*fitting, *others][: self._effort.heatmaps]
 
 
 def _write_rows(path: Path, rows: Iterable[SweepRow]) -> None:
