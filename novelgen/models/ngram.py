@@ -4,12 +4,14 @@ For a token w after the context c, the k − 1 tokens before it:
 
 p_k(w | c) = max(a(c w) − D(a(c w)), 0) / Σ_v a(c v) + γ(c) p_{k−1}(w | c without its first token)
 γ(c)       = Σ_v D(a(c v)) / Σ_v a(c v), so that p_k(· | c) sums to one
-a(c w)     = how often c w occurs; of lower orders, how many different tokens stand before c w
+a(c w)     = how many different tokens stand before c w; how often c w occurs, of the highest order
+             and where c begins with BOS, before which nothing stands
 p_0(w)     = 1 / number of tokens that can be written
 
 D(1), D(2) and D(3 and more) are estimated for each order. A context of which nothing is known says
-what the shorter one says. Before the first token of a target stand as many BOS as are looked at.
-PAD and BOS are never written and have probability 0, every other token has more.
+what the shorter one says. Before the first token of a target stands one BOS. PAD and BOS are never
+written and have probability 0, every other token has more. These are the figures of KenLM (Heafield
+et al., 2013).
 
 V vocabulary, N tokens, n targets, K order. An order k has C contexts and G n-grams that occur. A
 context of m tokens is known by its place among those of its length, -1 where it never occurred; the
@@ -73,25 +75,29 @@ class NgramModel:
     def count(cls, tokens: Int64s, lengths: Int64s, vocabulary_size: int, order: int) -> NgramModel:
         """The model of n targets: tokens (N,), one target after the other, and lengths (n,)."""
         size = vocabulary_size
-        before, is_first = _tokens_before(tokens, lengths)
+        # No n-gram is longer than the longest target and its BOS.
+        order = min(order, 1 + int(lengths.max(initial=0)))
+        before, positions = _tokens_before(tokens, lengths)
         # 1. The contexts of 0 to K − 1 tokens, and at every token the place of each.
         contexts = [np.zeros(1, np.int64)]
         places = [np.zeros(len(tokens), np.int64)]  # (N,) each
-        for _length in range(1, order):
-            codes = _shifted(places[-1], is_first) * size + before
-            distinct = _distinct(codes)
+        for length in range(1, order):
+            has_context = positions >= length - 1
+            distinct = _distinct((np.roll(places[-1], 1) * size + before)[has_context])
             contexts.append(distinct.codes)
-            places.append(distinct.inverse())
+            places.append(np.full(len(tokens), _UNKNOWN))
+            places[-1][has_context] = distinct.inverse()
         # 2. From the highest order down: each n-gram once, at one of the tokens that it ends with.
         probs = []
-        at = np.arange(len(tokens))
-        for context_places in reversed(places):
-            # Each of the longer n-grams is another token before this one.
-            codes = context_places[at] * size + tokens[at]
+        at = np.flatnonzero(positions >= order - 2)
+        for length in reversed(range(order)):
+            codes = places[length][at] * size + tokens[at]
             distinct = _distinct(codes)
-            at = at[distinct.places]
             grams = distinct.codes
             probs.append((grams, *_discounted(distinct.counts, grams // size)))
+            # Of the shorter n-grams, each longer one is another token before them; those that begin
+            # with BOS have none, and every occurrence counts.
+            at = np.concatenate([at[distinct.places], np.flatnonzero(positions == length - 2)])
         # 3. The lowest order is a table of all tokens.
         grams, discounted, backoffs = probs.pop()
         unigram = np.zeros(size, np.float32)
@@ -126,11 +132,12 @@ class NgramModel:
 
     def contexts(self, tokens: Int64s, lengths: Int64s) -> Int64s:
         """The contexts (N, K) before each token of targets, which are given as in `count`."""
-        before, is_first = _tokens_before(tokens, lengths)
+        before, positions = _tokens_before(tokens, lengths)
         contexts = np.zeros((len(tokens), self.order), np.int64)
         for length in range(1, self.order):
-            shorter = _shifted(contexts[:, length - 1], is_first)
+            shorter = np.roll(contexts[:, length - 1], 1)
             contexts[:, length] = self._places(length, shorter, before)
+            contexts[positions == 0, length] = self._start[length]
         return contexts
 
     def probabilities(self, contexts: Int64s, tokens: Int64s) -> Float64s:
@@ -230,19 +237,13 @@ def _ascending_order(codes: Int64s) -> Int64s:
     return order
 
 
-def _tokens_before(tokens: Int64s, lengths: Int64s) -> tuple[Int64s, NDArray[np.bool_]]:
-    """What stands before each token of targets, and which ones are their targets' first: (N,)."""
-    is_first = np.zeros(len(tokens), np.bool_)
-    is_first[np.cumsum(lengths) - lengths] = True
+def _tokens_before(tokens: Int64s, lengths: Int64s) -> tuple[Int64s, Int64s]:
+    """What stands before each token of targets, and the place of each in its target: (N,)."""
+    starts = np.cumsum(lengths) - lengths
+    positions = np.arange(len(tokens)) - np.repeat(starts, lengths)
     before = np.roll(tokens, 1)
-    before[is_first] = BOS
-    return before, is_first
-
-
-def _shifted(places: Int64s, is_first: NDArray[np.bool_]) -> Int64s:
-    """The places (N,) that the token before had."""
-    # What stands before a first token is BOS alone, however often it is looked at.
-    return np.where(is_first, places, np.roll(places, 1))
+    before[positions == 0] = BOS
+    return before, positions
 
 
 def _find(ascending: Int64s, codes: Int64s) -> Int64s:

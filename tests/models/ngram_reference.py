@@ -21,15 +21,16 @@ class Reference:
         self.size = size  # of the vocabulary
         self.order = order
         self.tables = {}
-        padded = [(BOS,) * (order - 1) + tuple(target) for target in targets]
+        rows = [(BOS, *target) for target in targets]
         seen = {
-            k: Counter(row[end - k : end] for row in padded for end in range(order, len(row) + 1))
+            k: Counter(row[end - k : end] for row in rows for end in range(max(k, 2), len(row) + 1))
             for k in range(1, order + 1)
         }
         for k in range(1, order + 1):
             counts = seen[k]
             if k < order:
                 counts = Counter(longer[1:] for longer in seen[k + 1])
+                counts |= {gram: seen[k][gram] for gram in seen[k] if gram[0] == BOS}
             d = discounts(counts.values())
             total, left = Counter(), defaultdict(float)
             for gram, number in counts.items():
@@ -42,8 +43,10 @@ class Reference:
         if k == 0:
             return 1 / (self.size - EOS) if token >= EOS else 0.0
         counts, d, total, left = self.tables[k]
-        context = context[len(context) - k + 1 :]
         shorter = self.probability(context, token, k - 1)
+        if len(context) < k - 1:
+            return shorter
+        context = context[len(context) - k + 1 :]
         if not total[context]:
             return shorter
         number = counts[(*context, token)]
