@@ -104,6 +104,9 @@ def train(
     with init_distributed() as ranks, contextlib.ExitStack() as held:
         device = ranks.device(config.training.device)
         start = ranks.run_on_rank0(lambda: find_warm_start(config))
+        if start is not None and not chosen & {"context_paragraphs", "pairs"}:
+            # What the weights have learnt to read.
+            config = config.replace(context_paragraphs=start.context_paragraphs)
 
         def make_data() -> Data:
             check_outside(run.path, paths)

@@ -83,8 +83,15 @@ class DataConfig(Checked):
         ),
     )
     # How segments become pairs.
+    # Of a run that begins with the weights of another, as many as that has read.
     context_paragraphs: int = option(
-        1, N_("how many preceding paragraphs form the source"), minimum=1, maximum=100
+        1,
+        N_(
+            "how many preceding paragraphs form the source (default: 1, or as many as the run "
+            "reads that training begins with)"
+        ),
+        minimum=1,
+        maximum=100,
     )
     tasks: str = option(
         "next",

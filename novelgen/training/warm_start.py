@@ -56,6 +56,12 @@ class WarmStart:
         """What the vocabulary of a novel is joined with."""
         return KnownVocabulary(self.tokenizer, self.tokenizer.fingerprint)
 
+    @property
+    def context_paragraphs(self) -> int:
+        """How many paragraphs its sources are."""
+        count: int = self.info["config"].data.context_paragraphs
+        return count
+
     def check_apart(self, output: Path) -> None:
         """Raises ConfigError where a new run in `output` would replace this one."""
         if output.resolve() == self.path.resolve():

@@ -172,6 +172,20 @@ def test_the_vocabulary_is_joined_and_the_start_is_stored(base, kites, tmp_path)
     assert load_run(tmp_path / "own").tokenizer.size <= 300
 
 
+def test_sources_are_as_long_as_those_of_the_start(base, kites, tmp_path):
+    def sources(start, name, **options):
+        run = tmp_path / name
+        novelgen.train(kites, run, init=str(start), max_steps=1, **(OPTIONS | options))
+        return load_run(run).config.data.context_paragraphs
+
+    assert sources(base, "one") == 1
+    assert sources(base, "three", context_paragraphs=3) == 3
+    # Whoever chooses them gets what was chosen.
+    assert sources(tmp_path / "three", "again") == 3
+    assert sources(tmp_path / "three", "fewer", context_paragraphs=1) == 1
+    assert sources("none", "scratch") == 1
+
+
 def test_auto_is_the_base_where_the_run_is_one_that_it_fits(base, monkeypatch):
     def chosen(**options):
         config = Config().replace(**{**SIZES, **options})
