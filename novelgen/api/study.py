@@ -246,10 +246,17 @@ class Measurer:
         }
 
     def _drawn(self, generator: Generator) -> list[Paragraph]:
-        """Written paragraphs for the heatmaps: those of a fitting length first."""
+        """Written paragraphs for the heatmaps: those of a fitting length first.
+
+        Of a novel, after the nearest paragraph of a source alone: all of them make no heatmap that
+        one can read.
+        """
         fitting: list[Paragraph] = []
         others: list[Paragraph] = []
+        nearest = 0 if next(iter(generator.config.data.task_weights)) == "previous" else -1
         for source, _target in self._prompts(generator, _HEATMAP_SOURCES):
+            if not generator.config.from_pairs:
+                source = source.splitlines()[nearest]
             if len(source) > _LONGEST_SOURCE:
                 continue
             paragraph = generator.generate(source, seed=1).paragraphs[0]

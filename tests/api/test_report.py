@@ -12,7 +12,13 @@ from novelgen.errors import CheckpointError, ConfigError
 from novelgen.i18n import use_language
 
 pytestmark = pytest.mark.slow
-TINY = {"embedding_size": 8, "decoder_size": 8, "batch_tokens": 400, "device": "cpu"}
+TINY = {
+    "embedding_size": 8,
+    "decoder_size": 8,
+    "context_paragraphs": 3,
+    "batch_tokens": 400,
+    "device": "cpu",
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ def test_every_format_is_written(report):
     text = re.sub(
         r"\$\$.*?\$\$", "", (output / "report.md").read_text(encoding="utf-8"), flags=re.S
     )
-    assert "{" not in text
+    assert not re.search(r"\{[a-z_]+\}", text)
 
 
 def test_figures_in_the_text_are_those_of_the_run(report, runs):
@@ -64,6 +70,17 @@ def test_figures_in_the_text_are_those_of_the_run(report, runs):
     assert f"{info['baselines']['trigram']['test']:.3f}" in text
     assert "张三" in text
     assert "4: attention looked at one place" in text
+
+
+def test_heatmaps_are_of_one_paragraph_and_the_report_says_so(report):
+    text = (report[0] / "report.md").read_text(encoding="utf-8")
+    assert "at most 3 segments" in text
+    assert "one paragraph alone" in text
+    (measured,) = (report[0] / "measured").glob("*/attention.json")
+    paragraphs = json.loads(measured.read_text(encoding="utf-8"))["paragraphs"]
+    assert len(paragraphs) == QUICK.heatmaps
+    # The end mark is that of the only paragraph.
+    assert all(paragraph["source_tokens"].count("<EOS>") == 1 for paragraph in paragraphs)
 
 
 def test_every_cited_paper_is_listed_and_every_listed_one_cited(report):

@@ -71,7 +71,7 @@ def write_sweep(writer: ReportWriter, run: RunStudy) -> None:
         )
     writer.table(
         _("One example of each setting, after the same source: {source}").format(
-            source=shortened(run.prompts[0])
+            source=shortened(run.prompts[0].replace("\n", " "))
         ),
         [_("setting"), _("generated")],
         [[setting_text(row.options), row.texts[0].text or "—"] for row in run.sweep],
@@ -143,6 +143,10 @@ def write_attention(writer: ReportWriter, run: RunStudy) -> None:
                 share=percent(run.heaviest_share),
                 entropy=decimal(run.entropy),
             )
+        )
+    if run.attention and run.config.data.context_paragraphs > 1 and not run.config.from_pairs:
+        writer.paragraph(
+            _("For the heatmaps the model read one paragraph alone, so that one can read them.")
         )
     for number, paragraph in enumerate(run.attention, 1):
         _heatmap(writer, paragraph, number)
