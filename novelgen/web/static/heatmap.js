@@ -4,8 +4,9 @@ const FONT = [
     "system-ui", "-apple-system", '"PingFang SC"', '"Microsoft YaHei"', '"Noto Sans CJK SC"',
     '"WenQuanYi Zen Hei"', "sans-serif",
 ].join(", ");
-// Pixels: of a cell at most, of a cell when the whole is shown, of a label's letter, of the legend.
-const LARGEST_CELL = 64, FITTED_CELL = 32, LABEL = 14, LEGEND = 26;
+// Pixels: of a cell at most, of a cell when the whole is shown, of a cell that is seen well, of a
+// label's letter, of the legend.
+const LARGEST_CELL = 64, FITTED_CELL = 32, CLEAR_CELL = 14, LABEL = 14, LEGEND = 26;
 const PAPER = {
     background: [255, 255, 255], middle: [225, 60, 50], far: [90, 10, 20],
     against: [35, 90, 180], text: "#1c1917", faint: "#57534e", dark: false,

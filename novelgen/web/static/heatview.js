@@ -34,7 +34,7 @@ class Heatmap {
     show(rows, columns, view) {
         this.matrix = matrixOf(rows, columns, view);
         const {left, top} = this.matrix;
-        Object.assign(this, {left, top, cursor: null, fitted: true});
+        Object.assign(this, {left, top, cursor: null, opened: false});
         this.recolour();
         this.resize();
     }
@@ -57,7 +57,8 @@ class Heatmap {
         const width = this.canvas.parentElement.clientWidth;
         if (!this.matrix || !width) return;
         const fitting = Math.min(FITTED_CELL, (width - this.left - 4) / this.matrix.columns.length);
-        const wanted = this.top + fitting * this.matrix.rows.length + LEGEND + 6;
+        const cell = Math.max(fitting, CLEAR_CELL);
+        const wanted = this.top + cell * this.matrix.rows.length + LEGEND + 6;
         this.width = width;
         this.height = Math.round(Math.max(220, Math.min(wanted, 760, innerHeight * 0.8)));
         const sharpness = devicePixelRatio || 1;
@@ -65,7 +66,16 @@ class Heatmap {
         this.canvas.width = Math.round(width * sharpness);
         this.canvas.height = Math.round(this.height * sharpness);
         this.context.setTransform(sharpness, 0, 0, sharpness, 0, 0);
-        this.fitted ? this.fit() : this.place();
+        if (!this.opened) this.open();
+        else if (this.fitted) this.fit();
+        else this.place();
+    }
+
+    // The first view: the whole, or as much of the source's end as is seen well.
+    open() {
+        Object.assign(this, {cell: CLEAR_CELL, x: -Infinity, y: 0, opened: true});
+        if (this.smallest < CLEAR_CELL) this.place();
+        else this.fit();
     }
 
     // The room for cells, in pixels.
@@ -94,8 +104,9 @@ class Heatmap {
         this.x = Math.min(0, Math.max(width - this.cell * this.matrix.columns.length, this.x));
         this.y = Math.min(0, Math.max(height - this.cell * this.matrix.rows.length, this.y));
         this.fitted = this.cell <= this.smallest * 1.001;
-        // One finger scrolls the page as long as there is nothing to drag.
-        this.canvas.style.touchAction = this.fitted && !this.isPinning() ? "pan-y" : "none";
+        // One finger scrolls the page as long as there is nothing to drag that way.
+        const isLow = this.cell * this.matrix.rows.length <= height * 1.001;
+        this.canvas.style.touchAction = isLow && !this.isPinning() ? "pan-y" : "none";
         if (this.cursor) this.onPoint(...this.cursor); // which has moved
         this.draw();
     }

@@ -200,6 +200,20 @@ def test_every_cell_is_found_where_it_is_drawn_near_and_far(heatmap):
     )
 
 
+def test_a_long_source_is_opened_at_its_end_large_enough_to_be_seen(heatmap):
+    opened, end, whole = heatmap.evaluate(
+        """() => {
+            const weights = Array(400).fill(0.1);
+            map.show([...'甲乙丙丁'], Array(100).fill('一'), {weights, unit: 'share'});
+            const opened = map.cell, end = map.cellAt(map.width - 5, map.top + 1);
+            map.fit();
+            return [opened, end, map.cell];
+        }"""
+    )
+    assert opened == heatmap.evaluate("CLEAR_CELL") > whole
+    assert end == [0, 99]
+
+
 def drag(page, start, moves):
     """Presses the mouse in the middle of a cell, moves it by pixels, and lets it go."""
     box = page.locator("canvas").bounding_box()
