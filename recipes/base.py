@@ -23,6 +23,7 @@ BASE = Path(__file__).resolve().parent.parent / "checkpoints" / "base"
 
 OPTIONS = {
     "vocabulary_size": 6000,
+    "context_paragraphs": 4,
     "dropout": 0.0,
     "batch_tokens": 3200,
     "warmup_steps": 100,
