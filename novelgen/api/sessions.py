@@ -87,6 +87,9 @@ def train(
             first = _give_weights(start, model, data.tokenizer)
         if reporting.verbose:
             print(first, flush=True)
+            if config.data.context_paragraphs > 1 and not config.from_pairs:
+                message = _("sources: up to {count} paragraphs")
+                print(message.format(count=config.data.context_paragraphs), flush=True)
     # 2. What config.json says of the run, and its vocabularies: two where the source has its own.
     source_tokenizer = None
     info: dict[str, Any] = {"config": config.to_dict(), "tokenizer": data.tokenizer.fingerprint}
