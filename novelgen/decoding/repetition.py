@@ -20,6 +20,9 @@ PUNCTUATION_NGRAM = 4
 # of the 6-grams with a break within them, which no name and no set phrase has, 1 in 1,100 to 3,400.
 SPAN_FACTOR = 2.0
 SENTENCE_FACTOR = 1.5
+# A paragraph of fewer units than an n-gram ("Yes.") may come back, but not so soon: in eight novels,
+# of 389 paragraphs of one to three characters, 19 are one of the four before them.
+NEAR_PARAGRAPHS = 4
 # DRY compares no more units than this, so that no penalty overflows.
 _LONGEST_MATCH = 50
 
@@ -141,8 +144,9 @@ def known_paragraphs(
 ) -> Earlier:
     """What `no_repeat_ngram(size)` does not repeat of earlier paragraphs, and the text for DRY.
 
-    Spans of 2 · size units, of 1.5 · size where a break stands within them, and whole paragraphs of
-    at least `size` units. A size of 0 is none of these.
+    Spans of 2 · size units, of 1.5 · size where a break stands within them, and whole paragraphs:
+    of at least `size` units all, shorter ones of the last NEAR_PARAGRAPHS. A size of 0 is none of
+    these.
     """
     text = Earlier().text
     if with_text and paragraphs:
@@ -151,10 +155,12 @@ def known_paragraphs(
         return Earlier(text=text)
     span = int(SPAN_FACTOR * size)
     listed = [each.units.tolist() for each in paragraphs]
+    far, near = listed[:-NEAR_PARAGRAPHS], listed[-NEAR_PARAGRAPHS:]
+    whole = [each for each in far if len(each) >= size] + [each for each in near if each]
     return Earlier(
         following(listed, span),
         _following_across(paragraphs, _sentence_size(size)),
-        frozenset(tuple(units) for units in listed if size <= len(units) < span),
+        frozenset(tuple(units) for units in whole if len(units) < span),
         text,
     )
 
@@ -188,9 +194,9 @@ def _repeated_marks(history: History, row: int) -> list[int]:
 
 
 def _repeated_paragraphs(history: History, size: int) -> list[int]:
-    """The rows whose units are those of a whole earlier paragraph."""
+    """The rows whose units are those of a whole earlier paragraph that is known."""
     counts = history.unit_counts
-    (short,) = ((counts >= size) & (counts < SPAN_FACTOR * size)).nonzero()
+    (short,) = ((counts > 0) & (counts < SPAN_FACTOR * size)).nonzero()
     return [
         row
         for row in short.tolist()
