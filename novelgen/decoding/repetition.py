@@ -20,8 +20,8 @@ PUNCTUATION_NGRAM = 4
 # of the 6-grams with a break within them, which no name and no set phrase has, 1 in 1,100 to 3,400.
 SPAN_FACTOR = 2.0
 SENTENCE_FACTOR = 1.5
-# A paragraph of fewer units than an n-gram ("Yes.") may come back, but not so soon: in eight novels,
-# of 389 paragraphs of one to three characters, 19 are one of the four before them.
+# A paragraph of fewer units than an n-gram ("Yes.") may come back, but not so soon: of 389 of one
+# to three characters in eight novels, 19 are one of the four paragraphs before them.
 NEAR_PARAGRAPHS = 4
 # DRY compares no more units than this, so that no penalty overflows.
 _LONGEST_MATCH = 50
