@@ -87,9 +87,9 @@ def train(
     # 1. The request; whatever is wrong with it is found before torch is imported.
     paths = as_paths(corpus)
     with reported_once():
-        config, chosen = _checked_config(paths, config, options)
+        asked, chosen = _checked_config(paths, config, options)
         if output is None:
-            output = default_output(paths or [Path(str(config.pairs.pairs))])
+            output = default_output(paths or [Path(str(asked.pairs.pairs))])
 
     from novelgen.api import sessions
     from novelgen.data.prepare import check_outside
@@ -102,11 +102,9 @@ def train(
     run = RunDirectory(Path(output))
     # What rank 0 holds until the end: the lock on the run directory.
     with init_distributed() as ranks, contextlib.ExitStack() as held:
-        device = ranks.device(config.training.device)
-        start = ranks.run_on_rank0(lambda: find_warm_start(config))
-        if start is not None and not chosen & {"context_paragraphs", "pairs"}:
-            # What the weights have learnt to read.
-            config = config.replace(context_paragraphs=start.context_paragraphs)
+        device = ranks.device(asked.training.device)
+        start = ranks.run_on_rank0(lambda: find_warm_start(asked))
+        config = _reading_as(start, asked, chosen)
 
         def make_data() -> Data:
             check_outside(run.path, paths)
@@ -141,6 +139,13 @@ def _checked_config(
     check_source(paths, config.pairs.pairs)
     check_pairs(config, chosen)
     return config, chosen
+
+
+def _reading_as(start: WarmStart | None, config: Config, chosen: set[str]) -> Config:
+    """`config` with sources as long as `start` has learnt to read, unless that is chosen."""
+    if start is None or config.from_pairs or "context_paragraphs" in chosen:
+        return config
+    return config.replace(context_paragraphs=start.context_paragraphs)
 
 
 def _data(
