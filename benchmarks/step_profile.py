@@ -57,9 +57,9 @@ def watch(seconds: dict[str, float], threads: int) -> None:
     """Adds the time of every place to `seconds` from now on."""
 
     def timed(place: str, function: Callable[..., Any], share: float) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
+        def run(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
-            result = function(*arguments)
+            result = function(*arguments, **options)
             seconds[place] += (time.perf_counter() - start) * share
             return result
 
