@@ -36,6 +36,7 @@ BROWSERS = (
 )
 PROMPT = "小满坐在船头，数着河边的石阶。"
 SEED = 11
+PARAGRAPHS = 5
 WINDOW = {"width": 1280, "height": 1010}
 # Seconds; a busy machine takes long to import torch and Gradio, and to compile the step.
 START = 300
@@ -97,8 +98,10 @@ def serve(checkpoint: Path, folder: Path) -> Iterator[str]:
 
 
 def write(page: Any) -> None:
-    """Has the paragraph behind the prompt written on the Write tab."""
+    """Has the paragraphs behind the prompt written on the Write tab."""
     page.locator("#write-manuscript textarea").fill(PROMPT)
+    page.locator("#write-paragraphs input[type=number]").fill(str(PARAGRAPHS))
+    page.locator("#write-paragraphs input[type=number]").press("Tab")
     page.locator("#write-seed").locator("textarea, input").fill(str(SEED))
     page.locator("#write-continue").click()
     page.wait_for_function(IS_WRITTEN, arg=SEED)
