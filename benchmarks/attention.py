@@ -106,7 +106,7 @@ def agreement(run: Run, pairs: Pairs, sample: int) -> dict[str, float]:
             continue
         _, weights = teacher_forced(run.model, batch, run.device)
         weights = weights[0, :, :-1]  # the end mark is never left out
-        written = Written(batch.source[0], batch.target[0], int(batch.first[0]))
+        written = Written(batch.source[0].tolist(), batch.target[0].tolist(), int(batch.first[0]))
         characters = [[place] for place in range(weights.shape[1])]
         effects = leave_out(run.model, written, characters, run.device)
         found[""].append(rank_correlation(weights, abs(effects)))
