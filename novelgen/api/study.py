@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from novelgen import __version__
+from novelgen.api import heatmaps
 from novelgen.api.effort import Effort
 from novelgen.api.evaluation_losses import measured_losses, network_loss
 from novelgen.api.request import path_from_here
@@ -21,7 +22,6 @@ from novelgen.config import NO_INIT
 from novelgen.data.novel import Novel
 from novelgen.data.store import Store
 from novelgen.decoding.generator import Generator
-from novelgen.decoding.results import Paragraph
 from novelgen.evaluation.attention import entropy_bits, heaviest_share
 from novelgen.evaluation.comparison import Result, result_of
 from novelgen.evaluation.failures import WrittenText, count_failures
@@ -47,10 +47,6 @@ Progress = Callable[[str, int, int], None]
 
 # Held-out sources among which those for the heatmaps are looked for.
 _HEATMAP_SOURCES = 40
-_LONGEST_SOURCE = 60  # of a heatmap, in characters
-# The characters of source and text that make a heatmap of which two stand on a page.
-_FITTING_SOURCE = range(8, 46)
-_FITTING_TEXT = range(12, 29)
 _PERSON = "nr"  # jieba's tag
 _WRITTEN = "written"  # the setting that failures are counted in: the program's own default
 
@@ -107,7 +103,7 @@ class Measurer:
             true_failures=_true_failures(texts, vocabulary, names, copied["true_texts"]),
             copying_texts=copied["texts"],
             copied=[CopiedSpan(**span) for span in copied["spans"]],
-            attention=[_paragraph(each) for each in attention.get("paragraphs", [])],
+            attention=[heatmaps.from_data(each) for each in attention.get("paragraphs", [])],
             attention_pairs=attention.get("pairs", 0),
             heaviest_share=attention.get("heaviest_share"),
             entropy=attention.get("entropy"),
@@ -229,7 +225,8 @@ class Measurer:
 
     def _attention(self, generator: Generator) -> dict[str, Any]:
         """Heatmaps of written paragraphs, and the mean figures of some test pairs."""
-        paragraphs = self._drawn(generator)
+        sources = [source for source, _target in self._prompts(generator, _HEATMAP_SOURCES)]
+        paragraphs = heatmaps.written_to_draw(generator, sources, self._effort.heatmaps)
         pairs = self._test.sample(min(len(self._test), 100))
         shares = []
         entropies = []
@@ -239,34 +236,11 @@ class Measurer:
             shares.append(heaviest_share(weights))
             entropies.append(float(entropy_bits(weights).mean()))
         return {
-            "paragraphs": [_plain(paragraph) for paragraph in paragraphs],
+            "paragraphs": [heatmaps.to_data(paragraph) for paragraph in paragraphs],
             "pairs": len(pairs),
             "heaviest_share": float(np.mean(shares)),
             "entropy": float(np.mean(entropies)),
         }
-
-    def _drawn(self, generator: Generator) -> list[Paragraph]:
-        """Written paragraphs for the heatmaps: those of a fitting length first.
-
-        Of a novel, after the nearest paragraph of a source alone: all of them make no heatmap that
-        one can read.
-        """
-        fitting: list[Paragraph] = []
-        others: list[Paragraph] = []
-        nearest = 0 if next(iter(generator.config.data.task_weights)) == "previous" else -1
-        for source, _target in self._prompts(generator, _HEATMAP_SOURCES):
-            if not generator.config.from_pairs:
-                source = source.splitlines()[nearest]
-            if len(source) > _LONGEST_SOURCE:
-                continue
-            paragraph = generator.generate(source, seed=1).paragraphs[0]
-            if len(source) in _FITTING_SOURCE and len(paragraph.text) in _FITTING_TEXT:
-                fitting.append(paragraph)
-            elif paragraph.text:
-                others.append(paragraph)
-            if len(fitting) == self._effort.heatmaps:
-                break
-        return [*fitting, *others][: self._effort.heatmaps]
 
 
 def _write_rows(path: Path, rows: Iterable[SweepRow]) -> None:
@@ -307,28 +281,3 @@ def _true_failures(
 
 def _weights_hash(directory: Path) -> str:
     return hashlib.sha1((directory / "model.safetensors").read_bytes()).hexdigest()
-
-
-def _plain(paragraph: Paragraph) -> dict[str, Any]:
-    """A paragraph as plain data, as far as its heatmap needs it."""
-    return {
-        "text": paragraph.text,
-        "source_tokens": paragraph.source_tokens,
-        "tokens": paragraph.tokens,
-        "attention": np.round(paragraph.attention.astype(float), 4).tolist(),
-    }
-
-
-def _paragraph(data: Mapping[str, Any]) -> Paragraph:
-    """The inverse of `_plain`; what a heatmap does not need is empty."""
-    return Paragraph(
-        data["text"],
-        data["source_tokens"],
-        data["tokens"],
-        [],
-        np.array(data["attention"], dtype=np.float32),
-        0.0,
-        True,
-        [],
-        [],
-    )
