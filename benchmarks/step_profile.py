@@ -86,6 +86,7 @@ def main() -> None:
     )
     parser.add_argument("--corpus", type=Path, default=ROOT / "corpus" / "novel.txt")
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--context-paragraphs", type=int, default=1)
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--batches", type=int, default=6)
     parser.add_argument("--blocks", type=int, default=3)

@@ -55,7 +55,7 @@ def prepare_race(args: argparse.Namespace) -> Race:
     config = Config().replace(attention_size=512, dropout=args.dropout, precision=args.precision)
     config = config.replace(**vars(resolve(config.model)))
     store = open_or_build([args.corpus], config.text, config.data, ROOT / "checkpoints" / ".stores")
-    pairs = Pairs.from_store(store, "train")
+    pairs = Pairs.from_store(store, "train", args.context_paragraphs)
     chosen = np.random.default_rng(0).permutation(len(pairs))[: args.batches * args.rows]
     if len(chosen) < args.rows:
         raise SystemExit(
@@ -234,6 +234,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", help="of novelgen and of the transformer")
     parser.add_argument("--threads", type=int, help="of everybody (default: as torch decides)")
     parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--context-paragraphs", type=int, default=1, help="of a source")
     parser.add_argument("--rows", type=int, default=64, help="pairs of a batch")
     parser.add_argument("--batches", type=int, default=6, help="batches of a block")
     parser.add_argument("--blocks", type=int, default=5)

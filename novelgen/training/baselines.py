@@ -156,7 +156,7 @@ def final_note(records: Sequence[Mapping[str, Any]]) -> str:
         return ""
     best = min(validations, key=lambda record: record["validation_bpc"])
     if not best["better_than"]:
-        return _("behind the unigram, which only counts: train longer")
+        return _("behind the unigram, which only counts: train longer, or on more text")
     name = best["better_than"][-1]
     since = next(record["step"] for record in validations if name in record["better_than"])
     return _("better than the {name} since step {step}").format(name=_(name), step=since)
